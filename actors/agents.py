@@ -1,0 +1,294 @@
+"""The agent host: one process of one policy version and one kind of agent, with a seat for each call that it serves.
+
+Like a call actor it is a resident with one method that never returns. An agent thinks (`propose`) in a worker thread,
+so one that sleeps holds up nobody but itself; while it thinks, only the newest invitation waits for it. What it answers
+carries the turn and revision of the view that it was computed from: whatever happened meanwhile, the gate will know.
+An agent that raises is made anew within its intensity (OTP's, `policies/supervision.py`); one that hangs is abandoned;
+a host whose threads are all stuck ends itself, and its supervisor starts another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import uvloop
+from offhook.policies.codec import encode
+from offhook.policies.policy import AgentSpec
+from offhook.policies.proposals import Proposal
+from offhook.policies.supervision import Act, ChildSpec, decide
+
+from . import wire
+from .bundle import agent_class
+from .errors import LinkLost, ProtocolFault
+from .link import Link, Message, connect
+from .resident import Resident
+
+log = logging.getLogger(__name__)
+
+THREADS_MAX = 8  # agents of one host that think at the same time; thinking is waiting (models, lookups), not computing
+HUNG_MS = 15_000  # far beyond any deadline of a round: the thread is given up
+PROPOSALS_MAX = 16  # of one answer
+INTENSITY = ChildSpec(intensity=5, period_ms=30_000)  # of one agent in one call
+REOPEN_MS = 100  # a link cut by the call is tried again once after this
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What an agent is asked: proposals on this view."""
+
+    turn: int
+    revision: int
+    reason: str
+    view: dict[str, Any]
+
+
+class Seat:
+    """One call's agent: its instance, its link to the call, what it thinks about now and what comes next."""
+
+    __slots__ = ("agent", "call", "endpoint", "epoch", "history", "instance", "link", "next", "thinking", "token")
+
+    def __init__(self, call: str, epoch: int, agent: str, endpoint: str, token: str, instance: Any) -> None:
+        self.call = call
+        self.epoch = epoch
+        self.agent = agent
+        self.endpoint = endpoint
+        self.token = token
+        self.instance = instance
+        self.link: Link | None = None
+        self.thinking: asyncio.Task[None] | None = None
+        self.next: Invitation | None = None
+        self.history: tuple[int, ...] = ()
+
+
+class AgentHost:
+    """One process for one kind of agent. Ray starts it; see `refs.AgentHostRef`."""
+
+    def run(
+        self, endpoint: str, token: str, name: str, node: str, agent: str, spec: dict[str, Any], bundle: str
+    ) -> str:
+        """Serve calls until the supervisor retires this process; returns why it ended."""
+        return str(uvloop.run(serve_agents(endpoint, token, name, node, agent, spec, bundle)))
+
+
+async def serve_agents(
+    endpoint: str, token: str, name: str, node: str, agent: str, spec: dict[str, Any], bundle: str
+) -> str:
+    """What `run` does, on the present loop: needs no Ray.
+
+    Raises:
+        PolicyError: the agent's code cannot be loaded.
+    """
+    bench = AgentBench(agent, AgentSpec.model_validate(spec), bundle)
+    gc.collect()
+    gc.freeze()
+    bench.resident = Resident(
+        endpoint,
+        token,
+        "agents",
+        name,
+        node=node,
+        own_endpoint="",
+        running=bench.running,
+        on_message=bench.told,
+    )
+    return await bench.resident.stay()
+
+
+class AgentBench:
+    """The seats of one host."""
+
+    resident: Resident
+
+    def __init__(self, agent: str, spec: AgentSpec, bundle: str) -> None:
+        self._agent = agent
+        self._spec = spec
+        self._class = agent_class(spec.code, bundle)
+        self._seats: dict[str, Seat] = {}
+        self._threads = ThreadPoolExecutor(min(THREADS_MAX, spec.calls_per_actor), "agent")
+        self._thread_count = min(THREADS_MAX, spec.calls_per_actor)
+        self._stuck = 0  # threads whose agent never came back
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.answers = 0
+        self.failures = 0
+
+    def running(self) -> dict[str, int]:
+        """Calls that have a seat here, with their epochs."""
+        return {seat.call: seat.epoch for seat in self._seats.values()}
+
+    # --- what the supervisor says -----------------------------------------------------------------------------------
+
+    def told(self, message: Message) -> None:
+        """A message of the supervisor.
+
+        Raises:
+            ProtocolFault: not one for an agent host.
+        """
+        match message:
+            case [wire.ATTACH, str(call), int(epoch), str(), str(endpoint), str(token)]:
+                self._start(self._attach(call, epoch, endpoint, token))
+            case [wire.DETACH, str(call)]:
+                self._leave(call, "the call is over")
+            case [wire.QUERY, int(number), str(), list()]:
+                stats = {"seats": len(self._seats), "answers": self.answers, "failures": self.failures}
+                self.resident.send(wire.REPLY, number, {**stats, "stuck": self._stuck, "pid": os.getpid()})
+            case [wire.RETIRE, str(reason)]:
+                self.resident.end(reason)
+            case _:
+                raise ProtocolFault(f"a supervisor does not send {message[0]!r} with {len(message) - 1} fields")
+
+    async def _attach(self, call: str, epoch: int, endpoint: str, token: str) -> None:
+        former = self._seats.get(call)
+        if former is not None and former.epoch > epoch:
+            return  # an order that was overtaken
+        if former is not None:
+            self._leave(call, "another owner has the call")
+        try:
+            seat = Seat(call, epoch, self._agent, endpoint, token, self._class(self._agent, self._spec))
+            self._seats[call] = seat
+            await self._open(seat)
+        except Exception as error:
+            self._seats.pop(call, None)
+            reason = f"{type(error).__name__}: {error}" if isinstance(error, LinkLost) else type(error).__name__
+            self.resident.send(wire.ATTACHED, call, self._agent, reason)
+        else:
+            self.resident.beat_soon()
+            self.resident.send(wire.ATTACHED, call, self._agent, "")
+
+    async def _open(self, seat: Seat) -> None:
+        seat.link = await connect(
+            seat.endpoint,
+            seat.token,
+            seat.agent,
+            "agent",
+            list(getattr(seat.instance, "topics", ())),
+            on_message=lambda _link, message: self._invited(seat, message),
+            on_close=lambda link, reason: self._cut(seat, link, reason),
+        )
+
+    def _cut(self, seat: Seat, link: Link, reason: str) -> None:
+        """The call closed the link without saying that it is over: try once more, then leave it to the supervisor."""
+        if self._seats.get(seat.call) is seat and seat.link is link:
+            seat.link = None
+            self._start(self._reopen(seat, reason))
+
+    async def _reopen(self, seat: Seat, reason: str) -> None:
+        await asyncio.sleep(REOPEN_MS / 1_000)
+        if self._seats.get(seat.call) is not seat or not self._within_intensity(seat, reason):
+            return
+        try:
+            await self._open(seat)
+        except LinkLost:
+            self._leave(seat.call, "its owner is gone")
+
+    def _leave(self, call: str, reason: str) -> None:
+        seat = self._seats.pop(call, None)
+        if seat is not None and seat.link is not None:
+            link, seat.link = seat.link, None
+            link.close(reason)
+
+    # --- what the call says -----------------------------------------------------------------------------------------
+
+    def _invited(self, seat: Seat, message: Message) -> None:
+        match message:
+            case [wire.INVITE, int(turn), int(revision), str(reason), int(), dict(view)]:
+                invitation = Invitation(turn, revision, reason, view)
+                if seat.thinking is not None:
+                    seat.next = invitation  # an older one that waited is moot
+                else:
+                    seat.thinking = self._start(self._think(seat, invitation))
+            case [wire.NOTICE, *_]:
+                notice = getattr(seat.instance, "notice", None)
+                if notice is not None:
+                    with contextlib.suppress(Exception):
+                        notice(*message[1:])
+            case [wire.GONE, *_]:
+                self._leave(seat.call, "the call is over")
+            case _:
+                raise ProtocolFault(f"a call does not send {message[0]!r} to an agent")
+
+    async def _think(self, seat: Seat, invitation: Invitation) -> None:
+        try:
+            await self._answer(seat, invitation)
+        finally:
+            seat.thinking = None
+        following, seat.next = seat.next, None
+        if following is not None and self._seats.get(seat.call) is seat:
+            seat.thinking = self._start(self._think(seat, following))
+
+    async def _answer(self, seat: Seat, invitation: Invitation) -> None:
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._threads, seat.instance.propose, invitation.view, invitation.reason)
+        try:
+            done, _ = await asyncio.wait({work}, timeout=HUNG_MS / 1_000)
+            if not done:
+                self._abandon(work)
+                raise TimeoutError(f"no answer within {HUNG_MS} ms")
+            arrays = [encode(proposal) for proposal in stamped(seat.agent, invitation, work.result())]
+        except Exception as error:
+            # The message may quote what the caller said: it stays out of the reason.
+            self._failed(seat, invitation, type(error).__name__, error)
+            return
+        self.answers += 1
+        if seat.link is not None:
+            seat.link.send(wire.ANSWER, invitation.turn, invitation.revision, arrays)
+
+    def _abandon(self, work: asyncio.Future[Any]) -> None:
+        self._stuck += 1
+        work.add_done_callback(self._came_back)
+        if self._stuck >= self._thread_count:
+            log.error("all %d threads of this host are stuck in agents: it ends itself", self._thread_count)
+            os._exit(1)
+
+    def _came_back(self, work: asyncio.Future[Any]) -> None:
+        self._stuck -= 1
+        if not work.cancelled():
+            work.exception()  # seen: nobody else will ask
+
+    def _failed(self, seat: Seat, invitation: Invitation, reason: str, error: Exception) -> None:
+        self.failures += 1
+        where = {"call": seat.call, "agent": seat.agent, "pii_error": str(error)}
+        log.warning("agent failed: %s", reason, extra=where)
+        if seat.link is not None and self._within_intensity(seat, reason):
+            seat.instance = self._class(self._agent, self._spec)
+            seat.link.send(wire.FAILED, invitation.turn, invitation.revision, reason)
+
+    def _within_intensity(self, seat: Seat, reason: str) -> bool:
+        verdict = decide(seat.history, time.monotonic_ns() // 1_000_000, INTENSITY, reason)
+        seat.history = verdict.history
+        if verdict.act is Act.RESTART:
+            return True
+        self._leave(seat.call, f"gave up: {verdict.why}")
+        self.resident.send(wire.GAVE_UP, seat.call, seat.agent, verdict.why)
+        return False
+
+    def _start(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def stamped(agent: str, invitation: Invitation, proposals: Sequence[Proposal]) -> list[Proposal]:
+    """What an agent answered, stamped with what it was really computed from: an agent cannot call itself fresh.
+
+    Raises:
+        TypeError, ValueError: not a list of proposals, or too many.
+    """
+    if len(proposals) > PROPOSALS_MAX:
+        raise ValueError(f"{len(proposals)} proposals in one answer, {PROPOSALS_MAX} allowed")
+    kept = []
+    for number, proposal in enumerate(proposals):
+        if not isinstance(proposal, Proposal):
+            raise TypeError(f"an agent answers with proposals, not {type(proposal).__name__}")
+        name = proposal.id or f"{agent}.{invitation.revision}.{number}"
+        kept.append(replace(proposal, id=name, agent=agent, turn=invitation.turn, basis=invitation.revision))
+    return kept

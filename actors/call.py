@@ -1,0 +1,174 @@
+"""The call actor: one process of the warm pool, one live call at a time, call after call.
+
+A sync Ray actor whose only method `run` never returns: it runs an event loop of its own, on which the process listens
+for links and keeps its own to the supervisor. So the process costs nothing while idle (an async actor's loop would wake
+a hundred times a second), the hot path shares its loop with nothing of Ray's, and the outstanding `run` is the watch:
+it fails within milliseconds when the process dies. What happens inside a call is `runtime.py`'s matter.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from offhook.policies.errors import OffhookError
+from pydantic import ValidationError
+
+from . import wire
+from .errors import ProtocolFault
+from .gauges import describe
+from .link import Link, LinkServer, Message
+from .resident import Resident
+from .runtime import CallRuntime
+from .setup import Setup
+from .warm_up import warm_up
+
+log = logging.getLogger(__name__)
+
+GC_YOUNG = 20_000  # objects: a call makes few cycles; a collection every some seconds instead of several a second
+
+
+class CallActor:
+    """One warm process for calls. Ray starts it; see `refs.CallActorRef`."""
+
+    def run(self, endpoint: str, token: str, name: str, node: str = "") -> str:
+        """Serve calls until the supervisor retires this process; returns why it ended."""
+        return str(uvloop.run(serve_calls(endpoint, token, name, node)))
+
+
+async def serve_calls(endpoint: str, token: str, name: str, node: str) -> str:
+    """What `run` does, on the present loop: needs no Ray."""
+    desk = CallDesk()
+    await desk.open(endpoint, token, name, node)
+    try:
+        return await desk.resident.stay()
+    finally:
+        await desk.server.stop()
+
+
+class CallDesk:
+    """The process's links: its own server (gateway, agents, observers come there) and the way to the supervisor."""
+
+    resident: Resident
+    server: LinkServer
+
+    def __init__(self) -> None:
+        self.runtime: CallRuntime | None = None
+        self.calls = 0
+        self._reserved_at = time.monotonic()
+
+    async def open(self, endpoint: str, token: str, name: str, node: str) -> None:
+        """Listen, warm up, connect."""
+        self.server = LinkServer(self._hello)
+        own_endpoint = await self.server.start(own_endpoint_beside(endpoint, name))
+        warm_up()
+        gc.collect()
+        gc.freeze()  # what every call needs is never looked at again
+        gc.set_threshold(GC_YOUNG, 20, 50)
+        self.resident = Resident(
+            endpoint,
+            token,
+            "call",
+            name,
+            node=node,
+            own_endpoint=own_endpoint,
+            running=self._running,
+            on_message=self._told,
+            on_up=self._up,
+            on_down=self._down,
+        )
+
+    def _hello(self, link: Link, grant: Any, rest: Message) -> None:
+        runtime, role, name = grant
+        runtime.hello(link, role, name, rest)
+
+    def _running(self) -> dict[str, Any]:
+        """What is live here: enough for a restarted supervisor to know the call again."""
+        runtime = self.runtime
+        if runtime is None:
+            return {}
+        setup = runtime.setup
+        return {
+            "call": setup.call,
+            "epoch": setup.epoch,
+            "seq": runtime.recorder.seq,
+            "setup": {**setup.as_map(), "policy": {}, "resume": []},
+        }
+
+    def _up(self) -> None:
+        if self.runtime is not None:
+            self.runtime.supervisor_back()
+
+    def _down(self) -> None:
+        if self.runtime is not None:
+            self.runtime.supervisor_lost()
+
+    # --- what the supervisor says -----------------------------------------------------------------------------------
+
+    def _told(self, message: Message) -> None:
+        match message:
+            case [wire.ASSIGN, str(call), int(epoch), dict(setup)]:
+                self._assign(call, epoch, setup)
+            case [wire.QUERY, int(number), str(what), list()]:
+                self.resident.send(wire.REPLY, number, self._reply(what))
+            case [wire.RETIRE, str(reason)]:
+                self.resident.end(reason)
+            case _ if self.runtime is not None and self.runtime.told(message):
+                pass
+            case [wire.JOURNALED | wire.JOURNAL_AWAY | wire.PERFORMED | wire.EVENT, *_]:
+                pass  # of a call that is over here
+            case _:
+                raise ProtocolFault(f"a supervisor does not send {message[0]!r} with {len(message) - 1} fields")
+
+    def _assign(self, call: str, epoch: int, raw: dict[str, Any]) -> None:
+        refusal = ""
+        if self.runtime is not None:
+            refusal = f"{self.resident.name} runs call {self.runtime.setup.call}"
+        else:
+            try:
+                runtime = CallRuntime(Setup.from_map(raw), self.resident, self.server, self._over)
+            except (OffhookError, ValidationError) as error:
+                refusal = f"{type(error).__name__}: {error}"
+            else:
+                self.runtime = runtime
+                self.calls += 1
+                runtime.start()
+                self.resident.beat_soon()
+        if refusal:
+            log.error("refused call: %s", refusal, extra={"call": call})
+            self.resident.send(wire.ASSIGNED, call, epoch, refusal)
+
+    def _over(self, _outcome: str) -> None:
+        """Nothing is left of the call: this process is a spare again."""
+        self.runtime = None
+        gc.collect()
+        self.resident.beat_soon()
+
+    def _reply(self, what: str) -> Any:
+        if what == "state":
+            return describe(self.runtime) if self.runtime is not None else {}
+        if what == "stats":
+            return {"pid": os.getpid(), "calls": self.calls, "pss_kb": pss_kb(), "cpu_s": time.process_time()}
+        return {"unknown": what}
+
+
+def own_endpoint_beside(endpoint: str, name: str) -> str:
+    """A Unix socket beside the supervisor's; where that listens on TCP (tests), any free port of this machine."""
+    kind, _, where = endpoint.partition(":")
+    if kind != "unix":
+        return "tcp:127.0.0.1:0"
+    return f"unix:{Path(where).with_name(f'{name}.sock')}"
+
+
+def pss_kb(pid: int | str = "self") -> int:
+    """Proportional set size of a process in kB: what it really costs, shared pages divided among those who share."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0)

@@ -1,0 +1,134 @@
+"""The ears of one call: frames of telephone audio in, events out, in the frame's own time (under 50 us on average).
+
+No I/O and no clock: moments come with the frames. What an event means is decided in `policies/`.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+
+from offhook.policies.events import Event, SpeechEnded, SpeechMeasured, SpeechStarted
+from offhook.policies.policy import Ears as EarsPolicy
+
+from .measure import loudness_db, pitch, signs
+from .mulaw import RATE_HZ, decode
+from .tones import ToneDetector
+from .vad import FRAME_MS, VoiceActivity
+
+FRAME_BYTES = RATE_HZ * FRAME_MS // 1_000
+MEASURE_EVERY_MS = 100
+_SIGN_FRAMES = 2  # pitch looks at 40 ms: two periods of the lowest voice
+_SIGN_MASK = (1 << _SIGN_FRAMES * FRAME_BYTES) - 1
+_PITCHES_MAX = 300  # half a minute of talk: enough for a median
+_RECENT_FRAMES = 32  # more than the longest onset window
+_GAP_MS = 400  # frames that arrive this much later than the last one follow a hole, not jitter
+
+
+class Ears:
+    """Hears one caller. `feed` takes mu-law at 8 kHz; a frame of 20 ms is judged the moment it is whole."""
+
+    def __init__(self, policy: EarsPolicy) -> None:
+        self._activity = VoiceActivity(policy)
+        self._tones = ToneDetector()
+        self._rest = b""
+        self._bits = 0
+        self._heard_ms = -1  # when the last frame ended
+        self._onset_ms = 0
+        self._last_voiced_ms = 0
+        self._measured_ms = 0
+        self._voiced_ms = 0
+        self._power = 0.0
+        self._pitches: list[float] = []  # of the talkspurt, as measured
+        self._recent: list[float] = []  # power of the frames before the onset is confirmed
+
+    def feed(self, audio: bytes, at_ms: int) -> list[Event]:
+        """Take in the audio that ended at `at_ms` on the call's clock; any number of bytes, 160 are the fast way."""
+        if len(audio) == FRAME_BYTES and not self._rest:
+            return self._frame(audio, at_ms)
+        audio = self._rest + audio
+        events: list[Event] = []
+        whole = len(audio) // FRAME_BYTES
+        for index in range(whole):
+            ended_ms = max(self._heard_ms, at_ms - (whole - 1 - index) * FRAME_MS)
+            events += self._frame(audio[index * FRAME_BYTES : (index + 1) * FRAME_BYTES], ended_ms)
+        self._rest = audio[whole * FRAME_BYTES :]
+        return events
+
+    @property
+    def voiced(self) -> bool:
+        """Whether the last frame was judged to be speech."""
+        return self._activity.voiced
+
+    def interrupt(self, at_ms: int) -> list[Event]:
+        """The audio has stopped coming (a lost line): what was being said is over."""
+        self._rest = b""
+        self._bits = 0
+        return self._end(at_ms) if self._activity.speaking else []
+
+    def _frame(self, audio: bytes, at_ms: int) -> list[Event]:
+        events: list[Event] = []
+        if self._heard_ms >= 0 and at_ms - self._heard_ms > _GAP_MS:
+            events += self.interrupt(at_ms)
+        self._heard_ms = at_ms
+        samples = decode(audio)
+        db = loudness_db(samples)
+        self._bits = (self._bits << FRAME_BYTES | signs(audio)) & _SIGN_MASK
+        tone = self._tones.hear(samples, self._bits, db, at_ms)
+        if tone is not None:
+            events.append(tone)
+        change = self._activity.hear(audio, samples, self._bits, _SIGN_FRAMES * FRAME_BYTES, db)
+        power = 10.0 ** (db / 10.0)
+        if change < 0 or (self._tones.sounding and self._activity.speaking and change == 0):
+            events += self._end(at_ms)
+        elif self._tones.sounding:
+            self._activity.forget()  # a tone is nobody speaking
+        elif change > 0:
+            self._recent.append(power)
+            events.append(self._begin(change, at_ms))
+        elif self._activity.speaking:
+            events += self._go_on(power, at_ms)
+        else:
+            self._recent.append(power)
+            del self._recent[:-_RECENT_FRAMES]
+        return events
+
+    def _begin(self, frames: int, at_ms: int) -> Event:
+        self._onset_ms = max(0, at_ms - frames * FRAME_MS)
+        self._last_voiced_ms = self._measured_ms = at_ms
+        heard = self._recent[-frames:]
+        self._voiced_ms = len(heard) * FRAME_MS
+        self._power = sum(heard)
+        self._recent.clear()
+        self._pitches.clear()
+        return SpeechStarted(at_ms, self._onset_ms, self._loudness(), round(self._activity.snr_db, 1), self._pitch())
+
+    def _go_on(self, power: float, at_ms: int) -> list[Event]:
+        if self._activity.voiced:
+            self._voiced_ms += FRAME_MS
+            self._power += power
+            self._last_voiced_ms = at_ms
+        if at_ms - self._measured_ms < MEASURE_EVERY_MS:
+            return []
+        self._measured_ms = at_ms
+        return [
+            SpeechMeasured(
+                at_ms, self._onset_ms, self._voiced_ms, self._loudness(), round(self._activity.snr_db, 1), self._pitch()
+            )
+        ]
+
+    def _end(self, at_ms: int) -> list[Event]:
+        self._activity.forget()
+        pitch_hz = median(self._pitches) if self._pitches else 0.0
+        return [SpeechEnded(at_ms, self._onset_ms, self._last_voiced_ms, self._voiced_ms, self._loudness(), pitch_hz)]
+
+    def _loudness(self) -> float:
+        frames = max(1, self._voiced_ms // FRAME_MS)
+        return round(10.0 * math.log10(max(1e-8, self._power / frames)), 1)
+
+    def _pitch(self) -> float:
+        """Of the last 40 ms; the talkspurt's own is the median of what was measured in it."""
+        hertz = round(pitch(self._bits, _SIGN_FRAMES * FRAME_BYTES)[0], 1)
+        if hertz > 0 and len(self._pitches) < _PITCHES_MAX:
+            self._pitches.append(hertz)
+        return hertz

@@ -1,0 +1,136 @@
+"""Tones on the line: a machine's beep, ringback, a digit's two tones. What they mean is decided in `policies/`.
+
+Two steps, because a spectrum costs two milliseconds: a frame whose coarse shape and loudness stay the same belongs to a
+steady sound, which speech hardly ever is; six such frames in a row are looked at through a Fourier transform.
+"""
+
+from __future__ import annotations
+
+from cmath import exp, pi
+from math import cos
+from operator import mul
+
+from offhook.policies.events import ToneHeard
+
+from .measure import shape
+from .mulaw import RATE_HZ
+
+FRAME_MS = 20
+LOUD_ENOUGH_DB = -42.0  # a beep is as loud as speech
+_SAME_SHAPE = 0.08  # most that a steady sound's coarse spectrum moves from its first frame on; a vowel drifts away
+_KEPT = 0.8  # of what the sound has been so far: the first frames hold some of what was before it
+_SAME_DB = 9.0  # ... and its loudness: two tones 40 Hz apart beat by that much within a frame
+_LOOK_FRAMES = 6  # 120 ms: enough to tell 440 from 480 Hz
+_LOOK_EVERY_FRAMES = 10
+_SHAPE_SIGNS = 320  # 40 ms: longer than a beat of two tones
+_SIZE = 1_024  # of the transform; 7.8 Hz a bin
+_LOBE_BINS = 4  # half a windowed tone's width
+_LOWEST_HZ = 330.0  # of a tone on a telephone; a hummed vowel lies below
+_LOWEST_BIN = 12  # 94 Hz: below lies hum
+_TONAL_SHARE = 0.92  # of the energy in two frequencies or fewer: a line 12 dB above its noise; vowels have harmonics
+_SECOND_SHARE = 0.12  # ... in the second one, from which there are two
+REPORT_AFTER_MS = 4_000  # a tone that outlasts this is reported while it sounds: a dial tone never ends
+
+_WINDOW = [0.5 - 0.5 * cos(2 * pi * n / (_LOOK_FRAMES * 160 - 1)) for n in range(_LOOK_FRAMES * 160)]
+_TURNS = {size: [exp(-2j * pi * n / size) for n in range(size // 2)] for size in (2**k for k in range(1, 11))}
+
+
+class ToneDetector:
+    """Hears steady tones on one line, frame by frame."""
+
+    def __init__(self) -> None:
+        self._frames: list[bytes] = []
+        self._shape: list[float] = []
+        self._loudness_db = -80.0
+        self._steady = 0
+        self._tone: tuple[float, float, int] | None = None  # frequency, purity, how many
+        self._reported = False
+
+    @property
+    def sounding(self) -> bool:
+        """Whether a tone is on the line now."""
+        return self._tone is not None
+
+    def hear(self, samples: bytes, bits: int, loudness_db: float, at_ms: int) -> ToneHeard | None:
+        """Judge one frame that ended at `at_ms`; a tone is reported when it has ended or outlasted the limit."""
+        if loudness_db < LOUD_ENOUGH_DB:
+            return self._end(at_ms) if self._steady else None
+        now = shape(bits, _SHAPE_SIGNS)
+        before = self._shape
+        same = (
+            bool(before)
+            and abs(loudness_db - self._loudness_db) < _SAME_DB
+            and max(map(abs, [new - old for new, old in zip(now, before, strict=True)])) < _SAME_SHAPE
+        )
+        self._loudness_db = loudness_db
+        if not same:
+            ended = self._end(at_ms) if self._steady else None
+            self._shape = now
+            return ended
+        self._steady += 1
+        self._shape = [_KEPT * old + (1.0 - _KEPT) * new for old, new in zip(before, now, strict=True)]
+        self._frames.append(samples)
+        del self._frames[:-_LOOK_FRAMES]
+        if self._steady % _LOOK_EVERY_FRAMES == _LOOK_FRAMES:
+            self._tone = look(b"".join(self._frames)) or (self._tone if self._steady > _LOOK_FRAMES else None)
+        if self._tone is not None and not self._reported and self._steady * FRAME_MS >= REPORT_AFTER_MS:
+            self._reported = True
+            return self._report(at_ms, at_ms)
+        return None
+
+    def _end(self, at_ms: int) -> ToneHeard | None:
+        heard = None
+        if self._tone is not None and not self._reported:
+            heard = self._report(at_ms, at_ms - FRAME_MS)
+        self._frames.clear()
+        self._shape = []
+        self._steady = 0
+        self._tone = None
+        self._reported = False
+        return heard
+
+    def _report(self, at_ms: int, ended_ms: int) -> ToneHeard:
+        frequency, purity, tones = self._tone or (0.0, 0.0, 0)
+        # Two frames more than were steady: the signs reach back over both.
+        started_ms = max(0, ended_ms - (self._steady + 2) * FRAME_MS)
+        return ToneHeard(
+            at_ms=at_ms,
+            started_ms=started_ms,
+            duration_ms=ended_ms - started_ms,
+            frequency_hz=round(frequency, 1),
+            purity=round(purity, 3),
+            tones=tones,
+        )
+
+
+def look(samples: bytes) -> tuple[float, float, int] | None:
+    """(strongest frequency in Hz, its share of the energy, how many tones) of 120 ms; None = not a tone or two."""
+    windowed = list(map(mul, memoryview(samples).cast("h"), _WINDOW))
+    power = [abs(value) ** 2 for value in _transform([*windowed, *[0.0] * (_SIZE - len(windowed))])[: _SIZE // 2]]
+    power[:_LOWEST_BIN] = [0.0] * _LOWEST_BIN
+    total = sum(power)
+    if not total:
+        return None
+    first, share = _peak(power, total)
+    low, high = max(0, first - _LOBE_BINS), first + _LOBE_BINS + 1
+    weights = power[low:high]
+    frequency = sum(map(mul, range(low, low + len(weights)), weights)) / sum(weights) * RATE_HZ / _SIZE
+    power[low:high] = [0.0] * len(weights)
+    _, second = _peak(power, total)
+    if share + second < _TONAL_SHARE or frequency < _LOWEST_HZ:
+        return None
+    return frequency, share, 2 if second >= _SECOND_SHARE else 1
+
+
+def _peak(power: list[float], total: float) -> tuple[int, float]:
+    first = max(range(len(power)), key=power.__getitem__)
+    return first, sum(power[max(0, first - _LOBE_BINS) : first + _LOBE_BINS + 1]) / total
+
+
+def _transform(values: list[complex] | list[float]) -> list[complex]:
+    """The discrete Fourier transform of a power of two of values (Cooley and Tukey 1965)."""
+    if len(values) == 1:
+        return [complex(values[0])]
+    even, odd = _transform(values[::2]), _transform(values[1::2])
+    turned = list(map(mul, _TURNS[len(values)], odd))
+    return [a + b for a, b in zip(even, turned, strict=True)] + [a - b for a, b in zip(even, turned, strict=True)]

@@ -1,0 +1,54 @@
+"""What the journal tells of a call: all its verdicts, and its last state. Reads only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from offhook.policies.codec import decode
+from offhook.policies.errors import CallerFault
+from offhook.policies.policy import Policy
+from offhook.policies.view import view_of
+from pydantic import ValidationError
+
+from .errors import NoSuchCall
+from .journal import Journal
+
+PAGE = 1_000  # records read at one time
+
+
+async def verdicts(journal: Journal, call: str) -> list[Any]:
+    """Every answer of the gate in one call as a codec array, oldest first. Raises as `Journal.read` does."""
+    found: list[Any] = []
+    after_seq = -1
+    while records := await journal.read(call, after_seq, PAGE):
+        found += [record[5] for record in records if record[4] == "verdict"]
+        after_seq = records[-1][2]
+    return found
+
+
+async def last_state(journal: Journal, call: str) -> dict[str, Any]:
+    """The view of a call at its last snapshot (every call that ends writes one), with how it ended.
+
+    Raises:
+        NoSuchCall: the journal has nothing of it.
+    """
+    newest = await journal.last(call)
+    if newest is None:
+        raise NoSuchCall(f"call {call!r}: neither live here nor in the journal")
+    told: dict[str, Any] = {"call": call, "epoch": newest[1], "seq": newest[2], "live": False}
+    start = await journal.read(call, -1, 1)
+    snapshot = await journal.last(call, "snapshot")
+    end = await journal.last(call, "end")
+    if start and start[0][4] == "start":
+        told["policy_version"] = start[0][5].get("policy_version", "")
+        told["created_unix_ms"] = start[0][5].get("unix_ms", 0)
+        try:
+            policy = Policy.model_validate(start[0][5].get("policy") or {})
+            told = {**(view_of(decode(snapshot[5]), policy) if snapshot else {}), **told}
+        except (ValidationError, CallerFault):
+            pass  # written by another version of offhook: what can be told is told
+    if end is not None:
+        told["ended_at_ms"] = end[3]
+        told["outcome"] = end[5].get("outcome", "")
+        told["counts"] = end[5].get("counts", {})
+    return told

@@ -1,0 +1,117 @@
+"""A link that comes back: dials endpoints again and again, with a growing pause. Not what is said on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from .errors import LinkLost
+from .link import Link, Message, connect
+
+Endpoint = tuple[str, str]  # where, and the token that opens it
+
+PAUSE_MS_FIRST = 50
+PAUSE_MS_MAX = 2_000  # an engine that is back is used within two seconds
+DIAL_MS = 1_000
+PROOF_MS = 50  # for an engine that was away to refuse us again
+STEADY_MS = 5_000  # a link that lived this long was a good one: it is dialled again at once
+
+
+class Redial:
+    """Keeps one link open to the first of `endpoints` that answers. Needs a running loop.
+
+    `opened(link)` on every new link; `message(link, message)`; `lost(reason)` once when the link is lost, or when the
+    first round of dialling reached nobody.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        opened: Callable[[Link], None],
+        message: Callable[[Link, Message], None],
+        lost: Callable[[str], None],
+    ) -> None:
+        if not endpoints:
+            raise ValueError("a link needs an endpoint to dial")
+        self.link: Link | None = None
+        self.up = True  # until the contrary is known
+        self.was_down = False  # while `opened` runs: the link had been found missing
+        self._endpoints = tuple(endpoints)
+        self._opened = opened
+        self._message = message
+        self._lost = lost
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Dial, now and whenever the link is lost."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._dial())
+
+    def stop(self) -> None:
+        """Close the link and dial no more; no callback after this."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        link, self.link = self.link, None
+        if link is not None:
+            link.on_close = None
+            link.close()
+
+    async def _dial(self) -> None:
+        pause_ms = PAUSE_MS_FIRST
+        which = failures = 0
+        while True:
+            endpoint, token = self._endpoints[which]
+            reason = await self._try(endpoint, token)
+            if not reason:  # a good link, now lost: the preferred one first, and at once
+                which = failures = 0
+                pause_ms = PAUSE_MS_FIRST
+                continue
+            which = (which + 1) % len(self._endpoints)
+            failures += 1
+            if failures % len(self._endpoints) == 0:
+                self._down(reason)
+                await asyncio.sleep(pause_ms / 1_000)
+                pause_ms = min(2 * pause_ms, PAUSE_MS_MAX)
+
+    async def _try(self, endpoint: str, token: str) -> str:
+        """Dial once and stay until the link is lost; why it was not a good one, or ""."""
+        loop = asyncio.get_running_loop()
+        gone = asyncio.Event()
+        lost: list[str] = []
+
+        def closed(_link: Link, reason: str) -> None:
+            lost.append(reason)
+            gone.set()
+            self._closed(_link, reason)
+
+        try:
+            link = await connect(endpoint, token, on_message=self._message, on_close=closed, timeout_s=DIAL_MS / 1_000)
+        except LinkLost as error:
+            return str(error)
+        opened_s = loop.time()
+        try:
+            if not self.up:  # one that refuses us would else be reported back, and gone, with every try
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(PROOF_MS / 1_000):
+                        await gone.wait()
+            if not gone.is_set():
+                self.link, self.was_down, self.up = link, not self.up, True
+                self._opened(link)
+                await gone.wait()
+        except asyncio.CancelledError:
+            link.on_close = None
+            link.close()
+            raise
+        return lost[0] if loop.time() - opened_s < STEADY_MS / 1_000 else ""
+
+    def _closed(self, link: Link, reason: str) -> None:
+        if link is self.link:
+            self.link = None
+            self._down(reason)
+
+    def _down(self, reason: str) -> None:
+        if self.up:
+            self.up = False
+            self._lost(reason)

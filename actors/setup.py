@@ -1,0 +1,81 @@
+"""What a call actor is told when a call is assigned to it: one map on the wire, one frozen object on both sides.
+
+Nothing here is decided; the supervisor fills it in, the call runs by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from .errors import ProtocolFault
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Where a call's speech comes from and goes to.
+
+    `recognizer`: "none" or "link"; `synthesizer`: "tone", "clip", "none" or "link". With "link", `*_endpoints` holds
+    [endpoint, token] pairs, the preferred one first. `clips` is the folder of a clip synthesizer.
+    """
+
+    recognizer: str = "none"
+    recognizer_endpoints: tuple[tuple[str, str], ...] = ()
+    synthesizer: str = "tone"
+    synthesizer_endpoints: tuple[tuple[str, str], ...] = ()
+    clips: str = ""
+    voice: str = ""
+
+    @classmethod
+    def from_map(cls, raw: Mapping[str, Any]) -> Engines:
+        """What `asdict` made, also after a way through msgpack or JSON."""
+        known = {item.name: raw[item.name] for item in fields(cls) if item.name in raw}
+        for name in ("recognizer_endpoints", "synthesizer_endpoints"):
+            known[name] = tuple((str(endpoint), str(token)) for endpoint, token in known.get(name, ()))
+        return cls(**known)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """One call, as its owner must know it.
+
+    `origin_unix_ms` is the call's zero in Unix time; `at_least_ms` what a former owner's clock had reached.
+    """
+
+    call: str
+    epoch: int
+    direction: str
+    caller: str  # personal data
+    callee: str  # personal data
+    policy_version: str
+    policy: Mapping[str, Any]
+    media_token: str
+    agent_tokens: Mapping[str, str]  # agent -> the token under which its host connects, any number of times
+    observer_token: str
+    origin_unix_ms: int
+    at_least_ms: int = 0
+    after_seq: int = 0  # of the newest record that the journal already has of this call
+    engines: Engines = field(default_factory=Engines)
+    resume: tuple[Any, ...] = ()  # a takeover: [snapshot or None, records after it]; empty = a new call
+
+    def as_map(self) -> dict[str, Any]:
+        """Plain values, for the wire."""
+        return asdict(self)
+
+    @classmethod
+    def from_map(cls, raw: Any) -> Setup:
+        """Raises:
+        ProtocolFault: a field is missing or of the wrong type.
+        """
+        if not isinstance(raw, dict):
+            raise ProtocolFault(f"a setup is a map, got {type(raw).__name__}")
+        known = {name: raw[name] for name in _NAMES if name in raw}
+        try:
+            engines = known.pop("engines", None)
+            return cls(**known, engines=Engines.from_map(engines or {}))
+        except TypeError as error:
+            raise ProtocolFault(f"setup of call {raw.get('call', '?')}: {error}") from error
+
+
+_NAMES = tuple(item.name for item in fields(Setup))

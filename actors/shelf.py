@@ -1,0 +1,116 @@
+"""What a node offers to new calls: policy versions and speech engines. Remembered in a file, for the supervisor's next
+life; calls that are live carry their own copy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from offhook.policies.errors import PolicyError
+from offhook.policies.policy import Policy
+from pydantic import ValidationError
+
+from . import engines as speech
+from .errors import UnknownPolicy
+from .setup import Engines
+
+VERSION_CHARS_MAX = 100
+
+
+class Shelf:
+    """Policy versions by name, the default one, and the engines. The latest version published is the default."""
+
+    def __init__(self, memory: Path) -> None:
+        self._memory = memory
+        self._bundles: dict[str, str] = {}
+        self._plain: dict[str, dict[str, Any]] = {}
+        self.policies: dict[str, Policy] = {}
+        self.default = ""
+        self.engines = Engines()
+
+    def publish(self, version: str, policy: Mapping[str, Any], bundle: str) -> Policy:
+        """Check a version and offer it.
+
+        Raises:
+            PolicyError: it is none; the message names each field that is wrong.
+        """
+        if not 0 < len(version) <= VERSION_CHARS_MAX:
+            raise PolicyError(f"a policy's version is a name of 1 to {VERSION_CHARS_MAX} characters")
+        self._put(version, policy, bundle)
+        self.default = version
+        self._remember()
+        return self.policies[version]
+
+    def offer_engines(self, recognizer: Mapping[str, Any], synthesizer: Mapping[str, Any]) -> None:
+        """Where new calls find their speech engines; see `Supervisor.engines`.
+
+        Raises:
+            CallerFault: an unknown kind, or "link" without endpoints.
+        """
+        engines = Engines.from_map(
+            {
+                "recognizer": str(recognizer.get("kind", "none")),
+                "recognizer_endpoints": recognizer.get("endpoints", ()),
+                "synthesizer": str(synthesizer.get("kind", "tone")),
+                "synthesizer_endpoints": synthesizer.get("endpoints", ()),
+                "clips": str(synthesizer.get("clips", "")),
+                "voice": str(synthesizer.get("voice", "")),
+            }
+        )
+        speech.check(engines)
+        self.engines = engines
+        self._remember()
+
+    def policy(self, version: str) -> Policy:
+        """Raises:
+        UnknownPolicy: no version of this name was published.
+        """
+        policy = self.policies.get(version)
+        if policy is None:
+            known = ", ".join(self.policies) or "none"
+            raise UnknownPolicy(f"policy {version!r} was not published here; known: {known}")
+        return policy
+
+    def plain(self, version: str) -> dict[str, Any]:
+        """A version in plain values, as it goes to a call."""
+        return self._plain[version]
+
+    def bundle(self, version: str) -> str:
+        """The folder with a version's own agents; "" = it has none."""
+        return self._bundles.get(version, "")
+
+    def recall(self) -> list[str]:
+        """Offer again what was offered before; returns the versions."""
+        try:
+            body = json.loads(self._memory.read_text())
+            for version, (policy, bundle) in body["policies"].items():
+                self._put(version, policy, bundle)
+            self.default = body["default"]
+            self.engines = Engines.from_map(body["engines"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+        return list(self.policies)
+
+    def forget(self) -> None:
+        """Leave nothing for a next life."""
+        self._memory.unlink(missing_ok=True)
+
+    def _put(self, version: str, policy: Mapping[str, Any], bundle: str) -> None:
+        try:
+            checked = Policy.model_validate(policy)
+        except ValidationError as error:
+            raise PolicyError(f"policy {version}: {error}") from error
+        self.policies[version] = checked
+        self._plain[version] = checked.model_dump(mode="json")
+        self._bundles[version] = bundle
+
+    def _remember(self) -> None:
+        policies = {version: (plain, self._bundles[version]) for version, plain in self._plain.items()}
+        body = {"policies": policies, "default": self.default, "engines": asdict(self.engines)}
+        fresh = self._memory.with_suffix(".new")
+        fresh.touch(mode=0o600)  # engines' tokens are in it
+        fresh.write_text(json.dumps(body))
+        fresh.replace(self._memory)

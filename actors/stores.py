@@ -1,0 +1,48 @@
+"""Which journal a URL means: the one place that knows the stores. A store's client is imported where it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from offhook.policies.errors import CallerFault
+
+from .journal import Journal, Retention
+
+REDIS = ("redis", "rediss", "unix")
+SQLITE = "sqlite"
+
+
+def check_url(url: str) -> None:
+    """Raises:
+    CallerFault: no store is known by this URL.
+    """
+    scheme, colon, rest = url.partition("://")
+    if colon and (scheme not in (*REDIS, SQLITE) or not rest):
+        raise CallerFault(f"a journal's URL is redis://, rediss://, unix:// or sqlite:///PATH, not {scheme}://")
+
+
+def open_journal(
+    url: str | Path,
+    on_health: Callable[[bool, str], None] | None = None,
+    retention: Retention | None = None,
+) -> Journal:
+    """The journal at `url`: redis://..., rediss://..., unix://... (Redis), sqlite:///PATH or a path (SQLite).
+
+    Args:
+        on_health: told on the loop when the store goes away (False, why) and is back (True, "").
+
+    Raises:
+        CallerFault: no such store, or its client is not installed.
+    """
+    check_url(str(url))
+    scheme, colon, rest = str(url).partition("://")
+    if not colon or scheme == SQLITE:
+        from .sqlite_journal import SqliteJournal
+
+        return SqliteJournal(rest if colon else url, on_health, retention)
+    try:
+        from .redis_journal import RETENTION, RedisJournal
+    except ImportError as error:
+        raise CallerFault("a journal in Redis needs its client: pip install 'offhook[redis]'") from error
+    return RedisJournal(str(url), on_health, retention or RETENTION)

@@ -1,0 +1,398 @@
+"""The supervisor of one node: keeps warm call actors, leases calls to them, watches, restarts, and keeps the journal.
+
+An async Ray actor, detached, restarted by Ray for ever. Nothing that is live needs it: while it is away calls talk on,
+and after its return residents connect again and say what runs in them; table and leases are rebuilt from that and from
+the journal. Each part has a file of its own (pool, hosts, residents, intake, leases); here they meet, and here is the
+API that the director, the gateway and the operators' side call (through `refs.SupervisorRef`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from typing import Any
+
+from offhook.policies import events as ev
+from offhook.policies.codec import encode
+from offhook.policies.errors import CallerFault
+from offhook.policies.policy import AgentSpec
+
+from . import past, wire
+from .call_table import CallRow, CallTable
+from .errors import LinkLost, NoSpare, NoSuchCall, ProtocolFault
+from .hosts import Hosts
+from .intake import Intake
+from .leases import Lease, LeaseBook
+from .link import Message
+from .options import Options
+from .pool import Pool, Standing
+from .reception import Parts, Reception
+from .refs import ResidentRef
+from .residents import Owner, Resident, Residents
+from .setup import Setup
+from .shelf import Shelf
+from .stores import open_journal
+from .tools import ToolRegister
+
+log = logging.getLogger(__name__)
+
+DIED = "call process died"
+TEND_S = 0.5
+RECOVER_S = 4.0  # after a restart: calls that nobody has claimed by then are over
+
+
+class Supervisor:
+    """One node's supervisor. Ray starts it; see `refs.SupervisorRef`."""
+
+    async def __init__(self, node: str, options: dict[str, Any]) -> None:  # type: ignore[misc]  # Ray awaits it
+        self.node = node
+        self.options = Options.from_map(options)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._began = time.time()
+        self._places = self.options.places(node)
+        self.table = CallTable()
+        self.leases = LeaseBook()
+        self._journal = open_journal(self._places.journal, self._journal_health)
+        self.intake = Intake(self._journal, self.table, self._tell)
+        self.residents = Residents(
+            Owner(self._arrived, self._away, self._said, self._gone), self._places.roster, self.options.hung_ms
+        )
+        self.pool = Pool(self.options.sizes(), self._start_call_actor, self.residents.end)
+        self.hosts = Hosts(self._start_host, self.residents.end)
+        self.tools = ToolRegister(self._places.tools)
+        self.shelf = Shelf(self._places.memory)
+        parts = Parts(
+            self.shelf, self.pool, self.hosts, self.residents, self.leases, self.table, self._journal, self._close
+        )
+        self.reception = Reception(parts, self.options.ring_ms)
+        await self._recover()
+        self._spawn(self._tend())
+
+    async def _recover(self) -> None:
+        """Find again whom this node's supervisor had started and what it offered, in its former life."""
+        found = await asyncio.to_thread(self.residents.recover, ResidentRef.find)
+        for resident in found:
+            if resident.role == "call":
+                self.pool.expect(resident.name)
+            elif resident.role == "agents":
+                self.hosts.expect(resident.name, **resident.note)
+        for version in self.shelf.recall():
+            self.hosts.offer(version, self.shelf.policy(version))
+        await self.residents.open(self._places.endpoint)
+        self.residents.await_recovered()
+        self._spawn(self._close_lost_calls(bool(found)))
+        log.info("listening at %s; %d residents were here", self._places.endpoint, len(found))
+
+    # --- API: calls -------------------------------------------------------------------------------------------------
+
+    async def reserve(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Lease a warm call actor to a call, and have it primed with its policy and agents.
+
+        Args:
+            request: {call, direction?, caller?, callee?, policy?, wait_s?}; plain strings, `policy` is a version.
+
+        Returns:
+            {call, epoch, endpoint, token, node}: where the gateway opens the media link.
+
+        Raises:
+            NoSpare: none came free within the ring budget. UnknownPolicy. CallerFault: no call id, or one that is live.
+        """
+        row = await self.reception.begin(request)
+        return {**_door(row, row.media_token), "call": row.call, "node": self.node}
+
+    async def claim(self, call: str) -> dict[str, Any]:
+        """Where the call's present owner takes the media link: {endpoint, token, epoch}. Raises: NoSuchCall."""
+        row = self._live(call)
+        return _door(row, row.media_token)
+
+    async def observe(self, call: str) -> dict[str, Any]:
+        """Where the call's present owner takes observers: {endpoint, token, epoch}. Raises: NoSuchCall."""
+        row = self._live(call)
+        return _door(row, row.observer_token)
+
+    def _live(self, call: str) -> CallRow:
+        row = self.table.get(call)
+        if row is None:
+            raise NoSuchCall(f"call {call!r} is not live on this node")
+        return row
+
+    async def calls(self) -> list[dict[str, Any]]:
+        """All calls that this node knows, newest first."""
+        return self.table.rows()
+
+    async def state(self, call: str) -> dict[str, Any]:
+        """The call's view with its owner, epoch and version; once it is over, its last. Raises: NoSuchCall."""
+        row = self.table.get(call)
+        if row is not None:
+            with contextlib.suppress(LinkLost):
+                return {**await self.residents.query(row.owner, "state"), **row.plain()}
+            return row.plain()
+        try:
+            known = self.table.find(call).plain()
+        except NoSuchCall:
+            known = {}
+        return {**await past.last_state(self._journal, call), **known}
+
+    async def journal(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[list[Any]]:
+        """Records of a call after `after_seq`, in order."""
+        return await self._journal.read(call, after_seq, min(limit, 10_000))
+
+    async def verdicts(self, call: str) -> list[Any]:
+        """All verdicts of a call, as codec arrays, in order."""
+        return await past.verdicts(self._journal, call)
+
+    async def hangup(self, call: str, by: str, reason: str) -> None:
+        """End a call, with its goodbye where the policy has one. Raises: NoSuchCall, LinkLost."""
+        self._event(call, ev.HangupRequested(0, by, reason))
+
+    async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
+        """An operator's answer to a proposal that waits for approval. Raises: NoSuchCall, LinkLost."""
+        self._event(call, ev.OperatorDecided(0, proposal, bool(approved), operator))
+
+    def _event(self, call: str, event: ev.Event) -> None:
+        if not self._tell(self._live(call), wire.EVENT, call, encode(event)):
+            raise LinkLost(f"the owner of call {call} cannot be told now; try again")
+
+    # --- API: the node ----------------------------------------------------------------------------------------------
+
+    async def publish_policy(self, version: str, policy: dict[str, Any], bundle: str = "") -> None:
+        """Offer a policy version to new calls; the latest one published is the default. Raises: PolicyError."""
+        self.hosts.offer(version, self.shelf.publish(version, policy, bundle))
+
+    async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
+        """Where new calls find their speech engines.
+
+        Args:
+            recognizer: {kind: "none" | "link", endpoints: [[endpoint, token], ...]}
+            synthesizer: {kind: "none" | "tone" | "clip" | "link", endpoints, clips: folder, voice: name}
+
+        Raises:
+            CallerFault: an unknown kind, or "link" without endpoints.
+        """
+        self.shelf.offer_engines(recognizer, synthesizer)
+
+    async def enlist(self, role: str, name: str) -> dict[str, Any]:
+        """Let a resident that was started by somebody else (a gateway) connect."""
+        if role != "gateway":
+            raise CallerFault(f"role {role!r}: only gateways enlist; others are started here")
+        resident = self.residents.expect(name, role)
+        return {"endpoint": self._places.endpoint, "token": resident.token}
+
+    async def ready(self, spares: int, within_s: float) -> dict[str, Any]:
+        """Waits until so many spares are warm and every offered agent has a host. Raises: NoSpare."""
+        deadline = time.monotonic() + within_s
+        while True:
+            waiting = [row for row in self.hosts.stats() if not row["up"]]
+            if self.pool.count(Standing.SPARE) >= spares and not waiting:
+                return await self.stats()
+            if time.monotonic() > deadline:
+                raise NoSpare(f"{self.pool.count(Standing.SPARE)} of {spares} spares after {within_s:g} s; {waiting}")
+            await asyncio.sleep(0.02)
+
+    async def stats(self) -> dict[str, Any]:
+        """Figures for operators; plain values."""
+        lags = self.residents.watch.lags()
+        return {
+            "node": self.node,
+            "pid": os.getpid(),
+            "endpoint": self._places.endpoint,
+            "up_s": round(time.time() - self._began, 1),
+            "calls": len(self.table),
+            **{str(standing): self.pool.count(standing) for standing in Standing},
+            "started": self.pool.started,
+            "free_slots": 0 if self.pool.draining else self.options.slots_max - self.pool.count(Standing.BUSY),
+            "draining": self.pool.draining,
+            "hung": self.residents.hung,
+            "records": self.intake.records,
+            "records_refused": self.intake.refused,
+            "journal_up": self._journal.up,
+            "lag_ms_max": max(lags.values(), default=0.0),
+            "policies": list(self.shelf.policies),
+            "default_policy": self.shelf.default,
+            "hosts": [{**row, "pid": self._pid(str(row["host"]))} for row in self.hosts.stats()],
+            "agents_given_up": {f"{version}/{agent}": why for (version, agent), why in self.hosts.given_up.items()},
+        }
+
+    def _pid(self, name: str) -> int:
+        resident = self.residents.get(name)
+        return resident.pid if resident is not None else 0
+
+    async def processes(self) -> list[dict[str, Any]]:
+        """PSS and CPU time of every call process that answers; asking costs each some milliseconds."""
+        names = self.residents.names("call")
+        answers = await asyncio.gather(*(self.residents.query(n, "stats") for n in names), return_exceptions=True)
+        return [{"name": n, **a} for n, a in zip(names, answers, strict=True) if isinstance(a, dict)]
+
+    async def drain(self, on: bool = True) -> dict[str, Any]:
+        """Take no new calls (and let the spares go), or take them again; live calls are not touched."""
+        self.pool.drain(on)
+        return await self.stats()
+
+    async def stop(self) -> None:
+        """End everything that runs here. Calls that are live get a record of it."""
+        for row in self.table.live():
+            self._close(row, "the node was stopped")
+        for task in self._tasks:
+            task.cancel()
+        self.shelf.forget()
+        await self.residents.close()
+        await self._journal.close()
+        self.tools.close()
+
+    # --- what residents say -----------------------------------------------------------------------------------------
+
+    def _tell(self, row: CallRow, *message: Any) -> bool:
+        owner = self.residents.get(row.owner)
+        return owner is not None and owner.send(*message)
+
+    def _arrived(self, resident: Resident, running: Any) -> None:
+        if resident.role == "call":
+            live = bool(running) and self._adopt(resident, running)
+            self.pool.arrived(resident.name, live)
+        elif resident.role == "agents":
+            self.hosts.arrived(resident.name, **resident.note)
+            self.hosts.seated(resident.name, list(running))
+            for call in running:
+                row = self.table.get(call)
+                if row is not None:
+                    row.seats.setdefault(str(resident.note["agent"]), resident.name)
+
+    def _adopt(self, resident: Resident, running: dict[str, Any]) -> bool:
+        """A process says which call it runs: a known one, or one from before this supervisor. False = it is fenced."""
+        setup = Setup.from_map(running["setup"])
+        row = self.table.get(setup.call)
+        if row is not None and row.owner == resident.name and row.epoch == setup.epoch:
+            return True
+        if not self.leases.adopt(Lease(setup.call, setup.epoch, resident.name, setup.media_token)):
+            self.residents.kill(resident.name, f"call {setup.call} has a newer owner than epoch {setup.epoch}")
+            return False
+        row = CallRow.of_setup(setup, resident.name, resident.pid, resident.endpoint)
+        row.seq = int(running["seq"])
+        row.seats = {agent: host for agent in setup.agent_tokens for host in self.hosts.serving(setup.call, agent)}
+        self.table.open(row)
+        log.info("adopted a call that was live before this supervisor", extra={"call": setup.call})
+        return True
+
+    def _said(self, resident: Resident, message: Message) -> None:
+        match message:
+            case [wire.JOURNAL, list(records)]:
+                self.intake.take(resident.name, records)
+            case [wire.ASSIGNED, str(call), int(epoch), str(refusal)]:
+                self.reception.assigned(call, epoch, refusal)
+            case [wire.ENDED, str(call), int(epoch), str(outcome)]:
+                self._ended(resident, call, epoch, outcome)
+            case [wire.PERFORM, str(call), int(epoch), str(), str(action), list(arguments), str(key)]:
+                self.leases.check(call, epoch)
+                self._spawn(self._perform(resident.name, call, epoch, action, arguments, key))
+            case [wire.ATTACHED, str(call), str(agent), str(refusal)]:
+                self.reception.attached(call, agent, refusal)
+            case [wire.GAVE_UP, str(call), str(agent), str(reason)]:
+                log.warning("agent %s is given up in a call: %s", agent, reason, extra={"call": call})
+                self.hosts.leave(resident.name, call)
+            case _:
+                raise ProtocolFault(f"a resident does not send {message[0]!r} with {len(message) - 1} fields")
+
+    async def _perform(self, name: str, call: str, epoch: int, action: str, arguments: list[Any], key: str) -> None:
+        pairs = {str(k): str(v) for k, v in arguments}
+        outcome = await asyncio.to_thread(self.tools.perform, call, epoch, action, pairs, key)
+        resident = self.residents.get(name)
+        if resident is not None:
+            resident.send(wire.PERFORMED, key, outcome.ok, outcome.result)
+
+    # --- a call's end -----------------------------------------------------------------------------------------------
+
+    def _ended(self, resident: Resident, call: str, epoch: int, outcome: str) -> None:
+        row = self.table.end(call, epoch, outcome, time.time_ns() // 1_000_000)
+        if row is not None:
+            self.leases.end(call, epoch)
+            self.intake.over(call)
+            self._leave_seats(row)
+        self.pool.free(resident.name)
+
+    def _close(self, row: CallRow, outcome: str, why: str = "") -> None:
+        """End a call whose process cannot do it itself; what it had journaled stays, its end is written here."""
+        now_unix_ms = time.time_ns() // 1_000_000
+        if self.table.end(row.call, row.epoch, outcome, now_unix_ms) is None:
+            return
+        self.leases.end(row.call, row.epoch)
+        body = {"outcome": outcome, "why": why, "by": "supervisor"}
+        self.intake.close_call(row, now_unix_ms - row.origin_unix_ms, body)
+        self._leave_seats(row)
+        log.error("call ended: %s", outcome, extra={"call": row.call, "why": why})
+
+    def _leave_seats(self, row: CallRow) -> None:
+        for host in row.seats.values():
+            resident = self.residents.get(host)
+            if resident is not None:
+                resident.send(wire.DETACH, row.call)
+            self.hosts.leave(host, row.call)
+
+    def _away(self, resident: Resident) -> None:
+        if resident.role == "call":
+            self.pool.away(resident.name)
+        elif resident.role == "agents":
+            self.hosts.away(resident.name)
+
+    def _gone(self, resident: Resident, why: str) -> None:
+        """A resident's process is dead."""
+        if resident.role == "call":
+            for row in self.table.owned_by(resident.name):
+                self.reception.lost(row)
+                self._close(row, DIED, why)
+            self.pool.gone(resident.name, why)
+        elif resident.role == "agents":
+            log.warning("agent host %s is gone: %s", resident.name, why)
+            host = self.hosts.gone(resident.name, why)
+            for call in host.calls if host is not None else ():
+                self._spawn(self.reception.reseat(call, resident.note["agent"]))
+
+    # --- keeping the node -------------------------------------------------------------------------------------------
+
+    async def _start_call_actor(self, name: str) -> None:
+        resident = self.residents.expect(name, "call")
+        ref = await asyncio.to_thread(
+            ResidentRef.start_call_actor, name, self.node, self._places.endpoint, resident.token
+        )
+        self.residents.started(name, ref)
+
+    async def _start_host(self, name: str, version: str, agent: str, spec: AgentSpec) -> None:
+        note = {"version": version, "agent": agent, "seats": spec.calls_per_actor}
+        resident = self.residents.expect(name, "agents", note)
+        bundle = self.shelf.bundle(version)
+        plain = spec.model_dump(mode="json")
+        start = ResidentRef.start_agent_host
+        ref = await asyncio.to_thread(
+            start, name, self.node, self._places.endpoint, resident.token, agent, plain, bundle
+        )
+        self.residents.started(name, ref)
+
+    async def _tend(self) -> None:
+        while True:
+            try:
+                self.pool.tend()
+                self.hosts.tend()
+            except Exception:
+                log.exception("tending failed; it is tried again")  # this loop must never stop
+            await asyncio.sleep(TEND_S)
+
+    def _journal_health(self, up: bool, reason: str) -> None:
+        if not up:
+            log.error("the journal is away: %s", reason)
+            self.intake.away(reason)
+
+    async def _close_lost_calls(self, restarted: bool) -> None:
+        """After a restart: calls that the journal holds open and that no process claims died while nobody looked."""
+        await asyncio.sleep(RECOVER_S if restarted else 0.0)
+        await self.intake.close_unclaimed(DIED, "no process claims it after the supervisor's restart")
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _door(row: CallRow, token: str) -> dict[str, Any]:
+    return {"endpoint": row.endpoint, "token": token, "epoch": row.epoch}

@@ -1,0 +1,68 @@
+"""The words spoken on links: who sends which message, with which fields. One line a message; nothing else is sent.
+
+Messages are msgpack arrays whose first element is the name. Audio is mu-law, 8 kHz, mono, in `bytes`. Numbers named
+`_ms` are on the call's clock. `epoch` fences: whoever sees a higher one refuses the lower.
+"""
+
+from __future__ import annotations
+
+HELLO = "hello"  # the first message of every link: hello, token, then the fields below
+BYE = "bye"  # any -> any:            bye, reason: what you sent is refused, this link is closed
+
+# gateway -> call            hello, token, stream (the carrier's stream id), codec ("mulaw8k")
+AUDIO = "a"  # gateway -> call:        a, seq (of the frame, from 0), bytes (one or more 20 ms frames)
+MARKED = "marked"  # gateway -> call:  marked, name: the carrier has played everything before that mark
+DIGIT = "digit"  # gateway -> call:    digit, "5"
+STOPPED = "stopped"  # gateway -> call: stopped, reason: the carrier ended the stream
+
+# call -> gateway
+ACK = "ack"  # call -> gateway:        ack, epoch, seq: frames up to seq are folded and journaled
+PLAY = "play"  # call -> gateway:      play, epoch, bytes (mu-law, any whole number of 20 ms frames)
+MARK = "mark"  # call -> gateway:      mark, epoch, name: tell when everything before it was played
+CLEAR = "clear"  # call -> gateway:    clear, epoch: drop what the carrier still buffers
+HANGUP = "hangup"  # call -> gateway:  hangup, epoch, reason
+TRANSFER = "transfer"  # call -> gateway: transfer, epoch, target, announced
+
+# subscriber -> call          hello, token, name, kind ("agent" | "observer"), topics[, since_seq]
+NOTICE = "n"  # call -> subscriber:    n, seq, revision, turn, topic, body
+INVITE = "invite"  # call -> agent:    invite, turn, revision, reason, deadline_ms, view
+ANSWER = "answer"  # agent -> call:    answer, turn, basis, [proposals as codec arrays]
+FAILED = "failed"  # agent -> call:    failed, turn, basis, reason: no answer will come; the agent is made anew
+GONE = "gone"  # call -> subscriber:   gone, reason: cut off for being slow, or the call is over
+
+# resident (call actor, agent host, gateway) -> supervisor
+#                             hello, token, role ("call" | "agents" | "gateway"), name, pid, node, endpoint, running
+BEAT = "beat"  # resident -> supervisor: beat, lag_ms (worst of its loop since the last), live (it beats fast)
+JOURNAL = "journal"  # call -> supervisor: journal, [[call, epoch, seq, at_ms, kind, body], ...]
+ASSIGNED = "assigned"  # call -> supervisor: assigned, call, epoch, refusal ("" = the call is primed; agents may join)
+ENDED = "ended"  # call -> supervisor:  ended, call, epoch, outcome: the actor is a spare again
+PERFORM = "perform"  # call -> supervisor: perform, call, epoch, grant, action, [[name, value], ...], key
+ATTACHED = "attached"  # agent host -> supervisor: attached, call, agent, reason ("" = it has its seat at the call)
+GAVE_UP = "gave_up"  # agent host -> supervisor: gave_up, call, agent, reason: failed too often, the seat is free
+REPLY = "reply"  # resident -> supervisor: reply, id, body
+
+# supervisor -> resident
+ASSIGN = "assign"  # -> call:          assign, call, epoch, setup (map: see actors/setup.py)
+ATTACH = "attach"  # -> agent host:    attach, call, epoch, agent, endpoint, token
+DETACH = "detach"  # -> agent host:    detach, call
+JOURNALED = "journaled"  # -> call:    journaled, call, epoch, seq: everything up to seq is safe
+JOURNAL_AWAY = "journal_away"  # -> call: journal_away, reason
+PERFORMED = "performed"  # -> call:    performed, key, ok, result: the tool's answer
+RETIRE = "retire"  # -> resident:      retire, reason: end the process once nothing is live in it
+EVENT = "event"  # -> call:            event, call, codec array: an operator's word (its at_ms is set on arrival)
+QUERY = "query"  # -> resident:        query, id, what ("state" | "verdicts" | "stats"), arguments
+
+# call -> recognizer          hello, token
+OPEN = "open"  # open, stream, origin_ms (the call's clock at the stream's first sample)
+SOUND = "sound"  # sound, stream, bytes  (and synthesizer -> call: sound, id, bytes)
+CLOSE = "close"  # close, stream
+WORDS = "words"  # recognizer -> call: words, stream, segment, text, final, started_ms, ended_ms (on the call's clock)
+
+# call -> synthesizer         hello, token
+SPEAK = "speak"  # speak, id, text, voice
+CANCEL = "cancel"  # cancel, id
+TIMING = (
+    "timing"  # synthesizer -> call: timing, id, [[word, end_ms], ...] for the sound sent next, offsets in the utterance
+)
+SPOKEN = "spoken"  # synthesizer -> call: spoken, id, total_ms: all sound of it was sent
+UNSPOKEN = "unspoken"  # synthesizer -> call: unspoken, id, reason

@@ -1,0 +1,1 @@
+"""Places calls on the nodes of a cluster: the director, capacity, drain."""

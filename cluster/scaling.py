@@ -1,0 +1,203 @@
+"""Scaling: from what the nodes tell to what is wanted of them, and of the autoscaler. The one owner of its request.
+
+`decide` is pure: figures of this moment in, orders out; the theory is `policies/capacity.py`'s. `Scaling` remembers
+what must be remembered between two looks (arrivals, holding times, lead times, what was wanted) and hands the orders to
+an executor, which alone knows Ray. A node is never killed: cordoned -> its last call ends -> its spares retire -> it is
+released and leaves. A node that is about to be taken away (a preemption notice, `kubectl drain`) goes the same way.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from offhook.policies import capacity
+from offhook.policies.capacity import Goals, Lead, Plan, Traffic, Wanted
+
+log = logging.getLogger(__name__)
+
+SLOT = "call_slot"  # the resource of which a node advertises as many as it carries calls
+BUNDLES_MAX = 1_000  # above it whole nodes are asked for: the autoscaler packs bundles one by one, in Python
+LEAD_WEIGHT = 0.3  # of the newest measured lead time
+JOINS_MAX = 1_000  # nodes asked for and not seen yet
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node as the director sees it. `leaving`: Ray or the cloud has said that it will be taken away."""
+
+    name: str
+    calls: int
+    spares: int
+    slots: int
+    cordoned: bool = False
+    leaving: bool = False
+    fixed: bool = False  # the head, or a node that nobody scales: never cordoned here
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What is to be done. Idempotent: given twice, the second time changes nothing."""
+
+    slots: int  # of which the autoscaler is told, all nodes together
+    slots_per_node: int
+    spares: Mapping[str, int] = field(default_factory=dict)  # node -> spares wanted
+    cordon: tuple[str, ...] = ()
+    uncordon: tuple[str, ...] = ()
+    release: tuple[str, ...] = ()  # empty and cordoned: may leave
+    why: str = ""
+
+    def bundles(self) -> list[dict[str, float]]:
+        """As `ray.autoscaler.sdk.request_resources` takes them: a slot each, or whole nodes where there are many."""
+        if self.slots <= BUNDLES_MAX:
+            return [{SLOT: 1.0}] * self.slots
+        return [{SLOT: float(self.slots_per_node)}] * -(-self.slots // self.slots_per_node)
+
+
+class Executor(Protocol):
+    """Carries orders out; each may raise, and is then given again at the next look."""
+
+    async def request_slots(self, bundles: list[dict[str, float]]) -> None:
+        """Tell the autoscaler what is wanted in all: the floor, what is in use included."""
+
+    async def keep_spares(self, node: str, spares: int) -> None:
+        """Have a node keep so many warm."""
+
+    async def cordon(self, node: str, on: bool) -> None:
+        """Give a node no new calls and let its spares go (`on`), or take it back."""
+
+    async def release(self, node: str) -> None:
+        """End what runs on an empty node, so that it is idle and the autoscaler takes it away."""
+
+
+def decide(plan: Plan, nodes_wanted: int, nodes: Sequence[Node], goals: Goals) -> Orders:
+    """Orders for a plan; `nodes_wanted` is the plan's number after scale-in has been held back (`capacity.settle`).
+
+    Cordoned nodes come back before new ones are asked for; the emptiest are cordoned first, so calls that must end
+    before a node can leave are few; nodes that are leaving anyway are cordoned at once and not counted.
+    """
+    cordon = [node.name for node in nodes if node.leaving and not node.cordoned]
+    staying = [node for node in nodes if not node.leaving]
+    taking = [node for node in staying if not node.cordoned]
+    resting = sorted((node for node in staying if node.cordoned), key=lambda node: (-node.calls, node.name))
+    missing = nodes_wanted - len(taking)
+    uncordon = [node.name for node in resting[: max(0, missing)]]
+    if missing < 0:
+        emptiest = sorted((node for node in taking if not node.fixed), key=lambda node: (node.calls, node.name))
+        cordon += [node.name for node in emptiest[:-missing]]
+    takes = [node for node in staying if node.name in uncordon or (not node.cordoned and node.name not in cordon)]
+    room = {node.name: max(0, node.slots - node.calls) for node in takes}
+    release = [
+        node.name for node in nodes if node.cordoned and not node.calls and not node.fixed and node.name not in uncordon
+    ]
+    return Orders(
+        slots=nodes_wanted * goals.slots_per_node,
+        slots_per_node=goals.slots_per_node,
+        spares=capacity.share_out(plan.spares, room),
+        cordon=tuple(cordon),
+        uncordon=tuple(uncordon),
+        release=tuple(release),
+        why=plan.why,
+    )
+
+
+class Scaling:
+    """The director's capacity. Every moment is handed in, in seconds of one clock that never goes back."""
+
+    def __init__(self, goals: Goals, executor: Executor, lead: Lead | None = None) -> None:
+        self.goals = goals
+        self.lead = lead or Lead()
+        self.traffic = Traffic()
+        self.orders: Orders | None = None
+        self._executor = executor
+        self._arrivals = 0
+        self._looked_s: float | None = None
+        self._wanted: Wanted = ()
+        self._known: set[str] | None = None
+        self._asked: deque[float] = deque(maxlen=JOINS_MAX)  # when each node that has not joined yet was asked for
+        self._told: dict[str, object] = {}  # order -> what was carried out last
+        self._released: set[str] = set()
+
+    # --- what is measured ---------------------------------------------------------------------------------------------
+
+    def arrived(self) -> None:
+        """A call has asked for a slot, whether it gets one or not."""
+        self._arrivals += 1
+
+    def ended(self, holding_s: float) -> None:
+        """A call has ended after so long."""
+        self.traffic = capacity.ended(self.traffic, holding_s)
+
+    def spare_started(self, took_s: float) -> None:
+        """A warm process was there after so long."""
+        spare_s = self.lead.spare_s + LEAD_WEIGHT * (max(0.0, took_s) - self.lead.spare_s)
+        self.lead = Lead(spare_s, self.lead.node_s, self.lead.look_s)
+
+    def released(self, node: str) -> bool:
+        """Whether a node was let go: no supervisor is to be started on it again."""
+        return node in self._released
+
+    # --- the look -----------------------------------------------------------------------------------------------------
+
+    async def look(self, now_s: float, nodes: Sequence[Node]) -> Orders:
+        """Decide, and carry out what has changed since the last look. An order that fails is logged and given again."""
+        before_s, self._looked_s = self._looked_s, now_s
+        if before_s is not None and now_s > before_s:
+            self.traffic = capacity.observe(self.traffic, self._arrivals, now_s - before_s)
+            self._arrivals = 0
+        if before_s is None:  # a director that was restarted must not let nodes go before it has seen some traffic
+            self._wanted = ((now_s, sum(not node.cordoned and not node.leaving for node in nodes)),)
+        self._joined(now_s, {node.name for node in nodes})
+        nodes = [node for node in nodes if node.name not in self._released]
+        live = sum(node.calls for node in nodes)
+        plan = capacity.plan(self.traffic, live, self.lead, self.goals)
+        self._wanted, wanted = capacity.settle(self._wanted, now_s, plan.nodes, self.goals.calm_ms / 1_000.0)
+        self.orders = orders = decide(plan, wanted, nodes, self.goals)
+        coming = wanted - sum(not node.leaving and not node.cordoned for node in nodes) - len(orders.uncordon)
+        while len(self._asked) < min(coming, JOINS_MAX):
+            self._asked.append(now_s)
+        while len(self._asked) > max(0, coming):
+            self._asked.pop()  # the newest are wanted no more
+        await self._carry_out(orders)
+        return orders
+
+    def _joined(self, now_s: float, names: set[str]) -> None:
+        """Nodes that were asked for and are here now tell how long a node takes."""
+        if self._known is not None:
+            for _ in names - self._known:
+                if self._asked:
+                    took_s = now_s - self._asked.popleft()
+                    node_s = self.lead.node_s + LEAD_WEIGHT * (took_s - self.lead.node_s)
+                    self.lead = Lead(self.lead.spare_s, node_s, self.lead.look_s)
+        self._known = names
+        self._released &= names
+
+    async def _carry_out(self, orders: Orders) -> None:
+        """Cordon before anything is taken away, and ask for nodes before spares: they take longest."""
+        executor = self._executor
+        for node in orders.uncordon:
+            await self._do(f"cordon {node}", False, executor.cordon(node, False))
+        for node in orders.cordon:
+            await self._do(f"cordon {node}", True, executor.cordon(node, True))
+        if self._told.get("slots") != orders.slots:
+            await self._do("slots", orders.slots, executor.request_slots(orders.bundles()))
+        for node, spares in orders.spares.items():
+            if self._told.get(f"spares {node}") != spares:
+                await self._do(f"spares {node}", spares, executor.keep_spares(node, spares))
+        for node in orders.release:
+            if await self._do(f"release {node}", True, executor.release(node)):
+                self._released.add(node)
+                log.info("node %s is empty and may leave", node[:8])
+
+    async def _do(self, what: str, value: object, order: Awaitable[None]) -> bool:
+        try:
+            await order
+        except Exception as error:  # whatever it is: the next look gives the order again
+            self._told.pop(what, None)
+            log.warning("%s = %s was not carried out: %s", what, value, error)
+            return False
+        self._told[what] = value
+        return True

@@ -1,0 +1,203 @@
+"""What every agent is: a stateless reader of views that answers with proposals.
+
+An agent gets the view of one revision (`offhook.policies.view.view_of`) and returns what it would say or do; whether
+that happens is decided by arbitration and the gate. It keeps nothing between two calls of `propose`, so it may run in
+any process, be restarted at any time, and serve many calls. What an agent of one's own needs is here; the stock ones
+stand beside it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ..errors import PolicyError
+from ..policy import AgentSpec
+from ..proposals import Asks, Kind, Proposal, Purpose
+
+View = Mapping[str, Any]
+
+_CODE = re.compile(r"^(?P<module>[A-Za-z_][\w.]*):(?P<name>[A-Za-z_]\w*)$")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+class Agent:
+    """Base of all agents. Subclasses override `propose`, and give a default for every line that they use in LINES."""
+
+    topics: ClassVar[tuple[str, ...]] = ()  # notices that it wants to hear of besides invitations
+    LINES: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, name: str, spec: AgentSpec) -> None:
+        self.name = name
+        self.options: dict[str, str | int | float | bool] = dict(spec.options)
+        self._lines = {**self.LINES, **spec.lines}
+
+    def propose(self, view: View, reason: str) -> list[Proposal]:
+        """What this agent would say or do at this revision, best first or in any order; empty = nothing.
+
+        `reason` is why it was asked: "answered", "turn_ended", "interrupted", "silence", "action_finished", ...
+        """
+        raise NotImplementedError
+
+    # --- making proposals -------------------------------------------------------------------------------------------
+
+    def has_line(self, key: str) -> bool:
+        """True where the policy (or the agent itself) has a text under this key."""
+        return bool(self._lines.get(key))
+
+    def line(self, key: str, view: View) -> str:
+        """A text of the policy, with `{slot}` replaced by what the caller said for it.
+
+        Raises:
+            PolicyError: there is no such text.
+        """
+        text = self._lines.get(key)
+        if not text:
+            raise PolicyError(f"agents.{self.name}.lines: '{key}' is missing; there are: {', '.join(self._lines)}")
+        return _PLACEHOLDER.sub(lambda found: slot_value(view, found[1]) or "that", text)
+
+    def say(
+        self,
+        view: View,
+        line: str,
+        purpose: Purpose,
+        asks: Asks = Asks.NOTHING,
+        *,
+        priority: float = 0.5,
+        topic: str = "",
+        slot: str = "",
+        reason: str = "",
+    ) -> Proposal:
+        """Say one of the policy's lines."""
+        return self._proposal(
+            view,
+            Kind.SAY,
+            label=line,
+            text=self.line(line, view),
+            purpose=purpose,
+            asks=asks,
+            priority=priority,
+            topic=topic,
+            slot=slot,
+            reason=reason,
+        )
+
+    def act(
+        self, view: View, tool: str, arguments: Mapping[str, str], *, line: str = "", priority: float, reason: str
+    ) -> Proposal:
+        """Have a tool act, saying a line on the way where one is named."""
+        return self._proposal(
+            view,
+            Kind.TOOL,
+            label=tool,
+            action=tool,
+            arguments=tuple(sorted(arguments.items())),
+            text=self.line(line, view) if line else "",
+            priority=priority,
+            reason=reason,
+        )
+
+    def end(self, view: View, outcome: str, line: str, *, priority: float, reason: str) -> Proposal:
+        """Say goodbye with a line, and hang up when it has been heard; the call's outcome is `outcome`."""
+        return self._proposal(
+            view,
+            Kind.HANGUP,
+            label=outcome,
+            action=outcome,
+            text=self.line(line, view),
+            purpose=Purpose.GOODBYE,
+            priority=priority,
+            reason=reason,
+        )
+
+    def _proposal(self, view: View, kind: Kind, *, label: str, **fields: Any) -> Proposal:
+        revision: int = view["revision"]
+        return Proposal(
+            id=f"{self.name}:{revision}:{label}",
+            agent=self.name,
+            kind=kind,
+            turn=view["turn"],
+            basis=revision,
+            **fields,
+        )
+
+
+def load(code: str) -> type[Agent]:
+    """The agent class of an installed module, written `module:Class`, e.g. "offhook.policies.agents.booking:Booking".
+
+    Code inside a bundle ("agents/file.py:Class") is loaded by whoever unpacked the bundle, not here.
+
+    Raises:
+        PolicyError: not of that form, no such module or class, or not an Agent.
+    """
+    found = _CODE.match(code)
+    if found is None:
+        raise PolicyError(f"code {code!r}: write module:Class, e.g. offhook.policies.agents.booking:Booking")
+    try:
+        kind = getattr(importlib.import_module(found["module"]), found["name"], None)
+    except ImportError as error:
+        raise PolicyError(f"code {code!r}: module {found['module']} cannot be imported: {error}") from error
+    if not isinstance(kind, type) or not issubclass(kind, Agent):
+        raise PolicyError(f"code {code!r}: {found['name']} is not a subclass of offhook.policies.agents.base.Agent")
+    return kind
+
+
+# --- reading views --------------------------------------------------------------------------------------------------
+
+
+def heard(view: View, *signs: str) -> bool:
+    """The caller has given one of these signs since the agent last spoke."""
+    return any(signal["new"] and signal["sign"] in signs for signal in view["signals"])
+
+
+def wordless(view: View, reason: str) -> bool:
+    """The caller interrupted, and nothing was understood of it although somebody listens."""
+    return reason == "interrupted" and not view["pii_words"] and "recognizer" not in view["lost_parts"]
+
+
+def topic_of(view: View, sign: str) -> str:
+    """The topic of the newest such sign since the agent last spoke; empty = none, or without a topic."""
+    topics = [s["topic"] for s in view["signals"] if s["new"] and s["sign"] == sign and s["topic"]]
+    return topics[-1] if topics else ""
+
+
+def ever(view: View, sign: str, unless: str = "") -> bool:
+    """The caller's newest word of these two is `sign`: a commitment that was not taken back."""
+    found = [s["sign"] for s in view["signals"] if s["stands"] and s["sign"] in (sign, unless)]
+    return bool(found) and found[-1] == sign
+
+
+def times(view: View, name: str) -> int:
+    """How often something was granted: "say:offer", "say:question:time", "book_meeting"."""
+    return int(view["done"].get(name, 0))
+
+
+def last_act(view: View, tool: str) -> Mapping[str, Any] | None:
+    """The last finished act of this tool, if any."""
+    return next((act for act in reversed(view["acts"]) if act["action"] == tool), None)
+
+
+def told(view: View, act: Mapping[str, Any]) -> bool:
+    """Something was heard after this act was over."""
+    last = view["last_utterance"]
+    return last is not None and last["started_ms"] > act["at_ms"]
+
+
+def slot_value(view: View, name: str) -> str:
+    """What the caller said for this slot, or an empty string."""
+    slot = view["slots"].get(name)
+    return str(slot["pii_value"]) if slot else ""
+
+
+def unsettled(view: View) -> list[Mapping[str, Any]]:
+    """The concerns that still ask for an answer, the one that moved last first."""
+    found = [concern for concern in view["concerns"] if concern["due"] != "none"]
+    return sorted(found, key=lambda concern: concern["history"][-1][0] if concern["history"] else 0, reverse=True)
+
+
+def answered_what(view: View) -> tuple[str, str]:
+    """Purpose and slot of what the agent last said: what the caller's words answer."""
+    last = view["last_utterance"]
+    return (last["purpose"], last["slot"]) if last is not None else ("", "")

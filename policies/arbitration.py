@@ -1,0 +1,244 @@
+"""Arbitration: who is asked for proposals, and whose proposal goes to the gate first.
+
+A round invites the agents on the state of one revision. When all have answered, or the deadline has passed, the best
+proposal is judged; if the gate denies it, the next one. At most one thing is said in a round. What comes later is
+judged all the same (the gate refuses what is stale, in writing). When a turn with words leads to nothing, the policy's
+fallback line is offered like any proposal, and the loop breaker ends it like any loop. What is permitted is decided in
+`gate.py`.
+"""
+
+from __future__ import annotations
+
+from . import gate
+from .commands import InviteAgents
+from .draft import Draft
+from .events import ActionFinished, AgentAnswered, AgentJoined, AgentLost, LineAnswered, TimerFired
+from .parts import replace
+from .proposals import CORE, Asks, Kind, Proposal, Purpose, Verdict
+from .state import CallState, Holder, Line, Round, Stage, Standing
+
+TIMER = "round"  # also "round.<name>": a round that an agent asked for, or that an operator's late yes needs
+
+PROPOSALS_MAX = 8  # of one agent in one answer; more is a fault of the agent, and the rest is refused
+
+# What belongs to a stage, where priorities tie.
+_FITTING: dict[Stage, frozenset[Purpose]] = {
+    Stage.OPENING: frozenset({Purpose.GREETING}),
+    Stage.QUALIFYING: frozenset({Purpose.QUESTION}),
+    Stage.OFFERING: frozenset({Purpose.OFFER}),
+    Stage.OBJECTING: frozenset({Purpose.ANSWER}),
+    Stage.BOOKING: frozenset({Purpose.CONFIRMATION, Purpose.QUESTION}),
+    Stage.CLOSING: frozenset({Purpose.GOODBYE}),
+}
+
+
+# --- rounds ---------------------------------------------------------------------------------------------------------
+
+
+def open_round(draft: Draft, reason: str) -> None:
+    """Ask every agent for proposals on the state as it stands at the end of this step."""
+    gate.floor_free(draft)
+    if draft.state.authority.spoke_revision == draft.state.revision:
+        return  # what had waited for the floor was still fresh and is being said: that is the answer
+    _invite(draft, draft.state.agents, reason)
+
+
+def drop_round(draft: Draft) -> None:
+    """Forget the open round: what it was about has changed. Answers that still come are judged as late ones."""
+    if draft.state.round is not None:
+        draft.publish("round", what="dropped", reason=draft.state.round.reason)
+    draft.state.round = None
+    draft.disarm(TIMER)
+
+
+def offer(draft: Draft, proposal: Proposal) -> Verdict:
+    """Judge one proposal of the core and do what the verdict says, now."""
+    stamped = _stamped(draft, proposal, proposal.turn, proposal.basis, proposal.agent, 0)
+    verdict = gate.judge(draft, stamped, "proposed")
+    gate.execute(draft, stamped, verdict)
+    return verdict
+
+
+def _invite(draft: Draft, agents: tuple[str, ...], reason: str) -> None:
+    state = draft.state
+    drop_round(draft)
+    deadline_ms = state.now_ms + draft.policy.arbitration.deadline_ms
+    state.round = Round(state.turn, state.revision, reason, agents, deadline_ms)
+    if not agents:
+        _settle(draft)
+        return
+    draft.arm(TIMER, deadline_ms)
+    draft.command(InviteAgents(agents, state.turn, state.revision, reason, deadline_ms))
+
+
+def _settle(draft: Draft) -> None:
+    """Judge what has been proposed, best first, until something is said or nothing is left."""
+    found = draft.state.round
+    if found is None:
+        return
+    late = [agent for agent in found.invited if agent not in found.answered]
+    draft.state.round = None
+    draft.disarm(TIMER)
+    acted = _try(draft, found.proposals)
+    draft.publish("round", what="settled", reason=found.reason, proposals=len(found.proposals), acted=acted, late=late)
+    if not acted:
+        _fall_back(draft, found)
+
+
+def _try(draft: Draft, proposals: tuple[Proposal, ...]) -> bool:
+    """True when at least one of these was carried out or waits. One of them is heard at most."""
+    acted = heard = False
+    for proposal in sorted(proposals, key=lambda p: _rank(draft.state, p)):
+        if heard and proposal.text:
+            continue
+        if gate.execute(draft, proposal, gate.judge(draft, proposal, "proposed")):
+            acted = True
+            heard = heard or bool(proposal.text)
+            if proposal.kind is Kind.HANDOFF:
+                _invite(draft, tuple(agent for agent in draft.state.agents if agent == proposal.action), "handoff")
+                break
+    return acted
+
+
+def _rank(state: CallState, proposal: Proposal) -> tuple[float, int, str, str]:
+    """Priority first, then what fits an open concern or the stage; names break the tie, so that replay agrees."""
+    concerned = any(c.topic == proposal.topic and c.standing is not Standing.RESOLVED for c in state.concerns)
+    fitting = 2 * concerned + (proposal.purpose in _FITTING[state.stage])
+    return (-proposal.priority, -fitting, proposal.agent, proposal.id)
+
+
+def _fall_back(draft: Draft, found: Round) -> None:
+    """A turn came to nothing: say so, rather than leave the caller in silence.
+
+    Who goes on speaking, or has asked to wait, is left in peace.
+    """
+    state = draft.state
+    outdated = state.evidence_revision > found.basis or not _caller_is_done(state)
+    if outdated or state.silence.after == "wait":
+        return
+    spoke = state.hearing.words or "recognizer" in state.lost_parts
+    line = draft.policy.arbitration.fallback_line
+    if found.reason not in ("turn_ended", "interrupted") or not spoke or not line or state.round is not None:
+        return
+    offer(
+        draft,
+        Proposal(
+            id=f"core:fallback:{state.revision}",
+            agent=CORE,
+            kind=Kind.SAY,
+            turn=state.turn,
+            basis=state.revision,
+            text=line,
+            purpose=Purpose.REPAIR,
+            asks=Asks.OPEN,
+            reason=f"no proposal was granted in the round '{found.reason}'",
+        ),
+    )
+
+
+# --- events ---------------------------------------------------------------------------------------------------------
+
+
+def answered(draft: Draft, event: LineAnswered) -> None:
+    """Audio flows: greet, unless it must first be known who picked up."""
+    if not draft.state.answering.armed:
+        open_round(draft, "answered")
+
+
+def agent_joined(draft: Draft, event: AgentJoined) -> None:
+    """An agent is ready. One that comes while its question is still open, or while nothing was said yet, is asked."""
+    state = draft.state
+    if event.agent not in state.agents:
+        state.agents = (*state.agents, event.agent)
+    draft.publish("agent", what="joined", agent=event.agent)
+    found = state.round
+    if found is not None:
+        if event.agent not in found.invited and found.turn == state.turn:
+            state.round = replace(found, invited=(*found.invited, event.agent))
+            draft.command(InviteAgents((event.agent,), state.turn, state.revision, found.reason, found.deadline_ms))
+        return
+    if _nothing_said_yet(state):
+        _invite(draft, state.agents, "answered")
+
+
+def agent_lost(draft: Draft, event: AgentLost) -> None:
+    """An agent is gone: the others go on, and nobody waits for it."""
+    state = draft.state
+    state.agents = tuple(agent for agent in state.agents if agent != event.agent)
+    draft.publish("agent", what="lost", agent=event.agent, reason=event.reason)
+    found = state.round
+    if found is not None and event.agent in found.invited:
+        state.round = replace(found, invited=tuple(agent for agent in found.invited if agent != event.agent))
+        _settle_if_complete(draft)
+
+
+def agent_answered(draft: Draft, event: AgentAnswered) -> None:
+    """An agent's answer: into the round that asked for it, or, late, straight to the gate."""
+    state = draft.state
+    proposals = tuple(
+        _stamped(draft, proposal, event.turn, event.basis, event.agent, number)
+        for number, proposal in enumerate(event.proposals[:PROPOSALS_MAX])
+    )
+    found = state.round
+    if found is None or event.turn != found.turn or event.agent not in found.invited or event.basis < found.basis:
+        _try(draft, proposals)
+        return
+    if event.agent in found.answered:
+        return  # the same answer once more, after a link was re-opened
+    state.round = replace(found, answered=(*found.answered, event.agent), proposals=(*found.proposals, *proposals))
+    _settle_if_complete(draft)
+
+
+def action_finished(draft: Draft, event: ActionFinished) -> None:
+    """A tool is done: the agents may speak of it, unless the caller is speaking and will be answered anyway."""
+    state = draft.state
+    last = state.authority.acts[-1] if state.authority.acts else None
+    news = last is not None and last.grant == event.grant and last.at_ms == event.at_ms
+    if news and state.line is Line.OPEN and _caller_is_done(state):
+        _invite(draft, state.agents, "action_finished")
+
+
+def timer_fired(draft: Draft, event: TimerFired) -> None:
+    """The round's deadline, or a round that was asked for."""
+    if event.timer == TIMER:
+        _settle(draft)
+    elif draft.state.round is None and draft.state.line is Line.OPEN and _caller_is_done(draft.state):
+        open_round(draft, event.timer.removeprefix(f"{TIMER}."))
+
+
+# --- parts ----------------------------------------------------------------------------------------------------------
+
+
+def _settle_if_complete(draft: Draft) -> None:
+    found = draft.state.round
+    if found is not None and all(agent in found.answered for agent in found.invited):
+        _settle(draft)
+
+
+def _stamped(draft: Draft, proposal: Proposal, turn: int, basis: int, agent: str, number: int) -> Proposal:
+    """The proposal under the name, turn and revision that it really came from, with an expiry and an id."""
+    return replace(
+        proposal,
+        id=proposal.id or f"{agent}:{basis}:{number}",
+        agent=agent,
+        turn=turn,
+        basis=basis,
+        expires_ms=proposal.expires_ms or draft.state.now_ms + draft.policy.gate.proposal_lifetime_ms,
+        arguments=tuple(sorted(proposal.arguments)),
+    )
+
+
+def _nothing_said_yet(state: CallState) -> bool:
+    """The line is open and neither side has been heard: the greeting is still due."""
+    undecided = state.answering.armed and not state.answering.decided
+    return (
+        state.line is Line.OPEN
+        and not undecided
+        and state.speech.current is None
+        and state.speech.last is None
+        and _caller_is_done(state)
+    )
+
+
+def _caller_is_done(state: CallState) -> bool:
+    return not state.hearing.speaking and state.floor.holder in (Holder.NOBODY, Holder.AGENT)

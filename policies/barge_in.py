@@ -1,0 +1,246 @@
+"""Barge-in, in two beats.
+
+Beat one: voice activity confirms that the caller speaks while the agent does, and the agent is silenced at once
+(*hold*). Beat two: within the decision window, words, duration and energy settle what it was: a barge-in (*cut*; the
+heard text is kept, authority is suspended until the new words are understood), or a backchannel, a cough, noise
+(*resume* from the held word). Speech that is not interruptible plays on, and what the caller said is kept. Recognized
+words come late: after a resume the overlap is watched a while longer, so that words can still correct the decision.
+How likely a floor take is, is `overlap.py`'s matter. The caller wins every unresolved tie.
+"""
+
+from __future__ import annotations
+
+from . import endpointing, gate, overlap, speaking, turns
+from .draft import Draft
+from .events import (
+    DigitPressed,
+    PlaybackEnded,
+    PlaybackFailed,
+    SpeechEnded,
+    SpeechMeasured,
+    SpeechStarted,
+    TimerFired,
+    WordsHeard,
+)
+from .floor import Move
+from .parts import replace
+from .state import Holder, Overlap, Playing, Utterance
+
+TIMER = "overlap"
+
+
+def speech_started(draft: Draft, event: SpeechStarted) -> None:
+    """Beat one: the caller is heard over the agent, or over an utterance about to be heard."""
+    state = draft.state
+    current = state.speech.current
+    if current is None:
+        return
+    if current.playing is Playing.HELD and state.overlap is not None:
+        state.overlap = replace(state.overlap, spurt_over=False)  # goes on within the same overlap
+        return
+    deadline_ms = event.onset_ms + draft.policy.barge_in.decision_window_ms
+    state.overlap = Overlap(
+        utterance=current.id,
+        onset_ms=event.onset_ms,
+        confirmed_ms=event.at_ms,
+        deadline_ms=max(deadline_ms, event.at_ms),
+        held=current.interruptible,
+        voiced_ms=state.hearing.voiced_ms,
+    )
+    draft.arm(TIMER, state.overlap.deadline_ms)
+    if current.interruptible:
+        speaking.hold(draft)
+        draft.publish("overlap", what="held", utterance=current.id, onset_ms=event.onset_ms)
+
+
+def speech_measured(draft: Draft, event: SpeechMeasured) -> None:
+    """The overlap lasts: enough of it is a take before any word is known."""
+    if draft.state.overlap is not None:
+        draft.state.overlap = replace(draft.state.overlap, voiced_ms=event.voiced_ms)
+        _judge(draft)
+
+
+def words_heard(draft: Draft, event: WordsHeard) -> None:
+    """Words of the overlap are in: they may settle it, or correct how it was settled."""
+    state = draft.state
+    if state.overlap is None or turns.belongs_to_an_earlier_turn(draft, event):
+        return
+    over = [s for s in state.hearing.segments if s.ended_ms > state.overlap.onset_ms and s.text]
+    read_ms = max((s.ended_ms for s in over), default=0)
+    state.overlap = replace(state.overlap, words=" ".join(s.text for s in over), read_ms=read_ms)
+    _judge(draft)
+
+
+def speech_ended(draft: Draft, event: SpeechEnded) -> None:
+    """The caller fell silent: a short sound is noise, a token may be recognized as one before the window closes."""
+    state = draft.state
+    if state.overlap is None:
+        return
+    state.overlap = replace(state.overlap, spurt_over=True, voiced_ms=event.voiced_ms)
+    if event.voiced_ms < draft.policy.barge_in.noise_below_ms and not state.overlap.words:
+        _listener(draft, "noise")
+        return
+    _judge(draft)
+    if _watching(draft):
+        _give_floor_back(draft, event.onset_ms)
+
+
+def timer_fired(draft: Draft, _event: TimerFired) -> None:
+    """The decision window has passed, or the watch after a resume is over."""
+    state = draft.state
+    if state.overlap is None:
+        return
+    if _watching(draft):
+        if state.hearing.speaking:
+            _keep_watching(draft)
+        else:
+            state.overlap = None
+        return
+    if _estimate(draft) >= draft.policy.barge_in.take_at_share:
+        _take(draft)
+    else:
+        _listener(draft, "backchannel")
+
+
+def playback_ended(draft: Draft, event: PlaybackEnded | PlaybackFailed) -> None:
+    """The utterance ended under the overlap: what the caller said over it is a turn like any other."""
+    state = draft.state
+    if state.overlap is None or state.overlap.utterance != event.utterance:
+        return
+    state.overlap = None
+    draft.disarm(TIMER)
+    if not state.hearing.speaking and state.floor.holder is Holder.CALLER:
+        endpointing.arm(draft)
+
+
+def digit_pressed(draft: Draft, event: DigitPressed) -> None:
+    """A key is a take that leaves nothing to judge: nobody presses one to say "go on"."""
+    current = draft.state.speech.current
+    if current is not None and current.interruptible:
+        voiced_ms = draft.state.overlap.voiced_ms if draft.state.overlap is not None else 0
+        _interrupt(draft, current, "key", 1.0, voiced_ms)
+
+
+# --- beat two -------------------------------------------------------------------------------------------------------
+
+
+def _judge(draft: Draft) -> None:
+    """Settle early where the evidence is already clear; the window's end settles the rest."""
+    take = _estimate(draft)
+    limits = draft.policy.barge_in
+    found = draft.state.overlap
+    if found is None:
+        return
+    if _watching(draft):
+        if found.words and take >= limits.take_at_share:
+            _take(draft)
+    elif take >= limits.early_take_at_share:
+        _take(draft)
+    elif found.spurt_over and found.words and take <= 1.0 - limits.early_take_at_share:
+        _listener(draft, "backchannel")
+
+
+def _estimate(draft: Draft) -> float:
+    """Probability that the caller takes the floor, from what is known at this moment; kept in the overlap."""
+    state = draft.state
+    found, current = state.overlap, state.speech.current
+    if found is None or current is None:
+        return 0.0
+    baseline = state.baseline
+    hearing = state.hearing
+    known = baseline.spurts > 0
+    take = overlap.judge(
+        overlap.OverlapView(
+            elapsed_ms=state.now_ms - found.onset_ms,
+            voiced_ms=found.voiced_ms,
+            words=found.words,
+            spurt_over=found.spurt_over,
+            loudness_above_db=hearing.loudness_db - baseline.loudness_db if known else 0.0,
+            pitch_above_share=hearing.pitch_hz / baseline.pitch_hz - 1.0
+            if baseline.pitch_hz > 0 and hearing.pitch_hz > 0
+            else 0.0,
+            snr_db=hearing.snr_db,
+            purpose=current.purpose,
+            asks=current.asks,
+            heard_share=_heard_share(current),
+            held_ms=max(0, found.onset_ms - current.started_ms) if current.started_ms else 0,
+            stage=state.stage,
+            read_ms=max(0, found.read_ms - found.onset_ms),
+        )
+    )
+    state.overlap = replace(found, take=take)
+    return take
+
+
+def _take(draft: Draft) -> None:
+    """A barge-in: the caller has the floor, and nothing computed before this counts."""
+    state = draft.state
+    found = state.overlap
+    current = state.speech.current
+    if found is None or current is None:
+        return
+    if not current.interruptible:
+        _watch_on(draft, found)  # it plays on; what was said over it is kept and answered afterwards
+        return
+    _interrupt(draft, current, "barge-in", found.take, found.voiced_ms)
+    if not state.hearing.speaking:
+        endpointing.arm(draft)
+
+
+def _interrupt(draft: Draft, current: Utterance, what: str, take: float, voiced_ms: int) -> None:
+    draft.state.overlap = None
+    draft.disarm(TIMER)
+    draft.publish("overlap", what=what, utterance=current.id, take=round(take, 3), voiced_ms=voiced_ms)
+    speaking.cut(draft, what)
+    turns.new_turn(draft, "interrupted")
+    draft.evidence_changed()
+    gate.suspend(draft)
+
+
+def _listener(draft: Draft, what: str) -> None:
+    """A listener's token or noise: go on from the held word, and watch for words that say otherwise."""
+    state = draft.state
+    found = state.overlap
+    current = state.speech.current
+    if found is None or current is None:
+        return
+    draft.publish("overlap", what=what, utterance=current.id, take=round(found.take, 3), voiced_ms=found.voiced_ms)
+    if not state.hearing.speaking:
+        _give_floor_back(draft, found.onset_ms)
+    speaking.resume(draft)
+    _watch_on(draft, found)
+
+
+def _give_floor_back(draft: Draft, onset_ms: int) -> None:
+    """What was said over the agent claimed nothing; over speech that plays on regardless, its words are kept."""
+    state = draft.state
+    current = state.speech.current
+    if current is None or state.floor.holder not in (Holder.CALLER, Holder.BOTH):
+        return
+    if current.interruptible:
+        turns.forget_words(draft, onset_ms)
+    turns.move(draft, Move.CALLER_YIELDS)
+
+
+def _watch_on(draft: Draft, found: Overlap) -> None:
+    draft.state.overlap = replace(found, held=False)
+    _keep_watching(draft)
+
+
+def _keep_watching(draft: Draft) -> None:
+    state = draft.state
+    if state.overlap is None:
+        return
+    deadline_ms = state.now_ms + max(1, draft.policy.barge_in.words_after_ms)
+    state.overlap = replace(state.overlap, deadline_ms=deadline_ms)
+    draft.arm(TIMER, deadline_ms)
+
+
+def _watching(draft: Draft) -> bool:
+    """True after the overlap was settled as a token, and for speech that is not interruptible."""
+    found = draft.state.overlap
+    return found is not None and not found.held
+
+
+def _heard_share(utterance: Utterance) -> float:
+    return min(1.0, utterance.heard_ms / utterance.total_ms) if utterance.total_ms > 0 else 0.0

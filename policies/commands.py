@@ -1,0 +1,116 @@
+"""Commands: the effects that a step asks for. The call actor carries them out; nothing here happens by itself.
+
+A command is a request that has already passed the gate where it needs to. Carrying it out yields events, never
+another command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .parts import part
+from .proposals import Purpose, Verdict
+
+
+@part
+class Command:
+    """Base of all effects."""
+
+
+@part
+class Say(Command):
+    """Speak `text` as utterance `utterance`. Answered by PlaybackStarted .. PlaybackEnded, or PlaybackFailed."""
+
+    utterance: str
+    text: str
+    purpose: Purpose
+    interruptible: bool
+    grant: str
+
+
+@part
+class HoldSpeech(Command):
+    """Stop being heard at once, keep the rest. Answered by PlaybackStopped."""
+
+    utterance: str
+
+
+@part
+class ResumeSpeech(Command):
+    """Go on from the held word."""
+
+    utterance: str
+
+
+@part
+class CutSpeech(Command):
+    """Give the rest up. Answered by PlaybackStopped unless already held."""
+
+    utterance: str
+
+
+@part
+class ArmTimer(Command):
+    """Fire `timer` at `deadline_ms` on the call's clock; replaces an armed one of that name."""
+
+    timer: str
+    deadline_ms: int
+
+
+@part
+class DisarmTimer(Command):
+    timer: str
+
+
+@part
+class InviteAgents(Command):
+    """Ask these agents for proposals on the state at `revision`; answers after `deadline_ms` are late."""
+
+    agents: tuple[str, ...]
+    turn: int
+    revision: int
+    reason: str  # "answered", "turn_ended", "silence", "interrupted", "action_finished", ...
+    deadline_ms: int
+
+
+@part
+class Publish(Command):
+    """Tell the subscribers of `topic`. `body` is plain (str, int, float, bool, list, dict)."""
+
+    topic: str
+    body: Mapping[str, Any]
+
+
+@part
+class RecordVerdict(Command):
+    """Write down why something was permitted or not."""
+
+    verdict: Verdict
+
+
+@part
+class Perform(Command):
+    """Have a tool carry out an authorized action exactly as it is. Answered by ActionFinished."""
+
+    grant: str
+    action: str
+    arguments: tuple[tuple[str, str], ...]
+    key: str
+    irreversible: bool
+
+
+@part
+class TransferCall(Command):
+    """Hand the line to `target`; `announced` = the target is told first."""
+
+    grant: str
+    target: str
+    announced: bool
+
+
+@part
+class HangUp(Command):
+    """End the call on the wire. Answered by LineClosed."""
+
+    reason: str

@@ -1,0 +1,218 @@
+"""End of turn: how long a pause is waited out before the caller's turn counts as over.
+
+    patience = base(stage) x this caller's own pauses x how complete the words are        (floor <= patience <= ceiling)
+
+Belongs here: the patience, what is learnt about this caller's pauses, and the decision. The words' completeness is
+read in `completeness.py`; what the agents then say is `arbitration.py`'s matter, how long nobody speaks `silence.py`'s.
+While an overlap is open or the agent is heard, nothing is decided here: `barge_in.py` arms anew after a cut. Words that
+come in after the decision and before the agent is heard take it back.
+"""
+
+from __future__ import annotations
+
+from . import arbitration, cadence, completeness, gate, silence, speaking, turns
+from .draft import Draft
+from .events import DigitPressed, SpeechEnded, SpeechStarted, TimerFired, WordsHeard
+from .floor import Move
+from .parts import part, replace
+from .policy import Endpointing
+from .proposals import Asks
+from .state import Cadence, CallState, EndOfTurn, Holder, Line, Playing, Stage
+
+TIMER = "end_of_turn"
+
+_PAUSE_MIN_MS = 150  # shorter gaps are the closures of plosives, not pauses
+_SETTLE_MS = 120  # a partial reading is followed by the next within this time while words still come in
+_WORDLESS_TURN_MS = 600  # voiced speech that a working recognizer reads nothing from: shorter is noise
+
+
+@part
+class Patience:
+    """How long to wait from the end of the last voiced frame, and the factors in words and numbers."""
+
+    ms: int
+    why: str
+
+
+def patience(policy: Endpointing, stage: Stage, known: Cadence, words: str, asks: Asks) -> Patience:
+    """The patience at a pause after `words`, for a caller of this cadence who was asked for `asks`."""
+    base_ms = policy.base_ms.get(stage, policy.floor_ms)
+    own = cadence.factor(known)
+    found = completeness.judge(words, asks) if policy.semantic else completeness.UNWEIGHED
+    wanted = base_ms * own * found.factor
+    ms = round(min(max(wanted, policy.floor_ms), policy.ceiling_ms))
+    bound = " (floor)" if ms > wanted + 0.5 else " (ceiling)" if ms < wanted - 0.5 else ""
+    pauses = f"mean {known.mean_ms:.0f} ms, {known.pauses} pauses" if known.pauses else "caller not known yet"
+    return Patience(
+        ms, f"{base_ms} ms {stage} x {own:.2f} cadence ({pauses}) x {found.factor:.2f} {found.why} = {ms} ms{bound}"
+    )
+
+
+# --- events ---------------------------------------------------------------------------------------------------------
+
+
+def speech_started(draft: Draft, event: SpeechStarted) -> None:
+    """The caller goes on: nothing is pending any more, and the pause teaches how this caller pauses."""
+    state = draft.state
+    draft.disarm(TIMER)
+    pending = state.end_of_turn
+    pause_ms = event.onset_ms - pending.anchor_ms
+    real = bool(state.hearing.segments) or "recognizer" in state.lost_parts
+    if (
+        pending.anchor_ms
+        and real
+        and _PAUSE_MIN_MS <= pause_ms <= draft.policy.endpointing.ceiling_ms
+        and not _agent_heard_since(state, pending.anchor_ms)
+    ):
+        state.cadence = cadence.learn(state.cadence, pause_ms, draft.policy.endpointing.step_share)
+    if pending.deadline_ms:
+        state.end_of_turn = replace(pending, deadline_ms=0)
+
+
+def speech_ended(draft: Draft, event: SpeechEnded) -> None:
+    """A pause begins: wait it out."""
+    if not _blocked(draft.state):
+        arm(draft)
+
+
+def words_heard(draft: Draft, event: WordsHeard) -> None:
+    """Newer words say newly how complete the turn is, even where it was declared over and nothing is heard yet."""
+    state = draft.state
+    hearing = state.hearing
+    if hearing.speaking or _blocked(state) or turns.belongs_to_an_earlier_turn(draft, event):
+        return
+    pending = state.end_of_turn
+    if pending.decided_ms:
+        if turns.plain(hearing.words) == turns.plain(pending.decided_words):
+            return
+        arbitration.drop_round(draft)
+        if state.speech.current is not None:
+            speaking.cut(draft, "late words")
+    elif not hearing.segments:
+        return
+    arm(draft, settle_until_ms=0 if event.final else state.now_ms + _SETTLE_MS, words_end_ms=event.ended_ms)
+
+
+def digit_pressed(draft: Draft, event: DigitPressed) -> None:
+    """A key is an answer by itself: wait for the next one; `#` ends the entry, as telephones do."""
+    state = draft.state
+    if state.hearing.speaking or _blocked(state):
+        return
+    gap_ms = 0 if event.digit == "#" else draft.policy.endpointing.digit_gap_ms
+    _set(draft, state.now_ms + gap_ms, Patience(gap_ms, f"{gap_ms} ms after key"), state.now_ms)
+
+
+def timer_fired(draft: Draft, event: TimerFired) -> None:
+    """Patience has run out: the turn is over, unless it was never one."""
+    state = draft.state
+    if state.hearing.speaking or _blocked(state):
+        return  # who speaks now arms anew when they are done
+    if _was_noise(draft):
+        state.end_of_turn = replace(state.end_of_turn, deadline_ms=0)
+        _yield_floor(draft)
+        silence.resume(draft)
+        gate.floor_free(draft)
+        return
+    _turn_over(draft)
+
+
+def line_resumed(draft: Draft) -> None:
+    """The line is back. The break ended every overlap, and whoever spoke may have stopped unheard: count from now.
+
+    Held speech gets the floor back (`speaking.line_resumed` goes on with it); else the caller's turn is waited out.
+    """
+    state = draft.state
+    state.overlap = None
+    draft.disarm("overlap")
+    if state.hearing.speaking:
+        state.hearing = replace(state.hearing, speaking=False, ended_ms=state.now_ms)
+    unanswered = (
+        state.floor.holder is Holder.CALLER
+        or state.end_of_turn.deadline_ms
+        or state.authority.suspended_since_ms
+        or state.hearing.segments
+    )
+    if state.speech.current is not None and state.speech.current.playing is Playing.HELD:
+        _yield_floor(draft)
+    elif unanswered and not _blocked(state):
+        arm(draft)
+
+
+# --- the decision ---------------------------------------------------------------------------------------------------
+
+
+def arm(draft: Draft, settle_until_ms: int = 0, words_end_ms: int = 0) -> None:
+    """Decide the end of the turn when this pause has outlasted the patience, counted from the last voiced frame."""
+    state = draft.state
+    hearing = state.hearing
+    anchor_ms = min(state.now_ms, max(hearing.ended_ms, words_end_ms))
+    found = patience(draft.policy.endpointing, state.stage, state.cadence, hearing.words, hearing.answering)
+    deadline_ms = anchor_ms + found.ms
+    if _words_awaited(state):
+        deadline_ms = max(deadline_ms, anchor_ms + draft.policy.barge_in.words_after_ms)
+    _set(draft, max(deadline_ms, settle_until_ms, state.now_ms), found, anchor_ms)
+
+
+def _set(draft: Draft, deadline_ms: int, found: Patience, anchor_ms: int) -> None:
+    draft.state.end_of_turn = EndOfTurn(deadline_ms, found.ms, anchor_ms, found.why)
+    draft.arm(TIMER, deadline_ms)
+
+
+def _turn_over(draft: Draft) -> None:
+    state = draft.state
+    pending = state.end_of_turn
+    state.end_of_turn = replace(pending, deadline_ms=0, decided_ms=state.now_ms, decided_words=state.hearing.words)
+    _yield_floor(draft)
+    reason = "interrupted" if state.authority.suspended_since_ms else "turn_ended"
+    gate.restore(draft)
+    draft.publish(
+        "turn",
+        number=state.turn,
+        why="ended",
+        patience_ms=pending.patience_ms,
+        factors=pending.why,
+        waited_ms=state.now_ms - pending.anchor_ms,
+    )
+    if state.answering.armed and not state.answering.decided:
+        return  # who picked up is not known; whoever decides it opens the round
+    silence.caller_finished(draft)
+    gate.floor_free(draft)
+    arbitration.open_round(draft, reason)
+
+
+def _yield_floor(draft: Draft) -> None:
+    if draft.state.floor.holder is Holder.CALLER:
+        turns.move(draft, Move.CALLER_YIELDS)
+
+
+def _blocked(state: CallState) -> bool:
+    """Somebody else decides now: the overlap's judge, the agent who is heard, or the line that is not open."""
+    current = state.speech.current
+    return (
+        state.overlap is not None
+        or state.line is not Line.OPEN
+        or (current is not None and current.playing is not Playing.SENT)
+    )
+
+
+def _words_awaited(state: CallState) -> bool:
+    """True while a working recognizer has not read anything of the last talkspurt."""
+    if "recognizer" in state.lost_parts:
+        return False
+    return not any(s.text and s.ended_ms > state.hearing.onset_ms for s in state.hearing.segments)
+
+
+def _was_noise(draft: Draft) -> bool:
+    """A sound without words, too short to be a turn. An interruption is never noise: the agent gave way to it."""
+    state = draft.state
+    if state.hearing.words or state.authority.suspended_since_ms or state.end_of_turn.why.endswith("after key"):
+        return False
+    lost = "recognizer" in state.lost_parts
+    return state.hearing.voiced_ms < (draft.policy.barge_in.noise_below_ms if lost else _WORDLESS_TURN_MS)
+
+
+def _agent_heard_since(state: CallState, moment_ms: int) -> bool:
+    current, last = state.speech.current, state.speech.last
+    if current is not None and current.started_ms:
+        return True
+    return last is not None and last.started_ms > 0 and last.ended_ms > moment_ms

@@ -1,0 +1,155 @@
+"""Limits: the deadlines of the whole call, and the words for how it ended.
+
+Belongs here: ringing, the call's maximum length with its spoken warning and grace, a line that is lost and comes back,
+a hang-up that somebody asked for, the end of the call on the wire. Speech and hang-ups still pass the gate; where a
+hard deadline meets a denial, the deadline wins: a call always ends.
+"""
+
+from __future__ import annotations
+
+from . import arbitration, endpointing, silence
+from .commands import HangUp
+from .draft import Draft
+from .events import CallCreated, HangupRequested, LineAnswered, LineClosed, LineLost, LineResumed, TimerFired
+from .proposals import CORE, Kind, Proposal, Purpose
+from .state import Line
+
+RING = "limits.ring"
+WARNING = "limits.warning"
+CALL = "limits.call"
+GRACE = "limits.grace"
+LOST = "limits.line"
+CLOSING = "limits.closing"
+
+# Outcomes: why a call ended, one word each, as reports count them.
+NO_ANSWER = "no_answer"
+CALL_LIMIT = "call_limit"
+LINE_LOST = "line_lost"
+CALLER_HUNG_UP = "caller_hung_up"
+REQUESTED = "requested"
+TRANSFERRED = "transferred"
+
+_CLOSING_MS = 5_000  # a carrier that has not closed the line by then is asked again
+
+
+def created(draft: Draft, event: CallCreated) -> None:
+    """The line rings, for so long and no longer."""
+    draft.arm(RING, event.at_ms + draft.policy.limits.ring_ms)
+
+
+def answered(draft: Draft, event: LineAnswered) -> None:
+    """The line is open; the call's length counts from here."""
+    state = draft.state
+    limits = draft.policy.limits
+    state.line = Line.OPEN
+    state.answered_ms = event.at_ms
+    draft.disarm(RING)
+    draft.arm(CALL, event.at_ms + limits.call_ms)
+    if 0 < limits.warning_ms < limits.call_ms and limits.warning_line:
+        draft.arm(WARNING, event.at_ms + limits.call_ms - limits.warning_ms)
+    silence.begin(draft, "answered")
+    draft.publish("call", what="answered")
+
+
+def line_lost(draft: Draft, event: LineLost) -> None:
+    """The carrier is gone without a goodbye; it has a while to come back."""
+    if draft.state.line is not Line.OPEN:
+        return
+    draft.state.line = Line.LOST
+    draft.arm(LOST, event.at_ms + draft.policy.limits.line_lost_ms)
+    draft.publish("call", what="line lost", reason=event.reason)
+
+
+def line_resumed(draft: Draft, event: LineResumed) -> None:
+    """The carrier is back; what was due meanwhile is due now."""
+    state = draft.state
+    draft.disarm(LOST)
+    state.line = Line.OPEN
+    draft.publish("call", what="line resumed")
+    endpointing.line_resumed(draft)
+    if state.silence.since_ms:
+        silence.resume(draft)
+    elif state.speech.current is None and endpointing.TIMER not in draft.timers:
+        silence.begin(draft, "interruption")  # nobody's turn was cut: whoever lost the thread is helped
+
+
+def line_closed(draft: Draft, event: LineClosed) -> None:
+    """The call is over on the wire. The first reason that was given for it stands."""
+    state = draft.state
+    if state.line is Line.CLOSED:
+        return
+    state.outcome = state.outcome or _outcome(draft)
+    state.line = Line.CLOSED
+    draft.publish("call", what="closed", outcome=state.outcome, reason=event.reason)
+
+
+def hangup_requested(draft: Draft, event: HangupRequested) -> None:
+    """Somebody with the right to do so ends the call now: nothing is said."""
+    _end(draft, REQUESTED, f"{event.by}: {event.reason}")
+
+
+def timer_fired(draft: Draft, event: TimerFired) -> None:
+    """One of the call's deadlines has passed."""
+    match event.timer:
+        case "limits.ring":
+            _end(draft, NO_ANSWER, f"rang for {draft.policy.limits.ring_ms} ms")
+        case "limits.warning":
+            _warn(draft)
+        case "limits.call":
+            _say_goodbye(draft)
+        case "limits.grace":
+            _end(draft, CALL_LIMIT, f"{draft.policy.limits.grace_ms} ms after the limit")
+        case "limits.line":
+            _end(draft, LINE_LOST, f"no line for {draft.policy.limits.line_lost_ms} ms")
+        case "limits.closing":
+            _hang_up(draft)
+
+
+def _outcome(draft: Draft) -> str:
+    """How a call ended that nobody had announced to be ending."""
+    state = draft.state
+    if state.line is Line.RINGING:
+        return NO_ANSWER
+    handed_over = any(grant.proposal.kind is Kind.TRANSFER for grant in state.authority.grants)
+    return TRANSFERRED if handed_over else CALLER_HUNG_UP
+
+
+def _warn(draft: Draft) -> None:
+    arbitration.offer(draft, _proposal(draft, Kind.SAY, draft.policy.limits.warning_line, Purpose.NOTICE, "warning"))
+
+
+def _say_goodbye(draft: Draft) -> None:
+    """The call's time is over: a goodbye if it can be said, the end after the grace in any case."""
+    limits = draft.policy.limits
+    draft.arm(GRACE, draft.state.now_ms + limits.grace_ms)
+    arbitration.drop_round(draft)
+    arbitration.offer(draft, _proposal(draft, Kind.HANGUP, limits.goodbye_line, Purpose.GOODBYE, CALL_LIMIT))
+
+
+def _end(draft: Draft, outcome: str, reason: str) -> None:
+    """End the call now, whatever is under way."""
+    draft.state.outcome = outcome
+    draft.publish("call", what="ending", outcome=outcome, reason=reason)
+    _hang_up(draft)
+
+
+def _hang_up(draft: Draft) -> None:
+    draft.command(HangUp(draft.state.outcome))
+    draft.arm(CLOSING, draft.state.now_ms + _CLOSING_MS)
+
+
+def _proposal(draft: Draft, kind: Kind, text: str, purpose: Purpose, name: str) -> Proposal:
+    state = draft.state
+    return Proposal(
+        id=f"core-{name}-{state.revision}",
+        agent=CORE,
+        kind=kind,
+        turn=state.turn,
+        basis=state.revision,
+        text=text,
+        purpose=purpose,
+        action=name if kind is Kind.HANGUP else "",
+        interruptible=False,
+        priority=1.0,
+        reason=f"limit: {name}",
+    )

@@ -1,0 +1,189 @@
+"""The one door of a call: `step(state, event, policy) -> Decision(state, commands)`.
+
+Pure: the same state, event and policy give the same decision, byte for byte. Which rooms hear of which event, and in
+which order, is the table ROOMS; the rules themselves live in the rooms. An event that the state does not allow raises
+`IllegalEvent` and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import (
+    answering,
+    arbitration,
+    barge_in,
+    cues,
+    endpointing,
+    gate,
+    limits,
+    prosody,
+    silence,
+    speaking,
+    stages,
+    turns,
+)
+from . import events as ev
+from .commands import ArmTimer, Command, DisarmTimer
+from .draft import Draft
+from .errors import IllegalEvent
+from .parts import part
+from .policy import Policy
+from .state import CallState, Line
+
+Room = Callable[[Draft, Any], None]
+
+
+@part
+class Decision:
+    """What follows from one event: the new state, and the effects to carry out, in order."""
+
+    state: CallState
+    commands: tuple[Command, ...]
+
+
+# Which rooms hear of an event, in this order.
+ROOMS: dict[type[ev.Event], tuple[Room, ...]] = {
+    ev.CallCreated: (turns.created, limits.created),
+    ev.LineAnswered: (limits.answered, answering.answered, arbitration.answered),
+    ev.LineLost: (speaking.line_lost, limits.line_lost),
+    ev.LineResumed: (limits.line_resumed, speaking.line_resumed),
+    ev.LineClosed: (limits.line_closed,),
+    ev.SpeechStarted: (
+        turns.speech_started,
+        answering.speech_started,
+        silence.speech_started,
+        endpointing.speech_started,
+        barge_in.speech_started,
+    ),
+    ev.SpeechMeasured: (turns.speech_measured, answering.speech_measured, barge_in.speech_measured),
+    ev.SpeechEnded: (
+        turns.speech_ended,
+        prosody.speech_ended,
+        answering.speech_ended,
+        barge_in.speech_ended,
+        endpointing.speech_ended,
+    ),
+    ev.ToneHeard: (answering.tone_heard,),
+    ev.WordsHeard: (
+        turns.words_heard,
+        cues.words_heard,
+        prosody.words_heard,
+        answering.words_heard,
+        stages.words_heard,
+        barge_in.words_heard,
+        silence.words_heard,
+        endpointing.words_heard,
+    ),
+    ev.DigitPressed: (
+        cues.digit_pressed,  # first: it looks at the question that was being asked
+        barge_in.digit_pressed,
+        silence.digit_pressed,
+        endpointing.digit_pressed,
+    ),
+    ev.PlaybackStarted: (speaking.playback_started,),
+    ev.PlaybackReached: (speaking.playback_reached,),
+    ev.PlaybackStopped: (speaking.playback_stopped,),
+    ev.PlaybackEnded: (
+        speaking.playback_ended,
+        barge_in.playback_ended,
+        answering.playback_ended,
+        silence.playback_ended,
+    ),
+    ev.PlaybackFailed: (
+        speaking.playback_failed,
+        barge_in.playback_ended,
+        answering.playback_ended,
+        silence.playback_ended,
+    ),
+    ev.AgentJoined: (arbitration.agent_joined,),
+    ev.AgentLost: (arbitration.agent_lost,),
+    ev.AgentAnswered: (arbitration.agent_answered,),
+    ev.ActionFinished: (
+        gate.action_finished,
+        stages.action_finished,
+        silence.action_finished,
+        arbitration.action_finished,
+    ),
+    ev.OperatorDecided: (gate.operator_decided,),
+    ev.HangupRequested: (limits.hangup_requested,),
+    ev.HealthChanged: (gate.health_changed,),
+    ev.OwnerChanged: (speaking.owner_changed,),
+}
+
+# Which room a timer belongs to, by the first part of its name ("silence", "limits.call" -> "limits").
+TIMERS: dict[str, Room] = {
+    "overlap": barge_in.timer_fired,
+    "end_of_turn": endpointing.timer_fired,
+    "silence": silence.timer_fired,
+    "round": arbitration.timer_fired,
+    "answering": answering.timer_fired,
+    "limits": limits.timer_fired,
+    "gate": gate.timer_fired,
+}
+
+_AFTER_CLOSE: tuple[type[ev.Event], ...] = (
+    ev.LineClosed,
+    ev.PlaybackStopped,
+    ev.PlaybackEnded,
+    ev.PlaybackFailed,
+    ev.ActionFinished,
+    ev.AgentLost,
+    ev.HealthChanged,
+    ev.OwnerChanged,
+)
+
+
+def step(state: CallState, event: ev.Event, policy: Policy) -> Decision:
+    """Fold one event in.
+
+    Raises:
+        IllegalEvent: the event is of an unknown kind, runs backwards in time, or cannot happen in this state.
+    """
+    rooms = _rooms_for(state, event)
+    draft = Draft(state, policy)
+    after = draft.state
+    after.revision += 1
+    after.now_ms = event.at_ms
+    for room in rooms:
+        room(draft, event)
+    if draft.timers is not state.timers or after.line is Line.CLOSED:
+        fired = event.timer if isinstance(event, ev.TimerFired) else ""
+        _turn_timers_into_commands(draft, state.timers, fired)
+    return Decision(after, tuple(draft.commands))
+
+
+def _rooms_for(state: CallState, event: ev.Event) -> tuple[Room, ...]:
+    kind = type(event)
+    if event.at_ms < state.now_ms:
+        raise IllegalEvent(f"{kind.__name__} at {event.at_ms} ms: the call has already reached {state.now_ms} ms")
+    if not state.call and kind is not ev.CallCreated:
+        raise IllegalEvent(f"{kind.__name__} before CallCreated: every call begins with CallCreated")
+    if state.line is Line.CLOSED and kind not in _AFTER_CLOSE:
+        return ()
+    if isinstance(event, ev.TimerFired):
+        if state.timers.get(event.timer) != event.deadline_ms:
+            return ()  # disarmed or re-armed since; a late firing changes nothing
+        return (_forget_timer, TIMERS[event.timer.partition(".")[0]])
+    rooms = ROOMS.get(kind)
+    if rooms is None:
+        raise IllegalEvent(f"{kind.__name__} is not an event of a call; known: {', '.join(k.__name__ for k in ROOMS)}")
+    return rooms
+
+
+def _forget_timer(draft: Draft, event: ev.TimerFired) -> None:
+    draft.disarm(event.timer)
+
+
+def _turn_timers_into_commands(draft: Draft, before: Mapping[str, int], fired: str) -> None:
+    """What the rooms made of the timers, as commands. The one that `fired` needs no disarming; it is gone."""
+    if draft.state.line is Line.CLOSED:
+        draft.timers = {}
+    for timer in before:
+        if timer not in draft.timers and timer != fired:
+            draft.command(DisarmTimer(timer))
+    for timer, deadline_ms in draft.timers.items():
+        if before.get(timer) != deadline_ms or timer == fired:
+            draft.command(ArmTimer(timer, deadline_ms))
+    draft.state.timers = draft.timers

@@ -1,0 +1,238 @@
+"""What must hold in every call, looked at after every step and once more at its end.
+
+A checker knows the world's truth (what is audible, which timers are armed) and the state that the call believes in. It
+never looks at how a room came to its decision. What it finds wrong is a `Violation`; the call goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .. import codec
+from .. import events as ev
+from ..commands import Command, CutSpeech, HangUp, Perform, RecordVerdict, Say, TransferCall
+from ..proposals import CORE, Answer, Grant, Kind
+from ..replay import replay
+from ..state import CallState, Holder, Line, Playing
+
+if TYPE_CHECKING:
+    from .voice import Voice
+    from .world import Record, World
+
+DEAD_AIR_MS = 45_000  # longer than the longest room that a ladder leaves (after a request to wait)
+FIRINGS_AT_ONCE_MAX = 40  # of timers at one moment; more is a loop
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Something that must never be, found in one call."""
+
+    checker: str
+    at_ms: int
+    message: str
+
+
+@dataclass(slots=True)
+class Checkers:
+    """Watches one call."""
+
+    voice: Voice
+    violations: list[Violation] = field(default_factory=list)
+    _verdicts: dict[str, Answer] = field(default_factory=dict)
+    _fence: int = 0  # the revision of the last barge-in
+    _keys: dict[str, str] = field(default_factory=dict)  # idempotency key -> "under way" | "done" | "failed"
+    _grant_keys: dict[str, str] = field(default_factory=dict)  # of tools; their words may outlast the act
+    _final: set[int] = field(default_factory=set)  # segments whose final reading is in
+    _said: set[str] = field(default_factory=set)
+    _alive_ms: int = 0  # when somebody was last heard, or something was under way
+    _firings: tuple[int, int] = (0, 0)  # (at_ms, how many)
+
+    def watch(self, world: World, record: Record) -> None:
+        """After one step, before its commands are carried out."""
+        self._evidence_fence(world, record)
+        for command in record.commands:
+            self._command(world, command)
+        if isinstance(record.event, ev.ActionFinished):
+            self._finished(record.event)
+        if isinstance(record.event, ev.WordsHeard):
+            self._readings(world)
+        self._floor(world)
+        self._first_beat(world, record)
+        self._deadlines(world, record)
+        self._liveness(world)
+
+    def at_the_end(self, world: World) -> None:
+        """After the last thing that happened."""
+        if world.state.line is not Line.CLOSED:
+            self._report(world, "a call always ends", f"the line is {world.state.line} and nothing is left to happen")
+        if world.state.timers:
+            self._report(world, "every deadline fires once", f"armed after the end: {sorted(world.state.timers)}")
+        if not world.state.outcome:
+            self._report(world, "a call always ends", "it ended without an outcome")
+
+    # --- the rules --------------------------------------------------------------------------------------------------
+
+    def _command(self, world: World, command: Command) -> None:
+        if isinstance(command, RecordVerdict):
+            self._verdicts[command.verdict.id] = command.verdict.answer
+        elif isinstance(command, Say):
+            if command.utterance in self._said:
+                self._report(world, "one floor holder", f"{command.utterance} is said twice")
+            self._said.add(command.utterance)
+            self._granted(world, command.grant, "speech")
+            if self.voice.audible and not self._cut(world, self.voice.audible):
+                self._report(world, "one floor holder", f"{command.utterance} starts over {self.voice.audible}")
+        elif isinstance(command, Perform):
+            self._granted(world, command.grant, f"action {command.action}")
+            before = self._keys.get(command.key)
+            if before in ("under way", "done"):
+                self._report(world, "no double act", f"{command.action} with key {command.key} is {before}")
+            self._keys[command.key] = "under way"
+            self._grant_keys[command.grant] = command.key
+        elif isinstance(command, TransferCall):
+            self._granted(world, command.grant, "transfer")
+        elif isinstance(command, HangUp) and not world.state.outcome:
+            self._report(world, "a call always ends", "hung up without an outcome")
+
+    def _granted(self, world: World, grant_id: str, what: str) -> None:
+        grant = _grant(world.state, grant_id)
+        if grant is None:
+            self._report(world, "no speech without a live grant", f"{what} under {grant_id}, which is not live")
+        elif self._verdicts.get(grant.verdict) is not Answer.GRANT:
+            self._report(world, "no speech without a live grant", f"{what}: {grant.verdict} is no recorded grant")
+        elif grant.proposal.basis < self._fence:
+            self._report(
+                world,
+                "no act after a cut on the evidence before it",
+                f"{what} of {grant.proposal.id} from revision {grant.proposal.basis}, cut at {self._fence}",
+            )
+        elif grant.proposal.basis < world.state.evidence_revision:
+            self._report(
+                world,
+                "no act on stale evidence",
+                f"{what} of {grant.proposal.id} from revision {grant.proposal.basis}, "
+                f"evidence of {world.state.evidence_revision}",
+            )
+        elif world.state.authority.suspended_since_ms and not _ends_the_call(grant):
+            self._report(world, "no act after a cut on the evidence before it", f"{what} while authority is suspended")
+
+    def _evidence_fence(self, world: World, record: Record) -> None:
+        last = world.state.speech.last
+        if last is None or not world.state.authority.suspended_since_ms:
+            return
+        if any(isinstance(command, CutSpeech) and command.utterance == last.id for command in record.commands):
+            self._fence = world.state.revision
+
+    def _finished(self, event: ev.ActionFinished) -> None:
+        key = self._grant_keys.get(event.grant)
+        if key is not None and self._keys[key] == "under way":
+            self._keys[key] = "done" if event.ok else "failed"
+
+    def _readings(self, world: World) -> None:
+        """A partial reading that comes late does not replace the final one."""
+        for segment in world.state.hearing.segments:
+            if segment.final:
+                self._final.add(segment.id)
+            elif segment.id in self._final:
+                self._report(world, "final words stand", f"segment {segment.id} is partial again")
+
+    def _floor(self, world: World) -> None:
+        """What is audible is what the state says is playing, and the floor agrees with it."""
+        state, audible = world.state, self.voice.audible
+        current = state.speech.current
+        playing = current is not None and current.playing is Playing.PLAYING
+        holds = state.floor.holder in (Holder.AGENT, Holder.BOTH)
+        if playing != holds and state.line is Line.OPEN:
+            saying = f"{current.id} {current.playing}" if current is not None else "nothing"
+            self._report(world, "one floor holder", f"the floor is {state.floor.holder}, the agent says {saying}")
+        if audible and state.line is Line.OPEN and not self._about_to_stop(world, audible):
+            if current is None or current.id != audible:
+                self._report(world, "one floor holder", f"{audible} is audible, the state does not know it")
+            elif _grant(state, current.grant) is None and current.grant not in self._grant_keys:
+                self._report(world, "no speech without a live grant", f"{audible} is heard under a dead grant")
+
+        if current is None:
+            dead = [g.id for g in state.authority.grants if g.proposal.kind is Kind.SAY]
+            if dead:
+                self._report(world, "no speech without a live grant", f"{dead} outlive what they were given for")
+
+    def _first_beat(self, world: World, record: Record) -> None:
+        """Confirmed speech over an interruptible utterance silences it in the same step."""
+        if not isinstance(record.event, ev.SpeechStarted) or world.state.line is not Line.OPEN:
+            return
+        audible, current = self.voice.audible, world.state.speech.current
+        if audible and not self._about_to_stop(world, audible) and (current is None or current.interruptible):
+            self._report(world, "one floor holder", f"the caller speaks, and {audible} is not held")
+
+    def _deadlines(self, world: World, record: Record) -> None:
+        event = record.event
+        if not isinstance(event, ev.TimerFired):
+            return
+        at_ms, count = self._firings
+        self._firings = (event.at_ms, count + 1 if at_ms == event.at_ms else 1)
+        if self._firings[1] == FIRINGS_AT_ONCE_MAX:
+            self._report(world, "every deadline fires once", f"{event.timer} loops")
+            world.circling = True
+
+    def after_commands(self, world: World) -> None:
+        """After a step's commands were carried out: no deadline is lost, none is invented."""
+        if world.timers != world.state.timers:
+            lost = sorted(set(world.state.timers) ^ set(world.timers))
+            self._report(world, "every deadline fires once", f"armed in the state and in the world differ: {lost}")
+
+    def _liveness(self, world: World) -> None:
+        state = world.state
+        quiet = state.line is Line.OPEN and not state.hearing.speaking and not self.voice.audible
+        if not quiet:
+            self._alive_ms = world.now_ms
+        elif world.now_ms - self._alive_ms > DEAD_AIR_MS:
+            self._report(world, "a call always ends", f"nothing was heard for {DEAD_AIR_MS} ms")
+            self._alive_ms = world.now_ms
+
+    # --- parts ------------------------------------------------------------------------------------------------------
+
+    def _cut(self, world: World, utterance: str) -> bool:
+        last = world.state.speech.last
+        return last is not None and last.id == utterance and last.playing in (Playing.CUT, Playing.FAILED)
+
+    def _about_to_stop(self, world: World, utterance: str) -> bool:
+        """The step that has just been folded holds or cuts it; its commands are carried out next."""
+        current = world.state.speech.current
+        held = current is not None and current.id == utterance and current.playing is Playing.HELD
+        return held or self._cut(world, utterance)
+
+    def _report(self, world: World, checker: str, message: str) -> None:
+        self.violations.append(Violation(checker, world.now_ms, message))
+
+
+def replayed(call: str, records: list[Record]) -> Violation | None:
+    """Replay what was recorded as a journal, swaps of the policy included; the first difference, if there is one."""
+    found = replay(_journal(call, records))
+    if found.divergence is None:
+        return None
+    return Violation("replay gives the same commands", found.divergence.at_ms, str(found.divergence))
+
+
+def _journal(call: str, records: list[Record]) -> Iterator[list[Any]]:
+    """The records as a journal: every policy where it began to lead, events, commands, a snapshot to compare with."""
+    known = None
+    for number, record in enumerate(records):
+        at_ms, seq = record.event.at_ms, 3 * number
+        if record.policy is not known:
+            kind = "start" if known is None else "policy"
+            known = record.policy
+            yield [call, 1, seq + 1, at_ms, kind, {"policy": known.model_dump(mode="json")}]
+        yield [call, 1, seq + 2, at_ms, "event", codec.encode(record.event)]
+        yield [call, 1, seq + 3, at_ms, "commands", [codec.encode(command) for command in record.commands]]
+    yield [call, 1, 3 * len(records) + 1, at_ms, "snapshot", codec.encode(records[-1].state)]
+
+
+def _ends_the_call(grant: Grant) -> bool:
+    """The core may end a call at any time: its limits do not wait for an interruption to be understood."""
+    return grant.proposal.kind is Kind.HANGUP and grant.proposal.agent == CORE
+
+
+def _grant(state: CallState, grant_id: str) -> Grant | None:
+    return next((grant for grant in state.authority.grants if grant.id == grant_id), None)

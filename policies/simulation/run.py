@@ -1,0 +1,250 @@
+"""Simulate calls: one seed, one call, the same every time; many seeds, one report.
+
+    report = simulate(calls=5_000, seed=1)
+    report.violations  ->  [] , or what must never be, each with the command that shows it again
+
+Belongs here: putting a call together from its seed, the run, and the sums. Printing is the command line's matter.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from .. import codec
+from .. import events as ev
+from ..agents import load
+from ..policy import ActionRules, AgentSpec, AnsweringMachine, Gate, Limits, Policy
+from ..state import CallState, Line
+from . import faults as fault
+from .caller import Caller, Machine, Temper
+from .checkers import Checkers, Violation, replayed
+from .faults import Faults
+from .voice import Voice
+from .world import Proposer, World
+
+HORIZON_MS = 300_000  # every simulated call's own limits end it long before
+STOCK = ("qualification", "objection", "booking", "closing")
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """One simulated call, after its end."""
+
+    seed: int
+    outcome: str
+    events: int
+    lasted_ms: int
+    violations: tuple[Violation, ...]
+
+    @property
+    def repeat(self) -> str:
+        """The command that plays this call again."""
+        return f"offhook simulate --calls 1 --seed {self.seed}"
+
+
+@dataclass(slots=True)
+class Report:
+    """Many simulated calls, summed up."""
+
+    calls: int = 0
+    events: int = 0
+    lasted_ms: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    failures: list[Played] = field(default_factory=list)
+
+    def add(self, played: Played) -> None:
+        self.calls += 1
+        self.events += played.events
+        self.lasted_ms += played.lasted_ms
+        self.outcomes[played.outcome] += 1
+        if played.violations:
+            self.failures.append(played)
+
+    def lines(self) -> list[str]:
+        """What was found wrong, one line each, with the command that repeats it."""
+        return [
+            f"{found.checker}: {found.message} (at {found.at_ms} ms); again: {played.repeat}"
+            for played in self.failures
+            for found in played.violations
+        ]
+
+
+def simulate(
+    *,
+    calls: int,
+    seed: int,
+    fault_share: float = 1.0,
+    policy: Policy | None = None,
+    progress: Callable[[Played], None] | None = None,
+) -> Report:
+    """Play `calls` calls from the seeds `seed`, `seed` + 1, ...; the policy of each is drawn unless one is given."""
+    report = Report()
+    for number in range(seed, seed + calls):
+        played = play(number, fault_share=fault_share, policy=policy)
+        report.add(played)
+        if progress is not None:
+            progress(played)
+    return report
+
+
+def play(seed: int, *, fault_share: float = 1.0, policy: Policy | None = None) -> Played:
+    """Play one call. An exception out of `step` is a violation of its own: a well-formed world met no legal move."""
+    world, checkers = assembled(seed, fault_share=fault_share, policy=policy)
+    try:
+        world.run(HORIZON_MS)
+        checkers.at_the_end(world)
+        checkers.violations.extend(filter(None, (replayed(f"sim-{seed}", world.records),)))
+    except Exception as error:  # whatever it is, the seed must be told
+        checkers.violations.append(Violation("step raises nothing", world.now_ms, f"{type(error).__name__}: {error}"))
+    return Played(seed, world.state.outcome, len(world.records), world.now_ms, tuple(checkers.violations))
+
+
+def assembled(seed: int, *, fault_share: float = 1.0, policy: Policy | None = None) -> tuple[World, Checkers]:
+    """The world of one call, ready to run."""
+    chance = random.Random(seed)
+    faults = Faults(chance, fault_share)
+    led_by = policy or drawn_policy(chance)
+    world = World(led_by, stock_agents(led_by), chance, faults)
+    voice = Voice(world)
+    checkers = Checkers(voice)
+    world.watch.append(checkers.watch)
+    world.after_step.append(checkers.after_commands)
+    temper = Temper.drawn(chance)
+    if led_by.answering.enabled and chance.random() < 0.5:
+        Machine(world)
+    else:
+        Caller(world, voice, temper)
+    world.after(0, lambda: _begin(world, seed))
+    return world, checkers
+
+
+def _begin(world: World, seed: int) -> None:
+    chance, faults = world.chance, world.faults
+    direction = "outbound" if world.policy.answering.enabled else "inbound"
+    world.feed(ev.CallCreated(world.now_ms, f"sim-{seed}", direction, "+15550100", "+15550199", "simulated"))
+    if faults.hits(fault.NO_ANSWER):
+        return
+    for number, name in enumerate(world.agents):
+        world.after(chance.randint(0, 40) * number, lambda name=name: _join(world, name))  # type: ignore[misc]
+    answered_ms = chance.randint(100, 2_000)
+    world.after(answered_ms, lambda: world.feed(ev.LineAnswered(world.now_ms)))
+    _plan_faults(world, answered_ms)
+
+
+def _join(world: World, name: str) -> None:
+    world.feed(ev.AgentJoined(world.now_ms, name))
+
+
+# --- faults of a whole call -----------------------------------------------------------------------------------------
+
+
+def _plan_faults(world: World, answered_ms: int) -> None:
+    chance, faults = world.chance, world.faults
+
+    def some_time() -> int:
+        return answered_ms + chance.randint(500, 20_000)
+
+    if faults.hits(fault.TAKEOVER):
+        world.after(some_time(), lambda: _take_over(world))
+    if faults.hits(fault.LINE_BREAKS):
+        world.after(some_time(), lambda: _break_line(world))
+    if faults.hits(fault.PART_FAILS):
+        part = chance.choice(("recognizer", "synthesizer", "journal"))
+        world.after(some_time(), lambda: _fail_part(world, part))
+    if faults.hits(fault.POLICY_SWAP):
+        world.after(some_time(), lambda: _swap_policy(world))
+    if faults.hits(fault.HANG_UP_BY_OPERATOR):
+        world.after(some_time(), lambda: _unless_over(world, ev.HangupRequested(world.now_ms, "operator", "test")))
+
+
+def _unless_over(world: World, event: ev.Event) -> None:
+    if not world.over:
+        world.feed(event)
+
+
+def _take_over(world: World) -> None:
+    """Another process decodes the state and goes on; timers are armed anew from it."""
+    if world.over:
+        return
+    decoded: CallState = codec.decode(codec.encode(world.state))
+    if decoded != world.state:
+        raise AssertionError("the state is not the same after encoding and decoding")
+    world.state = decoded
+    world.feed(ev.OwnerChanged(world.now_ms, world.state.epoch + 1))
+
+
+def _break_line(world: World) -> None:
+    if world.state.line is not Line.OPEN:
+        return
+    world.feed(ev.LineLost(world.now_ms, "socket closed"))
+    if not world.faults.hits(fault.LINE_STAYS_AWAY):
+        world.after(world.chance.randint(300, 6_000), lambda: _mend_line(world))
+
+
+def _mend_line(world: World) -> None:
+    if world.state.line is Line.LOST:
+        world.feed(ev.LineResumed(world.now_ms))
+
+
+def _fail_part(world: World, part: str) -> None:
+    _unless_over(world, ev.HealthChanged(world.now_ms, part, False))
+    world.after(
+        world.chance.randint(1_000, 8_000), lambda: _unless_over(world, ev.HealthChanged(world.now_ms, part, True))
+    )
+
+
+def _swap_policy(world: World) -> None:
+    swapped = drawn_policy(world.chance)
+    world.policy = swapped.model_copy(update={"answering": world.policy.answering})
+
+
+# --- policies and agents --------------------------------------------------------------------------------------------
+
+
+def drawn_policy(chance: random.Random) -> Policy:
+    """The stock agents under short limits, so that every limit is met; thresholds vary within their usual range."""
+    return Policy(
+        name="simulated",
+        agents={name: _spec(name) for name in STOCK},
+        gate=Gate(actions=_ACTIONS),
+        answering=AnsweringMachine(
+            enabled=chance.random() < 0.1, default=chance.choice(("human", "machine")), message="Please call us back."
+        ),
+        limits=Limits(
+            ring_ms=5_000,
+            call_ms=chance.choice((20_000, 60_000, 90_000, 240_000)),
+            warning_ms=chance.choice((0, 8_000)),
+            grace_ms=4_000,
+            line_lost_ms=chance.choice((2_000, 5_000)),
+        ),
+    )
+
+
+_ACTIONS: Mapping[str, ActionRules] = {
+    "book_meeting": ActionRules(
+        confirmed_slots=("time",), consent=True, no_open_concern=("*",), irreversible=True, times_max=3
+    ),
+    "send_details": ActionRules(times_max=2),
+    "transfer": ActionRules(),
+}
+_OPTIONS: Mapping[str, dict[str, str | int | float | bool]] = {
+    "qualification": {"questions": "company"},
+    "closing": {"transfer_to": "+15550123"},
+}
+_LINES: Mapping[str, dict[str, str]] = {"qualification": {"ask_company": "What kind of company is it that you run?"}}
+
+
+def _spec(name: str) -> AgentSpec:
+    return AgentSpec(
+        code=f"offhook.policies.agents.{name}:{name.capitalize()}",
+        lines=_LINES.get(name, {}),
+        options=_OPTIONS.get(name, {}),
+    )
+
+
+def stock_agents(policy: Policy) -> dict[str, Proposer]:
+    """The policy's agents, in this process."""
+    return {name: load(spec.code)(name, spec) for name, spec in policy.agents.items()}

@@ -1,0 +1,189 @@
+"""The world of one simulated call: virtual time, the funnel, timers, agents and tools.
+
+Belongs here: what surrounds `step` in a real call (`actors/`), reduced to a heap of things to come. What the caller
+does is `caller.py`'s, what the voice does `voice.py`'s, what goes wrong `faults.py`'s, what must hold `checkers.py`'s.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from .. import events as ev
+from ..commands import (
+    ArmTimer,
+    Command,
+    CutSpeech,
+    DisarmTimer,
+    HangUp,
+    HoldSpeech,
+    InviteAgents,
+    Perform,
+    ResumeSpeech,
+    Say,
+    TransferCall,
+)
+from ..machine import step
+from ..parts import part
+from ..policy import Policy
+from ..proposals import Proposal
+from ..state import CallState, Line
+from ..view import view_of
+from .faults import Faults
+
+HANG_UP_MS = 40  # from our hang-up to the carrier's close
+AGENT_MS = (4, 90)
+TOOL_MS = (60, 2_500)
+TRANSFER_MS = (400, 2_000)
+
+
+class Proposer(Protocol):
+    """What the world needs of an agent."""
+
+    def propose(self, view: dict[str, Any], reason: str) -> list[Proposal]: ...
+
+
+@part
+class Record:
+    """One event as it was folded: the policy of that moment, and what followed."""
+
+    event: ev.Event
+    policy: Policy
+    commands: tuple[Command, ...]
+    state: CallState
+
+
+@dataclass(slots=True)
+class World:
+    """One call and everything around it. `watch` is called after every step with (world, record)."""
+
+    policy: Policy
+    agents: dict[str, Proposer]
+    chance: random.Random
+    faults: Faults
+    state: CallState = field(default_factory=CallState)
+    now_ms: int = 0
+    records: list[Record] = field(default_factory=list)
+    timers: dict[str, int] = field(default_factory=dict)
+    carried_out: dict[type[Command], Callable[[Any], None]] = field(default_factory=dict)
+    watch: list[Callable[[World, Record], None]] = field(default_factory=list)
+    after_step: list[Callable[[World], None]] = field(default_factory=list)  # once its commands are carried out
+    circling: bool = False  # one moment would never pass: a checker has seen enough
+    _heap: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
+    _order: int = 0
+
+    def __post_init__(self) -> None:
+        self.carried_out.update(
+            {
+                ArmTimer: self._arm,
+                DisarmTimer: self._disarm,
+                InviteAgents: self._invite,
+                Perform: self._perform,
+                TransferCall: self._transfer,
+                HangUp: self._hang_up,
+            }
+        )
+
+    def speak_through(self, voice: Any) -> None:
+        """Have a voice (`voice.py`) carry out what concerns speech."""
+        self.carried_out.update(
+            {Say: voice.say, HoldSpeech: voice.hold, ResumeSpeech: voice.resume, CutSpeech: voice.cut}
+        )
+
+    def after(self, delay_ms: int, what: Callable[[], None]) -> None:
+        """Let `what` happen `delay_ms` from now; things of one moment happen in the order in which they were asked."""
+        self._order += 1
+        heapq.heappush(self._heap, (self.now_ms + max(0, delay_ms), self._order, what))
+
+    def feed(self, event: ev.Event) -> None:
+        """One event through the funnel: fold, keep, check, carry out."""
+        decision = step(self.state, event, self.policy)
+        self.state = decision.state
+        record = Record(event, self.policy, decision.commands, decision.state)
+        self.records.append(record)
+        for look in self.watch:
+            look(self, record)
+        carried_out = self.carried_out
+        for command in decision.commands:
+            carry_out = carried_out.get(type(command))
+            if carry_out is not None:
+                carry_out(command)
+        for check in self.after_step:
+            check(self)
+
+    def run(self, until_ms: int) -> None:
+        """Let time pass until nothing is left to happen or `until_ms` is reached."""
+        heap = self._heap
+        while heap and heap[0][0] <= until_ms and not self.circling:
+            self.now_ms, _, what = heapq.heappop(heap)
+            what()
+
+    @property
+    def over(self) -> bool:
+        return self.state.line is Line.CLOSED
+
+    @property
+    def left(self) -> int:
+        """How many things are still to happen."""
+        return len(self._heap)
+
+    # --- timers -----------------------------------------------------------------------------------------------------
+
+    def _arm(self, command: ArmTimer) -> None:
+        timer, deadline_ms = command.timer, command.deadline_ms
+        self.timers[timer] = deadline_ms
+        late_ms = self.faults.timer_late_ms()
+        self.after(deadline_ms - self.now_ms + late_ms, lambda: self._fire(timer, deadline_ms))
+
+    def _disarm(self, command: DisarmTimer) -> None:
+        self.timers.pop(command.timer, None)
+
+    def _fire(self, timer: str, deadline_ms: int) -> None:
+        live = self.timers.get(timer) == deadline_ms
+        if live:
+            del self.timers[timer]
+        if live or self.faults.stale_timer():
+            self.feed(ev.TimerFired(self.now_ms, timer, deadline_ms))
+
+    # --- agents, tools, the carrier ---------------------------------------------------------------------------------
+
+    def _invite(self, command: InviteAgents) -> None:
+        view = view_of(self.state, self.policy)
+        for name in command.agents:
+            if name not in self.agents:
+                continue
+            delay_ms = self.faults.agent_delay_ms(self.chance.randint(*AGENT_MS))
+            if delay_ms is None:
+                self.after(3_000, lambda name=name: self._lose_agent(name))  # type: ignore[misc]
+                continue
+            proposals = tuple(self.agents[name].propose(view, command.reason))
+            event = (name, command.turn, command.revision, proposals)
+            self.after(delay_ms, lambda event=event: self.feed(ev.AgentAnswered(self.now_ms, *event)))  # type: ignore[misc]
+            if self.faults.repeated():
+                self.after(delay_ms + 30, lambda event=event: self.feed(ev.AgentAnswered(self.now_ms, *event)))  # type: ignore[misc]
+
+    def _lose_agent(self, name: str) -> None:
+        self.feed(ev.AgentLost(self.now_ms, name, "no answer"))
+        self.after(1_500, lambda: self.feed(ev.AgentJoined(self.now_ms, name)))
+
+    def _perform(self, command: Perform) -> None:
+        ok = not self.faults.tool_fails()
+        result = "done" if ok else "unavailable"
+        delay_ms = self.chance.randint(*TOOL_MS)
+        self.after(delay_ms, lambda: self.feed(ev.ActionFinished(self.now_ms, command.grant, ok, result)))
+        if self.faults.repeated():
+            self.after(delay_ms + 20, lambda: self.feed(ev.ActionFinished(self.now_ms, command.grant, ok, result)))
+
+    def _transfer(self, _command: TransferCall) -> None:
+        self.after(self.chance.randint(*TRANSFER_MS), lambda: self.close("transferred"))
+
+    def _hang_up(self, command: HangUp) -> None:
+        self.after(HANG_UP_MS, lambda: self.close(f"we hung up: {command.reason}"))
+
+    def close(self, reason: str) -> None:
+        """The call is over on the wire."""
+        if not self.over:
+            self.feed(ev.LineClosed(self.now_ms, reason))

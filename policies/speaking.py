@@ -1,0 +1,198 @@
+"""What the agent says: an utterance's life from the grant to the last word heard.
+
+At most one utterance lives at a time. `hold` silences it at once and keeps the rest, `resume` goes on from the held
+word, `cut` gives the rest up; what the caller really heard comes back from the voice as events. Events of an utterance
+that is no longer known change nothing.
+"""
+
+from __future__ import annotations
+
+from . import concerns, gate, turns
+from .commands import CutSpeech, HangUp, HoldSpeech, ResumeSpeech, Say
+from .draft import Draft
+from .events import (
+    LineLost,
+    LineResumed,
+    OwnerChanged,
+    PlaybackEnded,
+    PlaybackFailed,
+    PlaybackReached,
+    PlaybackStarted,
+    PlaybackStopped,
+)
+from .floor import Move
+from .parts import replace
+from .proposals import Grant
+from .state import AgentSpeech, Line, Playing, Utterance
+
+_AUDIBLE = (Playing.PLAYING,)
+
+
+def say(draft: Draft, grant: Grant) -> Utterance:
+    """Speak a granted proposal's text. The gate has made sure that nothing else is being said."""
+    state = draft.state
+    proposal = grant.proposal
+    number = state.counters[0] + 1
+    state.counters = (number, *state.counters[1:])
+    utterance = Utterance(
+        id=f"u{number}",
+        text=proposal.text,
+        purpose=proposal.purpose,
+        asks=proposal.asks,
+        interruptible=proposal.interruptible,
+        agent=proposal.agent,
+        grant=grant.id,
+        topic=proposal.topic,
+        slot=proposal.slot,
+        sent_ms=state.now_ms,
+    )
+    state.speech = AgentSpeech(utterance, state.speech.last)
+    draft.disarm("silence")
+    draft.command(Say(utterance.id, utterance.text, utterance.purpose, utterance.interruptible, grant.id))
+    _tell(draft, utterance, "sent")
+    return utterance
+
+
+def hold(draft: Draft) -> None:
+    """Stop being heard at once, keep the rest."""
+    current = draft.state.speech.current
+    if current is None or current.playing is Playing.HELD:
+        return
+    if current.playing in _AUDIBLE:
+        turns.move(draft, Move.AGENT_STOPS)
+    _put(draft, replace(current, playing=Playing.HELD))
+    draft.command(HoldSpeech(current.id))
+
+
+def resume(draft: Draft) -> None:
+    """Go on from the held word."""
+    current = draft.state.speech.current
+    if current is None or current.playing is not Playing.HELD or draft.state.line is not Line.OPEN:
+        return
+    heard_before = current.started_ms > 0
+    if heard_before:
+        turns.move(draft, Move.AGENT_STARTS)
+    _put(draft, replace(current, playing=Playing.PLAYING if heard_before else Playing.SENT))
+    draft.command(ResumeSpeech(current.id))
+
+
+def cut(draft: Draft, why: str) -> None:
+    """Give the rest up. What was heard stays known; a goodbye that was cut no longer ends the call."""
+    current = draft.state.speech.current
+    if current is None:
+        return
+    draft.command(CutSpeech(current.id))
+    if draft.state.line is Line.OPEN:
+        draft.state.outcome = ""
+    _finish(draft, current, Playing.CUT, current.heard_text, why)
+
+
+# --- what the voice reports -----------------------------------------------------------------------------------------
+
+
+def playback_started(draft: Draft, event: PlaybackStarted) -> None:
+    """The caller begins to hear it; the turn that it answers is history."""
+    current = _current(draft, event.utterance)
+    if current is None or current.playing is not Playing.SENT:
+        return
+    turns.begin_hearing(draft)
+    _put(draft, replace(current, playing=Playing.PLAYING, started_ms=event.at_ms))
+    turns.move(draft, Move.AGENT_STARTS)
+
+
+def playback_reached(draft: Draft, event: PlaybackReached) -> None:
+    """The heard position moved on."""
+    current = _current(draft, event.utterance)
+    if current is not None:
+        heard_ms = max(current.heard_ms, event.heard_ms)
+        _put(draft, replace(current, heard_ms=heard_ms, total_ms=event.total_ms or current.total_ms))
+
+
+def playback_stopped(draft: Draft, event: PlaybackStopped) -> None:
+    """What was really heard of a held or cut utterance."""
+    state = draft.state
+    current = _current(draft, event.utterance)
+    if current is not None:
+        _put(draft, replace(current, heard_ms=event.heard_ms, heard_text=event.heard_text))
+        _tell(draft, current, "held", pii_heard=event.heard_text, heard_ms=event.heard_ms)
+    elif state.speech.last is not None and state.speech.last.id == event.utterance:
+        last = replace(state.speech.last, heard_ms=event.heard_ms, heard_text=event.heard_text)
+        state.speech = AgentSpeech(state.speech.current, last)
+        _tell(draft, last, "cut", pii_heard=event.heard_text, heard_ms=event.heard_ms)
+
+
+def playback_ended(draft: Draft, event: PlaybackEnded) -> None:
+    """All of it was heard."""
+    current = _current(draft, event.utterance)
+    if current is None:
+        return
+    if current.playing is Playing.SENT:  # too short for a report of its start
+        turns.begin_hearing(draft)
+    if current.topic:
+        concerns.answered(draft, current.topic)
+    ended = replace(current, heard_ms=current.total_ms or current.heard_ms)
+    _finish(draft, ended, Playing.ENDED, current.text, "confirmed" if event.confirmed else "by the clock")
+
+
+def playback_failed(draft: Draft, event: PlaybackFailed) -> None:
+    """It cannot be said. The call goes on with what it has."""
+    current = _current(draft, event.utterance)
+    if current is not None:
+        _finish(draft, current, Playing.FAILED, event.heard_text, event.reason)
+
+
+# --- the line and the owner -----------------------------------------------------------------------------------------
+
+
+def line_lost(draft: Draft, _event: LineLost) -> None:
+    """Nobody hears anything now; keep the rest."""
+    hold(draft)
+
+
+def line_resumed(draft: Draft, _event: LineResumed) -> None:
+    """The caller is back: go on where the line broke, unless an overlap is still being decided."""
+    draft.state.line = Line.OPEN
+    if draft.state.overlap is None:
+        resume(draft)
+
+
+def owner_changed(draft: Draft, event: OwnerChanged) -> None:
+    """Another process took the call over; what was being said goes on from the heard position."""
+    draft.state.epoch = event.epoch
+    draft.publish("owner", epoch=event.epoch)
+    current = draft.state.speech.current
+    if current is not None and current.playing in (Playing.SENT, Playing.PLAYING):
+        draft.command(ResumeSpeech(current.id))
+
+
+# --- parts ----------------------------------------------------------------------------------------------------------
+
+
+def _current(draft: Draft, utterance: str) -> Utterance | None:
+    current = draft.state.speech.current
+    return current if current is not None and current.id == utterance else None
+
+
+def _put(draft: Draft, utterance: Utterance) -> None:
+    draft.state.speech = AgentSpeech(utterance, draft.state.speech.last)
+
+
+def _finish(draft: Draft, utterance: Utterance, playing: Playing, heard_text: str, why: str) -> None:
+    state = draft.state
+    if utterance.playing in _AUDIBLE:
+        turns.move(draft, Move.AGENT_STOPS)
+    done = replace(utterance, playing=playing, ended_ms=state.now_ms, heard_text=heard_text)
+    state.speech = AgentSpeech(None, done)
+    state.hearing = replace(state.hearing, answering=utterance.asks)
+    gate.release(draft, utterance.grant)
+    _tell(draft, done, str(playing), why=why, pii_heard=heard_text)
+    if state.outcome and playing is not Playing.CUT:
+        draft.command(HangUp(state.outcome))
+    elif playing is not Playing.CUT:
+        gate.floor_free(draft)
+
+
+def _tell(draft: Draft, utterance: Utterance, what: str, **more: str | int) -> None:
+    draft.publish(
+        "speech", utterance=utterance.id, what=what, purpose=str(utterance.purpose), pii_text=utterance.text, **more
+    )

@@ -1,0 +1,389 @@
+"""All that a call knows, in one file: the parts of its state, each immutable, and the whole.
+
+A part is replaced, never edited. The rules that move a part live in the room of the same name (`floor.py` moves
+`Floor`, `silence.py` moves `Silence`, ...); nothing here decides anything. Times are milliseconds on the call's clock;
+0 stands for "never" where a moment may be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from operator import attrgetter
+
+from .parts import part
+from .proposals import Asks, Grant, Proposal, Purpose
+
+
+class Line(StrEnum):
+    """The carrier's line."""
+
+    RINGING = "ringing"
+    OPEN = "open"
+    LOST = "lost"
+    CLOSED = "closed"
+
+
+class Holder(StrEnum):
+    """Who has the right to be heard now."""
+
+    CALLER = "caller"
+    AGENT = "agent"
+    BOTH = "both"
+    NOBODY = "nobody"
+
+
+class Stage(StrEnum):
+    """Where the conversation stands."""
+
+    OPENING = "opening"
+    QUALIFYING = "qualifying"
+    OFFERING = "offering"
+    OBJECTING = "objecting"
+    BOOKING = "booking"
+    CLOSING = "closing"
+
+
+@part
+class Floor:
+    holder: Holder = Holder.NOBODY
+    since_ms: int = 0
+
+
+@part
+class Segment:
+    """One recognizer segment: its present text, and whether that is final."""
+
+    id: int
+    text: str
+    final: bool
+    started_ms: int
+    ended_ms: int
+
+
+@part
+class CallerSpeech:
+    """The caller's present turn: the talkspurt, and the words since the agent last finished or was cut."""
+
+    speaking: bool = False
+    onset_ms: int = 0  # of the present or the last talkspurt
+    ended_ms: int = 0  # end of the last voiced frame; meaningful while not speaking
+    turn_started_ms: int = 0  # onset of the turn's first talkspurt
+    voiced_ms: int = 0  # of the present or the last talkspurt
+    loudness_db: float = 0.0
+    pitch_hz: float = 0.0
+    snr_db: float = 0.0
+    segments: tuple[Segment, ...] = ()  # of this turn, in order
+    answering: Asks = Asks.NOTHING  # what the agent's last utterance waits for
+
+    @property
+    def words(self) -> str:
+        """The turn's words as read so far."""
+        return " ".join(segment.text for segment in self.segments if segment.text)
+
+
+@part
+class Baseline:
+    """This caller's own loudness, pitch and speech rate: running means and mean absolute deviations."""
+
+    spurts: int = 0
+    loudness_db: float = 0.0
+    loudness_dev: float = 0.0
+    pitch_hz: float = 0.0
+    pitch_dev: float = 0.0
+    words_per_s: float = 0.0
+    rate_dev: float = 0.0
+    rates: int = 0  # segments whose pace was measured
+
+
+@part
+class Cadence:
+    """This caller's pauses inside turns: running mean and mean absolute deviation, in ms, and how many were seen."""
+
+    pauses: int = 0
+    mean_ms: float = 0.0
+    dev_ms: float = 0.0
+
+
+class Playing(StrEnum):
+    """Where an utterance stands."""
+
+    SENT = "sent"  # asked for, not yet heard
+    PLAYING = "playing"
+    HELD = "held"
+    ENDED = "ended"
+    CUT = "cut"
+    FAILED = "failed"
+
+
+@part
+class Utterance:
+    """Something the agent says, and how much of it was heard."""
+
+    id: str
+    text: str
+    purpose: Purpose
+    asks: Asks
+    interruptible: bool
+    agent: str
+    grant: str
+    topic: str = ""
+    slot: str = ""
+    playing: Playing = Playing.SENT
+    sent_ms: int = 0
+    started_ms: int = 0
+    heard_ms: int = 0
+    total_ms: int = 0
+    ended_ms: int = 0
+    heard_text: str = ""
+
+
+@part
+class AgentSpeech:
+    """What the agent is saying, and the last thing that it said."""
+
+    current: Utterance | None = None
+    last: Utterance | None = None
+
+
+@part
+class Overlap:
+    """The caller speaks while the agent does; open until settled. `held` = beat one has happened."""
+
+    utterance: str
+    onset_ms: int
+    confirmed_ms: int
+    deadline_ms: int
+    held: bool
+    voiced_ms: int = 0
+    words: str = ""
+    read_ms: int = 0  # how far the recognizer has read into it
+    take: float = 0.0  # probability that the caller takes the floor, as last judged
+    spurt_over: bool = False
+
+
+@part
+class EndOfTurn:
+    """The pending decision that the caller's turn has ended; `deadline_ms` 0 = none pending."""
+
+    deadline_ms: int = 0
+    patience_ms: int = 0
+    anchor_ms: int = 0  # end of the last voiced frame
+    why: str = ""  # the factors, for `explain`
+    decided_ms: int = 0  # when the turn was declared over; 0 = it is not
+    decided_words: str = ""  # the words on which it was; personal data
+
+
+@part
+class Silence:
+    """Nobody speaks. `after` is what came before it; `rung` is the ladder's next rung; `mood` how it is read."""
+
+    after: str = ""  # "offer", "question", "confirmation", "wait", "statement", "interruption"
+    since_ms: int = 0  # 0 = no silence
+    rung: int = 0
+    mood: str = ""  # "thinking", "hesitating", "absent"
+    deadline_ms: int = 0
+    suspended_ms: int = 0  # since when a tool or a hold keeps the ladder still; 0 = it is not
+
+
+class Sign(StrEnum):
+    """What one piece of evidence says."""
+
+    COMMITMENT = "commitment"
+    CONCERN = "concern"
+    CONFIRMATION = "confirmation"
+    DENIAL = "denial"
+    HESITATION = "hesitation"
+    QUESTION = "question"
+    INTEREST = "interest"
+    SOFTENING = "softening"
+    WAIT = "wait"  # "hold on a second"
+    STOP = "stop"  # "don't call again"
+    HUMAN = "human"  # "let me talk to a person"
+    GOODBYE = "goodbye"
+    TONE = "tone"  # loudness, pitch or pace left this caller's own baseline
+    DETAIL = "detail"  # a slot's value was said
+    RETRACTION = "retraction"  # an earlier provisional signal was not borne out
+
+
+@part
+class Signal:
+    """One dated piece of evidence. The ledger is append-only: a correction is a RETRACTION that `refers` back."""
+
+    id: int  # position in the ledger, from 0
+    sign: Sign
+    strength: float  # 0 to 1
+    at_ms: int
+    revision: int
+    turn: int
+    source: str  # "words", "prosody", "silence", "digits", "operator"
+    text: str = ""  # the words that carry it; personal data
+    topic: str = ""  # a concern's topic, a detail's slot
+    segment: int = -1  # the recognizer segment, -1 = none
+    provisional: bool = False  # from a partial transcript
+    refers: int = -1  # the signal that a retraction takes back, or the provisional one that this one bears out
+
+
+@part
+class Ledger:
+    """The evidence, and what it adds up to."""
+
+    signals: tuple[Signal, ...] = ()
+    retracted: frozenset[int] = frozenset()  # count no longer: taken back, or borne out by a final signal that refers
+    readiness: float = 0.0  # 0 to 1, cumulative, decaying
+    uncertainty: float = 1.0  # 0 to 1
+    ready: bool = False  # readiness with hysteresis
+    # The sums behind them, so that one more signal costs the same however long the call is (see `evidence.py`).
+    support: float = 0.0  # of final words, as of `weighed_ms`
+    doubt: float = 0.0
+    wavering: float = 0.0
+    weighed_ms: int = 0
+    open: tuple[int, ...] = ()  # provisional signals neither borne out nor taken back
+    finals: tuple[int, ...] = ()  # the last segments whose final words are in
+    stopped: int = -1  # the signal that asked not to be called, -1 = none
+
+
+class Standing(StrEnum):
+    """Where a concern stands."""
+
+    OPEN = "open"
+    SOFTENING = "softening"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+
+
+@part
+class Concern:
+    """An objection followed over turns. `history` holds (at_ms, standing, signal id), oldest first."""
+
+    topic: str
+    standing: Standing
+    opened_ms: int
+    history: tuple[tuple[int, Standing, int], ...]
+    answers: int = 0  # how often the agent has answered it
+    text: str = ""  # the caller's words; personal data
+
+
+@part
+class Slot:
+    """One thing to be agreed on (a time, a name), heard and then confirmed."""
+
+    name: str
+    value: str
+    confirmed: bool
+    signal: int
+
+
+@part
+class Round:
+    """An open invitation: who was asked on which state, who has answered, with what."""
+
+    turn: int
+    basis: int
+    reason: str
+    invited: tuple[str, ...]
+    deadline_ms: int
+    answered: tuple[str, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
+
+
+@part
+class Act:
+    """A tool's act that is over: with what it was authorized, and how it ended."""
+
+    grant: str
+    action: str  # the tool's name
+    arguments: tuple[tuple[str, str], ...]
+    key: str  # the idempotency key that it was carried out under
+    ok: bool
+    result: str  # the tool's own words; may hold personal data
+    at_ms: int
+
+
+@part
+class Authority:
+    """What the gate remembers. `suspended_since` > 0 while an interruption is not yet reconciled."""
+
+    suspended_since_ms: int = 0
+    grants: tuple[Grant, ...] = ()  # live: granted and not yet finished
+    waiting: tuple[Proposal, ...] = ()  # everything holds but the floor
+    approvals: tuple[Proposal, ...] = ()  # an operator must say yes
+    done: tuple[tuple[str, int, int], ...] = ()  # (action or purpose:topic, times, last at_ms)
+    spent_cents: float = 0.0
+    spoke_revision: int = 0  # the revision at which something was last granted to be heard
+    recent: tuple[str, ...] = ()  # digests of the last acts, oldest first; the loop breaker reads them
+    approved: tuple[tuple[str, str, int], ...] = ()  # (act, operator, at_ms): a yes is to the act, not to one proposal
+    acts: tuple[Act, ...] = ()  # the last acts that are over, oldest first
+
+
+@part
+class Answering:
+    """Who picked up. Speech is locked while `armed` and undecided. `words_heard` counts talkspurts as Asterisk does."""
+
+    armed: bool = False
+    decided: str = ""  # "", "human", "machine", "screening", "unknown"
+    reason: str = ""  # with the compared numbers
+    armed_ms: int = 0
+    talk_started_ms: int = 0
+    words_heard: int = 0
+    voiced_ms: int = 0
+    beep_ms: int = 0  # end of the beep; 0 = none yet
+    left_message: bool = False
+    phase: str = ""  # answering.Phase
+    spurt_ms: int = 0  # voiced in the present talkspurt
+    word_from_ms: int = 0  # voiced of it before the present word began
+    gap_ms: int = 0  # unvoiced of it
+    quiet_since_ms: int = 0  # end of the last voiced frame
+    human_phrase: str = ""  # of `greetings.HUMAN`, if one was heard
+    question: bool = False  # the phrase asks the caller something
+    screened: int = 0  # screeners answered so far
+
+
+@dataclass(slots=True)
+class CallState:
+    """One call's whole state. Treated as immutable: `step` works on a copy and returns it.
+
+    `revision` counts the events folded in; `turn` fences (an interruption raises it); `evidence_revision` is the
+    revision of the newest evidence, which outdates every proposal computed before it.
+    """
+
+    call: str = ""
+    policy_version: str = ""
+    direction: str = "inbound"
+    caller: str = ""
+    callee: str = ""
+    epoch: int = 1
+    revision: int = 0
+    now_ms: int = 0
+    answered_ms: int = 0
+    turn: int = 0
+    evidence_revision: int = 0
+    line: Line = Line.RINGING
+    stage: Stage = Stage.OPENING
+    floor: Floor = Floor()
+    hearing: CallerSpeech = CallerSpeech()
+    baseline: Baseline = Baseline()
+    cadence: Cadence = Cadence()
+    speech: AgentSpeech = AgentSpeech()
+    overlap: Overlap | None = None
+    end_of_turn: EndOfTurn = EndOfTurn()
+    silence: Silence = Silence()
+    ledger: Ledger = Ledger()
+    concerns: tuple[Concern, ...] = ()
+    slots: tuple[Slot, ...] = ()
+    round: Round | None = None
+    authority: Authority = Authority()
+    answering: Answering = Answering()
+    agents: tuple[str, ...] = ()  # joined and not lost
+    lost_parts: frozenset[str] = frozenset()
+    timers: Mapping[str, int] = field(default_factory=dict)  # name -> deadline_ms
+    counters: tuple[int, int, int] = (0, 0, 0)  # utterances, grants, verdicts numbered so far
+    outcome: str = ""  # why the call ended or is ending; empty while it goes on
+
+    def copy(self) -> CallState:
+        """A shallow copy; the parts are immutable."""
+        return CallState(*_ALL_FIELDS(self))
+
+
+_ALL_FIELDS = attrgetter(*CallState.__dataclass_fields__)

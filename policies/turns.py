@@ -1,0 +1,156 @@
+"""Turns: what is known of the caller's present turn, who holds the floor, and the turn number that fences.
+
+The turn number rises when the caller says something new and when the caller interrupts: whatever was computed under
+an older number is refused at the gate, however late it comes. When a turn is over is decided in `endpointing.py`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from . import arbitration
+from .draft import Draft
+from .events import CallCreated, SpeechEnded, SpeechMeasured, SpeechStarted, WordsHeard
+from .floor import Move, next_holder
+from .parts import replace
+from .state import CallerSpeech, Floor, Holder, Line, Segment
+
+_NOT_A_WORD = re.compile(r"[^\w']+")
+
+
+def created(draft: Draft, event: CallCreated) -> None:
+    """The call exists; the line rings."""
+    state = draft.state
+    state.call = event.call
+    state.policy_version = event.policy_version
+    state.direction = event.direction
+    state.caller = event.caller
+    state.callee = event.callee
+    state.line = Line.RINGING
+
+
+def speech_started(draft: Draft, event: SpeechStarted) -> None:
+    """A talkspurt was confirmed: the caller claims the floor, or goes on after a pause."""
+    state = draft.state
+    goes_on = state.floor.holder in (Holder.CALLER, Holder.BOTH)
+    state.hearing = replace(
+        state.hearing,
+        speaking=True,
+        onset_ms=event.onset_ms,
+        turn_started_ms=state.hearing.turn_started_ms if goes_on else event.onset_ms,
+        voiced_ms=event.at_ms - event.onset_ms,
+        loudness_db=event.loudness_db,
+        snr_db=event.snr_db,
+        pitch_hz=event.pitch_hz,
+    )
+    move(draft, Move.CALLER_STARTS)
+    if "recognizer" in state.lost_parts and not goes_on:
+        new_turn(draft, "speech")  # without words, speech itself is the evidence
+        draft.evidence_changed()
+
+
+def speech_measured(draft: Draft, event: SpeechMeasured) -> None:
+    """The talkspurt goes on."""
+    hearing = draft.state.hearing
+    draft.state.hearing = CallerSpeech(  # built directly: the most frequent event of a call
+        hearing.speaking,
+        hearing.onset_ms,
+        hearing.ended_ms,
+        hearing.turn_started_ms,
+        event.voiced_ms,
+        event.loudness_db,
+        event.pitch_hz,
+        event.snr_db,
+        hearing.segments,
+        hearing.answering,
+    )
+
+
+def speech_ended(draft: Draft, event: SpeechEnded) -> None:
+    """The talkspurt is over; the turn is not, yet."""
+    draft.state.hearing = replace(
+        draft.state.hearing,
+        speaking=False,
+        ended_ms=event.ended_ms,
+        voiced_ms=event.voiced_ms,
+        loudness_db=event.loudness_db,
+        pitch_hz=event.pitch_hz,
+    )
+
+
+def words_heard(draft: Draft, event: WordsHeard) -> None:
+    """Keep the segment's newest reading; new words outdate everything computed before them."""
+    state = draft.state
+    draft.publish("words", segment=event.segment, pii_text=event.text, final=event.final, started_ms=event.started_ms)
+    if belongs_to_an_earlier_turn(draft, event):
+        return
+    segments = state.hearing.segments
+    before = next((segment for segment in segments if segment.id == event.segment), None)
+    if before is None and not event.text.strip():
+        return
+    if before is not None and before.final and not event.final:
+        return  # a partial reading that was overtaken by the final one
+    first_words = not segments
+    reading = Segment(event.segment, event.text, event.final, event.started_ms, event.ended_ms)
+    kept = tuple(reading if segment.id == event.segment else segment for segment in segments)
+    state.hearing = replace(state.hearing, segments=kept if before is not None else (*segments, reading))
+    if before is None or (before.text != event.text and plain(before.text) != plain(event.text)):
+        if first_words and state.overlap is None:
+            new_turn(draft, "words")
+        draft.evidence_changed()
+
+
+def belongs_to_an_earlier_turn(draft: Draft, event: WordsHeard) -> bool:
+    """True for words that had ended when the agent's present or last utterance was first heard: it answered them.
+
+    Words said over that utterance ended later, so they are of the turn that is still to be answered.
+    """
+    speech = draft.state.speech
+    heard = speech.current if speech.current is not None and speech.current.started_ms else speech.last
+    return heard is not None and heard.started_ms > 0 and event.ended_ms <= heard.started_ms
+
+
+def plain(text: str) -> str:
+    """Text without what recognizers change on a whim: case, punctuation, spacing."""
+    return _NOT_A_WORD.sub(" ", text.lower()).strip()
+
+
+def move(draft: Draft, what: Move) -> None:
+    """Move the floor by one row of the table.
+
+    Raises:
+        IllegalEvent: the table has no such row.
+    """
+    state = draft.state
+    after = next_holder(state.floor.holder, what)
+    if after is not state.floor.holder:
+        state.floor = Floor(after, state.now_ms)
+        draft.publish("floor", holder=str(after), move=str(what))
+
+
+def new_turn(draft: Draft, why: str) -> None:
+    """Raise the turn number: answers to older invitations are fenced from here on."""
+    state = draft.state
+    state.turn += 1
+    arbitration.drop_round(draft)
+    draft.publish("turn", number=state.turn, why=why)
+
+
+def forget_words(draft: Draft, from_ms: int) -> None:
+    """Take words that began at or after `from_ms` out of the turn: they were a listener's token, not a claim."""
+    hearing = draft.state.hearing
+    kept = tuple(segment for segment in hearing.segments if segment.started_ms < from_ms)
+    draft.state.hearing = replace(hearing, segments=kept)
+
+
+def begin_hearing(draft: Draft) -> None:
+    """The agent begins to answer: the caller's turn that it answers is history."""
+    hearing = draft.state.hearing
+    if not hearing.speaking:
+        draft.state.hearing = CallerSpeech(
+            onset_ms=hearing.onset_ms,
+            ended_ms=hearing.ended_ms,
+            turn_started_ms=hearing.turn_started_ms,
+            loudness_db=hearing.loudness_db,
+            pitch_hz=hearing.pitch_hz,
+        )

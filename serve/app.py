@@ -1,0 +1,318 @@
+"""Composes everything: starts Ray here or joins a cluster, then supervisor, gateway, engines and API; and stops it.
+
+The only place that knows all the parts. Each part is told what it needs; nothing below reads a setting. What is started
+is detached, so that `offhook up` could die without ending a call; it stops it when it is asked to end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import ray
+from offhook.actors.refs import NAMESPACE, SupervisorRef, this_node
+from offhook.cluster.director import DirectorRef
+from ray import serve
+from ray.serve import RunTarget
+from ray.serve.schema import LoggingConfig
+
+from . import policy_files, running, tokens
+from .api import make_api
+from .clips import stock_clips
+from .cluster_switchboard import ClusterSwitchboard
+from .door import Door
+from .errors import SettingFault, StartFault
+from .gateway_actor import GatewayRef
+from .policy_files import Bundle
+from .running import Running
+from .settings import Settings, prepare_ray_environment
+
+log = logging.getLogger(__name__)
+
+API = "offhook-api"
+ENGINES = ("offhook-recognizer", "offhook-synthesizer")
+READY_WITHIN_S = 120.0  # for the first spares on a machine that is busy; 5 s on one that is not
+OBJECT_STORE_BYTES = 100 << 20  # offhook keeps nothing in it; Ray's default would take a third of the memory
+API_REQUESTS_MAX = 1_000  # callers that ring are requests under way
+
+_QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)  # a line a request would be a line a look
+
+Progress = Callable[[str], None]
+
+
+class House:
+    """One installation on this node."""
+
+    def __init__(self, settings: Settings, progress: Progress = lambda _what: None) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._bundles: list[Bundle] = []
+        self._director: DirectorRef | None = None
+        self._gateways: list[GatewayRef] = []
+        self._apps: list[str] = []
+        self._joined = False
+        self._serve_was_here = False
+
+    def start(self) -> Running:
+        """Start everything; returns when calls can be taken.
+
+        Raises:
+            PolicyError, SettingFault: what was handed in cannot be used; nothing was started.
+            StartFault: something did not come up; what was started before it is stopped.
+        """
+        settings = self._settings
+        if not settings.policies:
+            raise SettingFault("no policy to lead calls by; give one: --policy DIR, a folder with a policy.yaml in it")
+        self._bundles = policy_files.find(settings.policies)
+        before = running.read(settings.state_file)
+        if before is not None and before.alive():
+            raise StartFault(f"offhook already runs here: process {before.pid}, {before.api}; end it: offhook down")
+        _make_folders(settings)
+        self._settings = settings = replace(
+            settings,
+            port=_free_port("port", settings.host, settings.port),
+            media_port=_free_port("media_port", settings.host, settings.media_port),
+            media_secret=settings.media_secret or tokens.new_secret(),
+        )
+        try:
+            self._join_ray()
+            return asyncio.run(self._compose())
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Say goodbye on every line and end what was started, the last one first."""
+        running.forget(self._settings.state_file, os.getpid())
+        if ray.is_initialized():
+            asyncio.run(self._decompose())
+            ray.shutdown()
+
+    # --- up ---------------------------------------------------------------------------------------------------------
+
+    def _join_ray(self) -> None:
+        settings = self._settings
+        prepare_ray_environment()
+        for name in ("ray", "ray.serve"):  # standard error is for what the user can act on
+            logging.getLogger(name).setLevel(logging.ERROR)
+        # Ray puts the working directory on every worker's path; the repository's folders must not be importable there.
+        os.chdir(settings.state_path)
+        self._progress(f"joining Ray at {settings.address}" if settings.address else "starting Ray")
+        options: dict[str, Any] = {"namespace": NAMESPACE, "log_to_driver": False, "logging_level": logging.ERROR}
+        if not settings.address:
+            options |= {"num_cpus": settings.cpus or None, "include_dashboard": False}
+            options |= {"object_store_memory": OBJECT_STORE_BYTES}
+        try:
+            ray.init(settings.address or "local", **options)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            what = f"Ray at {settings.address!r} cannot be joined" if settings.address else "Ray did not start"
+            raise StartFault(f"{what}: {error}") from error
+        self._joined = bool(settings.address)
+        self._serve_was_here = _serve_runs()
+
+    async def _compose(self) -> Running:
+        settings = self._settings
+        self._progress("starting supervisors, gateways, engines and API")
+        director = self._director = DirectorRef.start(_supervisor_options(settings))
+        hosts = _media_hosts()
+        for node in hosts.values():
+            self._gateways.append(GatewayRef.start(node, settings.host, settings.media_port, settings.media_secret))
+        for bundle in reversed(self._bundles):  # the default last: the latest one published is the inside's default
+            kept = await asyncio.to_thread(_keep, bundle, settings.state_path / "bundles")
+            await director.publish_policy(bundle.version, bundle.plain(), str(kept))
+        engines, recognizer, synthesizer = self._choose_engines()
+        await asyncio.gather(
+            # All applications in one go: Serve comes up once, and its builder is not made for several threads.
+            asyncio.to_thread(self._serve, [self._api(hosts), *engines]),
+            *(gateway.ready() for gateway in self._gateways),
+        )
+        await director.engines(recognizer, synthesizer)
+        self._progress(f"warming {settings.spares} spares")
+        for node in await director.nodes():
+            await SupervisorRef.find(node).ready(settings.spares, READY_WITHIN_S)
+        ready = self._running()
+        running.write(settings.state_file, ready)
+        return ready
+
+    def _serve(self, targets: list[RunTarget]) -> None:
+        settings = self._settings
+        serve.start(http_options={"host": settings.host, "port": settings.port}, logging_config=_QUIET)
+        self._apps = [target.name for target in targets]
+        try:
+            serve.run_many(targets)
+        except RuntimeError as error:
+            raise StartFault(f"{', '.join(self._apps)}: not all of them came up: {error}") from error
+        if self._serve_was_here:  # a Serve that was here before keeps the address that it was started with
+            running.Api(self._running().api).get("/healthz")
+
+    def _api(self, hosts: dict[str, str]) -> RunTarget:
+        settings = self._settings
+        door = Door(
+            secret=settings.media_secret,
+            media_port=settings.media_port,
+            policies={bundle.name: bundle.version for bundle in self._bundles},
+            default_policy=self._bundles[0].name,
+            public_url=settings.public_url,
+            public_media_url=settings.public_media_url,
+            media_hosts={node: host for host, node in hosts.items()} if len(hosts) > 1 else {},
+            twilio_auth_token=settings.twilio_auth_token,
+            ring_s=settings.ring_s,
+        )
+
+        def api() -> Any:
+            return make_api(ClusterSwitchboard(), door)
+
+        options = {"num_replicas": 1, "max_ongoing_requests": API_REQUESTS_MAX, "logging_config": _QUIET}
+        options |= {"ray_actor_options": {"num_cpus": 0}}
+        return RunTarget(serve.deployment(serve.ingress(api)(), name="api", **options).bind(), API, "/")
+
+    def _choose_engines(self) -> tuple[list[RunTarget], dict[str, Any], dict[str, Any]]:
+        """The engines to be served, and what calls are told of recognizer and synthesizer."""
+        settings = self._settings
+        targets: list[RunTarget] = []
+        recognizer: dict[str, Any] = {"kind": "none"}
+        synthesizer: dict[str, Any] = {"kind": "tone"}
+        if settings.recognizer == "moonshine":
+            from .engines.deployments import recognizer as make_recognizer
+
+            recognizer = self._engine("recognizer")
+            targets.append(_engine_target(ENGINES[0], make_recognizer, recognizer))
+        if settings.voice == "clip":
+            synthesizer = {"kind": "clip", "clips": str(self._clips())}
+        elif settings.voice == "piper":
+            from .engines.deployments import synthesizer as make_synthesizer
+
+            synthesizer = self._engine("synthesizer") | {"clips": settings.clips}
+            targets.append(_engine_target(ENGINES[1], make_synthesizer, synthesizer))
+        return targets, recognizer, synthesizer
+
+    def _engine(self, name: str) -> dict[str, Any]:
+        """A fixed address and token, so that calls find the engine again after Serve has restarted it."""
+        endpoint = f"unix:{self._settings.runtime_dir}/{name}.sock"
+        return {"kind": "link", "endpoints": [[endpoint, tokens.new_secret()]]}
+
+    def _clips(self) -> Path:
+        bundled = self._bundles[0].path / "clips"
+        if self._settings.clips:
+            return Path(self._settings.clips)
+        return bundled if bundled.is_dir() else stock_clips(self._settings.state_path / "clips")
+
+    def _running(self) -> Running:
+        settings, default = self._settings, self._bundles[0]
+        host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+        api = f"http://{host}:{settings.port}"
+        return Running(
+            api=api,
+            media=f"ws://{host}:{settings.media_port}{tokens.MEDIA_PATH}",
+            console=f"{api}/console",
+            policy=default.name,
+            policy_version=default.version,
+            pid=os.getpid(),
+            pid_born=running.born(os.getpid()),
+            ray=ray.get_runtime_context().gcs_address,
+            ray_started_here=not self._joined,
+            state_dir=settings.state_dir,
+        )
+
+    # --- down -------------------------------------------------------------------------------------------------------
+
+    async def _decompose(self) -> None:
+        for gateway in self._gateways:
+            await _quietly(gateway.stop())
+        if self._director is not None:
+            await _quietly(self._director.stop())
+        if self._apps and not self._serve_was_here:
+            await _quietly(asyncio.to_thread(serve.shutdown))
+            return
+        for app in self._apps:
+            await _quietly(asyncio.to_thread(serve.delete, app))
+
+
+def _media_hosts() -> dict[str, str]:
+    """Where carriers can bring audio: host -> the node whose gateway listens there, this node first. Nodes that share a
+    host (in tests) share a gateway."""
+    here = this_node()
+    nodes = sorted((node for node in ray.nodes() if node["Alive"]), key=lambda node: node["NodeID"] != here)
+    hosts: dict[str, str] = {}
+    for node in nodes:
+        hosts.setdefault(node["NodeManagerAddress"], node["NodeID"])
+    return hosts
+
+
+def _engine_target(app: str, make: Callable[..., Any], engine: dict[str, Any]) -> RunTarget:
+    endpoint, token = engine["endpoints"][0]
+    return RunTarget(make(endpoint=endpoint, token=token), app, None)
+
+
+def _serve_runs() -> bool:
+    """Whether the cluster has a Serve already; it is shared then, and not ours to stop."""
+    return any(actor["name"] == "SERVE_CONTROLLER_ACTOR" for actor in ray.util.list_named_actors(all_namespaces=True))
+
+
+def _supervisor_options(settings: Settings) -> dict[str, Any]:
+    return {
+        "state_dir": settings.runtime_dir,
+        "journal": settings.journal,
+        "spares": settings.spares,
+        "ring_ms": max(1, round(settings.ring_s * 1_000)),
+    }
+
+
+def _make_folders(settings: Settings) -> None:
+    """The state directory, and a short path to it: Unix sockets' paths are limited, a home directory's are not."""
+    settings.state_path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    link = Path(settings.runtime_dir)
+    link.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    owner = link.parent.stat().st_uid
+    if owner != os.getuid():
+        raise StartFault(f"{link.parent} belongs to user {owner}; choose another place with OFFHOOK_RUNTIME_DIR")
+    if link.is_symlink() and link.resolve() != settings.state_path:
+        link.unlink()
+    if not link.exists():
+        link.symlink_to(settings.state_path, target_is_directory=True)
+
+
+def _keep(bundle: Bundle, folder: Path) -> Path:
+    """A copy under the bundle's version: what is edited later must not run under the old name."""
+    kept = folder / bundle.version
+    if not kept.is_dir():
+        fresh = folder / f".{bundle.version}.{os.getpid()}.{time.time_ns()}"
+        shutil.copytree(bundle.path, fresh, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        with contextlib.suppress(OSError):  # another start was faster
+            fresh.rename(kept)
+        shutil.rmtree(fresh, ignore_errors=True)
+    return kept
+
+
+def _free_port(name: str, host: str, port: int) -> int:
+    """The port, or any free one for 0; asked before the slow part, so that a taken one is said at once."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            option = name.replace("_", "-")
+            raise StartFault(
+                f"{host}:{port} cannot be used: {error.strerror}; choose another with --{option}"
+            ) from None
+        return int(probe.getsockname()[1])
+
+
+async def _quietly(work: Awaitable[Any]) -> None:
+    """Stopping goes on past a part that cannot be stopped: Ray ends it, or it is gone already."""
+    try:
+        async with asyncio.timeout(20):
+            await work
+    except Exception as error:
+        log.debug("while stopping: %s", error)

@@ -1,0 +1,47 @@
+"""Twilio's webhooks: the TwiML that answers them, and the check that it was really Twilio who asked. Pure.
+
+Sources: https://www.twilio.com/docs/voice/twiml/stream, .../twiml/redirect, .../twiml/dial, .../twiml/reject, and
+https://www.twilio.com/docs/usage/security#validating-requests. Twilio strips query strings from stream URLs, so what a
+stream must know stands in the URL's path.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b64encode
+from collections.abc import Iterable
+from xml.sax.saxutils import escape, quoteattr
+
+MEDIA_TYPE = "application/xml"
+_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+
+
+def stream(media_url: str, resume_url: str) -> str:
+    """Connect the caller's audio to `media_url`; when that stream ends, ask `resume_url` what to do with the caller."""
+    connect = f"<Connect><Stream url={quoteattr(media_url)}/></Connect>"
+    return _response(connect, f'<Redirect method="POST">{escape(resume_url)}</Redirect>')
+
+
+def hang_up() -> str:
+    """The call is over."""
+    return _response("<Hangup/>")
+
+
+def dial(target: str) -> str:
+    """Connect the caller with `target`, a number."""
+    return _response(f"<Dial>{escape(target)}</Dial>")
+
+
+def reject() -> str:
+    """Do not answer: the caller hears a busy line and nobody pays; an overflow set up at the carrier takes over."""
+    return _response('<Reject reason="busy"/>')
+
+
+def signature(auth_token: str, url: str, form: Iterable[tuple[str, str]]) -> str:
+    """What the header X-Twilio-Signature must hold for a POST of `form` to `url` (exactly as Twilio was given it)."""
+    signed = url + "".join(name + value for name, value in sorted(form))
+    return b64encode(hmac.new(auth_token.encode(), signed.encode(), "sha1").digest()).decode()
+
+
+def _response(*verbs: str) -> str:
+    return f"{_HEAD}<Response>{''.join(verbs)}</Response>"

@@ -1,0 +1,50 @@
+"""The stock clip for `--voice clip`: three seconds that look like speech to a detector, for load tests without engines.
+
+Where there is a folder of real recordings (`--clips DIR`, or `clips/` in the default policy's bundle), that is used.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from pathlib import Path
+
+RATE_HZ = 8_000
+LENGTH_S = 3
+SYLLABLES_PER_S = 4.0  # the rhythm of speech
+PITCH_HZ = 120.0
+FORMANTS_HZ = ((500.0, 1.0), (1_500.0, 0.5), (2_500.0, 0.25))  # of a neutral vowel, with their weights
+
+
+def stock_clips(folder: Path) -> Path:
+    """The folder with the stock clip in it, written where it is not there yet."""
+    clip = folder / "default.wav"
+    if not clip.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = clip.with_suffix(".new")
+        fresh.write_bytes(_wav(_murmur()))
+        fresh.replace(clip)
+    return folder
+
+
+def _murmur() -> bytes:
+    """Harmonics of one voice under formants, rising and falling in syllables; 16-bit samples at -12 dBFS."""
+    harmonics = [(PITCH_HZ * n, _weight(PITCH_HZ * n)) for n in range(1, 26)]
+    waves = []
+    for index in range(RATE_HZ * LENGTH_S):
+        t = index / RATE_HZ
+        syllable = max(0.0, math.sin(math.pi * ((t * SYLLABLES_PER_S) % 1.0))) ** 0.5
+        waves.append(syllable * sum(weight * math.sin(math.tau * hz * t) for hz, weight in harmonics))
+    loudest = max(map(abs, waves))
+    return struct.pack(f"<{len(waves)}h", *(round(8_000 * wave / loudest) for wave in waves))
+
+
+def _weight(hz: float) -> float:
+    return sum(weight / (1 + ((hz - formant) / 120) ** 2) for formant, weight in FORMANTS_HZ) + 0.02
+
+
+def _wav(samples: bytes) -> bytes:
+    head = struct.pack(
+        "<4sI4s4sIHHIIHH", b"RIFF", 36 + len(samples), b"WAVE", b"fmt ", 16, 1, 1, RATE_HZ, 2 * RATE_HZ, 2, 16
+    )
+    return head + struct.pack("<4sI", b"data", len(samples)) + samples

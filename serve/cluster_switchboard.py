@@ -1,0 +1,70 @@
+"""The switchboard of a real cluster: the director places calls, the node that has a call tells of it.
+
+References to nodes are kept: finding an actor is a blocking round trip to the control store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from offhook.actors.refs import SupervisorRef
+from offhook.cluster.director import DirectorRef
+
+from .line import Claim
+
+
+class ClusterSwitchboard:
+    """See `Switchboard`; also what a gateway needs (`claim`). Errors of the inside come through as they are."""
+
+    def __init__(self) -> None:
+        self._director: DirectorRef | None = None
+        self._supervisors: dict[str, SupervisorRef] = {}
+
+    async def prepare(self) -> None:
+        """Find everybody now, so that the first caller does not wait for it."""
+        for node in await (await self._cluster()).nodes():
+            await self._supervisor(node)
+
+    async def reserve(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return await (await self._cluster()).reserve(request)
+
+    async def claim(self, call: str) -> Claim:
+        """Where the call's owner takes its line. Raises NoSuchCall: it is not live."""
+        claim = await (await self._node_of(call)).claim(call)
+        return Claim(claim["endpoint"], claim["token"], claim["epoch"])
+
+    async def calls(self) -> list[dict[str, Any]]:
+        return await (await self._cluster()).calls()
+
+    async def state(self, call: str) -> dict[str, Any]:
+        return await (await self._node_of(call)).state(call)
+
+    async def journal(self, call: str, after_seq: int, limit: int) -> list[list[Any]]:
+        return await (await self._node_of(call)).journal(call, after_seq, limit)
+
+    async def verdicts(self, call: str) -> list[Any]:
+        return await (await self._node_of(call)).verdicts(call)
+
+    async def hangup(self, call: str, by: str, reason: str) -> None:
+        await (await self._node_of(call)).hangup(call, by, reason)
+
+    async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
+        await (await self._node_of(call)).decide(call, proposal, approved, operator)
+
+    async def stats(self) -> dict[str, Any]:
+        return await (await self._cluster()).stats()
+
+    async def _cluster(self) -> DirectorRef:
+        if self._director is None:
+            self._director = await asyncio.to_thread(DirectorRef.find)
+        return self._director
+
+    async def _node_of(self, call: str) -> SupervisorRef:
+        return await self._supervisor(str(await (await self._cluster()).ask("find", call)))
+
+    async def _supervisor(self, node: str) -> SupervisorRef:
+        if node not in self._supervisors:
+            self._supervisors[node] = await asyncio.to_thread(SupervisorRef.find, node)
+        return self._supervisors[node]

@@ -1,0 +1,61 @@
+"""The last state of a call that is over: its journal, folded once more. Kept, because nothing can change it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from typing import Any
+
+from offhook.policies.errors import OffhookError
+from offhook.policies.policy import Policy
+from offhook.policies.replay import replay
+from offhook.policies.view import view_of
+
+from .switchboard import Switchboard
+
+log = logging.getLogger(__name__)
+
+KEPT_MAX = 200  # calls
+RECORDS_MAX = 200_000  # a whole day on one line has fewer
+RECORDS_AT_ONCE = 5_000
+
+
+class Recorded:
+    """Views of calls that are over."""
+
+    def __init__(self, switchboard: Switchboard) -> None:
+        self._switchboard = switchboard
+        self._views: OrderedDict[str, dict[str, Any]] = OrderedDict()
+
+    async def view(self, call: str) -> dict[str, Any]:
+        """What the call knew at its end (`policies/view.py`); {} where its journal does not say."""
+        if call not in self._views:
+            records = await read_all(self._switchboard, call)
+            self._views[call] = await asyncio.to_thread(_fold, records)
+            if len(self._views) > KEPT_MAX:
+                self._views.popitem(last=False)
+        return self._views[call]
+
+
+async def read_all(switchboard: Switchboard, call: str) -> list[list[Any]]:
+    """Every record of a call, in order."""
+    records: list[list[Any]] = []
+    while len(records) < RECORDS_MAX:
+        page = await switchboard.journal(call, records[-1][2] if records else -1, RECORDS_AT_ONCE)
+        records += page
+        if len(page) < RECORDS_AT_ONCE:
+            break
+    return records
+
+
+def _fold(records: list[list[Any]]) -> dict[str, Any]:
+    start = next((record[5] for record in records if record[4] == "start"), None)
+    if start is None or not start.get("policy"):
+        return {}
+    try:
+        policy = Policy.model_validate(start["policy"])
+        return view_of(replay(records).state, policy)
+    except (OffhookError, ValueError) as error:
+        log.warning("a journal cannot be folded: %s", error)
+        return {}

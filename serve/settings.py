@@ -1,0 +1,144 @@
+"""Settings: the only place that reads the environment. Everything else is handed what it needs.
+
+A setting comes from the command line, else from the environment (`OFFHOOK_` and its name), else from the default.
+Nothing is read at import. What leads a conversation is not a setting but policy (`policies/policy.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from .errors import SettingFault
+
+PREFIX = "OFFHOOK_"
+RECOGNIZERS = ("moonshine", "none")
+VOICES = ("piper", "clip", "tone")
+RUNTIME_DIR_BYTES_MAX = 60  # a Unix socket's path has 107 bytes (unix(7)); the parts of a node append up to 47
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one installation runs. `""` and 0 stand for "not set" where a value may be missing."""
+
+    host: str = "127.0.0.1"  # where the API and the media port listen
+    port: int = 8000
+    media_port: int = 8790
+    spares: int = 2  # warm call actors kept beyond the live calls
+    policies: tuple[str, ...] = ()  # bundles, or folders of bundles; the first one leads calls that name none
+    recognizer: str = "none"
+    voice: str = "tone"
+    clips: str = ""  # the folder of WAV files for `voice` "clip"
+    address: str = ""  # of a Ray cluster to join; empty = start Ray here
+    cpus: int = 0  # for a Ray that is started here; 0 = as found
+    journal: str = field(default="", repr=False)  # redis://... for a cluster (may hold a password); empty = SQLite
+    state_dir: str = ""  # what lasts: the state file, journals, bundles, logs
+    runtime_dir: str = ""  # a short path to the state directory, for the Unix sockets in it
+    public_url: str = ""  # how carriers reach the API, where that is not the address they used (a proxy, a tunnel)
+    public_media_url: str = ""  # how carriers reach the media port: ws(s)://host[:port]
+    media_secret: str = field(default="", repr=False)  # signs media tokens; empty = a new one at every start
+    twilio_auth_token: str = field(default="", repr=False)  # checks the webhooks' signatures; empty = not checked
+    ring_s: float = 5.0  # how long a caller rings while no spare is free; carriers give up on a webhook after 15 s
+
+    def __post_init__(self) -> None:
+        _between("port", self.port, 0, 65_535)
+        _between("media_port", self.media_port, 0, 65_535)
+        _between("spares", self.spares, 0, 1_000)
+        _between("cpus", self.cpus, 0, 4_096)
+        _between("ring_s", self.ring_s, 0, 12)
+        _one_of("recognizer", self.recognizer, RECOGNIZERS)
+        _one_of("voice", self.voice, VOICES)
+        _starts("journal", self.journal, ("redis://", "rediss://", "unix://", "sqlite:///"))
+        _starts("public_url", self.public_url, ("http://", "https://"))
+        _starts("public_media_url", self.public_media_url, ("ws://", "wss://"))
+        if self.port and self.port == self.media_port:
+            raise SettingFault(f"port and media_port are both {self.port}; they must differ")
+        if len(self.runtime_dir.encode()) > RUNTIME_DIR_BYTES_MAX:
+            room = RUNTIME_DIR_BYTES_MAX
+            raise SettingFault(f"runtime_dir {self.runtime_dir!r} is too long for Unix sockets; at most {room} bytes")
+
+    @property
+    def state_path(self) -> Path:
+        """The state directory."""
+        return Path(self.state_dir)
+
+    @property
+    def state_file(self) -> Path:
+        """Where a running installation says how to reach it."""
+        return self.state_path / "running.json"
+
+
+def read(environ: Mapping[str, str] | None = None, **chosen: Any) -> Settings:
+    """Settings from the command line (`chosen`; None = not given), the environment and the defaults.
+
+    Raises:
+        SettingFault: a value that the setting cannot have; the message says where it came from.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    for item in fields(Settings):
+        name = PREFIX + item.name.upper()
+        if name in environ:
+            values[item.name] = _parse(name, environ[name], getattr(_DEFAULTS, item.name))
+    values.update({name: value for name, value in chosen.items() if value is not None})
+    values["state_dir"] = str(Path(values.get("state_dir") or _default_state_dir(environ)).expanduser().resolve())
+    name = hashlib.sha256(values["state_dir"].encode()).hexdigest()[:8]  # one path a state directory
+    values["runtime_dir"] = values.get("runtime_dir") or f"/tmp/offhook-{os.getuid()}/{name}"
+    values["policies"] = tuple(str(Path(each).expanduser().resolve()) for each in values.get("policies", ()))
+    if values.get("clips"):
+        values["clips"] = str(Path(values["clips"]).expanduser().resolve())
+    return replace(_DEFAULTS, **values)
+
+
+def prepare_ray_environment() -> None:
+    """What Ray reads from the environment, and what its workers inherit; what is set already stays.
+
+    Call it before Ray is imported: it reads some of it then.
+    """
+    for name, value in _RAY_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+def _default_state_dir(environ: Mapping[str, str]) -> str:
+    """Source: XDG Base Directory Specification 0.8, XDG_STATE_HOME."""
+    home = environ.get("XDG_STATE_HOME", "")
+    return f"{home}/offhook" if home.startswith("/") else "~/.local/state/offhook"
+
+
+def _parse(name: str, raw: str, default: Any) -> Any:
+    try:
+        if isinstance(default, tuple):
+            return tuple(each for each in raw.split(os.pathsep) if each)
+        return type(default)(raw)
+    except ValueError:
+        kind = {int: "a whole number", float: "a number"}[type(default)]
+        raise SettingFault(f"{name}={raw!r} is not {kind}") from None
+
+
+def _between(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise SettingFault(f"{name} {value} is not between {low} and {high}")
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise SettingFault(f"{name} {value!r} is not one of: {', '.join(allowed)}")
+
+
+def _starts(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value and not value.startswith(allowed):
+        raise SettingFault(f"{name} {value!r} must start with {' or '.join(allowed)}")
+
+
+_DEFAULTS = Settings()
+
+_RAY_ENVIRONMENT = {
+    "RAY_worker_niceness": "0",  # Ray's default is 15: live calls would yield to everything else on the machine
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray prints its own remarks on standard output, where `--json` puts its line; they stay in Ray's log files.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
+}

@@ -1,0 +1,234 @@
+"""One call told from its journal: lines as they happen, and figures when it is over. Nothing but records goes in.
+
+Fold the records of `GET /v1/calls/{id}/journal` in order; what is shown, and how, is `timeline.py`'s matter. Times are
+ms on the call's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from offhook.policies.codec import decode
+from offhook.policies.commands import HangUp, HoldSpeech, Perform, Publish, Say
+from offhook.policies.errors import OffhookError
+from offhook.policies.events import PlaybackStarted, SpeechEnded, SpeechStarted
+from offhook.policies.proposals import Answer, Kind, Verdict
+
+ACTS = (Kind.TOOL, Kind.TRANSFER, Kind.HANGUP, Kind.HANDOFF)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Something worth showing; `kind` is one of `timeline.MARKS`."""
+
+    at_ms: int
+    kind: str
+    text: str
+    good: bool | None = None  # granted or denied; None = neither
+
+
+@dataclass(slots=True)
+class Story:
+    """A call so far. `now` fields are for a live view, the lists for the figures."""
+
+    caller: str
+    floor: str = "nobody"
+    stage: str = "opening"
+    readiness: float = 0.0
+    words: str = ""  # the caller's, of the segment read last
+    saying: str = ""  # the agent's utterance under way
+    outcome: str = ""
+    over: bool = False
+    utterances: list[str] = field(default_factory=list)  # all that the agent has begun to say
+    verdicts: list[Verdict] = field(default_factory=list)
+    holds: list[dict[str, Any]] = field(default_factory=list)  # {utterance, onset_ms, hold_ms, clear_us, then}
+    replies_ms: list[int] = field(default_factory=list)  # end of the caller's turn -> the agent is heard
+    cuts: list[dict[str, Any]] = field(default_factory=list)  # {utterance, said, heard}
+    heard: list[str] = field(default_factory=list)  # the caller's final words
+    silences: list[str] = field(default_factory=list)  # rungs climbed
+    seq: int = 0  # of the last record folded
+    _onset_ms: int = 0
+    _ended_ms: int = 0  # of the caller's last talkspurt
+    _reply_due: bool = False  # the caller's turn is over, and nothing has been heard since
+    _begun: set[str] = field(default_factory=set)  # utterances of which something was heard
+
+    def fold(self, record: Mapping[str, Any]) -> list[Line]:
+        """One record {seq, at_ms, kind, body}; the lines that it is worth."""
+        self.seq = max(self.seq, int(record["seq"]))
+        at_ms, body = int(record["at_ms"]), record["body"]
+        lines: list[Line] = []
+        try:
+            match record["kind"]:
+                case "event":
+                    self._event(decode(body))
+                case "commands":
+                    for command in body:
+                        lines += self._command(at_ms, decode(command))
+                case "verdict":
+                    lines += self._verdict(decode(body))
+                case "measure":
+                    self._measure(body)
+                case "end":
+                    self.over = True
+                    self.outcome = str(body.get("outcome") or self.outcome)
+                    lines.append(Line(at_ms, "end", self.outcome or "over"))
+        except OffhookError as error:  # a record of another version is passed over, and said
+            lines.append(Line(at_ms, "end", f"a record could not be read: {error}", good=False))
+        return lines
+
+    # --- records ----------------------------------------------------------------------------------------------------
+
+    def _event(self, event: Any) -> None:
+        match event:
+            case SpeechStarted():
+                self._onset_ms = event.onset_ms
+            case SpeechEnded():
+                self._ended_ms = event.ended_ms
+            case PlaybackStarted():
+                self._begun.add(event.utterance)
+                if self._reply_due:
+                    self.replies_ms.append(event.at_ms - self._ended_ms)
+                    self._reply_due = False
+
+    def _command(self, at_ms: int, command: Any) -> list[Line]:
+        match command:
+            case Say():
+                self.utterances.append(command.text)
+                self.saying = command.text
+                return [Line(at_ms, "says", command.text)]
+            case HoldSpeech():
+                hold = {"utterance": command.utterance, "onset_ms": self._onset_ms, "hold_ms": at_ms - self._onset_ms}
+                self.holds.append({**hold, "clear_us": 0, "then": ""})
+                return [Line(at_ms, "overlap", f"held {at_ms - self._onset_ms} ms after the onset")]
+            case Perform():
+                arguments = ", ".join(f"{name}={value}" for name, value in command.arguments)
+                return [Line(at_ms, "action", f"{command.action}({arguments})", good=True)]
+            case HangUp():
+                return [Line(at_ms, "action", f"hang up: {command.reason}")]
+            case Publish():
+                tell = _TOLD.get(command.topic)
+                return tell(self, at_ms, command.body) if tell is not None else []
+        return []
+
+    def _verdict(self, verdict: Verdict) -> list[Line]:
+        self.verdicts.append(verdict)
+        good = {Answer.GRANT: True, Answer.DENY: False}.get(verdict.answer)
+        why = f": {verdict.reason}" if verdict.reason else ""
+        name = verdict.what if verdict.kind is not Kind.SAY else f"say {verdict.what}"
+        return [Line(verdict.at_ms, "verdict", f"{verdict.answer} {name} by {verdict.agent}{why}", good)]
+
+    def _measure(self, body: Mapping[str, Any]) -> None:
+        if body.get("what") == "hold" and self.holds:
+            self.holds[-1]["clear_us"] = int(body.get("us", 0))
+
+    # --- notices ----------------------------------------------------------------------------------------------------
+
+    def _on_floor(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
+        self.floor = str(body.get("holder", ""))
+        return [Line(at_ms, "floor", self.floor)]
+
+    def _on_words(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
+        self.words = str(body.get("pii_text", ""))
+        if body.get("final") and self.words:
+            self.heard.append(self.words)
+        return [Line(at_ms, "words", self.words + ("" if body.get("final") else " ..."))]
+
+    def _on_speech(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
+        what = body.get("what")
+        if what == "cut" and body.get("utterance") in self._begun:  # what was overtaken before it began was not cut
+            cut = {"utterance": body.get("utterance", ""), "said": body.get("pii_text", "")}
+            self.cuts.append({**cut, "heard": body.get("pii_heard", "")})
+            self.saying = ""
+            return [Line(at_ms, "cut", str(body.get("pii_heard", "")))]
+        if what in ("ended", "failed", "cut"):
+            self.saying = ""
+        return []
+
+    def _on_overlap(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
+        what = str(body.get("what", ""))
+        if what == "held":
+            return []  # the command told it, with its time
+        if self.holds and not self.holds[-1]["then"]:
+            self.holds[-1]["then"] = what
+        return [Line(at_ms, "overlap", f"{what} (p of a take {body.get('take', 0)})")]
+
+    def _on_signal(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
+        self.readiness = float(body.get("readiness", self.readiness))
+        topic = f" about {body['topic']}" if body.get("topic") else ""
+        unsure = " (provisional)" if body.get("provisional") else ""
+        return [Line(at_ms, "signal", f"{body.get('sign', '')}{topic}{unsure}, readiness {self.readiness:.0%}")]
+
+    def _on_stage(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
+        self.stage = str(body.get("stage", self.stage))
+        return [Line(at_ms, "stage", f"{body.get('before', '')} -> {self.stage}")]
+
+    def _on_turn(self, _at_ms: int, body: Mapping[str, Any]) -> list[Line]:
+        self._reply_due = body.get("why") == "ended" and self._ended_ms > 0
+        return []
+
+    def _on_silence(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
+        if not body.get("rung"):
+            return []
+        self.silences.append(str(body["rung"]))
+        self._reply_due = False  # what is said now breaks a silence, it answers nothing
+        return [Line(at_ms, "silence", f"{body['rung']} after {body.get('waited_ms', 0)} ms ({body.get('mood', '')})")]
+
+    def _on_answering(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
+        found = str(body.get("decided") or body.get("phase", ""))
+        why = f" ({body['reason']})" if body.get("reason") else ""
+        return [Line(at_ms, "stage", f"who picked up: {found}{why}")]
+
+    def _on_concern(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
+        return [Line(at_ms, "signal", f"concern about {body.get('topic', '')}: {body.get('standing') or 'taken back'}")]
+
+    def _on_call(self, _at_ms: int, body: Mapping[str, Any]) -> list[Line]:
+        self.outcome = str(body.get("outcome") or self.outcome)
+        return []
+
+    # --- figures ----------------------------------------------------------------------------------------------------
+
+    def acts(self) -> list[dict[str, Any]]:
+        """What was done or refused beside speaking, with the reason; the same refusal in a row counts once."""
+        found: list[dict[str, Any]] = []
+        for verdict in self.verdicts:
+            if verdict.kind not in ACTS or (verdict.moment == "execution" and verdict.answer is Answer.GRANT):
+                continue
+            what = f"hang up ({verdict.what})" if verdict.kind is Kind.HANGUP else verdict.what
+            act = {"what": what, "answer": str(verdict.answer), "why": verdict.reason}
+            same = (act["what"], act["answer"], act["why"].partition(":")[0])
+            if not found or (found[-1]["what"], found[-1]["answer"], found[-1]["why"].partition(":")[0]) != same:
+                found.append({"at_ms": verdict.at_ms, **act, "agent": verdict.agent})
+        return found
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values, all of them from the journal."""
+        return {
+            "caller": self.caller,
+            "outcome": self.outcome,
+            "acts": self.acts(),
+            "holds": self.holds,
+            "replies_ms": self.replies_ms,
+            "cuts": self.cuts,
+            "silences": self.silences,
+            "heard": self.heard,
+            "said": self.utterances,
+            "denied": sum(verdict.answer is Answer.DENY for verdict in self.verdicts),
+            "granted": sum(verdict.answer is Answer.GRANT for verdict in self.verdicts),
+        }
+
+
+_TOLD: dict[str, Callable[[Story, int, Mapping[str, Any]], list[Line]]] = {
+    "floor": Story._on_floor,
+    "words": Story._on_words,
+    "speech": Story._on_speech,
+    "overlap": Story._on_overlap,
+    "signal": Story._on_signal,
+    "concern": Story._on_concern,
+    "stage": Story._on_stage,
+    "turn": Story._on_turn,
+    "silence": Story._on_silence,
+    "answering": Story._on_answering,
+    "call": Story._on_call,
+}

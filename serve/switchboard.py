@@ -1,0 +1,50 @@
+"""What the door asks of the inside: the words between API and director, as a type.
+
+`cluster/director.py` and the supervisors answer them; tests may answer them too. Nothing is done here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class Switchboard(Protocol):
+    """Takes calls, and tells of them. Every method may raise WorldFault when the inside does not answer."""
+
+    async def prepare(self) -> None:
+        """Get ready for the first caller."""
+
+    async def reserve(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Have a warm call actor primed for `request`: call, direction, caller, callee, policy (a version), and wait_s:
+        how long the caller rings while none is free.
+
+        Raises:
+            NoSpare: none came free.
+            UnknownPolicy: no such version is published.
+        """
+
+    async def calls(self) -> list[dict[str, Any]]:
+        """One row a call, newest first."""
+
+    async def state(self, call: str) -> dict[str, Any]:
+        """All that a call knows (`policies/view.py`), with its owner, epoch and policy version.
+
+        Raises:
+            NoSuchCall: there is none, and the journal has none.
+        """
+
+    async def journal(self, call: str, after_seq: int, limit: int) -> list[list[Any]]:
+        """Records `[call, epoch, seq, at_ms, kind, body]` after `after_seq`, in order."""
+
+    async def verdicts(self, call: str) -> list[Any]:
+        """Every answer of the gate as a codec array, oldest first."""
+
+    async def hangup(self, call: str, by: str, reason: str) -> None:
+        """End a call. Raises NoSuchCall: it is not live."""
+
+    async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
+        """An operator's answer to a proposal that waits for approval."""
+
+    async def stats(self) -> dict[str, Any]:
+        """Figures of every node."""

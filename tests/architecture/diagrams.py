@@ -1,0 +1,64 @@
+"""Draws the state machines of ARCHITECTURE.md from the tables in the code.
+
+python tests/architecture/diagrams.py --write
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from offhook.policies.concerns import LIFECYCLE
+from offhook.policies.floor import FLOOR
+from offhook.policies.silence import LADDER
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "ARCHITECTURE.md"
+BEGIN, END = "<!-- diagrams:begin -->", "<!-- diagrams:end -->"
+
+
+def drawn() -> str:
+    """All diagrams, as the document holds them between its marks."""
+    return "\n\n".join((_floor(), _concerns(), _silence()))
+
+
+def _floor() -> str:
+    rows = [f"    {before} --> {after}: {move}" for (before, move), after in FLOOR.items()]
+    return _mermaid("The floor (`policies/floor.py`)", ["    [*] --> nobody", *rows])
+
+
+def _concerns() -> str:
+    rows = [f"    {before or '[*]'} --> {after}: {cause}" for (before, cause), after in LIFECYCLE.items()]
+    return _mermaid("A concern (`policies/concerns.py`)", rows)
+
+
+def _silence() -> str:
+    heading = [
+        "**Silence** (`policies/silence.py`): what came before it, and the rungs climbed while it lasts",
+        "",
+    ]
+    table = ["| after | rungs |", "|---|---|"]
+    for after, rungs in LADDER.items():
+        table.append(f"| {after} | " + " → ".join(f"{rung.name} *({rung.mood})*" for rung in rungs) + " |")
+    return "\n".join(heading + table)
+
+
+def _mermaid(title: str, rows: list[str]) -> str:
+    return "\n".join([f"**{title}**", "", "```mermaid", "stateDiagram-v2", *rows, "```"])
+
+
+def in_document() -> str:
+    """What the document holds now."""
+    return DOCUMENT.read_text().partition(BEGIN)[2].partition(END)[0].strip()
+
+
+def write() -> None:
+    """Put the diagrams into the document."""
+    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{drawn()}\n{END}{after}")
+
+
+if __name__ == "__main__":
+    if "--write" not in sys.argv:
+        sys.exit("say --write to write the diagrams into ARCHITECTURE.md")
+    write()

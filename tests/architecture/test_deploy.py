@@ -1,0 +1,216 @@
+"""The deployment files: fields that exist, and figures that hold together."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from offhook.cluster.meters import FLEET_METERS, NODE_METERS
+from offhook.cluster.scaling import SLOT
+from offhook.policies.policy import Limits
+from source_tree import ROOT
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray declares its schemas the old way
+
+DEPLOY = ROOT / "cluster" / "deploy"
+
+# KubeRay, ray-operator/apis/ray/v1/raycluster_types.go (1.4 to 1.7). A strict API server refuses every other name.
+SPEC = {
+    "upgradeStrategy", "authOptions", "suspend", "managedBy", "autoscalerOptions", "headServiceAnnotations",
+    "enableInTreeAutoscaling", "gcsFaultToleranceOptions", "headGroupSpec", "rayVersion", "workerGroupSpecs",
+}  # fmt: skip
+AUTOSCALER = {
+    "resources", "image", "imagePullPolicy", "securityContext", "idleTimeoutSeconds", "upscalingMode", "version", "env",
+    "envFrom", "volumeMounts",
+}  # fmt: skip
+GCS = {"redisUsername", "redisPassword", "externalStorageNamespace", "redisAddress"}
+HEAD = {"template", "headService", "enableIngress", "rayStartParams", "serviceType"}
+WORKERS = {
+    "suspend", "groupName", "replicas", "minReplicas", "maxReplicas", "idleTimeoutSeconds", "rayStartParams",
+    "template", "scaleStrategy", "numOfHosts",
+}  # fmt: skip
+POD = {
+    "restartPolicy", "terminationGracePeriodSeconds", "topologySpreadConstraints", "containers", "volumes", "affinity",
+    "nodeSelector", "tolerations", "serviceAccountName", "initContainers",
+}  # fmt: skip
+
+
+def documents(name: str) -> list[dict[str, Any]]:
+    return [each for each in yaml.safe_load_all((DEPLOY / name).read_text()) if each]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> dict[str, Any]:
+    (found,) = [each for each in documents("raycluster.yaml") if each["kind"] == "RayCluster"]
+    spec: dict[str, Any] = found["spec"]
+    assert found["apiVersion"] == "ray.io/v1"
+    return spec
+
+
+@pytest.fixture(scope="module")
+def workers(cluster: dict[str, Any]) -> dict[str, Any]:
+    (group,) = cluster["workerGroupSpecs"]
+    found: dict[str, Any] = group
+    return found
+
+
+def container(group: dict[str, Any]) -> dict[str, Any]:
+    first: dict[str, Any] = group["template"]["spec"]["containers"][0]
+    return first
+
+
+def environment(group: dict[str, Any]) -> dict[str, str]:
+    return {each["name"]: each.get("value", "") for each in container(group)["env"]}
+
+
+def test_every_field_is_one_of_the_crd(cluster: dict[str, Any], workers: dict[str, Any]) -> None:
+    for fields, allowed in (
+        (cluster, SPEC),
+        (cluster["autoscalerOptions"], AUTOSCALER),
+        (cluster["gcsFaultToleranceOptions"], GCS),
+        (cluster["headGroupSpec"], HEAD),
+        (workers, WORKERS),
+        (cluster["headGroupSpec"]["template"]["spec"], POD),
+        (workers["template"]["spec"], POD),
+    ):
+        assert not set(fields) - allowed
+    for group in (cluster["headGroupSpec"], workers):
+        params = group["rayStartParams"]
+        assert all(isinstance(value, str) for value in params.values()), "rayStartParams is a map of texts"
+        assert all(isinstance(each.get("value", ""), str) for each in container(group)["env"]), "values are texts"
+
+
+def test_the_autoscaler_is_the_second_one_and_pods_do_not_restart_in_place(cluster: dict[str, Any]) -> None:
+    assert cluster["enableInTreeAutoscaling"] is True
+    assert cluster["autoscalerOptions"]["version"] == "v2"
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        assert group["template"]["spec"]["restartPolicy"] == "Never"
+
+
+def test_the_cluster_is_of_the_ray_that_is_installed(cluster: dict[str, Any]) -> None:
+    wanted = re.search(r'"ray\[serve\]>=(\d+\.\d+),<', (ROOT / "pyproject.toml").read_text())
+    assert wanted is not None and cluster["rayVersion"].startswith(wanted[1] + ".")
+
+
+def test_a_pod_outlives_the_longest_call(workers: dict[str, Any]) -> None:
+    limits = Limits()
+    longest_s = (limits.call_ms + limits.grace_ms) / 1_000
+    drain_s = float(environment(workers)["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"])
+    assert drain_s >= longest_s
+    assert workers["template"]["spec"]["terminationGracePeriodSeconds"] > drain_s + 30, "room for the goodbye after it"
+
+
+def test_live_calls_do_not_yield_to_others(cluster: dict[str, Any], workers: dict[str, Any]) -> None:
+    for group in (cluster["headGroupSpec"], workers):
+        assert environment(group)["RAY_worker_niceness"] == "0"
+        resources = container(group)["resources"]
+        assert resources["requests"] == resources["limits"], "not guaranteed: a lent core is taken back"
+        assert group["template"]["metadata"]["annotations"]["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false"
+
+
+def test_nodes_offer_call_slots_and_the_head_offers_nothing(cluster: dict[str, Any], workers: dict[str, Any]) -> None:
+    assert cluster["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    assert "resources" not in cluster["headGroupSpec"]["rayStartParams"]
+    raw = workers["rayStartParams"]["resources"]
+    # The very way in which Ray's KubeRay configuration reads it (autoscaler/_private/kuberay/autoscaling_config.py).
+    assert json.loads(raw[1:-1].replace("\\", ""))[SLOT] >= 1
+    assert 1 <= workers["minReplicas"] <= workers["replicas"] <= workers["maxReplicas"]
+
+
+def test_the_head_may_be_away(cluster: dict[str, Any], workers: dict[str, Any]) -> None:
+    assert cluster["gcsFaultToleranceOptions"]["redisAddress"]
+    assert "secretKeyRef" in cluster["gcsFaultToleranceOptions"]["redisPassword"]["valueFrom"], "no password in a file"
+    assert int(environment(workers)["RAY_gcs_rpc_server_reconnect_timeout_s"]) >= 600
+
+
+def test_evictions_keep_the_nodes_that_calls_need(cluster: dict[str, Any], workers: dict[str, Any]) -> None:
+    budgets = {
+        each["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"]: each
+        for each in documents("raycluster.yaml")
+        if each["kind"] == "PodDisruptionBudget"
+    }
+    for component, group, least in (("calls", workers, workers["minReplicas"]), ("head", cluster["headGroupSpec"], 1)):
+        budget = budgets[component]
+        assert budget["apiVersion"] == "policy/v1"
+        assert set(budget["spec"]) == {"minAvailable", "selector"}, "for an operator's pods only minAvailable counts"
+        assert budget["spec"]["minAvailable"] == least
+        labels = group["template"]["metadata"]["labels"]
+        assert budget["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_volumes_and_secrets_are_there(workers: dict[str, Any]) -> None:
+    volumes = {each["name"]: each for each in workers["template"]["spec"]["volumes"]}
+    assert {each["name"] for each in container(workers)["volumeMounts"]} == set(volumes)
+
+
+# --- Serve ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def applications() -> list[Any]:
+    from ray.serve.schema import ServeDeploySchema
+
+    (raw,) = documents("serve.yaml")
+    return list(ServeDeploySchema.model_validate(raw).applications)
+
+
+def test_serve_applications_can_be_built(applications: list[Any], workers: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("a token\n")
+    mounted = {each["mountPath"] for each in container(workers)["volumeMounts"]}
+    for application in applications:
+        module, _, name = application.import_path.partition(":")
+        builder = getattr(importlib.import_module(module), name)
+        (kind,) = (each for key, each in _hints(builder).items() if key != "return")
+        kind.model_validate(application.args)
+        assert str(Path(application.args["token_file"]).parent) in mounted
+        built = builder(kind.model_validate({**application.args, "token_file": str(tmp_path / "token")}))
+        assert [each.name for each in application.deployments] == [built._bound_deployment.name]
+
+
+def test_an_engine_is_not_taken_from_a_call(applications: list[Any]) -> None:
+    for application in applications:
+        for deployment in application.deployments:
+            assert deployment.graceful_shutdown_timeout_s >= Limits().call_ms / 1_000
+            assert deployment.max_ongoing_requests > 5, "Serve's default"
+
+
+def _hints(function: Any) -> dict[str, Any]:
+    import typing
+
+    return typing.get_type_hints(function)
+
+
+# --- Prometheus -------------------------------------------------------------------------------------------------------
+
+
+def test_rules_name_only_meters_that_are_there() -> None:
+    (rules,) = [each for each in documents("prometheus.yaml") if each["kind"] == "PrometheusRule"]
+    known = {f"ray_{name}" for name in (*NODE_METERS, *FLEET_METERS)}
+    used: set[str] = set()
+    for group in rules["spec"]["groups"]:
+        assert set(group) == {"name", "rules"}
+        for rule in group["rules"]:
+            assert set(rule) <= {"alert", "record", "expr", "for", "labels", "annotations"}
+            assert ("alert" in rule) != ("record" in rule)
+            used |= set(re.findall(r"\bray_[a-z_]+", rule["expr"]))
+    assert used <= known, f"no such meters: {used - known}"
+    assert len(used) >= 7
+
+
+def test_nodes_meters_name_fields_of_the_supervisors_figures() -> None:
+    told = (ROOT / "actors" / "supervisor.py").read_text()
+    for _, field in NODE_METERS.values():
+        assert f'"{field}"' in told or field in ("spare", "starting"), f"Supervisor.stats has no {field}"
+
+
+def test_prometheus_scrapes_the_pods_that_are_deployed(cluster: dict[str, Any], workers: dict[str, Any]) -> None:
+    (monitor,) = [each for each in documents("prometheus.yaml") if each["kind"] == "PodMonitor"]
+    (end,) = monitor["spec"]["podMetricsEndpoints"]
+    for group in (cluster["headGroupSpec"], workers):
+        assert monitor["spec"]["selector"]["matchLabels"].items() <= group["template"]["metadata"]["labels"].items()
+        assert end["port"] in {each["name"] for each in container(group)["ports"]}

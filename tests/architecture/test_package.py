@@ -1,0 +1,89 @@
+"""What is installed: the wheel's contents, the public surface, the commands that the README names."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from source_tree import ROOMS, ROOT
+
+ALLOWED_AT_THE_TOP = {
+    "pyproject.toml", "README.md", "actors", "policies", "serve", "cluster", "tests", "examples",
+    "Makefile", "LICENSE", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "requirements.txt",
+}  # fmt: skip
+
+
+def tracked() -> list[str]:
+    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return [line for line in listing.stdout.splitlines() if (ROOT / line).exists()]
+
+
+def test_the_top_level_shows_the_architecture() -> None:
+    top = {name.split("/")[0] for name in tracked()}
+    strangers = {name for name in top if not name.startswith(".")} - ALLOWED_AT_THE_TOP
+    assert not strangers, f"these belong inside a room: {sorted(strangers)}"
+
+
+@pytest.fixture(scope="module")
+def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    out = tmp_path_factory.mktemp("wheel")
+    subprocess.run([sys.executable, "-m", "build", "--wheel", "--outdir", str(out), str(ROOT)], check=True,
+                   capture_output=True)  # fmt: skip
+    (wheel,) = out.glob("offhook-*.whl")
+    return zipfile.ZipFile(wheel).namelist()
+
+
+def test_the_wheel_holds_only_offhook(wheel_names: list[str]) -> None:
+    strangers = [name for name in wheel_names if not re.match(r"offhook(-[\d.]+\.dist-info)?/", name)]
+    assert not strangers, f"the wheel would install top-level modules: {strangers}"
+
+
+def test_the_wheel_holds_every_module_and_its_types(wheel_names: list[str]) -> None:
+    for room in ROOMS:
+        assert f"offhook/{room}/py.typed" in wheel_names
+        for path in (ROOT / room).rglob("*.py"):
+            if "__pycache__" not in path.parts:
+                assert f"offhook/{path.relative_to(ROOT)}" in wheel_names, f"{path} is missing from the wheel"
+
+
+def test_no_generic_top_level_module_is_installed(tmp_path: Path) -> None:
+    probe = f"import importlib.util as u, sys; sys.exit([m for m in {ROOMS} if u.find_spec(m)] or 0)"
+    done = subprocess.run([sys.executable, "-c", probe], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"importable at the top level: {done.stderr}"
+
+
+@pytest.mark.parametrize("room", ["policies"])
+def test_the_public_surface_is_declared_and_real(room: str) -> None:
+    module = importlib.import_module(f"offhook.{room}")
+    assert module.__all__ == sorted(module.__all__), f"offhook.{room}.__all__ is sorted"
+    for name in module.__all__:
+        assert getattr(module, name, None) is not None, f"offhook.{room}.{name} is announced and missing"
+
+
+def test_readme_commands_exist() -> None:
+    readme = (ROOT / "README.md").read_text()
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for target in re.findall(r"^\$? ?make ([a-z]+)", readme, re.MULTILINE):
+        assert target in targets, f"README names `make {target}`, the Makefile has no such target"
+    usage = subprocess.run([str(Path(sys.executable).with_name("offhook")), "--help"], capture_output=True, text=True,
+                           check=True).stdout  # fmt: skip
+    named = set(re.findall(r"^\$? ?offhook ([a-z]+)", readme, re.MULTILINE))
+    assert named, "the README shows at least one offhook command"
+    for command in named:
+        assert re.search(rf"\b{command}\b", usage), f"README names `offhook {command}`, `offhook --help` does not"
+
+
+def test_readme_paths_exist() -> None:
+    for document in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"):
+        for link in re.findall(r"\]\(([^)#:]+)\)", (ROOT / document).read_text()):
+            assert (ROOT / link).exists(), f"{document} links to {link}, which is not there"
+
+
+def test_the_lock_file_names_no_address() -> None:
+    lock = (ROOT / "requirements.txt").read_text()
+    assert "://" not in lock and "--index" not in lock and "--hash=sha256:" in lock

@@ -1,0 +1,191 @@
+"""Live calls on this machine: from labelled onset to `clear`, what was heard, CPU and memory per call.
+
+    python tests/benchmarks/live_calls.py [--calls 1 20 100] [--seconds 60] [--json]
+
+Starts `offhook up` (policy monologue, tone voice, no recognizer), and a probe of its own process that holds the
+carriers' lines and interrupts the agents with recorded speech. From outside: first frame of the speech sent -> `clear`
+received. From inside (the call's journal): confirming frame arrived -> `clear` written. Heard text is compared with
+what the probe had played, by the tone voice's exact word times. CPU and PSS are read from /proc.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+from offhook.actors.sources import plan
+
+HERE = Path(__file__).resolve().parent
+EXAMPLES = HERE.parents[1] / "examples"
+CLIP = EXAMPLES / "audio" / "dana" / "too-expensive.wav"
+TICK = os.sysconf("SC_CLK_TCK")
+KINDS = {"call process": "ray::CallActor", "gateway": "ray::Gateway", "supervisor": "ray::Supervisor",
+         "agent host": "ray::AgentHost"}  # fmt: skip
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value at `share` of the sorted list; NaN for none."""
+    return sorted(values)[int(share * (len(values) - 1))] if values else float("nan")
+
+
+def processes() -> dict[str, list[int]]:
+    """Process ids by kind, read from the command line that Ray gives its workers."""
+    found: dict[str, list[int]] = {kind: [] for kind in KINDS}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            for kind, start in KINDS.items():
+                if line.startswith(start):
+                    found[kind].append(int(entry.name))
+    return found
+
+
+def cpu_s(pids: list[int]) -> float:
+    """User and system seconds of these processes."""
+    total = 0.0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        total += (int(fields[11]) + int(fields[12])) / TICK
+    return total
+
+
+def pss_mb(pid: int) -> float:
+    """Proportional set size: shared pages count by the share of their users."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return float("nan")
+
+
+class Installation:
+    """`offhook up` in a folder of its own."""
+
+    def __init__(self, spares: int) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="offhook-bench-")
+        words = f"up --port 0 --media-port 0 --spares {spares} --recognizer none --voice tone --json".split()
+        folders = ["--policy", str(EXAMPLES / "policies" / "monologue"), "--state-dir", self.folder.name]
+        command = [str(Path(sys.executable).with_name("offhook")), *words, *folders]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=self.folder.name)
+        assert self.process.stdout is not None
+        self.api = json.loads(self.process.stdout.readline())["api"]
+
+    def wait_for_spares(self, count: int, within_s: float = 300) -> None:
+        """Until so many call processes exist."""
+        deadline = time.monotonic() + within_s
+        while len(processes()["call process"]) < count and time.monotonic() < deadline:
+            time.sleep(0.5)
+        time.sleep(3)
+
+    def place(self, count: int) -> tuple[list[str], list[str]]:
+        """Reserve calls; returns their ids and media URLs."""
+        made = [httpx.post(f"{self.api}/v1/calls", json={}, timeout=30).raise_for_status().json() for _ in range(count)]
+        return [call["call_id"] for call in made], [call["media_url"] for call in made]
+
+    def journal(self, call: str) -> list[dict[str, Any]]:
+        """All records of a call."""
+        records: list[dict[str, Any]] = []
+        while True:
+            after = records[-1]["seq"] if records else 0
+            page = httpx.get(f"{self.api}/v1/calls/{call}/journal", params={"after_seq": after}, timeout=30).json()
+            if not page["records"]:
+                return records
+            records += page["records"]
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(90)
+        self.folder.cleanup()
+
+
+def measure(house: Installation, count: int, seconds: float) -> dict[str, Any]:
+    """One row: `count` calls talk for `seconds`."""
+    calls, urls = house.place(count)
+    listing = Path(house.folder.name) / "urls"
+    listing.write_text("\n".join(urls))
+    found = processes()
+    probe = subprocess.Popen([sys.executable, str(HERE / "probe.py"), "--urls", str(listing), "--seconds", str(seconds),
+                              "--clip", str(CLIP)], stdout=subprocess.PIPE, text=True)  # fmt: skip
+    time.sleep(4)
+    before = {kind: cpu_s(pids) for kind, pids in found.items()}
+    began = time.monotonic()
+    time.sleep(max(1.0, seconds - 6))
+    elapsed = time.monotonic() - began
+    used = {kind: cpu_s(pids) - before[kind] for kind, pids in found.items()}
+    memory = sorted(pss_mb(pid) for pid in found["call process"])
+    out, _ = probe.communicate(timeout=seconds + 60)
+    seen = json.loads(out)
+    inside = [heard(house.journal(call)) for call in calls[: min(count, 20)]]
+    holds_us = [us for call in inside for us in call["holds_us"]]
+    words_off = [off for call, cuts in zip(inside, seen["cuts"], strict=False) for off in words_apart(call, cuts)]
+    busy = max(1, len(found["call process"]))
+    return {
+        "calls": count,
+        "onset_to_clear_ms": {p: round(percentile(seen["reactions_ms"], p / 100), 1) for p in (50, 95, 99)},
+        "interruptions": len(seen["reactions_ms"]),
+        "missed": seen["missed"],
+        "frame_to_clear_ms": {p: round(percentile(holds_us, p / 100) / 1_000, 2) for p in (50, 99)},
+        "heard_words_off": {"max": max(words_off, default=None), "checked": len(words_off)},
+        "gaps_share": round(len(seen["gaps_ms"]) / max(1, seen["utterances"]), 4),
+        "cpu_ms_per_call_second": {kind: round(s * 1_000 / elapsed / count, 2) for kind, s in used.items()},
+        "pss_mb": {"median": round(percentile(memory, 0.5), 1), "max": round(memory[-1], 1), "processes": busy},
+        "probe_late_ms": seen["probe_late_ms"],
+        "closed": seen["closed"],
+    }
+
+
+def heard(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """From a journal: reaction times, and of each stopped utterance its text and what was heard of it."""
+    texts: dict[str, str] = {}
+    stops: list[tuple[str, int, str]] = []
+    holds_us: list[float] = []
+    for record in records:
+        body = record["body"]
+        if record["kind"] == "measure" and body["what"] == "hold":
+            holds_us.append(body["us"])
+        elif record["kind"] == "commands":
+            texts.update({c["utterance"]: c["text"] for c in body if c.get("type") == "Say"})
+        elif record["kind"] == "event" and body.get("type") == "PlaybackStopped":
+            stops.append((texts.get(body["utterance"], ""), body["heard_ms"], body["heard_text"]))
+    return {"holds_us": holds_us, "stops": stops}
+
+
+def words_apart(call: dict[str, Any], cuts: list[int]) -> list[int]:
+    """Words between what the journal says was heard and what the probe had played, for each cut in order."""
+    apart = []
+    for (text, _, heard_text), played_ms in zip(call["stops"], cuts, strict=False):
+        played = sum(1 for _, _, end_ms in plan(text) if end_ms <= played_ms)
+        apart.append(abs(len(heard_text.split()) - played))
+    return apart
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, nargs="+", default=[1, 20])
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--json", action="store_true", help="one line of JSON a row")
+    options = parser.parse_args()
+    house = Installation(max(options.calls))
+    try:
+        house.wait_for_spares(max(options.calls))
+        for count in options.calls:
+            row = measure(house, count, options.seconds)
+            print(json.dumps(row) if options.json else "\n".join(f"{name:24} {value}" for name, value in row.items()))
+            print(flush=True)
+            time.sleep(3)
+    finally:
+        house.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""The recognizer understands the demo's callers behind a telephone's mu-law, and makes no words of a cough."""
+
+from __future__ import annotations
+
+import random
+import re
+from difflib import SequenceMatcher
+from pathlib import Path
+
+import pytest
+from offhook.serve.engines import recognizer, sound
+
+ROWS = [
+    line.split("\t")
+    for line in (Path(__file__).parents[2] / "examples" / "audio" / "clips.tsv").read_text().splitlines()
+    if not line.startswith("#")
+]
+WORDS_WRONG_MAX = 0.08  # of all words of all clips
+
+
+@pytest.fixture(scope="module")
+def model() -> recognizer.Model:
+    return recognizer.Moonshine()
+
+
+def heard(model: recognizer.Model, coded: bytes) -> str:
+    """What is told in the end of a clip on an open line."""
+    noise = random.Random(1)
+
+    def hiss(ms: int) -> bytes:
+        return bytes(noise.choices((0xFF, 0x7F, 0xFE, 0x7E, 0xFD, 0x7D), k=8 * ms))
+
+    decoder = recognizer.Decoder(model)
+    line = hiss(1_000) + coded + hiss(1_500)
+    told = []
+    for at in range(0, len(line), 800):
+        told += decoder.decode(recognizer._Chunk(line[at : at + 800], 0, False))
+    told += decoder.decode(recognizer._Chunk(b"", 0, True))
+    return " ".join(reading.text for reading in told if reading.final)
+
+
+def words(text: str) -> list[str]:
+    return re.sub(r"[^a-z' ]", " ", text.lower().replace("-", "")).split()
+
+
+def test_the_callers_are_understood(model: recognizer.Model, audio: Path) -> None:
+    wrong = total = 0
+    report = []
+    for name, *_, text in ROWS:
+        if text.startswith("["):
+            continue
+        said, got = words(text), words(heard(model, sound.read_wav(audio / f"{name}.wav")))
+        kept = sum(block.size for block in SequenceMatcher(None, said, got, autojunk=False).get_matching_blocks())
+        missed = max(len(said), len(got)) - kept
+        wrong, total = wrong + missed, total + len(said)
+        if missed:
+            report.append(f"{name}: {' '.join(said)} -> {' '.join(got)}")
+    assert wrong <= WORDS_WRONG_MAX * total, "\n".join([f"{wrong} of {total} words wrong", *report])
+
+
+def test_a_listeners_token_is_read_as_one(model: recognizer.Model, audio: Path) -> None:
+    assert words(heard(model, sound.read_wav(audio / "marcus" / "mm-hm.wav"))) == ["mmhmm"]
+
+
+def test_a_cough_is_no_word(model: recognizer.Model, audio: Path) -> None:
+    assert heard(model, sound.read_wav(audio / "noises" / "cough.wav")) == ""
+
+
+def test_the_greeting_is_a_machines(model: recognizer.Model, audio: Path) -> None:
+    text = heard(model, sound.read_wav(audio / "voicemail" / "greeting.wav")).lower()
+    assert "nobody is available to take your call" in text
+    assert "leave your message" in text

@@ -1,0 +1,147 @@
+"""Real processes die, or hang, under live calls: what the caller hears of it, and what is written down."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import time
+from typing import Any
+
+import pytest
+from house import House
+from offhook.policies.replay import replay
+from phone import Phone, voice
+
+pytestmark = [pytest.mark.ray, pytest.mark.fault]
+
+
+async def talks(phone: Phone) -> None:
+    """More sound comes."""
+    before = phone.played_bytes
+    await phone.listen_until(lambda: phone.played_bytes > before + 4_000, within_ms=5_000)
+
+
+GAP_S = 1.0  # far under the two seconds that a new process takes, far over what a busy machine does to a test
+
+
+def longest_gap_s(phone: Phone, since: float) -> float:
+    """Between two pieces of sound."""
+    moments = [moment for moment, name, _ in phone.events if name == "play" and moment >= since]
+    return max((b - a for a, b in itertools.pairwise(moments)), default=0.0)
+
+
+def test_a_call_talks_on_when_its_agents_process_dies_and_the_agent_comes_back(house: House) -> None:
+    async def test() -> None:
+        version = await house.publish()
+        phone = await house.call("agentless", version)
+        await talks(phone)
+        host = next(row for row in (await house.supervisor.stats())["hosts"] if row["calls"])
+        killed = time.perf_counter()
+        os.kill(host["pid"], signal.SIGKILL)
+        await house.until(lambda: house.events("agentless", "AgentLost"))
+        await talks(phone)
+        assert longest_gap_s(phone, killed) < GAP_S
+        joined = lambda: house.events("agentless", "AgentJoined")  # noqa: E731
+        await house.until(lambda: _at_least(joined, 2))
+        await phone.say(voice(40))
+        await phone.listen(2_000)
+        answered = await house.events("agentless", "AgentAnswered")
+        assert len(answered) >= 2  # the second process answers where the first was killed
+        phone.hang_up()
+        await house.ended("agentless")
+
+    house.run(test)
+
+
+async def _at_least(ask: Any, count: int) -> bool:
+    return len(await ask()) >= count
+
+
+def test_a_call_talks_on_when_its_supervisor_dies_and_nothing_is_missing_in_the_journal(house: House) -> None:
+    async def test() -> None:
+        version = await house.publish()
+        phone = await house.call("orphan", version)
+        other = await house.call("orphan2", version)
+        await talks(phone)
+        before = await house.supervisor.stats()
+        killed = time.perf_counter()
+        os.kill(before["pid"], signal.SIGKILL)
+        await talks(phone)
+        await phone.say(voice(40))  # an interruption while nobody keeps the journal
+        await phone.listen(500)
+        assert phone.count("clear") >= 1
+        after = await house.supervisor.ready(1, 60)
+        assert after["pid"] != before["pid"]
+        await house.until(lambda: _live(house, "orphan"))
+        row = await house.row("orphan")
+        assert (row["epoch"], row["policy_version"]) == (1, version)
+        assert longest_gap_s(other, killed) < GAP_S
+        await talks(other)
+        phone.hang_up()
+        await house.ended("orphan")
+        records = await house.records("orphan")
+        assert [record[2] for record in records] == list(range(1, len(records) + 1))
+        found = replay(records)
+        assert found.same, str(found.divergence)
+        assert found.ended
+        health = await house.events("orphan", "HealthChanged")
+        assert [event[3] for event in health if event[2] == "journal"] == [False, True]
+        later = await house.call("after", version)  # policies, engines and spares are there again
+        await talks(later)
+        for phone, name in ((other, "orphan2"), (later, "after")):
+            phone.hang_up()
+            await house.ended(name)
+
+    house.run(test, within_s=90)
+
+
+async def _live(house: House, call: str) -> bool:
+    return any(row["call"] == call and row["live"] for row in await house.supervisor.calls())
+
+
+def test_a_dead_call_process_ends_its_call_with_a_record_and_no_other(house: House) -> None:
+    async def test() -> None:
+        version = await house.publish()
+        dies, lives = await house.call("dies", version), await house.call("lives", version)
+        await talks(dies)
+        await talks(lives)
+        row = await house.row("dies")
+        killed = time.perf_counter()
+        os.kill(row["pid"], signal.SIGKILL)
+        await dies.gone()
+        assert time.perf_counter() - killed < GAP_S
+        ended = await house.ended("dies")
+        assert ended["outcome"] == "call process died"
+        await talks(lives)
+        assert longest_gap_s(lives, killed) < GAP_S
+        end = await house.until(lambda: house.records("dies", "end"))
+        records = await house.records("dies")
+        assert records[-1] == end[0]
+        assert [record[1] for record in records] == [1] * len(records)  # the epoch is that of the owner that died
+        assert [record[2] for record in records] == list(range(1, len(records) + 1))
+        assert end[0][5]["by"] == "supervisor"
+        assert (await house.supervisor.ready(2, 60))["spare"] >= 2  # another process took its place
+        lives.hang_up()
+        await house.ended("lives")
+
+    house.run(test)
+
+
+def test_a_stopped_call_process_is_found_out_fenced_and_killed(house: House) -> None:
+    async def test() -> None:
+        version = await house.publish()
+        phone = await house.call("hangs", version)
+        await talks(phone)
+        row = await house.row("hangs")
+        stopped = time.perf_counter()
+        os.kill(row["pid"], signal.SIGSTOP)
+        ended = await house.ended("hangs")
+        assert time.perf_counter() - stopped < 5.0  # 0.5 s where the machine is free; a benchmark has the figure
+        assert ended["outcome"] == "call process died"
+        end = await house.until(lambda: house.records("hangs", "end"))
+        assert end[0][5]["why"].startswith("hung: no beat for ")
+        assert (await house.supervisor.stats())["hung"] == 1
+        await phone.gone()
+
+    house.run(test)

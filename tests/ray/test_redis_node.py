@@ -1,0 +1,44 @@
+"""A node whose supervisor keeps its journal in Redis: the whole way from a live call to the stream and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import redis_server
+from house import House
+from offhook.actors.journal import Journal
+from offhook.actors.stores import open_journal
+from offhook.policies.replay import replay
+from redis_server import RedisServer
+
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.skipif(not redis_server.PROGRAM, reason=redis_server.ABSENT),
+]
+
+
+def test_a_call_is_kept_in_redis_and_another_node_can_read_and_fence_it(ray_folder: Path, tmp_path: Path) -> None:
+    with RedisServer(tmp_path / "redis") as redis:
+        house = House(ray_folder, journal=redis.url)
+
+        async def test() -> None:
+            version = await house.publish()
+            phone = await house.call("kept", version)
+            await phone.listen_until(lambda: phone.played_bytes > 8_000, within_ms=10_000)
+            other: Journal = open_journal(redis.url)  # as another node's supervisor opens it
+            rows = await other.read("kept", limit=100_000)
+            assert rows and {row[4] for row in rows} >= {"start", "event", "commands"}
+            assert replay(rows).divergence is None
+            assert (await house.supervisor.stats())["journal_up"]
+            tail = await other.fence("kept", 99)
+            assert tail.seq >= rows[-1][2]
+            before = await other.read("kept", limit=100_000)
+            await phone.listen_until(lambda: phone.played_bytes > 24_000, within_ms=10_000)
+            assert await other.read("kept", limit=100_000) == before, "the former owner is not obeyed"
+            await other.close()
+
+        try:
+            house.run(test)
+        finally:
+            house.close()

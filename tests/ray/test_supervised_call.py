@@ -1,0 +1,216 @@
+"""Supervised calls on real Ray: from the reservation to the journal, and what agents may not do with old evidence."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from typing import Any
+
+import pytest
+import ray
+from house import House
+from offhook.actors import wire
+from offhook.actors.errors import NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.link import connect
+from offhook.policies.errors import CallerFault, PolicyError
+from offhook.policies.replay import replay
+from phone import SILENCE, voice
+
+pytestmark = pytest.mark.ray
+
+
+def test_the_repositorys_folders_are_no_modules_inside_a_worker(house: House) -> None:
+    @ray.remote(num_cpus=0)
+    def found() -> list[str]:
+        return [name for name in ("actors", "policies", "cluster", "serve") if importlib.util.find_spec(name)]
+
+    assert ray.get(found.remote(), timeout=30) == []
+
+
+def test_a_call_is_answered_interrupted_ended_and_its_journal_replays(house: House) -> None:
+    async def test() -> None:
+        version = await house.publish()
+        phone = await house.call("whole", version)
+        await phone.listen_until(lambda: phone.played_bytes > 8_000)
+        await phone.say(voice(40))
+        assert phone.count(wire.CLEAR) == 1
+        state = await house.supervisor.state("whole")
+        assert state["call"] == "whole"
+        assert state["epoch"] == 1
+        assert state["policy_version"] == version
+        assert state["last_utterance"]["cut"] or state["utterance"]["playing"] == "held"
+        assert state["counts"]["reaction_us_max"] > 0
+        await phone.listen(600)
+        phone.hang_up()
+        row = await house.ended("whole")
+        assert row["outcome"]
+        records = await house.records("whole")
+        assert [record[2] for record in records] == list(range(1, len(records) + 1))
+        assert {record[1] for record in records} == {1}
+        found = replay(records)
+        assert found.same, str(found.divergence)
+        assert found.ended
+        assert next(record[5]["what"] for record in records if record[4] == "measure") == "hold"
+        assert await house.supervisor.verdicts("whole")
+        past = await house.supervisor.state("whole")
+        assert past["line"] == "closed"
+        assert past["outcome"] == row["outcome"]
+
+    house.run(test)
+
+
+def test_a_process_serves_call_after_call(house: House) -> None:
+    async def test() -> None:
+        version = await house.publish()
+        phones = {}
+        for name in ("first", "second"):
+            phones[name] = await house.call(name, version)
+            await phones[name].listen_until(lambda name=name: phones[name].played_bytes)
+            phones[name].hang_up()
+            await house.ended(name)
+        first, second = await house.row("first"), await house.row("second")
+        assert (first["owner"], first["pid"]) == (second["owner"], second["pid"])
+        assert (await house.records("second"))[0][2] == 1
+
+    house.run(test)
+
+
+SLEEPER = """
+import time
+from offhook.policies.proposals import Kind, Proposal, Purpose
+
+class Sleeper:
+    topics = ()
+    def __init__(self, name, spec):
+        self.greeted = False
+    def propose(self, view, reason):
+        if reason == "answered":
+            text = "Good morning, this is a rather long greeting that goes on for quite a while. " * 20
+            return [Proposal("greeting", "", Kind.SAY, 0, 0, text, Purpose.GREETING)]
+        time.sleep(2.0)
+        # It claims to be fresh; nobody believes it.
+        return [Proposal(f"late-{view['revision']}", "", Kind.SAY, 10_000, 10_000, "Where were we?", Purpose.REPAIR)]
+"""
+
+
+def test_a_proposal_computed_before_an_interruption_is_denied_as_stale(house: House) -> None:
+    async def test() -> None:
+        version = await house.publish(SLEEPER)
+        phone = await house.call("stale", version)
+        await phone.listen_until(lambda: phone.played_bytes > 8_000)
+        await phone.say(voice(60))  # the first interruption: the agent is asked, and sleeps
+        await phone.listen(1_000)
+        asked = await house.records("stale", "commands")
+        invited = [c for record in asked for c in record[5] if c[0] == "InviteAgents"]
+        assert len(invited) >= 2, invited
+        await phone.say(voice(60))  # while it sleeps, the caller speaks again
+        await phone.listen(2_500)
+        verdicts = await house.supervisor.verdicts("stale")
+        late = [v for v in verdicts if v[2].startswith("late-")]
+        assert late, verdicts
+        first = late[0]
+        assert first[6] == "deny"
+        failed = {rule[0] for rule in first[12] if not rule[3]}
+        assert "fresh" in failed, first
+        assert int(first[2].removeprefix("late-")) == invited[1][3]  # it was computed from the view that it was sent
+        phone.hang_up()
+        await house.ended("stale")
+
+    house.run(test)
+
+
+RAISER = """
+from offhook.policies.proposals import Kind, Proposal, Purpose
+
+class Raiser:
+    made = 0
+    topics = ()
+    def __init__(self, name, spec):
+        Raiser.made += 1
+        self.number = Raiser.made
+    def propose(self, view, reason):
+        if self.number == 1:
+            raise ValueError("the first of its kind fails")
+        return [Proposal("", "", Kind.SAY, 0, 0, "Here I am again, at some length. " * 10, Purpose.GREETING)]
+"""
+
+
+def test_an_agent_that_raises_is_made_anew_and_the_call_hears_of_both(house: House) -> None:
+    async def test() -> None:
+        version = await house.publish(RAISER)
+        phone = await house.call("raises", version)
+        await house.until(lambda: house.events("raises", "AgentLost"))
+        lost = (await house.events("raises", "AgentLost"))[0]
+        assert lost[2:] == ["closer", "ValueError"]
+        assert len(await house.events("raises", "AgentJoined")) == 2
+        await phone.say(voice(40))
+        await phone.listen_until(lambda: phone.played_bytes)
+        phone.hang_up()
+        await house.ended("raises")
+
+    house.run(test)
+
+
+def test_an_observer_hears_what_happens_and_what_happened_just_before(house: House) -> None:
+    async def test() -> None:
+        version = await house.publish()
+        phone = await house.call("watched", version)
+        await phone.listen_until(lambda: phone.played_bytes)
+        door = await house.supervisor.observe("watched")
+        heard: list[Any] = []
+        await connect(
+            door["endpoint"], door["token"], "console", "observer", ["*"], 0, on_message=lambda _l, m: heard.append(m)
+        )
+        await phone.say(voice(40) + [SILENCE] * 10)
+        topics = {message[4] for message in heard}
+        assert {"call", "floor"} <= topics
+        assert [message[1] for message in heard] == list(range(1, len(heard) + 1))
+        phone.hang_up()
+        await house.ended("watched")
+        assert heard[-1][0] == wire.GONE
+
+    house.run(test)
+
+
+def test_what_cannot_be_reserved_says_why_and_leaves_nothing_behind(house: House) -> None:
+    async def test() -> None:
+        version = await house.publish()
+        supervisor = house.supervisor
+        with pytest.raises(UnknownPolicy, match="was not published here"):
+            await supervisor.reserve({"call": "a", "policy": "nowhere"})
+        with pytest.raises(CallerFault, match="printable"):
+            await supervisor.reserve({"call": "", "policy": version})
+        with pytest.raises(NoSuchCall):
+            await supervisor.claim("a")
+        with pytest.raises(PolicyError, match="agents"):
+            await supervisor.publish_policy("broken", {"name": "x", "agents": {}})
+        with pytest.raises(CallerFault, match="allowed are"):
+            await supervisor.engines({"kind": "telepathy"}, {})
+        phone = await house.call("taken", version)
+        with pytest.raises(CallerFault, match="live already"):
+            await supervisor.reserve({"call": "taken", "policy": version})
+        await supervisor.drain(True)
+        with pytest.raises(NoSpare, match="drains"):
+            await supervisor.reserve({"call": "b", "policy": version})
+        await phone.listen_until(lambda: phone.played_bytes)  # the live call does not notice
+        await supervisor.drain(False)
+        phone.hang_up()
+        await house.ended("taken")
+        assert all(not row["live"] for row in await supervisor.calls())
+
+    house.run(test)
+
+
+def test_calls_that_come_at_once_share_the_spares_and_wait_for_more(house: House) -> None:
+    async def test() -> None:
+        version = await house.publish()
+        phones = await asyncio.gather(*(house.call(f"burst{n}", version) for n in range(4)))
+        owners = {(await house.row(f"burst{n}"))["owner"] for n in range(4)}
+        assert len(owners) == 4
+        for phone in phones:
+            await phone.listen_until(lambda phone=phone: phone.played_bytes)
+            phone.hang_up()
+        for n in range(4):
+            await house.ended(f"burst{n}")
+
+    house.run(test)

@@ -1,0 +1,84 @@
+"""Thousands of whole calls on virtual time, with faults, under every checker.
+
+A failure prints the seed's own command: `offhook simulate --calls 1 --seed S`. More calls, by the same code:
+`offhook simulate --calls 100000`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from offhook.policies import events as ev
+from offhook.policies import rules
+from offhook.policies.commands import (
+    CutSpeech,
+    HangUp,
+    HoldSpeech,
+    Perform,
+    RecordVerdict,
+    ResumeSpeech,
+    Say,
+    TransferCall,
+)
+from offhook.policies.simulation import run
+from offhook.policies.simulation.run import Played, simulate
+
+CALLS = 5_000
+SLICES = 10  # so that a slow machine reports progress, and a failure comes early
+EVENTS_A_CALL_MAX = 180  # what keeps 5,000 calls, each folded twice, within a minute of one core
+
+
+@pytest.mark.parametrize("part", range(SLICES))
+def test_no_call_breaks_a_promise(part: int) -> None:
+    calls = CALLS // SLICES
+    report = simulate(calls=calls, seed=1 + part * calls)
+    assert not report.failures, "\n".join(report.lines()[:20])
+    assert report.calls == calls
+    assert 50 < report.events / calls < EVENTS_A_CALL_MAX
+
+
+def test_a_flawless_world_has_no_failure_either() -> None:
+    report = simulate(calls=200, seed=90_001, fault_share=0.0)
+    assert not report.failures, "\n".join(report.lines()[:20])
+    assert report.outcomes["line_lost"] == 0
+
+
+def test_three_times_the_bad_luck_breaks_nothing() -> None:
+    report = simulate(calls=300, seed=70_001, fault_share=3.0)
+    assert not report.failures, "\n".join(report.lines()[:20])
+
+
+def test_the_same_seed_is_the_same_call() -> None:
+    calls: list[Played] = []
+    simulate(calls=3, seed=42, progress=calls.append)
+    again = [run.play(seed) for seed in (42, 43, 44)]
+    assert calls == again
+    assert calls[1].repeat == "offhook simulate --calls 1 --seed 43"
+
+
+def test_the_calls_go_where_calls_go() -> None:
+    """Coverage: every event, every command, every rule's refusal and every way to end happens in a few hundred."""
+    events: Counter[type] = Counter()
+    commands: Counter[type] = Counter()
+    refused: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
+    for seed in range(1, 401):
+        world = run.assembled(seed)[0]
+        world.run(run.HORIZON_MS)
+        outcomes[world.state.outcome] += 1
+        for record in world.records:
+            events[type(record.event)] += 1
+            for command in record.commands:
+                commands[type(command)] += 1
+                if isinstance(command, RecordVerdict):
+                    refused.update(result.rule for result in command.verdict.rules if not result.ok)
+    unmet = {kind for kind in vars(ev).values() if isinstance(kind, type) and issubclass(kind, ev.Event)}
+    unmet -= {ev.Event, *events}
+    assert unmet <= {ev.OperatorDecided}, f"never happened: {unmet}"
+    for kind in (Say, HoldSpeech, ResumeSpeech, CutSpeech, Perform, TransferCall, HangUp):
+        assert commands[kind], f"never asked for: {kind.__name__}"
+    for rule in ("fresh", "floor", "authority", "line"):
+        assert refused[rule], f"never refused by '{rule}'; rules: {list(rules.RULES)}"
+    for outcome in ("caller_hung_up", "call_limit", "line_lost", "no_answer", "silence", "requested", "booked"):
+        assert outcomes[outcome], f"never ended as '{outcome}': {outcomes}"

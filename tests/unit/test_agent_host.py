@@ -1,0 +1,214 @@
+"""An agent host on real sockets, without Ray: seats, threads, agents that fail, sleep or lie about their freshness."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+from offhook.actors import agents as agents_module
+from offhook.actors import wire
+from offhook.actors.agents import AgentBench
+from offhook.actors.bundle import agent_class
+from offhook.actors.link import Link, LinkServer
+from offhook.policies.codec import decode
+from offhook.policies.errors import PolicyError
+from offhook.policies.policy import AgentSpec
+
+CODE = """
+import threading
+from offhook.policies.proposals import Kind, Proposal, Purpose
+
+GATE = threading.Event()
+
+class One:
+    topics = ("floor",)
+    def __init__(self, name, spec):
+        self.asked = 0
+    def propose(self, view, reason):
+        self.asked += 1
+        if reason == "wait":
+            GATE.wait(10)
+        if reason == "raise":
+            raise ValueError("the caller's secret")
+        if reason == "nonsense":
+            return ["what?"]
+        if reason == "many":
+            return [Proposal(str(n), "", Kind.SAY, 0, 0) for n in range(99)]
+        return [Proposal("", "me", Kind.SAY, 99, 99, f"asked {self.asked} times", Purpose.ANSWER)]
+"""
+
+
+class Supervisor:
+    """What the host's supervisor hears of it."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[Any, ...]] = []
+
+    def send(self, *message: Any) -> bool:
+        self.heard.append(message)
+        return True
+
+    def beat_soon(self) -> None:
+        pass
+
+
+class Calls:
+    """A link server that stands for call actors; `heard[call]` is what the agent said there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.heard: dict[str, list[Any]] = {}
+        self.hellos: dict[str, list[Any]] = {}
+        self.links: dict[str, Link] = {}
+        self.server = LinkServer(self._hello)
+        self.path = folder / "calls.sock"
+        (folder / "agents").mkdir()
+        (folder / "agents" / "one.py").write_text(CODE)
+        self.supervisor = Supervisor()
+        self.bench = AgentBench("booking", AgentSpec(code="agents/one.py:One", calls_per_actor=4), str(folder))
+        self.bench.resident = self.supervisor  # type: ignore[assignment]  # the part of it that a bench uses
+        self.gate: threading.Event = sys.modules[self.bench._class.__module__].GATE
+
+    def _hello(self, link: Link, call: str, rest: list[Any]) -> None:
+        self.links[call], self.hellos[call] = link, rest
+        self.heard.setdefault(call, [])
+        link.on_message = lambda _link, message: self.heard[call].append(message)
+
+    async def seat(self, call: str, epoch: int = 1) -> None:
+        self.links.pop(call, None)
+        token = self.server.admit(call, lasting=True)
+        self.bench.told([wire.ATTACH, call, epoch, "booking", f"unix:{self.path}", token])
+        await self.until(lambda: call in self.links)
+
+    def invite(self, call: str, reason: str, turn: int = 1, revision: int = 5) -> None:
+        self.links[call].send(wire.INVITE, turn, revision, reason, 150, {"revision": revision})
+
+    async def answer(self, call: str, count: int = 1) -> list[Any]:
+        await self.until(lambda: len(self.heard[call]) >= count)
+        return list(self.heard[call][count - 1])
+
+    async def until(self, true: Callable[[], Any]) -> None:
+        while not true():  # noqa: ASYNC110  # whatever the test wishes for
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., None]:
+    def runner(test: Callable[[Calls], Awaitable[None]]) -> None:
+        async def limited() -> None:
+            calls = Calls(tmp_path)
+            await calls.server.start(f"unix:{calls.path}")
+            async with asyncio.timeout(10):
+                try:
+                    await test(calls)
+                finally:
+                    calls.gate.set()
+                    await calls.server.stop()
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+            loop.run(limited())
+
+    return runner
+
+
+def test_an_answer_is_stamped_with_what_it_was_computed_from(run: Any) -> None:
+    async def test(calls: Calls) -> None:
+        await calls.seat("a")
+        assert calls.hellos["a"] == ["booking", "agent", ["floor"]]
+        calls.invite("a", "turn_ended", turn=3, revision=17)
+        name, turn, basis, arrays = await calls.answer("a")
+        proposal = decode(["Proposal", *arrays[0]] if arrays[0][0] != "Proposal" else arrays[0])
+        assert (name, turn, basis) == (wire.ANSWER, 3, 17)
+        assert (proposal.agent, proposal.turn, proposal.basis) == ("booking", 3, 17)
+        assert proposal.id == "booking.17.0"
+        assert (wire.ATTACHED, "a", "booking", "") in calls.supervisor.heard
+        assert calls.bench.running() == {"a": 1}
+
+    run(test)
+
+
+def test_one_that_sleeps_holds_up_no_other_and_thinks_next_of_the_newest_only(run: Any) -> None:
+    async def test(calls: Calls) -> None:
+        await calls.seat("sleeps")
+        await calls.seat("awake")
+        calls.invite("sleeps", "wait", revision=1)
+        calls.invite("awake", "turn_ended", revision=2)
+        assert (await calls.answer("awake"))[2] == 2
+        for revision in (3, 4, 5):
+            calls.invite("sleeps", "turn_ended", revision=revision)
+        calls.invite("awake", "turn_ended", revision=6)
+        await calls.answer("awake", 2)
+        assert calls.heard["sleeps"] == []
+        calls.gate.set()
+        assert (await calls.answer("sleeps"))[2] == 1  # what it slept over goes out, as old as it is
+        assert (await calls.answer("sleeps", 2))[2] == 5  # 3 and 4 are moot
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("reason", "fault"), [("raise", "ValueError"), ("nonsense", "TypeError"), ("many", "ValueError")]
+)
+def test_one_that_fails_is_told_without_its_words_and_made_anew(run: Any, reason: str, fault: str) -> None:
+    async def test(calls: Calls) -> None:
+        await calls.seat("a")
+        calls.invite("a", reason)
+        assert await calls.answer("a") == [wire.FAILED, 1, 5, fault]
+        calls.invite("a", "turn_ended")
+        assert "asked 1 times" in str(await calls.answer("a", 2))
+
+    run(test)
+
+
+def test_one_that_fails_too_often_is_given_up_and_loses_its_seat(run: Any) -> None:
+    async def test(calls: Calls) -> None:
+        await calls.seat("a")
+        for number in range(agents_module.INTENSITY.intensity):
+            calls.invite("a", "raise")
+            await calls.answer("a", number + 1)
+        calls.invite("a", "raise")
+        await calls.until(lambda: calls.supervisor.heard[-1][0] == wire.GAVE_UP)
+        assert calls.bench.running() == {}
+
+    run(test)
+
+
+def test_a_cut_link_is_opened_again_and_a_newer_owner_of_the_call_takes_the_seat(run: Any) -> None:
+    async def test(calls: Calls) -> None:
+        await calls.seat("a")
+        cut = calls.links.pop("a")
+        cut.abort("a fault on the way")
+        await calls.until(lambda: "a" in calls.links)
+        calls.invite("a", "turn_ended")
+        await calls.answer("a")
+        await calls.seat("a", epoch=2)
+        assert calls.bench.running() == {"a": 2}
+        calls.bench.told([wire.DETACH, "a"])
+        assert calls.bench.running() == {}
+
+    run(test)
+
+
+def test_a_bundles_code_is_found_inside_of_the_bundle_only(tmp_path: Path) -> None:
+    (tmp_path / "bundle" / "agents").mkdir(parents=True)
+    (tmp_path / "bundle" / "agents" / "one.py").write_text(CODE)
+    (tmp_path / "bundle" / "agents" / "broken.py").write_text("1 / 0")
+    (tmp_path / "outside.py").write_text(CODE)
+    bundle = str(tmp_path / "bundle")
+    assert agent_class("agents/one.py:One", bundle) is agent_class("agents/one.py:One", bundle)
+    for code, where, says in (
+        ("agents/one.py:Two", bundle, "no class Two"),
+        ("agents/one.py", bundle, "write module:Class"),
+        ("../outside.py:One", bundle, "is not a file of the bundle"),
+        ("agents/missing.py:One", bundle, "is not a file of the bundle"),
+        ("agents/broken.py:One", bundle, "fails on import: ZeroDivisionError"),
+        ("agents/one.py:One", "", "came without a bundle"),
+        ("no.such.module:One", "", "No module named"),
+    ):
+        with pytest.raises(PolicyError, match=says):
+            agent_class(code, where)

@@ -1,0 +1,279 @@
+"""Who picked up: cadence, words, beeps, and what is locked meanwhile. Whole steps on virtual time."""
+
+from __future__ import annotations
+
+import pytest
+from offhook.policies import answering, greetings
+from offhook.policies import events as ev
+from offhook.policies.answering import MOVES, Cause, Phase
+from offhook.policies.codec import decode, encode
+from offhook.policies.commands import Command, HangUp, InviteAgents, Say
+from offhook.policies.machine import step
+from offhook.policies.policy import Policy
+from offhook.policies.proposals import Purpose
+from offhook.policies.state import CallState
+
+
+class Call:
+    """A call on virtual time: fires its timers, keeps its commands."""
+
+    def __init__(self, **section: object) -> None:
+        self.policy = Policy.model_validate(
+            {
+                "name": "answering",
+                "agents": {"qualification": {"code": "offhook.policies.agents.qualification:Qualification"}},
+                "answering": {"enabled": True, "message": "Please call back.", **section},
+            }
+        )
+        self.state = CallState()
+        self.commands: list[Command] = []
+        self.feed(ev.CallCreated(0, "c1", "outbound", "+1", "+2", "v1"))
+        self.feed(ev.AgentJoined(0, "qualification"))
+        self.feed(ev.LineAnswered(0))
+
+    def feed(self, event: ev.Event) -> None:
+        decision = step(self.state, event, self.policy)
+        self.state = decision.state
+        self.commands += decision.commands
+
+    def until(self, at_ms: int) -> None:
+        while due := [(deadline, timer) for timer, deadline in self.state.timers.items() if deadline <= at_ms]:
+            deadline_ms, timer = min(due)
+            self.feed(ev.TimerFired(max(deadline_ms, self.state.now_ms), timer, deadline_ms))
+
+    def talk(self, onset_ms: int, ended_ms: int, voiced_ms: int | None = None) -> None:
+        """A talkspurt as the ears tell of it; `voiced_ms` less than its length = pauses in it, evenly spread."""
+        share = 1.0 if voiced_ms is None else voiced_ms / (ended_ms - onset_ms)
+        self.until(onset_ms + 60)
+        self.feed(ev.SpeechStarted(onset_ms + 60, onset_ms, -20.0, 30.0, 120.0))
+        for at_ms in range(onset_ms + 160, ended_ms, 100):
+            self.until(at_ms)
+            self.feed(ev.SpeechMeasured(at_ms, onset_ms, round((at_ms - onset_ms) * share), -20.0, 30.0, 120.0))
+        self.until(ended_ms + 160)
+        voiced = round((ended_ms - onset_ms) * share)
+        self.feed(ev.SpeechEnded(ended_ms + 160, onset_ms, ended_ms, voiced, -20.0, 120.0))
+
+    def words(self, at_ms: int, text: str, segment: int = 1) -> None:
+        self.until(at_ms)
+        self.feed(ev.WordsHeard(at_ms, segment, text, True, max(0, at_ms - 1_000), at_ms - 300))
+
+    def tone(self, at_ms: int, duration_ms: int = 400, purity: float = 0.99, tones: int = 1) -> None:
+        self.until(at_ms)
+        self.feed(ev.ToneHeard(at_ms, at_ms - duration_ms, duration_ms, 700.0, purity, tones))
+
+    @property
+    def decided(self) -> tuple[str, str]:
+        return self.state.answering.decided, self.state.answering.reason
+
+    @property
+    def said(self) -> list[Say]:
+        return [command for command in self.commands if isinstance(command, Say)]
+
+
+def test_a_short_greeting_and_silence_is_a_person_with_the_numbers() -> None:
+    call = Call()
+    call.talk(600, 1_000)
+    call.until(1_799)
+    assert call.decided[0] == ""
+    call.until(1_800)
+    assert call.decided == ("human", "HUMAN-800-800")
+    assert [c.reason for c in call.commands if isinstance(c, InviteAgents)] == ["answered"]
+
+
+def test_silence_alone_is_a_machine_as_asterisk_has_it() -> None:
+    call = Call()
+    call.until(2_500)
+    assert call.decided == ("machine", "INITIALSILENCE-2500-2500")
+
+
+def test_a_late_hello_corrects_the_silence() -> None:
+    call = Call()
+    call.until(2_600)
+    call.words(4_000, "Hello?")
+    assert call.decided == ("human", "HUMANWORDS-hello")
+
+
+def test_a_long_greeting_is_a_machine() -> None:
+    call = Call()
+    call.talk(500, 2_700)
+    decided, reason = call.decided
+    assert decided == "machine"
+    assert reason.startswith("LONGGREETING-15") and reason.endswith("-1500")
+
+
+def test_words_are_counted_by_the_gaps_between_them() -> None:
+    call = Call(maximum_number_of_words=3)
+    for onset_ms in (500, 1_000, 1_500):
+        call.talk(onset_ms, onset_ms + 250)
+    assert call.decided == ("machine", "MAXWORDS-3-3")
+
+
+def test_sounds_shorter_than_a_word_are_not_counted() -> None:
+    call = Call(minimum_word_length_ms=120)
+    for onset_ms in (400, 800, 1_200, 1_600):
+        call.talk(onset_ms, onset_ms + 80)
+    assert call.state.answering.words_heard == 0
+    call.until(2_500)
+    assert call.decided[1].startswith("INITIALSILENCE")
+
+
+@pytest.mark.parametrize("default", ["human", "machine"])
+def test_the_hard_deadline_takes_the_default(default: str) -> None:
+    call = Call(default=default, greeting_ms=60_000, maximum_number_of_words=100, total_analysis_time_ms=2_000)
+    call.talk(300, 3_000)
+    assert call.decided == (default, f"TOOLONG-2000-2000 default {default}")
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        ("Hi, you've reached Bob.", "you've reached"),
+        ("Please leave a message after the tone", "leave a message"),
+        ("I can't come to the phone right now", "can't come to the phone"),
+    ],
+)
+def test_a_machine_s_words_decide_at_once(text: str, phrase: str) -> None:
+    call = Call()
+    call.talk(500, 1_300)
+    call.words(1_500, text)
+    assert call.decided == ("machine", f"MACHINEWORDS-{phrase}")
+
+
+def test_human_words_need_less_silence() -> None:
+    call = Call()
+    call.talk(600, 1_000)
+    call.words(1_300, "hello")
+    call.until(1_400)
+    assert call.decided == ("human", "HUMANWORDS-hello 400-400")
+
+
+def test_a_question_to_the_caller_outweighs_a_long_greeting() -> None:
+    call = Call()
+    call.talk(400, 1_600)
+    call.words(1_800, "Acme Plumbing this is Joe how can I help you")
+    call.talk(1_900, 2_600)
+    call.until(3_500)
+    assert call.decided[0] == "human"
+
+
+def test_words_correct_a_wrong_human_for_a_while_and_only_then() -> None:
+    early, late = Call(), Call()
+    for call in (early, late):
+        call.talk(600, 1_000)
+        call.until(2_000)
+        assert call.decided[0] == "human"
+    early.words(4_000, "please leave a message after the beep")
+    assert early.decided[0] == "machine"
+    late.words(30_000, "you should leave a message with my assistant")
+    assert late.decided[0] == "human"
+
+
+def test_nothing_is_said_while_undecided_and_the_message_only_after_the_beep() -> None:
+    call = Call()
+    call.talk(500, 4_000)
+    assert call.decided[0] == "machine"
+    call.until(8_000)
+    assert call.said == []
+    call.tone(8_400)
+    call.until(9_500)
+    assert [(say.purpose, say.text, say.interruptible) for say in call.said] == [
+        (Purpose.MESSAGE, "Please call back.", False)
+    ]
+    assert call.state.answering.left_message
+    utterance = call.said[0].utterance
+    call.feed(ev.PlaybackStarted(9_500, utterance))
+    call.feed(ev.PlaybackEnded(11_000, utterance, True))
+    assert [type(command) for command in call.commands if isinstance(command, HangUp)] == [HangUp]
+
+
+def test_late_words_of_the_greeting_do_not_take_the_message_away() -> None:
+    call = Call()
+    call.talk(500, 4_000)
+    call.tone(4_800)
+    call.words(4_900, "please leave your message after the tone")
+    call.until(8_000)
+    assert [say.purpose for say in call.said] == [Purpose.MESSAGE]
+
+
+@pytest.mark.parametrize("tone", [{"tones": 2}, {"purity": 0.5}, {"duration_ms": 80}])
+def test_ringback_music_and_blips_are_no_beep(tone: dict[str, float]) -> None:
+    call = Call()
+    call.talk(500, 4_000)
+    call.tone(8_000, **tone)  # type: ignore[arg-type]
+    assert call.state.answering.beep_ms == 0
+    assert call.said == []
+
+
+def test_without_a_beep_the_call_ends_at_its_deadline_without_a_message() -> None:
+    call = Call(beep_wait_ms=5_000)
+    call.talk(500, 3_000)
+    call.until(20_000)
+    assert call.said == []
+    assert any(isinstance(command, HangUp) for command in call.commands)
+    assert "NOBEEP-5000-5000" in call.decided[1]
+
+
+def test_a_machine_without_a_message_to_leave_is_hung_up_on() -> None:
+    call = Call(message="")
+    call.talk(500, 1_500)
+    call.words(1_700, "you have reached the voicemail of")
+    assert any(isinstance(command, HangUp) for command in call.commands)
+
+
+def test_a_screener_is_told_who_calls_and_the_question_is_asked_anew() -> None:
+    call = Call(screening_reply="This is Sam from Northwind.")
+    call.talk(500, 3_000)
+    call.words(3_200, "please state your name and why you are calling")
+    assert call.decided[0] == "screening"
+    call.until(5_500)
+    assert [say.text for say in call.said] == ["This is Sam from Northwind."]
+    utterance = call.said[0].utterance
+    call.feed(ev.PlaybackStarted(5_600, utterance))
+    call.feed(ev.PlaybackEnded(7_000, utterance, True))
+    assert (call.state.answering.phase, call.state.answering.decided) == (Phase.WAITING, "")
+    call.until(12_000)
+    assert call.state.answering.decided == ""  # a person reading along takes their time
+    call.talk(12_200, 12_600)
+    call.until(14_000)
+    assert call.decided[0] == "human"
+
+
+def test_it_can_be_asked_again_in_mid_call() -> None:
+    from offhook.policies.draft import Draft
+
+    call = Call()
+    call.talk(600, 1_000)
+    call.until(1_900)
+    draft = Draft(call.state, call.policy)
+    answering.arm(draft)
+    assert answering.locked(draft.state.answering, Purpose.ANSWER)
+    assert draft.timers[answering.DEADLINE] == call.state.now_ms + 5_000
+
+
+def test_off_by_default() -> None:
+    call = Call(enabled=False)
+    call.until(2_600)
+    assert not call.state.answering.armed
+    assert not answering.locked(call.state.answering, Purpose.ANSWER)
+
+
+def test_the_state_survives_the_journal_at_every_phase() -> None:
+    call = Call(screening_reply="This is Sam.")
+    call.talk(500, 900)
+    again = decode(encode(call.state))
+    assert again == call.state
+    decision = step(again, ev.TimerFired(1_700, answering.QUIET, 1_700), call.policy)
+    assert decision.state.answering.decided == "human"
+
+
+def test_every_phase_but_the_first_and_last_has_a_way_on() -> None:
+    leaves = {phase for phase, _ in MOVES}
+    assert {phase for phase in Phase if phase not in leaves} == {Phase.OFF, Phase.OVER}
+    assert {cause for _, cause in MOVES} == set(Cause)
+
+
+def test_phrases_are_matched_on_whole_words() -> None:
+    assert greetings.find(greetings.HUMAN, "this machine is high") == ""
+    assert greetings.find(greetings.MACHINE, "leave a message please") == "leave a message"
+    for phrases in (greetings.MACHINE, greetings.SCREENING, greetings.HUMAN):
+        assert all(phrase == phrase.lower() == phrase.strip() for phrase in phrases)

@@ -1,0 +1,358 @@
+"""The API without Ray: every address of the contract, each error as problem+json, TwiML, the console.
+
+Behind it stands a switchboard that keeps its calls in memory; the real one is asked in `tests/ray`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from xml.etree import ElementTree
+
+import httpx
+import pytest
+from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall
+from offhook.policies import codec
+from offhook.policies.commands import HangUp, TransferCall
+from offhook.policies.errors import CallerFault
+from offhook.policies.proposals import Answer, Kind, RuleResult, Verdict
+from offhook.serve import tokens
+from offhook.serve.api import make_api
+from offhook.serve.carriers import twiml
+from offhook.serve.door import Door
+
+SECRET = "a secret of this test"
+FORM = {"CallSid": "CA123", "From": "+15550001", "To": "+15550002"}
+
+
+VERDICT = Verdict(
+    "v1", "p1", "booking", Kind.TOOL, "book", Answer.DENY, 900, 7, 3, "booking", "proposed",
+    (RuleResult("fresh", "turn 4", "turn 3", ok=False),),
+)  # fmt: skip
+
+
+class Memory:
+    """A switchboard with `spares` spares and its calls in memory."""
+
+    def __init__(self, spares: int = 2) -> None:
+        self.spares = spares
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.records: list[list[Any]] = []
+        self.decided: list[tuple[Any, ...]] = []
+        self.away = False
+
+    async def prepare(self) -> None:
+        """Nothing to find."""
+
+    async def reserve(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        if self.away:
+            raise LinkLost("the supervisor is gone")
+        if not self.spares:
+            raise NoSpare("none left")
+        self.spares -= 1
+        self.rows[request["call"]] = {**request, "live": True, "epoch": 1, "owner": "call-1"}
+        return {"call": request["call"], "epoch": 1}
+
+    def _row(self, call: str) -> dict[str, Any]:
+        if call not in self.rows:
+            raise NoSuchCall(f"call {call!r} is not known on this node")
+        return self.rows[call]
+
+    async def calls(self) -> list[dict[str, Any]]:
+        return list(reversed(self.rows.values()))
+
+    async def state(self, call: str) -> dict[str, Any]:
+        row = self._row(call)
+        return {**row, "floor": {"holder": "agent", "since_ms": 40}, "signals": [{"sign": "interest"}]}
+
+    async def journal(self, call: str, after_seq: int, limit: int) -> list[list[Any]]:
+        self._row(call)
+        return [record for record in self.records if record[2] > after_seq][:limit]
+
+    async def verdicts(self, call: str) -> list[dict[str, Any]]:
+        self._row(call)
+        return [codec.encode(VERDICT)]
+
+    async def hangup(self, call: str, by: str, reason: str) -> None:
+        if not self._row(call)["live"]:
+            raise NoSuchCall(f"call {call!r} is not live on this node")
+        self._row(call).update(live=False, outcome=f"{by}: {reason}")
+
+    async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
+        self._row(call)
+        if proposal == "late":
+            raise CallerFault("proposal 'late' does not wait for approval")
+        self.decided.append((call, proposal, approved, operator))
+
+    async def stats(self) -> dict[str, Any]:
+        if self.away:
+            raise LinkLost("the supervisor is gone")
+        return {"spares": self.spares}
+
+
+def run(
+    test: Callable[[httpx.AsyncClient, Memory], Awaitable[None]], memory: Memory | None = None, **options: Any
+) -> None:
+    memory = memory or Memory()
+    door = Door(SECRET, 8790, {"sales": "v1", "monologue": "v2"}, "sales", **{"ring_s": 0.0, **options})
+    api = make_api(memory, door)
+
+    async def main() -> None:
+        transport = httpx.ASGITransport(api, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://voice.example:8000") as client:
+            await test(client, memory)
+
+    asyncio.run(main())
+
+
+def problem(answer: httpx.Response, status: int, name: str) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert (body["status"], body["type"]) == (status, f"urn:offhook:problem:{name}")
+    assert body["title"] and body["detail"] and body["instance"].startswith("/")
+    return body
+
+
+def test_a_call_from_placing_to_hanging_up() -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        answer = await client.post("/v1/calls", json={"policy": "monologue", "from": "+1", "to": "+2"})
+        assert answer.status_code == 201
+        call, media_url = answer.json()["call_id"], answer.json()["media_url"]
+        assert memory.rows[call]["policy"] == "v2"
+        assert (memory.rows[call]["caller"], memory.rows[call]["callee"]) == ("+1", "+2")
+        base, _, token = media_url.rpartition("/")
+        assert base == "ws://voice.example:8790/media"
+        assert tokens.TokenVerifier(SECRET).redeem(token, time.time()) == call
+        listed = (await client.get("/v1/calls")).json()
+        assert [row["call_id"] for row in listed["calls"]] == [call]
+        shown = (await client.get(f"/v1/calls/{call}")).json()
+        assert (shown["call_id"], shown["floor"], shown["epoch"]) == (call, "agent", 1)
+        assert shown["ledger"] == [{"sign": "interest"}]
+        for _again in range(2):
+            assert (await client.delete(f"/v1/calls/{call}")).status_code == 204
+        verdicts = (await client.get(f"/v1/calls/{call}/verdicts")).json()["verdicts"]
+        assert [(verdict["answer"], verdict["rules"][0]["required"]) for verdict in verdicts] == [("deny", "turn 4")]
+        assert (await client.get("/v1/calls", params={"live": True})).json() == {"calls": [], "total": 0}
+        assert (await client.get("/v1/calls", params={"live": False})).json()["total"] == 1
+
+    run(test)
+
+
+def test_an_empty_request_places_a_call_under_the_default_policy() -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        for body in (None, {}):
+            call = (await client.post("/v1/calls", json=body)).json()["call_id"]
+            assert (memory.rows[call]["policy"], memory.rows[call]["direction"]) == ("v1", "inbound")
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("body", "name", "words"),
+    [
+        ({"policy": "nosuch"}, "unknown-policy", "published: monologue, sales"),
+        ({"direction": "sideways"}, "invalid-request", "direction: Input should be 'inbound' or 'outbound'"),
+        ({"form": "+1"}, "invalid-request", "form: Extra inputs are not permitted"),
+        ([], "invalid-request", "body"),
+    ],
+)
+def test_a_request_that_cannot_be_read_says_what_is_allowed(body: Any, name: str, words: str) -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        assert words in problem(await client.post("/v1/calls", json=body), 422, name)["detail"]
+        assert not memory.rows
+
+    run(test)
+
+
+def test_json_that_is_none_is_a_problem_too() -> None:
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        answer = await client.post("/v1/calls", content=b"{", headers={"content-type": "application/json"})
+        problem(answer, 422, "invalid-request")
+
+    run(test)
+
+
+def test_what_is_not_there_is_a_problem() -> None:
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        for path in ("", "/journal", "/verdicts"):
+            problem(await client.get(f"/v1/calls/none{path}"), 404, "no-such-call")
+        problem(await client.delete("/v1/calls/none"), 404, "no-such-call")
+        problem(await client.get("/v1/calls/a%20b"), 422, "invalid-request")
+        problem(await client.get("/v2"), 404, "not-found")
+        problem(await client.put("/v1/calls"), 405, "method-not-allowed")
+
+    run(test)
+
+
+def test_no_spare_and_a_supervisor_that_is_away_can_be_tried_again() -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        answer = await client.post("/v1/calls", json={})
+        problem(answer, 503, "no-spare")
+        assert answer.headers["retry-after"] == "2"
+        assert (await client.get("/healthz")).json() == {"status": "ok", "spares": 0}
+        memory.away = True
+        problem(await client.get("/healthz"), 503, "part-away")
+        problem(await client.post("/v1/calls", json={}), 503, "part-away")
+
+    run(test, Memory(spares=0))
+
+
+def test_a_fault_of_offhook_is_told_without_its_inside() -> None:
+    class Broken(Memory):
+        async def calls(self) -> list[dict[str, Any]]:
+            raise RuntimeError("secret inside")
+
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        answer = await client.get("/v1/calls")
+        problem(answer, 500, "bug")
+        assert "secret inside" not in answer.text
+
+    run(test, Broken())
+
+
+def test_a_caller_rings_as_long_as_the_setting_says() -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        call = (await client.post("/v1/calls", json={})).json()["call_id"]
+        await client.post("/carriers/twilio/voice", data=FORM)
+        assert [memory.rows[each]["wait_s"] for each in (call, "CA123")] == [3.5, 3.5]
+
+    run(test, ring_s=3.5)
+
+
+def test_the_journal_is_read_in_pages() -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        call = (await client.post("/v1/calls", json={})).json()["call_id"]
+        memory.records = [[call, 1, seq, seq * 20, "event", ["x"]] for seq in range(5)]
+        url = f"/v1/calls/{call}/journal"
+        page = (await client.get(url, params={"limit": 3})).json()
+        assert [record["seq"] for record in page["records"]] == [0, 1, 2]
+        assert page["records"][0] == {"epoch": 1, "seq": 0, "at_ms": 0, "kind": "event", "body": ["x"]}
+        page = (await client.get(url, params={"limit": 3, "after_seq": page["next_after_seq"]})).json()
+        assert [record["seq"] for record in page["records"]] == [3, 4]
+        assert page["next_after_seq"] is None
+        problem(await client.get(url, params={"limit": 0}), 422, "invalid-request")
+
+    run(test)
+
+
+def test_an_operator_decides() -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        call = (await client.post("/v1/calls", json={})).json()["call_id"]
+        word = {"approved": True, "operator": "kim"}
+        assert (await client.post(f"/v1/calls/{call}/proposals/p1", json=word)).status_code == 202
+        assert memory.decided == [(call, "p1", True, "kim")]
+        problem(await client.post(f"/v1/calls/{call}/proposals/late", json=word), 409, "not-possible")
+        problem(await client.post(f"/v1/calls/{call}/proposals/p1", json={"approved": 1}), 422, "invalid-request")
+
+    run(test)
+
+
+def test_twilio_s_webhook_connects_the_audio_and_names_what_comes_after() -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        answer = await client.post("/carriers/twilio/voice?policy=monologue", data={**FORM, "CallStatus": "ringing"})
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("application/xml")
+        response = ElementTree.fromstring(answer.text)
+        assert [verb.tag for verb in response] == ["Connect", "Redirect"]
+        stream = response.find("Connect/Stream")
+        assert stream is not None
+        base, _, token = stream.attrib["url"].rpartition("/")
+        assert base == "ws://voice.example:8790/media"
+        assert tokens.TokenVerifier(SECRET).redeem(token, time.time()) == "CA123"
+        assert response[1].text == "http://voice.example:8000/carriers/twilio/resume"
+        assert memory.rows["CA123"]["policy"] == "v2"
+        assert memory.rows["CA123"]["caller"] == "+15550001"
+
+    run(test)
+
+
+def test_a_busy_house_lets_the_carrier_reject() -> None:
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        answer = await client.post("/carriers/twilio/voice", data=FORM)
+        assert (answer.status_code, answer.text) == (200, twiml.reject())
+
+    run(test, Memory(spares=0))
+
+
+@pytest.mark.parametrize("form", [{}, {"CallSid": "a b"}, {"CallSid": "x" * 65}])
+def test_a_webhook_without_a_usable_call_is_refused(form: dict[str, str]) -> None:
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        problem(await client.post("/carriers/twilio/voice", data=form), 422, "invalid-request")
+
+    run(test)
+
+
+def test_public_addresses_are_told_to_the_carrier() -> None:
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        text = (await client.post("/carriers/twilio/voice", data=FORM)).text
+        assert 'url="wss://media.example/media/CA123.' in text
+        assert "https://api.example/carriers/twilio/resume<" in text
+
+    run(test, public_url="https://api.example/", public_media_url="wss://media.example/")
+
+
+def test_the_resume_webhook_connects_again_dials_or_hangs_up() -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        async def resumed() -> str:
+            return (await client.post("/carriers/twilio/resume", data=FORM)).text
+
+        assert "<Hangup/>" in await resumed()
+        await client.post("/carriers/twilio/voice", data=FORM)
+        assert "<Stream" in await resumed()
+        memory.rows["CA123"]["outcome"] = "completed"
+        assert "<Hangup/>" in await resumed()
+        for seq, command in enumerate([HangUp("x"), TransferCall("g1", "+1555<9>", False)]):
+            memory.records.append(["CA123", 1, seq, 0, "commands", [codec.encode(command)]])
+        assert "<Dial>+1555&lt;9&gt;</Dial>" in await resumed()
+
+    run(test)
+
+
+def test_a_webhook_that_is_not_signed_by_twilio_is_refused_when_there_is_a_secret() -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        problem(await client.post("/carriers/twilio/voice", data=FORM), 403, "forbidden")
+        assert not memory.rows
+        url = "http://voice.example:8000/carriers/twilio/voice?policy=sales"
+        signed = {"X-Twilio-Signature": twiml.signature("auth", url, FORM.items())}
+        assert (await client.post(url, data=FORM, headers=signed)).status_code == 200
+        problem(await client.post(url, data={**FORM, "To": "+1"}, headers=signed), 403, "forbidden")
+
+    run(test, twilio_auth_token="auth")
+
+
+def test_the_signature_is_twilio_s() -> None:
+    """The example of https://www.twilio.com/docs/usage/security#validating-requests."""
+    form = {
+        "CallSid": "CA1234567890ABCDE",
+        "Caller": "+12349013030",
+        "Digits": "1234",
+        "From": "+12349013030",
+        "To": "+18005551212",
+    }
+    url = "https://mycompany.com/myapp.php?foo=1&bar=2"
+    assert twiml.signature("12345", url, form.items()) == "0/KCTR6DLpKmkAf8muzZqo1nDgQ="
+
+
+def test_openapi_lists_every_address_and_the_console_is_served() -> None:
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        paths = (await client.get("/openapi.json")).json()["paths"]
+        assert set(paths) == {
+            "/v1/calls",
+            "/v1/calls/{call_id}",
+            "/v1/calls/{call_id}/journal",
+            "/v1/calls/{call_id}/verdicts",
+            "/v1/calls/{call_id}/proposals/{proposal_id}",
+            "/v1/policies",
+            "/healthz",
+            "/carriers/twilio/voice",
+            "/carriers/twilio/resume",
+        }
+        console = await client.get("/", follow_redirects=True)
+        assert console.status_code == 200
+        assert "offhook" in console.text
+        assert "default-src 'none'" in console.headers["content-security-policy"]
+
+    run(test)

@@ -1,0 +1,146 @@
+"""Barge-in in two beats: hold at once, then cut or resume; and what is fenced by it."""
+
+from __future__ import annotations
+
+from offhook.policies import events as ev
+from offhook.policies.commands import CutSpeech, HoldSpeech, InviteAgents, ResumeSpeech, Say
+from offhook.policies.proposals import Answer, Asks, Kind, Proposal, Purpose
+from offhook.policies.state import Holder, Playing
+from scene import Scene, of, verdicts
+
+LONG = "Our plan costs four hundred dollars a month and it includes support at any hour of the day or night"
+
+
+def speaking(**fields: object) -> Scene:
+    scene = Scene().answered("booking")
+    scene.agent_says(LONG, **{"purpose": Purpose.OFFER, **fields})
+    scene.passes(1_500)
+    return scene
+
+
+def test_confirmed_overlap_holds_in_the_same_step() -> None:
+    scene = speaking()
+    assert of(scene.speech_starts(), HoldSpeech)
+    assert scene.state.floor.holder is Holder.CALLER
+    assert scene.state.speech.current is not None and scene.state.speech.current.playing is Playing.HELD
+
+
+def test_a_cough_resumes_from_the_held_word() -> None:
+    scene = speaking()
+    scene.speech_starts()
+    asked = scene.speech_ends()
+    assert of(asked, ResumeSpeech) and not of(asked, CutSpeech)
+    assert scene.state.floor.holder is Holder.AGENT
+
+
+def test_a_murmur_resumes_and_leaves_no_words_in_the_turn() -> None:
+    scene = speaking()
+    scene.speech_starts()
+    scene.speech_goes_on(200)
+    asked = scene.speech_ends() + scene.words("mm-hmm") + scene.passes(600)
+    assert of(asked, ResumeSpeech) and not of(asked, CutSpeech)
+    assert scene.state.hearing.words == ""
+
+
+def test_words_that_claim_the_floor_cut_at_once() -> None:
+    scene = speaking()
+    scene.speech_starts()
+    asked = scene.speech_goes_on(300) + scene.words("wait how much is that", final=False)
+    assert of(asked, CutSpeech) or of(scene.speech_goes_on(300), CutSpeech)
+    last = scene.state.speech.last
+    assert last is not None and last.playing is Playing.CUT
+
+
+def test_a_long_overlap_without_any_word_is_settled_by_the_window() -> None:
+    scene = speaking()
+    scene.speech_starts()
+    asked = scene.speech_goes_on(1_000)
+    assert of(asked, CutSpeech), "the caller speaks on for a second: the caller wins"
+
+
+def test_words_that_come_after_a_resume_still_cut() -> None:
+    scene = speaking()
+    scene.speech_starts()
+    scene.speech_goes_on(100)
+    asked = scene.speech_ends() + scene.passes(400)
+    if of(asked, ResumeSpeech):
+        asked = scene.words("stop stop please")
+    assert of(asked, CutSpeech)
+
+
+def test_an_interruption_fences_what_was_computed_before_it() -> None:
+    scene = speaking()
+    turn, basis = scene.state.turn, scene.state.revision
+    scene.speech_starts()
+    scene.speech_goes_on(300)
+    scene.words("wait how much is that", final=False)
+    scene.speech_goes_on(500)
+    assert scene.state.turn > turn
+    late = Proposal(id="late", agent="booking", kind=Kind.SAY, turn=turn, basis=basis, text="As I was saying")
+    asked = scene.happens(ev.AgentAnswered, agent="booking", turn=turn, basis=basis, proposals=(late,))
+    assert not of(asked, Say)
+    (verdict,) = verdicts(asked)
+    assert verdict.answer is Answer.DENY
+    assert any(rule.rule == "fresh" and not rule.ok for rule in verdict.rules)
+
+
+def test_the_heard_text_of_a_cut_utterance_is_kept() -> None:
+    scene = speaking()
+    utterance = scene.state.speech.current
+    assert utterance is not None
+    scene.speech_starts()
+    scene.happens(ev.PlaybackStopped, utterance=utterance.id, heard_ms=1_500, heard_text="Our plan costs four")
+    scene.speech_goes_on(300)
+    scene.words("that is too much for us")
+    scene.speech_goes_on(600)
+    last = scene.state.speech.last
+    assert last is not None and last.id == utterance.id and last.heard_text == "Our plan costs four"
+
+
+def test_a_notice_plays_on_and_the_words_over_it_are_kept() -> None:
+    scene = speaking(purpose=Purpose.NOTICE, interruptible=False)
+    utterance = scene.state.speech.current
+    assert utterance is not None
+    asked = scene.speech_starts() + scene.speech_goes_on(400) + scene.words("wait stop I have a question")
+    asked += scene.speech_goes_on(400)
+    assert not of(asked, HoldSpeech) and not of(asked, CutSpeech)
+    assert scene.state.hearing.words == "wait stop I have a question"
+    scene.happens(ev.PlaybackEnded, utterance=utterance.id, confirmed=True)
+    assert scene.state.floor.holder is Holder.CALLER
+    scene.speech_ends()
+    scene.passes(3_000)
+    assert scene.state.floor.holder is Holder.NOBODY, "the turn over the notice ends like any other"
+
+
+def test_speech_before_the_first_audio_holds_the_utterance_back() -> None:
+    scene = Scene().answered("booking")
+    proposal = Proposal(id="p", agent="booking", kind=Kind.SAY, turn=scene.state.turn, basis=scene.state.revision,
+                        text=LONG, asks=Asks.OPEN)  # fmt: skip
+    scene.happens(ev.AgentAnswered, agent="booking", turn=scene.state.turn, basis=scene.state.revision,
+                  proposals=(proposal,))  # fmt: skip
+    asked = scene.speech_starts()
+    assert of(asked, HoldSpeech)
+    assert scene.state.floor.holder is Holder.CALLER
+
+
+def test_a_key_cuts_at_once_and_is_answered() -> None:
+    scene = speaking(purpose=Purpose.QUESTION, asks=Asks.YES_NO)
+    asked = scene.happens(ev.DigitPressed, digit="#")
+    assert of(asked, CutSpeech) and not of(asked, HoldSpeech)
+    assert scene.state.floor.holder is Holder.NOBODY and scene.state.authority.suspended_since_ms
+    rounds = of(asked + scene.passes(20), InviteAgents)
+    assert [invited.reason for invited in rounds] == ["interrupted"]
+    assert not scene.state.authority.suspended_since_ms
+
+
+def test_a_key_within_an_overlap_settles_it() -> None:
+    scene = speaking()
+    scene.speech_starts()
+    assert of(scene.happens(ev.DigitPressed, digit="1"), CutSpeech)
+    assert scene.state.overlap is None and "overlap" not in scene.state.timers
+
+
+def test_a_key_does_not_cut_what_must_be_heard_whole() -> None:
+    scene = speaking(purpose=Purpose.NOTICE, interruptible=False)
+    assert not of(scene.happens(ev.DigitPressed, digit="1"), CutSpeech)
+    assert scene.state.speech.current is not None

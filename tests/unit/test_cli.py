@@ -1,0 +1,134 @@
+"""The command line without a running offhook: what it says when nothing runs, and how it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from offhook.policies.errors import CallerFault, WorldFault
+from offhook.serve import cli, running
+from offhook.serve.errors import NotRunning
+from offhook.serve.running import Running
+
+
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Offhook = Callable[..., Done]
+
+
+@pytest.fixture
+def offhook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Offhook:
+    """The program itself, in this process."""
+    monkeypatch.setenv("OFFHOOK_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def run(*words: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["offhook", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return Done(int(ended.value.code or 0), said.out, said.err)
+
+    return run
+
+
+def record(pid: int, pid_born: int) -> Running:
+    return Running("http://127.0.0.1:9", "ws://x", "http://x", "sales", "v", pid, pid_born, "", True, "")
+
+
+@pytest.mark.parametrize("words", [("calls",), ("show", "x"), ("explain", "x"), ("hangup", "x"), ("down",)])
+def test_when_nothing_runs_it_says_how_to_start_it(offhook: Offhook, words: tuple[str, ...]) -> None:
+    done = offhook(*words)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no offhook runs here" in done.stderr
+    assert "offhook up --policy DIR" in done.stderr
+
+
+def test_a_policy_that_cannot_be_used_stops_up_before_anything_starts(offhook: Offhook, tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text("name: x\nagents: {}\nlimits:\n  call: 60\n")
+    for words in (("up", "--policy", str(tmp_path)), ("policy", "check", str(tmp_path))):
+        done = offhook(*words)
+        assert done.returncode == 2
+        assert "policy.yaml:4: limits.call: 60 has no unit; allowed units: ms, s, min" in done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def test_options_that_cannot_be_are_refused(offhook: Offhook) -> None:
+    for words, said in (
+        (("up",), "--policy DIR"),
+        (("up", "--voice", "hal"), "voice 'hal' is not one of: piper, clip, tone"),
+        (("up", "--port", "seventy"), "--port"),
+        (("call", "/none.yaml"), "/none.yaml"),
+    ):
+        done = offhook(*words)
+        assert done.returncode == 2, (words, done.stderr)
+        assert said in done.stderr
+
+
+def test_good_policies_are_listed_for_people_and_for_programs(offhook: Offhook) -> None:
+    folder = str(Path(__file__).resolve().parents[2] / "examples" / "policies" / "sales")
+    assert offhook("policy", "check", folder).stdout.startswith("sales ")
+    body = json.loads(offhook("policy", "check", folder, "--json").stdout)
+    assert [each["name"] for each in body["policies"]] == ["sales"]
+
+
+def test_simulate_plays_the_same_call_from_the_same_seed(offhook: Offhook) -> None:
+    one, other = (offhook("simulate", "--calls", "3", "--seed", "7", "--json") for _ in range(2))
+    assert one.returncode == 0, one.stderr + one.stdout
+    assert json.loads(one.stdout) == json.loads(other.stdout)
+    assert json.loads(one.stdout)["calls"] == 3
+
+
+def test_a_state_file_counts_only_while_its_process_lives(tmp_path: Path) -> None:
+    file = tmp_path / "running.json"
+    me = record(os.getpid(), running.born(os.getpid()))
+    running.write(file, me)
+    assert running.find(file) == me
+    running.forget(file, pid=1)
+    assert running.read(file) == me
+    for gone in (record(os.getpid(), me.pid_born + 1), record(2**22 + 1, 5)):  # a reused pid; no such process
+        running.write(file, gone)
+        with pytest.raises(NotRunning, match="which is gone"):
+            running.find(file)
+    file.write_text("{")
+    with pytest.raises(NotRunning, match="no offhook runs here"):
+        running.find(file)
+    running.write(file, me)
+    running.forget(file, me.pid)
+    assert not file.exists()
+
+
+def test_an_api_that_does_not_answer_is_said_to_be_away() -> None:
+    with pytest.raises(NotRunning, match="does not answer"):
+        running.Api("http://127.0.0.1:9").get("/v1/calls")
+
+
+def test_problems_become_errors_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/calls":
+            return httpx.Response(200, json={"calls": [{"call_id": "abc1"}, {"call_id": "abd2"}]})
+        status = int(request.url.path[1:])
+        body = {"title": "No", "detail": "because", "status": status}
+        return httpx.Response(status, json=body, headers={"content-type": "application/problem+json"})
+
+    api = running.Api("http://x")
+    monkeypatch.setattr(api, "_client", httpx.Client(base_url="http://x", transport=httpx.MockTransport(answer)))
+    with pytest.raises(CallerFault, match="No: because"):
+        api.get("/404")
+    with pytest.raises(WorldFault, match="No: because"):
+        api.get("/503")
+    assert [api.call_id(word) for word in ("last", "abd", "abc1", "other")] == ["abc1", "abd2", "abc1", "other"]
+    with pytest.raises(CallerFault, match="beginning of 2 calls"):
+        api.call_id("ab")

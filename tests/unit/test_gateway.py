@@ -1,0 +1,414 @@
+"""The gateway on real sockets: a carrier's WebSocket on one side, a call's link server on the other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+from offhook.actors import wire
+from offhook.actors.errors import NoSpare
+from offhook.actors.link import Link, LinkServer, Message
+from offhook.policies.errors import CallerFault
+from offhook.serve import gateway as gateway_module
+from offhook.serve import tokens
+from offhook.serve.carriers import twilio
+from offhook.serve.gateway import Gateway
+from offhook.serve.line import UNACKNOWLEDGED_FRAMES_MAX, Claim
+from picows import WSMsgType
+from twilio_phone import Phone
+
+SECRET = "a secret of this test"
+FRAME = bytes(range(160))
+
+
+class Owner:
+    """The call's end: a real link server; each link that the gateway opens is one `Ownership`."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self.links: asyncio.Queue[tuple[Link, Message, asyncio.Queue[Message]]] = asyncio.Queue()
+        self.server = LinkServer(self._hello)
+
+    def _hello(self, link: Link, _grant: Any, rest: Message) -> None:
+        said: asyncio.Queue[Message] = asyncio.Queue()
+        link.on_message = lambda _link, message: said.put_nowait(message)
+        link.on_close = lambda _link, reason: said.put_nowait(["closed", reason])
+        self.links.put_nowait((link, rest, said))
+
+    def claim(self, epoch: int = 1) -> Claim:
+        return Claim(self.server.endpoint, self.server.admit("line"), epoch)
+
+    async def linked(self) -> tuple[Link, Message, asyncio.Queue[Message]]:
+        async with asyncio.timeout(5):
+            return await self.links.get()
+
+
+async def said(queue: asyncio.Queue[Message]) -> Message:
+    async with asyncio.timeout(5):
+        return await queue.get()
+
+
+class House:
+    """A gateway with its owner; `claims` answers the gateway's claims."""
+
+    def __init__(self, owner: Owner) -> None:
+        self.owner = owner
+        self.claims: Callable[[str], Claim] = lambda _call: owner.claim()
+        self.claimed: list[str] = []
+        self.gateway = Gateway(SECRET, self._claim)
+        self.phones: list[Phone] = []
+
+    async def _claim(self, call: str) -> Claim:
+        self.claimed.append(call)
+        return self.claims(call)
+
+    async def phone(self, call: str = "c1", path: str | None = None) -> Phone:
+        path = f"/media/{tokens.issue(SECRET, call, time.time())}" if path is None else path
+        phone = await Phone.dial(f"ws://127.0.0.1:{self.gateway.port}{path}")
+        self.phones.append(phone)
+        return phone
+
+
+@asynccontextmanager
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    owner = Owner(f"unix:{tmp_path}/call")
+    await owner.server.start(owner.endpoint)
+    made = House(owner)
+    await made.gateway.start("127.0.0.1", 0)
+    try:
+        yield made
+    finally:
+        await made.gateway.stop()
+        await owner.server.stop()
+        for phone in made.phones:
+            phone.transport.disconnect(False)
+
+
+def run(tmp_path: Path, test: Callable[[House], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with house(tmp_path) as made, asyncio.timeout(20):
+            await test(made)
+
+    uvloop.run(main())
+
+
+def test_frames_marks_and_digits_reach_the_call_and_its_orders_reach_the_carrier(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        phone = await house.phone("call-7")
+        phone.start()
+        link, hello, heard = await house.owner.linked()
+        assert house.claimed == ["call-7"]
+        assert hello == ["MZ1", "mulaw8k"]
+        phone.send(phone.writer.media(FRAME), phone.writer.dtmf("5"), phone.writer.mark("m"), phone.writer.media(FRAME))
+        assert [await said(heard) for _ in range(4)] == [
+            [wire.AUDIO, 0, FRAME],
+            [wire.DIGIT, "5"],
+            [wire.MARKED, "m"],
+            [wire.AUDIO, 1, FRAME],
+        ]
+        link.send(wire.PLAY, 1, FRAME * 3)
+        link.send(wire.MARK, 1, "u1:500")
+        link.send(wire.CLEAR, 1)
+        played = await phone.heard()
+        assert (played["event"], played["streamSid"]) == ("media", "MZ1")
+        assert twilio.read_application(json.dumps(played).encode()) == twilio.Media(FRAME * 3)
+        assert await phone.heard() == {"event": "mark", "streamSid": "MZ1", "mark": {"name": "u1:500"}}
+        assert await phone.heard() == {"event": "clear", "streamSid": "MZ1"}
+        phone.send(phone.writer.stop())
+        assert await said(heard) == [wire.STOPPED, "the caller hung up"]
+        assert (await phone.goodbye())[0] == 1000
+
+    run(tmp_path, test)
+
+
+def test_the_call_hangs_up(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        phone = await house.phone()
+        phone.start()
+        link, _, heard = await house.owner.linked()
+        link.send(wire.HANGUP, 1, "goodbye said")
+        assert await phone.goodbye() == (1000, "goodbye said")
+        assert await said(heard) == [wire.STOPPED, "goodbye said"]
+        assert (await said(heard))[0] == "closed"
+        assert house.claimed == ["c1"]  # an ended line is not claimed anew
+
+    run(tmp_path, test)
+
+
+def test_the_token_may_come_as_a_parameter(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        phone = await house.phone(path="/media")
+        phone.start(token=tokens.issue(SECRET, "c9", time.time()))
+        await house.owner.linked()
+        assert house.claimed == ["c9"]
+
+    run(tmp_path, test)
+
+
+@pytest.mark.parametrize("path", ["/media/no.such.token.x", f"/media/{tokens.issue('other', 'c1', time.time())}"])
+def test_a_wrong_token_is_refused_at_once(tmp_path: Path, path: str) -> None:
+    async def test(house: House) -> None:
+        phone = await house.phone(path=path)
+        code, reason = await phone.goodbye()
+        assert code == 1008
+        assert "token" in reason
+        assert house.gateway.stats()["faults"] == {"token": 1}
+        assert house.claimed == []
+
+    run(tmp_path, test)
+
+
+def test_a_token_opens_one_stream(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        path = f"/media/{tokens.issue(SECRET, 'c1', time.time())}"
+        first = await house.phone(path=path)
+        first.start()
+        await house.owner.linked()
+        second = await house.phone(path=path)
+        assert (await second.goodbye()) == (1008, "the media token was used before; each one opens one stream")
+        assert not first.closed.done()
+
+    run(tmp_path, test)
+
+
+MISDEEDS: dict[str, tuple[Callable[[Phone], None], int, str]] = {
+    "no JSON": (lambda p: p.send(b"hello?"), 1007, "json"),
+    "wrong sequence": (
+        lambda p: p.send(b'{"event":"media","sequenceNumber":"77","media":{"payload":""}}'),
+        1002,
+        "sequence",
+    ),
+    "wrong order": (lambda p: p.send(p.writer.start()), 1002, "order"),
+    "wrong payload": (lambda p: p.send(b'{"event":"media","media":{"payload":"*"}}'), 1003, "format"),
+    "oversized message": (
+        lambda p: p.send(b'{"event":"media","media":{"payload":"' + b"A" * 80_000 + b'"}}'),
+        1009,
+        "size",
+    ),
+    "oversized frame": (
+        lambda p: p.send(b"x" * (gateway_module.FRAME_BYTES_MAX + 1)),
+        1009,
+        "size frame",
+    ),  # by us or by the WebSocket layer, whoever sees it first
+    "binary": (lambda p: p.transport.send(WSMsgType.BINARY, b"\0"), 1003, "json"),
+}
+
+
+@pytest.mark.parametrize("misdeed", MISDEEDS)
+def test_a_misbehaving_socket_is_closed_with_a_reason_and_touches_no_other(tmp_path: Path, misdeed: str) -> None:
+    async def test(house: House) -> None:
+        act, code, kind = MISDEEDS[misdeed]
+        good, bad = await house.phone("good"), await house.phone("bad")
+        good.start()
+        good_link, _, good_heard = await house.owner.linked()
+        bad.start()
+        _, _, bad_heard = await house.owner.linked()
+        act(bad)
+        assert (await bad.goodbye())[0] == code
+        assert (await said(bad_heard))[0] == "closed"  # the call sees its line lost, not ended
+        assert house.gateway.stats()["faults"] in [{name: 1} for name in kind.split()]
+        good.send(good.writer.media(FRAME))
+        assert await said(good_heard) == [wire.AUDIO, 0, FRAME]
+        good_link.send(wire.CLEAR, 1)
+        assert (await good.heard())["event"] == "clear"
+        assert list(house.gateway.lines) == ["good"]
+
+    run(tmp_path, test)
+
+
+def test_a_wrong_media_format_is_refused_before_the_call_is_claimed(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        phone = await house.phone()
+        start = phone.writer.start().replace(b"8000", b"16000")
+        phone.send(phone.writer.connected(), start)
+        code, reason = await phone.goodbye()
+        assert code == 1003
+        assert "8000 Hz" in reason
+        assert house.claimed == []
+
+    run(tmp_path, test)
+
+
+def test_a_message_may_come_in_several_frames(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        phone = await house.phone()
+        phone.start()
+        _, _, heard = await house.owner.linked()
+        raw = phone.writer.media(FRAME)
+        phone.transport.send(WSMsgType.TEXT, raw[:50], fin=False)
+        phone.transport.send(WSMsgType.CONTINUATION, raw[50:])
+        assert await said(heard) == [wire.AUDIO, 0, FRAME]
+
+    run(tmp_path, test)
+
+
+def test_frames_of_any_length_are_cut_into_20_ms(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        phone = await house.phone()
+        phone.start()
+        _, _, heard = await house.owner.linked()
+        phone.send(phone.writer.media(FRAME + FRAME[:80]), phone.writer.media(FRAME[80:] + FRAME[:10]))
+        assert [await said(heard) for _ in range(2)] == [[wire.AUDIO, 0, FRAME], [wire.AUDIO, 1, FRAME]]
+
+    run(tmp_path, test)
+
+
+def test_unacknowledged_audio_goes_to_the_next_owner_and_only_its_epoch_is_obeyed(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        epochs = iter([1, 2])
+        house.claims = lambda _call: house.owner.claim(next(epochs))
+        phone = await house.phone()
+        phone.start()
+        first, _, heard = await house.owner.linked()
+        frames = [bytes([i]) * 160 for i in range(5)]
+        phone.send(*(phone.writer.media(frame) for frame in frames[:4]))
+        for i in range(4):
+            assert await said(heard) == [wire.AUDIO, i, frames[i]]
+        first.send(wire.ACK, 1, 1)
+        first.send(wire.MARK, 1, "acknowledged")
+        await phone.heard()
+        first.abort("the process died")
+        second, _, heard = await house.owner.linked()
+        assert await said(heard) == [wire.AUDIO, 2, frames[2] + frames[3]]
+        phone.send(phone.writer.media(frames[4]))
+        assert await said(heard) == [wire.AUDIO, 4, frames[4]]
+        second.send(wire.CLEAR, 1)  # of the fenced epoch: not obeyed
+        second.send(wire.MARK, 2, "obeyed")
+        assert (await phone.heard())["mark"] == {"name": "obeyed"}
+        assert house.gateway.stats()["fenced"] == 1
+        second.send(wire.ACK, 2, 4)
+        second.send(wire.MARK, 2, "again")
+        await phone.heard()
+        assert house.gateway.lines["c1"].unacknowledged == 0
+
+    run(tmp_path, test)
+
+
+def test_ten_seconds_are_kept_and_the_oldest_is_dropped_first(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        epochs = iter([1, 2])
+        house.claims = lambda _call: house.owner.claim(next(epochs))
+        phone = await house.phone()
+        phone.start()
+        first, _, heard = await house.owner.linked()
+        more = UNACKNOWLEDGED_FRAMES_MAX + 7
+        phone.send(*(phone.writer.media(FRAME) for _ in range(more)))
+        for _ in range(more):
+            await said(heard)
+        assert house.gateway.stats()["frames_lost"] == 7
+        first.abort("the process died")
+        _, _, heard = await house.owner.linked()
+        assert await said(heard) == [wire.AUDIO, 7, FRAME * UNACKNOWLEDGED_FRAMES_MAX]
+
+    run(tmp_path, test)
+
+
+def test_a_call_that_is_over_ends_its_line_with_the_reason(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        def over(call: str) -> Claim:
+            raise CallerFault(f"call {call} is over")
+
+        house.claims = over
+        phone = await house.phone()
+        phone.start()
+        assert await phone.goodbye() == (1000, "call c1 is over")
+        assert house.gateway.stats()["faults"] == {"call": 1}
+
+    run(tmp_path, test)
+
+
+def test_a_line_without_an_owner_is_tried_again_and_ends_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway_module, "JOIN_WITHIN_S", 0.02)
+    monkeypatch.setattr(gateway_module, "JOIN_PAUSE_S", 0.01)
+
+    async def test(house: House) -> None:
+        def none(call: str) -> Claim:
+            raise NoSpare("none left")
+
+        house.claims = none
+        phone = await house.phone()
+        phone.start()
+        assert await phone.goodbye() == (1000, "nobody leads this call: none left")
+        assert len(house.claimed) > 1
+
+    run(tmp_path, test)
+
+
+def test_a_call_that_comes_back_makes_its_old_line_give_way(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        old = await house.phone()
+        old.start()
+        _, _, old_heard = await house.owner.linked()
+        new = await house.phone()
+        new.start()
+        link, _, _ = await house.owner.linked()
+        assert (await old.goodbye())[0] == 1000
+        assert (await said(old_heard))[0] == "closed"  # lost, not stopped: the call goes on
+        link.send(wire.CLEAR, 1)
+        assert (await new.heard())["event"] == "clear"
+        assert len(house.gateway.lines) == 1
+
+    run(tmp_path, test)
+
+
+def test_a_socket_that_never_starts_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_module, "START_WITHIN_S", 0.01)
+
+    async def test(house: House) -> None:
+        phone = await house.phone()
+        code, reason = await phone.goodbye()
+        assert code == 1008
+        assert "no 'start'" in reason
+
+    run(tmp_path, test)
+
+
+def test_a_carrier_that_does_not_read_is_cut_off(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        phone = await house.phone()
+        phone.start()
+        link, _, heard = await house.owner.linked()
+        phone.transport.underlying_transport.pause_reading()
+        link.backlog_bytes_max = 1 << 30
+        for _ in range(100):
+            link.send(wire.PLAY, 1, bytes(160_000))
+        assert (await said(heard))[0] == "closed"
+        assert house.gateway.stats()["faults"] == {"unread": 1}
+
+    run(tmp_path, test)
+
+
+def test_an_unknown_path_is_not_found_and_health_is(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        answers = {}
+        for path in ("/elsewhere", "/mediator/x", "/healthz"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", house.gateway.port)
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            answers[path] = (await reader.readline()).split()[1]
+            writer.close()
+        assert answers == {"/elsewhere": b"404", "/mediator/x": b"404", "/healthz": b"200"}
+
+    run(tmp_path, test)
+
+
+def test_a_call_that_talks_nonsense_loses_its_link_only(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        phone = await house.phone()
+        phone.start()
+        link, _, heard = await house.owner.linked()
+        link.send(wire.PLAY, 1, "text")
+        assert (await said(heard))[0] == "closed"
+        again, _, _ = await house.owner.linked()
+        again.send(wire.CLEAR, 1)
+        assert (await phone.heard())["event"] == "clear"
+
+    run(tmp_path, test)

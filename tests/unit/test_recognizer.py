@@ -1,0 +1,270 @@
+"""The recognizer behind its link, with a model of the test's own: times, renewal, falling behind, failing.
+
+What the real model understands is in tests/engines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+
+from offhook.actors import wire
+from offhook.actors.link import Link, Message, connect
+from offhook.serve.engines import recognizer as module
+from offhook.serve.engines import sound
+from offhook.serve.engines.readings import Line
+from offhook.serve.engines.recognizer import Decoder, Recognizer
+
+QUIET = bytes([sound.SILENCE])
+LOUD = sound.encode(sound.to_samples(sound.from_pcm16(b"\x00\x40")))
+
+
+def quiet(ms: int) -> bytes:
+    return QUIET * (8 * ms)
+
+
+def loud(ms: int) -> bytes:
+    return LOUD * (8 * ms)
+
+
+class Stream:
+    """Takes every run of loud samples for one segment, whose text says how long it was; final 300 ms after its end."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.samples: list[int] = []
+        self.told = 0
+
+    def feed(self, samples: sound.Samples) -> list[Line]:
+        self.model.gate.wait(10)
+        if self.model.broken:
+            raise RuntimeError("broken")
+        self.model.fed.append(len(samples) // 8)
+        self.samples.extend(samples.tolist())
+        return self._lines(False)
+
+    def finish(self) -> list[Line]:
+        self.model.finished += 1
+        return self._lines(True)
+
+    def _lines(self, last: bool) -> list[Line]:
+        runs, start = [], -1
+        for n, value in enumerate([*self.samples, 0]):
+            if value and start < 0:
+                start = n
+            elif not value and start >= 0:
+                runs.append((start, n))
+                start = -1
+        over = [run for run in runs if last or len(self.samples) - run[1] >= 2_400]
+        fresh, self.told = over[self.told :], max(self.told, len(over))
+        return [Line(a, f"run of {(b - a) // 8}", a / 8_000, (b - a) / 8_000, True) for a, b in fresh]
+
+
+class Model:
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.opened = self.finished = 0
+        self.fed: list[int] = []
+        self.broken = False
+
+    def open(self) -> Stream:
+        self.opened += 1
+        return Stream(self)
+
+
+async def passed(met: Callable[[], bool]) -> None:
+    """Turns of the loop until something is so; bounded by the test's own timeout."""
+    while not met():  # noqa: ASYNC110 - the engine has no event for this, on purpose
+        await asyncio.sleep(0)
+
+
+class Call:
+    """One call's end of the link."""
+
+    def __init__(self) -> None:
+        self.words: list[Message] = []
+        self.news = asyncio.Event()
+        self.link: Link
+
+    async def connect(self, engine: Recognizer) -> Call:
+        address = engine.endpoint()
+        self.link = await connect(address["endpoint"], address["token"], on_message=self._take)
+        return self
+
+    def _take(self, _link: Link, message: Message) -> None:
+        self.words.append(message)
+        self.news.set()
+
+    async def until(self, count: int) -> list[Message]:
+        while len(self.words) < count:
+            self.news.clear()
+            await self.news.wait()
+        return self.words
+
+    def hear(self, stream: str, coded: bytes, piece_ms: int = 100) -> None:
+        for at in range(0, len(coded), piece_ms * 8):
+            self.link.send(wire.SOUND, stream, coded[at : at + piece_ms * 8])
+
+
+def run(test: Callable[[Recognizer, Model], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        model = Model()
+        engine = Recognizer(load=lambda: model)
+        await engine.start()
+        try:
+            async with asyncio.timeout(10):
+                await test(engine, model)
+        finally:
+            model.gate.set()
+            await engine.stop()
+
+    asyncio.run(bounded())
+
+
+def decode(decoder: Decoder, coded: bytes, dropped_ms: int = 0, last: bool = False) -> list[tuple[str, int, int, int]]:
+    told = []
+    for at in range(0, max(len(coded), 1), 800):
+        chunk = module._Chunk(coded[at : at + 800], dropped_ms if at == 0 else 0, last and at + 800 >= len(coded))
+        told += decoder.decode(chunk)
+    return [(reading.text, reading.segment, reading.started_ms, reading.ended_ms) for reading in told]
+
+
+def test_words_carry_the_calls_clock() -> None:
+    async def test(engine: Recognizer, _model: Model) -> None:
+        call = await Call().connect(engine)
+        call.link.send(wire.OPEN, "s", 5_000)
+        call.hear("s", quiet(500) + loud(800) + quiet(500))
+        (words,) = await call.until(1)
+        assert words == [wire.WORDS, "s", 0, "run of 800", True, 5_500, 6_300]
+
+    run(test)
+
+
+def test_closing_a_stream_tells_its_last_words() -> None:
+    async def test(engine: Recognizer, model: Model) -> None:
+        call = await Call().connect(engine)
+        call.link.send(wire.OPEN, "s", 0)
+        call.hear("s", loud(900))
+        call.link.send(wire.CLOSE, "s")
+        (words,) = await call.until(1)
+        assert words[3] == "run of 900"
+        await passed(lambda: not engine.streams)
+        assert model.finished == 1
+
+    run(test)
+
+
+def test_an_engine_that_is_behind_decodes_what_waits_at_once() -> None:
+    async def test(engine: Recognizer, model: Model) -> None:
+        call = await Call().connect(engine)
+        model.gate.clear()
+        call.link.send(wire.OPEN, "s", 0)
+        call.hear("s", quiet(200) + loud(800) + quiet(1_000))
+        await passed(lambda: engine.heard_ms >= 2_000)
+        model.gate.set()
+        await call.until(1)
+        assert len(model.fed) <= 3
+        assert sum(model.fed) == 2_000
+
+    run(test)
+
+
+def test_too_far_behind_it_drops_the_older_half_and_keeps_time() -> None:
+    async def test(engine: Recognizer, model: Model) -> None:
+        call = await Call().connect(engine)
+        model.gate.clear()
+        call.link.send(wire.OPEN, "s", 0)
+        call.hear("s", quiet(module.PENDING_MS_MAX + 3_000) + loud(800) + quiet(500))
+        total_ms = module.PENDING_MS_MAX + 4_300
+        await passed(lambda: engine.heard_ms >= total_ms)
+        model.gate.set()
+        (words,) = await call.until(1)
+        assert engine.dropped_ms > 0
+        assert words[5:] == [module.PENDING_MS_MAX + 3_000, module.PENDING_MS_MAX + 3_800]
+        assert engine.stats()["dropped_ms"] == engine.dropped_ms
+
+    run(test)
+
+
+def test_calls_share_one_worker_in_turn() -> None:
+    async def test(engine: Recognizer, _model: Model) -> None:
+        calls = [await Call().connect(engine) for _ in range(5)]
+        for n, call in enumerate(calls):
+            call.link.send(wire.OPEN, "s", n * 1_000)
+            call.hear("s", loud(800) + quiet(400))
+        for n, call in enumerate(calls):
+            (words,) = await call.until(1)
+            assert words[5] == n * 1_000
+
+    run(test)
+
+
+def test_a_lost_call_closes_its_stream() -> None:
+    async def test(engine: Recognizer, model: Model) -> None:
+        call = await Call().connect(engine)
+        call.link.send(wire.OPEN, "s", 0)
+        call.hear("s", loud(500))
+        await passed(lambda: bool(model.opened))
+        call.link.abort("the call process died")
+        await passed(lambda: not engine.streams)
+        assert model.finished == 1
+
+    run(test)
+
+
+def test_a_model_that_fails_costs_that_link_and_no_other() -> None:
+    async def test(engine: Recognizer, model: Model) -> None:
+        bad, good = await Call().connect(engine), await Call().connect(engine)
+        bad.link.send(wire.OPEN, "s", 0)
+        model.broken = True
+        bad.hear("s", quiet(100))
+        await passed(lambda: not bad.link.open)
+        model.broken = False
+        good.link.send(wire.OPEN, "s", 0)
+        good.hear("s", loud(800) + quiet(400))
+        await good.until(1)
+        await passed(lambda: engine.streams <= 1)
+
+    run(test)
+
+
+def test_nonsense_closes_the_link() -> None:
+    async def test(engine: Recognizer, _model: Model) -> None:
+        for message in (["sing", "s"], [wire.OPEN, "s", "now"], [wire.SOUND, "s", "text"]):
+            call = await Call().connect(engine)
+            call.link.send(*message)
+            link = call.link
+            await passed(lambda link=link: not link.open)
+
+    run(test)
+
+
+def test_the_models_stream_is_renewed_in_a_pause_and_numbers_and_times_go_on() -> None:
+    model = Model()
+    decoder = Decoder(model)
+    told = decode(decoder, loud(800) + quiet(module.RENEW_MS - 800))
+    assert (model.opened, model.finished) == (1, 1)
+    told += decode(decoder, quiet(2_000) + loud(900) + quiet(400))
+    assert model.opened == 2
+    start_ms = module.RENEW_MS + 2_000
+    assert told == [("run of 800", 0, 0, 800), ("run of 900", 1, start_ms, start_ms + 900)]
+
+
+def test_a_word_that_begins_at_the_renewal_is_not_lost() -> None:
+    model = Model()
+    decoder = Decoder(model)
+    decode(decoder, loud(800) + quiet(module.RENEW_MS - 800 - 100))
+    told = decode(decoder, quiet(100))
+    assert model.finished == 1
+    told += decode(decoder, loud(900) + quiet(400))
+    assert told == [("run of 900", 1, module.RENEW_MS, module.RENEW_MS + 900)]
+
+
+def test_what_was_dropped_lies_between_two_streams_of_the_model() -> None:
+    model = Model()
+    decoder = Decoder(model)
+    told = decode(decoder, loud(800)) + decode(decoder, loud(700) + quiet(400), dropped_ms=5_000)
+    assert model.opened == 2
+    assert told == [("run of 800", 0, 0, 800), ("run of 700", 1, 5_800, 6_500)]

@@ -1,0 +1,64 @@
+"""Settings: command line over environment over default, and a clear word on what cannot be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from offhook.serve import settings
+from offhook.serve.errors import SettingFault
+
+
+def test_the_command_line_wins_over_the_environment_which_wins_over_the_default() -> None:
+    environ = {"OFFHOOK_PORT": "9000", "OFFHOOK_SPARES": "7", "OFFHOOK_RING_S": "1.5"}
+    found = settings.read(environ, port=9100, media_port=None)
+    assert (found.port, found.spares, found.ring_s, found.media_port) == (9100, 7, 1.5, 8790)
+
+
+def test_the_state_directory_follows_the_xdg_specification() -> None:
+    assert settings.read({"XDG_STATE_HOME": "/var/x"}).state_dir == "/var/x/offhook"
+    assert settings.read({}).state_dir.endswith("/.local/state/offhook")
+    assert settings.read({"XDG_STATE_HOME": "not/absolute"}).state_dir.endswith("/.local/state/offhook")
+    assert settings.read({"XDG_STATE_HOME": "/var/x"}, state_dir="/srv/y").state_dir == "/srv/y"
+
+
+def test_each_state_directory_has_a_short_runtime_directory_of_its_own() -> None:
+    one, other = (settings.read({}, state_dir=f"/srv/{'very-' * 60}{name}").runtime_dir for name in "ab")
+    assert one != other
+    assert len(one) < settings.RUNTIME_DIR_BYTES_MAX
+
+
+def test_several_policies_are_separated_like_paths() -> None:
+    assert settings.read({"OFFHOOK_POLICIES": "/a:/b"}).policies == ("/a", "/b")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({"port": 70_000}, "port 70000 is not between 0 and 65535"),
+        ({"port": 9, "media_port": 9}, "must differ"),
+        ({"spares": -1}, "spares"),
+        ({"ring_s": 60.0}, "ring_s"),
+        ({"voice": "hal"}, "piper, clip, tone"),
+        ({"recognizer": "ear"}, "moonshine, none"),
+        ({"journal": "mongodb://x"}, "redis://"),
+        ({"public_media_url": "https://x"}, "ws:// or wss://"),
+        ({"runtime_dir": "/tmp/" + "x" * 80}, "too long for Unix sockets"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_with_what_is_allowed(chosen: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingFault, match=words):
+        settings.read({}, **chosen)
+
+
+def test_a_number_in_the_environment_that_is_none_names_its_variable() -> None:
+    with pytest.raises(SettingFault, match="OFFHOOK_PORT='http' is not a whole number"):
+        settings.read({"OFFHOOK_PORT": "http"})
+
+
+def test_secrets_are_not_shown() -> None:
+    environ = {"OFFHOOK_MEDIA_SECRET": "s3cret", "OFFHOOK_TWILIO_AUTH_TOKEN": "t0ken"}
+    shown = repr(settings.read(environ, journal="redis://:passw0rd@host"))
+    assert "passw0rd" not in shown
+    assert "s3cret" not in shown
+    assert "t0ken" not in shown

@@ -1,0 +1,134 @@
+"""A call told from its records: what is shown as it happens, and the figures in the end."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from offhook.policies.codec import encode
+from offhook.policies.commands import HoldSpeech, Publish, Say
+from offhook.policies.events import PlaybackStarted, SpeechEnded, SpeechStarted
+from offhook.policies.proposals import Answer, Kind, Purpose, RuleResult, Verdict
+from offhook.serve.story import Line, Story
+from offhook.serve.timeline import Timeline
+
+
+class Journal:
+    """Records in the form of the API."""
+
+    def __init__(self) -> None:
+        self.story = Story("Dana")
+        self.lines: list[Line] = []
+        self._seq = 0
+
+    def add(self, at_ms: int, kind: str, body: Any) -> list[Line]:
+        self._seq += 1
+        lines = self.story.fold({"epoch": 1, "seq": self._seq, "at_ms": at_ms, "kind": kind, "body": body})
+        self.lines += lines
+        return lines
+
+    def event(self, event: Any) -> list[Line]:
+        return self.add(event.at_ms, "event", encode(event))
+
+    def commands(self, at_ms: int, *commands: Any) -> list[Line]:
+        return self.add(at_ms, "commands", [encode(command) for command in commands])
+
+    def tell(self, at_ms: int, topic: str, **body: Any) -> list[Line]:
+        return self.commands(at_ms, Publish(topic, body))
+
+    def verdict(self, at_ms: int, answer: Answer, *rules: RuleResult, moment: str = "proposed") -> None:
+        verdict = Verdict("v", "p", "booking", Kind.TOOL, "book_meeting", answer, at_ms, 9, 1, "booking", moment, rules)
+        self.add(at_ms, "verdict", encode(verdict))
+
+
+def say(utterance: str, text: str) -> Say:
+    return Say(utterance, text, Purpose.OFFER, True, "g1")
+
+
+def test_an_interruption() -> None:
+    journal = Journal()
+    journal.commands(1_000, say("u1", "It is forty nine dollars a month."))
+    journal.event(PlaybackStarted(1_050, "u1"))
+    journal.event(SpeechStarted(2_060, 2_000, -20.0, 30.0, 120.0))
+    assert journal.commands(2_061, HoldSpeech("u1")) == [Line(2_061, "overlap", "held 61 ms after the onset")]
+    journal.add(2_061, "measure", {"what": "hold", "utterance": "u1", "us": 410})
+    journal.tell(2_500, "overlap", what="barge-in", utterance="u1", take=0.9)
+    assert journal.story.saying
+    journal.tell(2_500, "speech", what="cut", utterance="u1", pii_text="It is forty nine.", pii_heard="It is forty")
+    assert not journal.story.saying
+    summary = journal.story.summary()
+    assert summary["holds"] == [
+        {"utterance": "u1", "onset_ms": 2_000, "hold_ms": 61, "clear_us": 410, "then": "barge-in"}
+    ]
+    assert summary["cuts"] == [{"utterance": "u1", "said": "It is forty nine.", "heard": "It is forty"}]
+
+
+def test_an_utterance_that_was_overtaken_before_it_began_was_not_cut() -> None:
+    journal = Journal()
+    journal.commands(1_000, say("u1", "Good."))
+    journal.tell(1_001, "speech", what="cut", utterance="u1", pii_text="Good.", pii_heard="")
+    assert journal.story.cuts == []
+    assert journal.story.saying == ""
+
+
+def test_a_reply_counts_from_the_last_voiced_frame_and_a_broken_silence_is_none() -> None:
+    journal = Journal()
+    journal.event(SpeechEnded(1_160, 400, 1_000, 600, -20.0, 120.0))
+    journal.tell(1_700, "turn", why="ended", number=2)
+    journal.event(PlaybackStarted(1_800, "u1"))
+    journal.event(PlaybackStarted(3_000, "u2"))
+    journal.event(SpeechEnded(5_160, 4_400, 5_000, 600, -20.0, 120.0))
+    journal.tell(5_700, "turn", why="ended", number=3)
+    journal.tell(9_000, "silence", rung="reassure", mood="hesitating", waited_ms=4_000)
+    journal.event(PlaybackStarted(9_050, "u3"))
+    assert journal.story.replies_ms == [800]
+    assert journal.story.silences == ["reassure"]
+
+
+def test_acts_tell_each_refusal_once_and_both_moments_of_a_grant_once() -> None:
+    journal = Journal()
+    waiting = RuleResult("concerns", "no open concern", "timing open for 100 ms", False)
+    later = RuleResult("concerns", "no open concern", "timing open for 900 ms", False)
+    journal.verdict(1_000, Answer.DENY, waiting)
+    journal.verdict(1_900, Answer.DENY, later)
+    journal.verdict(5_000, Answer.GRANT)
+    journal.verdict(5_001, Answer.GRANT, moment="execution")
+    acts = journal.story.acts()
+    assert [(act["answer"], act["why"]) for act in acts] == [
+        ("deny", "concerns: needs no open concern, is timing open for 100 ms"),
+        ("grant", ""),
+    ]
+    assert journal.story.summary()["denied"] == 2
+
+
+def test_words_and_the_end() -> None:
+    journal = Journal()
+    assert journal.tell(500, "words", pii_text="It is", final=False) == [Line(500, "words", "It is ...")]
+    journal.tell(900, "words", pii_text="It is fine.", final=True)
+    journal.tell(1_000, "call", what="closed", outcome="booked")
+    journal.add(1_100, "end", {"outcome": "booked", "counts": {}})
+    assert journal.story.heard == ["It is fine."]
+    assert (journal.story.over, journal.story.outcome, journal.story.seq) == (True, "booked", 4)
+
+
+def test_a_record_of_another_version_is_said_and_passed_over() -> None:
+    journal = Journal()
+    (line,) = journal.add(1, "event", ["NoSuchEvent", 1])
+    assert "could not be read" in line.text
+    assert journal.add(2, "from the future", {}) == []
+
+
+def test_the_timeline_without_a_terminal_is_plain_lines_and_a_table() -> None:
+    journal = Journal()
+    journal.commands(1_000, say("u1", "Hello."))
+    out = io.StringIO()
+    with Timeline([journal.story], out) as timeline:
+        for line in journal.lines:
+            timeline.show(journal.story, line)
+        timeline.refresh()
+        result = {**journal.story.summary(), "about": "says hello", "failures": ["dana.yaml:3: expect: no"]}
+        timeline.table([result])
+    text = out.getvalue()
+    assert "   1.00 Dana       agent    Hello.\n" in text
+    assert "dana.yaml:3: expect: no" in text
+    assert "\x1b" not in text

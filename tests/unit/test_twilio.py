@@ -1,0 +1,132 @@
+"""The Twilio codec: what each side writes, the other reads; what breaks the protocol is refused with a clear reason."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from offhook.serve.carriers import twilio
+from offhook.serve.errors import LineFault
+
+FRAME = bytes(range(160))
+
+
+def started() -> tuple[twilio.CarrierReader, twilio.CarrierWriter]:
+    reader, writer = twilio.CarrierReader(), twilio.CarrierWriter("MZ1", "CA1")
+    reader.read(writer.connected())
+    reader.read(writer.start({"token": "t"}))
+    return reader, writer
+
+
+def refused(reader: twilio.CarrierReader, raw: bytes) -> LineFault:
+    with pytest.raises(LineFault) as caught:
+        reader.read(raw)
+    return caught.value
+
+
+def test_a_whole_stream_reads_as_it_was_written() -> None:
+    reader, writer = twilio.CarrierReader(), twilio.CarrierWriter("MZ1", "CA1", "AC1")
+    assert reader.read(writer.connected()) == twilio.Connected("Call", "1.0.0")
+    assert reader.read(writer.start({"token": "t"})) == twilio.Start(
+        "MZ1", "CA1", 1, "AC1", ("inbound",), {"token": "t"}
+    )
+    assert reader.read(writer.media(FRAME)) == twilio.Media(FRAME, 2, 1, 0)
+    assert reader.read(writer.media(FRAME)) == twilio.Media(FRAME, 3, 2, 20)
+    assert reader.read(writer.mark("half way")) == twilio.Mark("half way", 4)
+    assert reader.read(writer.dtmf("#")) == twilio.Digit("#", 5)
+    assert reader.read(writer.stop()) == twilio.Stop(6, "CA1")
+
+
+def test_media_in_another_form_reads_the_same() -> None:
+    reader, writer = started()
+    spaced = json.dumps(json.loads(writer.media(FRAME)), indent=1, sort_keys=True).encode()
+    assert reader.read(spaced) == twilio.Media(FRAME, 2, 1, 0)
+    assert reader.read(writer.media(FRAME)) == twilio.Media(FRAME, 3, 2, 20)
+
+
+def test_the_application_s_messages() -> None:
+    writer = twilio.ApplicationWriter("MZ1")
+    assert twilio.read_application(writer.media(FRAME)) == twilio.Media(FRAME)
+    assert twilio.read_application(writer.mark('a "quoted" ä')) == twilio.Mark('a "quoted" ä')
+    assert twilio.read_application(writer.clear()) == twilio.Clear()
+    assert json.loads(writer.clear()) == {"event": "clear", "streamSid": "MZ1"}
+    with pytest.raises(LineFault, match="allowed: media, mark, clear"):
+        twilio.read_application(b'{"event":"stop"}')
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "code", "words"),
+    [
+        (b"{", "json", 1007, "not JSON"),
+        (b"\xff\xfe", "json", 1007, "not JSON"),
+        (b"[" * 60_000, "json", 1007, "not JSON"),
+        (b"[]", "json", 1007, "object"),
+        (b"{}", "json", 1007, "'event'"),
+        (b'{"event":"media"}', "json", 1007, "object 'media'"),
+        (b'{"event":"media","media":{"payload":"%%%"}}', "format", 1003, "base64"),
+        (b'{"event":"media","media":{"payload":7}}', "format", 1003, "base64"),
+        (b'{"event":"start","start":{}}', "order", 1002, "'start' twice"),
+        (b'{"event":"connected"}', "order", 1002, "'connected' twice"),
+        (b'{"event":"dance"}', "json", 1002, "allowed: connected, start, media"),
+        (b'{"event":"dtmf","dtmf":{"digit":"E"}}', "json", 1007, "0-9"),
+        (b'{"event":"mark","mark":{"name":""}}', "json", 1007, "1 to 256"),
+        (b'{"event":"mark","streamSid":"MZ2","mark":{"name":"x"}}', "order", 1002, "MZ2"),
+        (b'{"event":"media","sequenceNumber":"9","media":{"payload":""}}', "sequence", 1002, "9, expected 2"),
+        (b'{"event":"media","sequenceNumber":"1","media":{"payload":""}}', "sequence", 1002, "1, expected 2"),
+        (b'{"event":"media","sequenceNumber":"-1","media":{"payload":""}}', "sequence", 1002, "whole number"),
+        (b'{"event":"media","sequenceNumber":"\xc2\xb2","media":{"payload":""}}', "sequence", 1002, "whole number"),
+    ],
+)
+def test_what_breaks_the_protocol_is_refused(raw: bytes, kind: str, code: int, words: str) -> None:
+    reader, _ = started()
+    fault = refused(reader, raw)
+    assert (fault.kind, fault.code) == (kind, code)
+    assert words in fault.reason
+
+
+def test_the_fast_way_checks_the_sequence_and_the_stream_too() -> None:
+    reader, writer = started()
+    writer.sequence += 1
+    assert refused(reader, writer.media(FRAME)).kind == "sequence"
+    reader, _ = started()
+    assert refused(reader, twilio.CarrierWriter("MZ9", "CA1").media(FRAME)).kind == "order"
+    reader, writer = started()
+    bad = writer.media(FRAME).replace(b'"payload":"AAEC', b'"payload":"!!!!')
+    assert refused(reader, bad).kind == "format"
+
+
+def test_nothing_comes_before_connected_nor_media_before_start_nor_anything_after_stop() -> None:
+    writer = twilio.CarrierWriter("MZ1", "CA1")
+    assert "before 'connected'" in refused(twilio.CarrierReader(), writer.start()).reason
+    reader = twilio.CarrierReader()
+    reader.read(writer.connected())
+    assert "before 'start'" in refused(reader, writer.media(FRAME)).reason
+    reader, writer = started()
+    reader.read(writer.stop())
+    assert "after 'stop'" in refused(reader, writer.media(FRAME)).reason
+    assert "after 'stop'" in refused(reader, writer.dtmf("1")).reason
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"encoding": "audio/x-mulaw", "sampleRate": 16000, "channels": 1},
+        {"encoding": "audio/x-l16", "sampleRate": 8000, "channels": 1},
+        {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 2},
+        None,
+    ],
+)
+def test_another_media_format_is_refused_and_the_right_one_named(form: object) -> None:
+    reader, writer = twilio.CarrierReader(), twilio.CarrierWriter("MZ1", "CA1")
+    reader.read(writer.connected())
+    message = json.loads(writer.start())
+    message["start"]["mediaFormat"] = form
+    fault = refused(reader, json.dumps(message).encode())
+    assert (fault.kind, fault.code) == ("format", 1003)
+    assert form is None or "audio/x-mulaw, 8000 Hz, 1 channel" in fault.reason
+
+
+def test_numbers_may_be_missing_but_then_the_next_one_still_follows() -> None:
+    reader, _ = started()
+    assert reader.read(b'{"event":"media","media":{"payload":"AAAA"}}') == twilio.Media(b"\0\0\0")
+    assert refused(reader, b'{"event":"media","sequenceNumber":"5","media":{"payload":""}}').kind == "sequence"
