@@ -18,8 +18,8 @@ check: $(READY)  ## formatting, lint, types, architecture
 	MYPYPATH=$(VENV)/namespace $(BIN)/mypy -p offhook
 	$(BIN)/pytest -q tests/architecture
 
-bench: $(READY)  ## every benchmark whose data is here; see tests/benchmarks/README.md
-	$(BIN)/python tests/benchmarks/all.py
+bench: $(READY)  ## every benchmark; DATA=folder adds those on the field's data; see tests/benchmarks/README.md
+	$(BIN)/python tests/benchmarks/all.py $(if $(DATA),--data $(DATA))
 
 docs: $(READY)  ## write the generated diagrams anew
 	$(BIN)/python tests/architecture/diagrams.py --write

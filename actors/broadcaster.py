@@ -18,20 +18,29 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from . import wire
 from .errors import ProtocolFault
 from .link import Link
 
 KINDS = ("agent", "observer")
-ALL_TOPICS = "*"
+ALL_TOPICS = "*"  # of notices; not EVENTS
+EVENTS = "events"  # what a call takes in and decides, encoded (`codec.py`); the first holds the state so far
 DRAIN_MS = 50  # how often a conflated subscriber is looked at again: the eye of a console does not see more
 TOPICS_MAX = 64  # names that one subscriber may list
 
 Notice = tuple[int, int, int, str, Mapping[str, Any]]  # seq, revision, turn, topic, body
+
+
+class Followed(Protocol):
+    """Where events come from: a funnel."""
+
+    follower: Callable[[list[Any], list[Any], int, int], None] | None
+
+    def encoded(self) -> list[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +80,16 @@ class Broadcaster:
         self._recent: deque[Notice] = deque(maxlen=self._bounds.recent_max)
         self._drain: asyncio.TimerHandle | None = None
         self._closed = False
+        self._followers: tuple[Subscriber, ...] = ()
+        self._snapshot: Callable[[], Any] | None = None
         self.seq = 0
         self.cut_off = 0  # slow subscribers cut off so far
         self.conflated = 0  # notices replaced by newer ones of their topic so far
+
+    def go_on(self, seq: int, recent: Iterable[Notice]) -> None:
+        """A former owner has told `seq` notices, these as the last: numbers go on, and who missed some gets them."""
+        self.seq = seq
+        self._recent.extend(recent)
 
     def join(self, link: Link, name: str, kind: str, topics: list[str], since_seq: int = -1) -> Subscriber:
         """Take a link in as a subscriber; it gets the recent notices after `since_seq` first (-1 = none).
@@ -95,11 +111,28 @@ class Broadcaster:
         link.backlog_bytes_max = self._bounds.hard_bytes
         link.on_close = lambda _link, reason: self._left(subscriber, reason)
         self._subscribers.append(subscriber)
+        if kind == "observer" and EVENTS in subscriber.topics and self._snapshot is not None:
+            self._followers = (*self._followers, subscriber)
+            link.send(wire.NOTICE, 0, 0, 0, EVENTS, {"snapshot": self._snapshot()})
         if since_seq >= 0:
             for notice in self._recent:
                 if notice[0] > since_seq and subscriber.wants(notice[3]):
                     self._deliver(subscriber, notice)
         return subscriber
+
+    def follow(self, funnel: Followed) -> None:
+        """Have a funnel's events told to those who subscribed to EVENTS; while nobody did, that costs one call each."""
+        self._snapshot = funnel.encoded
+        funnel.follower = self._tell_event
+
+    def _tell_event(self, event: list[Any], commands: list[Any], revision: int, turn: int) -> None:
+        if not self._followers:
+            return
+        for subscriber in self._followers:
+            if subscriber.link.backlog_bytes > self._bounds.soft_bytes:
+                subscriber.link.abort("cut off: it does not keep up with the call's events")  # a gap is worth nothing
+            else:
+                subscriber.link.send(wire.NOTICE, 0, revision, turn, EVENTS, {"event": event, "commands": commands})
 
     def publish(self, topic: str, body: Mapping[str, Any], revision: int, turn: int) -> None:
         """Tell the subscribers of `topic`. Never waits, never raises because of a subscriber."""
@@ -150,6 +183,7 @@ class Broadcaster:
             subscriber.link.send(wire.GONE, reason)
             subscriber.link.close(reason)
         self._subscribers.clear()
+        self._followers = ()
 
     # --- one subscriber ---------------------------------------------------------------------------------------------
 
@@ -206,6 +240,7 @@ class Broadcaster:
     def _left(self, subscriber: Subscriber, reason: str) -> None:
         if subscriber in self._subscribers:
             self._subscribers.remove(subscriber)
+            self._followers = tuple(each for each in self._followers if each is not subscriber)
             if reason.startswith("cut off") or "unread" in reason:
                 self.cut_off += 1
             self._on_left(subscriber, reason)

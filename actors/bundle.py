@@ -1,14 +1,15 @@
 """Loads an agent's class: of the stock, or from a policy bundle's own files.
 
-A bundle's file is loaded under a module name of its own, made from the bundle's path, so two versions of one policy
-live side by side in a cluster (each in host processes of its own) and never shadow an installed package.
+A bundle is loaded as a package of its own, named after its path: two versions of one policy live side by side, even in
+one process, and never shadow an installed package. Its files may import each other relatively (`from .prices import
+table`). `release` unloads a version that is not used any more. Loading runs the bundle's code: agent hosts and trials
+do that in processes that may die, never a supervisor or a call.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -40,6 +41,19 @@ def _installed(code: str, module: str) -> ModuleType:
         raise PolicyError(f"agent code {code!r}: {error}") from error
 
 
+def release(bundle: str) -> int:
+    """Unload a bundle's modules from this process; returns how many there were. Agents that still live keep theirs."""
+    package = _package(Path(bundle).resolve())
+    names = [name for name in sys.modules if name == package or name.startswith(f"{package}.")]
+    for name in names:
+        del sys.modules[name]
+    return len(names)
+
+
+def _package(folder: Path) -> str:
+    return f"offhook_bundle_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
+
+
 def _bundled(code: str, file: str, bundle: str) -> ModuleType:
     if not bundle:
         raise PolicyError(f"agent code {code!r} names a file, but the policy came without a bundle")
@@ -47,17 +61,14 @@ def _bundled(code: str, file: str, bundle: str) -> ModuleType:
     path = (folder / file).resolve()
     if not path.is_relative_to(folder) or not path.is_file():
         raise PolicyError(f"agent code {code!r}: {file} is not a file of the bundle {folder.name}")
-    name = f"offhook_bundle_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
-    loaded = sys.modules.get(name)
-    if loaded is not None:
-        return loaded
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None  # a .py file always has both
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+    package = _package(folder)
+    if package not in sys.modules:
+        root = ModuleType(package)
+        root.__path__ = [str(folder)]
+        sys.modules[package] = root
+        importlib.invalidate_caches()  # the folder may be younger than what the import system remembers of it
+    name = ".".join((package, *path.relative_to(folder).with_suffix("").parts))
     try:
-        spec.loader.exec_module(module)
+        return importlib.import_module(name)
     except Exception as error:
-        del sys.modules[name]
         raise PolicyError(f"agent code {code!r}: {file} fails on import: {type(error).__name__}: {error}") from error
-    return module

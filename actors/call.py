@@ -97,6 +97,7 @@ class CallDesk:
             "call": setup.call,
             "epoch": setup.epoch,
             "seq": runtime.recorder.seq,
+            "snapshot_seq": runtime.funnel.snapshot_seq,
             "setup": {**setup.as_map(), "policy": {}, "resume": []},
         }
 

@@ -37,7 +37,12 @@ class CallRow:
     agent_tokens: dict[str, str] = field(default_factory=dict)
     seq: int = 0
     at_ms: int = 0
-    primed: bool = False
+    snapshot_seq: int = 0  # of its newest snapshot; 0 = it has none, -1 = not known here
+    anchor: tuple[str, int] = ("", 0)  # its zero on this machine's monotonic clock
+    primed: bool = False  # its owner has said that it leads it
+    restarts: tuple[int, ...] = ()  # moments of its takeovers that count against its intensity
+    takeovers: int = 0
+    farewell: str = ""  # why it is only said goodbye to
     ended_unix_ms: int = 0
     outcome: str = ""  # empty while it goes on
 
@@ -58,6 +63,7 @@ class CallRow:
             setup.observer_token,
             endpoint,
             agent_tokens=dict(setup.agent_tokens),
+            anchor=setup.anchor,
         )
 
     def plain(self) -> dict[str, Any]:
@@ -76,6 +82,7 @@ class CallRow:
             "live": not self.ended_unix_ms,
             "outcome": self.outcome,
             "seq": self.seq,
+            "takeovers": self.takeovers,
         }
 
 
@@ -122,12 +129,13 @@ class CallTable:
         """The live calls of one resident: one, or none."""
         return [row for row in self._live.values() if row.owner == owner]
 
-    def journaled(self, call: str, epoch: int, seq: int, at_ms: int) -> None:
-        """Records up to `seq` have come in."""
+    def journaled(self, call: str, epoch: int, seq: int, at_ms: int, snapshot_seq: int = 0) -> None:
+        """Records up to `seq` have come in, with this snapshot among them (0 = none)."""
         row = self._live.get(call)
         if row is not None and row.epoch == epoch and seq > row.seq:
             row.seq = seq
             row.at_ms = max(row.at_ms, at_ms)
+            row.snapshot_seq = snapshot_seq or row.snapshot_seq
 
     def end(self, call: str, epoch: int, outcome: str, now_unix_ms: int) -> CallRow | None:
         """The call is over, as its owner at `epoch` says. None = it was over already, or has a newer owner."""

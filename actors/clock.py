@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -40,19 +42,44 @@ class MonotonicClock:
 
     __slots__ = ("_origin_ns", "origin_unix_ms")
 
-    def __init__(self, origin_unix_ms: int | None = None, at_least_ms: int = 0) -> None:
+    def __init__(
+        self, origin_unix_ms: int | None = None, at_least_ms: int = 0, anchor: tuple[str, int] = ("", 0)
+    ) -> None:
         """A new call's clock, or (with the origin of a running call) that of its next owner.
 
         Args:
             origin_unix_ms: when the call was created, in Unix time; None = now.
             at_least_ms: what the former owner's clock had reached: machines' wall clocks differ, and a call's clock
                 never runs back.
+            anchor: the same moment as `anchor_now` gave it. On the machine that gave it all owners of a call have one
+                clock by it, to the nanosecond, whatever the wall clock does meanwhile.
         """
         unix_ms = time.time_ns() // 1_000_000
+        monotonic_ns = time.monotonic_ns()
         self.origin_unix_ms = unix_ms if origin_unix_ms is None else origin_unix_ms
-        elapsed_ms = max(unix_ms - self.origin_unix_ms, at_least_ms)
-        self._origin_ns = time.monotonic_ns() - elapsed_ms * 1_000_000
+        if anchor[0] and anchor[0] == boot():
+            self._origin_ns = min(anchor[1], monotonic_ns - at_least_ms * 1_000_000)
+        else:
+            elapsed_ms = max(unix_ms - self.origin_unix_ms, at_least_ms)
+            self._origin_ns = monotonic_ns - elapsed_ms * 1_000_000
 
     def now_ms(self) -> int:
         """The present moment on the call's clock."""
         return (time.monotonic_ns() - self._origin_ns) // 1_000_000
+
+
+@functools.cache
+def boot() -> str:
+    """Names this start of this machine: two processes with the same one share the monotonic clock. "" = not known.
+
+    Source: Linux, Documentation/admin-guide/sysctl/kernel.rst, random/boot_id.
+    """
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def anchor_now() -> tuple[str, int]:
+    """The present moment for a `MonotonicClock` of any process of this machine: (boot, monotonic ns)."""
+    return boot(), time.monotonic_ns()

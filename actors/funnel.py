@@ -15,6 +15,7 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from offhook.policies import machine
 from offhook.policies.codec import encode
@@ -63,9 +64,12 @@ class Funnel:
         self._give_up = give_up
         self._recent_faults: deque[int] = deque(maxlen=FAULTS_MAX)
         self._given_up = False
+        # Told of every event with its commands, once they are carried out (`Broadcaster.follow`).
+        self.follower: Callable[[list[Any], list[Any], int, int], None] | None = None
         self._queue: deque[Event] = deque()
         self._folding = False
         self._since_snapshot = 0
+        self.snapshot_seq = 0  # number of the newest snapshot's record; 0 = none yet
 
     def take(self, event: Event) -> None:
         """Fold an event in, or queue it where another is being folded."""
@@ -79,10 +83,14 @@ class Funnel:
         finally:
             self._folding = False
 
+    def encoded(self) -> list[Any]:
+        """The whole state as it is now."""
+        return encode(self.state)
+
     def snapshot(self) -> None:
         """Record the whole state as it is now."""
         self._since_snapshot = 0
-        self._recorder.write(self.state.now_ms, "snapshot", encode(self.state))
+        self.snapshot_seq = self._recorder.write(self.state.now_ms, "snapshot", encode(self.state))
 
     @property
     def snapshot_due(self) -> bool:
@@ -121,6 +129,8 @@ class Funnel:
                     self._carry_out(command)
                 except Exception as error:
                     self._fault(event, type(command).__name__, error)
+        if self.follower is not None:
+            self.follower(record, commands, self.state.revision, self.state.turn)
         self._settled(event)
 
     def _fault(self, event: Event, where: str, error: Exception) -> None:

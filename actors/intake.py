@@ -39,6 +39,11 @@ class Intake:
         self.records = 0
         self.refused = 0
 
+    @property
+    def journal_up(self) -> bool:
+        """The journal takes records, as far as is known."""
+        return self._journal.up
+
     def take(self, owner: str, records: list[Any]) -> None:
         """Records of one call from its owner.
 
@@ -60,7 +65,8 @@ class Intake:
             return  # behind a gap: the call has been told, and sends all of it again
         self._accepted[call] = last
         self.records += len(records)
-        self._table.journaled(call, epoch, last, at_ms)
+        snapshot_seq = max((record[2] for record in records if record[4] == "snapshot"), default=0)
+        self._table.journaled(call, epoch, last, at_ms, snapshot_seq)
         self._journal.append(records, lambda fault: self._done(row, first, last, fault))
 
     def _done(self, row: CallRow, first: int, last: int, fault: OffhookError | None) -> None:

@@ -30,6 +30,7 @@ class Options:
     starting_max: int = 2
     ring_ms: int = 10_000  # how long a new call rings for a spare
     hung_ms: int = HUNG_MS
+    takeover_ms: int = 8_000  # how long a call whose process died waits for a spare; 10 s of its audio are kept
     journal: str = ""  # a URL (see stores.py), or a file name in state_dir; "" = a file for each node, named after it
 
     @classmethod
@@ -41,7 +42,7 @@ class Options:
         if unknown := set(raw) - known:
             raise CallerFault(f"supervisor options {', '.join(sorted(unknown))}: known are {', '.join(sorted(known))}")
         options = cls(**raw)
-        for name in ("spares", "slots_max", "starting_max", "ring_ms", "hung_ms"):
+        for name in ("spares", "slots_max", "starting_max", "ring_ms", "hung_ms", "takeover_ms"):
             if int(getattr(options, name)) < (0 if name == "spares" else 1):
                 raise CallerFault(f"supervisor option {name} is {getattr(options, name)}: too small")
         if len(options.state_dir.encode()) > SOCKET_PATH_MAX - NAME_ROOM - 10:

@@ -2,6 +2,10 @@
 
 Every order carries the epoch; a gateway obeys only the newest. Written on the hot path: a frame is handed on inside
 `data_received`, and what follows from it (`clear`) is written before that returns. Pacing is the voice's matter.
+
+Frames and keys are numbered within a stream, and counted here; after a takeover the count goes on (`go_on`), and what
+was taken in before is recognized by its number. Frames that come in a bunch tell their age, 20 ms each, so what the
+ears make of them has true times.
 """
 
 from __future__ import annotations
@@ -17,16 +21,35 @@ from .link import Link, Message
 
 CODEC = "mulaw8k"
 FRAME_BYTES = 160  # 20 ms of mu-law at 8 kHz
+FRAME_MS = 20
 FRAMES_PER_MESSAGE_MAX = 500  # 10 s: what a gateway keeps for a takeover; more at once is nonsense
 ACK_EVERY = 10  # frames: 200 ms of sound that a gateway keeps longer than needed costs 1.6 kB and saves 8 messages
 REACTIONS_MAX = 512  # kept for the state reply; the journal has all of them
 
 
 @dataclass(frozen=True, slots=True)
+class Played:
+    """How far the carrier is in playing what the gateway was told to play."""
+
+    mark: str  # the last one sent before `after_ms` of sound; "" = none since the line was cleared for good
+    after_ms: int
+    unplayed_ms: int  # of all sound sent: not heard yet, or (`cleared`) never heard
+    cleared: bool
+
+    @classmethod
+    def from_fields(cls, fields: list[object]) -> Played | None:
+        """What a gateway says of it; None where it says nothing, or nothing that makes sense."""
+        match fields:
+            case [str(mark), int(after_ms), int(unplayed_ms), int(cleared)]:
+                return cls(mark, max(0, after_ms), max(0, unplayed_ms), bool(cleared))
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class Hearer:
     """Who is told of what the gateway sends."""
 
-    sound: Callable[[bytes], None]  # one 20 ms frame
+    sound: Callable[[bytes, int, bool], None]  # one 20 ms frame, its age in ms, and whether it is news
     marked: Callable[[str], None]
     digit: Callable[[str], None]
     stopped: Callable[[str], None]
@@ -41,6 +64,9 @@ class PhoneLine:
         self._hearer = hearer
         self._link: Link | None = None
         self._next_seq = -1  # of the next frame that is news; -1 = the first to come, whatever its number
+        self._next_digit = 0
+        self._frames_in = 0  # at the gateway when it came: with it the age of what it had kept is known
+        self._warming = False  # frames that a former owner has taken in are of use
         self._first = True
         self._to_ack: deque[tuple[int, int]] = deque()  # (newest record when the frame was folded, frame)
         self._safe_record = 0
@@ -58,7 +84,22 @@ class PhoneLine:
         """A gateway holds the line for us."""
         return self._link is not None and self._link.open
 
-    def attach(self, link: Link, stream: str, codec: str) -> bool:
+    @property
+    def frames_taken(self) -> int:
+        """How many frames of the present stream were taken in, with those that were lost on the way."""
+        return max(0, self._next_seq)
+
+    @property
+    def digits_taken(self) -> int:
+        """How many keys of the present stream."""
+        return self._next_digit
+
+    def go_on(self, stream: str, frames: int, digits: int) -> None:
+        """A former owner has taken in so much of `stream`."""
+        self.stream, self._next_seq, self._next_digit = stream, frames if stream else -1, digits
+        self._warming = True
+
+    def attach(self, link: Link, stream: str, codec: str, frames_in: int = 0) -> bool:
         """A gateway has come; an earlier one's link is closed. False = it is the first.
 
         Raises:
@@ -76,7 +117,10 @@ class PhoneLine:
         self._first = False
         if stream != self.stream:  # another stream of the carrier counts its frames anew
             self._next_seq = -1
+            self._next_digit = 0
+            self._warming = self._warming and not self.stream
             self.stream = stream
+        self._frames_in = frames_in
         return again
 
     def close(self, reason: str) -> None:
@@ -139,8 +183,15 @@ class PhoneLine:
                 self._sound(seq, sound)
             case [wire.MARKED, str(name)]:
                 self._hearer.marked(name)
+            case [wire.DIGIT, str(digit), int(number)]:
+                if number >= self._next_digit:
+                    self._next_digit = number + 1
+                    self._hearer.digit(digit)
             case [wire.DIGIT, str(digit)]:
+                self._next_digit += 1
                 self._hearer.digit(digit)
+            case [wire.PAST, int(seq), bytes(sound)]:
+                self._past(seq, sound)
             case [wire.STOPPED, str(reason)]:
                 link.on_close = None
                 self._link = None
@@ -150,25 +201,58 @@ class PhoneLine:
                 raise ProtocolFault(f"a gateway does not send {message[0]!r} with {len(message) - 1} fields")
 
     def _sound(self, seq: int, sound: bytes) -> None:
-        count, rest = divmod(len(sound), FRAME_BYTES)
-        if rest or not 0 < count <= FRAMES_PER_MESSAGE_MAX:
-            raise ProtocolFault(f"{len(sound)} bytes of sound: send 1 to {FRAMES_PER_MESSAGE_MAX} frames of 160 bytes")
-        skip = self._next_seq - seq if self._next_seq >= 0 else 0
-        if skip < 0:
-            self.frames_lost -= skip
-            skip = 0
-        elif skip:
-            self.frames_doubled += min(skip, count)
-        self._next_seq = max(self._next_seq, seq + count)
         self._frame_at = perf_counter()
         try:
-            for start in range(skip * FRAME_BYTES, len(sound), FRAME_BYTES):
+            if seq == self._next_seq >= self._frames_in and len(sound) == FRAME_BYTES:  # nearly every message
+                self._next_seq = seq + 1
                 self.frames += 1
-                self._hearer.sound(sound[start : start + FRAME_BYTES])
+                self._hearer.sound(sound, 0, True)
+            else:
+                self._bunch(seq, sound)
         finally:
             self._frame_at = 0.0
+
+    def _bunch(self, seq: int, sound: bytes) -> None:
+        """Frames some of which may be missing, or known."""
+        known = self._next_seq - seq if self._next_seq >= 0 else 0
+        for at, frame in enumerate(frames := _frames(sound)):
+            news = at >= known
+            if news:
+                self.frames_lost += max(0, seq + at - self._next_seq) if self._next_seq >= 0 else 0
+                self._next_seq = seq + at + 1
+                self._warming = False
+                self.frames += 1
+            else:
+                self.frames_doubled += 1
+            if news or self._warming:
+                self._hearer.sound(frame, self._age_ms(seq + at, len(frames) - 1 - at), news)
+
+    def _past(self, seq: int, sound: bytes) -> None:
+        """Frames that a former owner has acknowledged; whoever has heard frames of its own needs none of them."""
+        frames = _frames(sound)
+        if self._warming and self._next_seq >= 0:
+            self._next_seq = max(self._next_seq, seq + len(frames))
+        for at, frame in enumerate(frames):
+            if self._warming:
+                self._hearer.sound(frame, self._age_ms(seq + at, len(frames) - 1 - at), False)
+
+    def _age_ms(self, seq: int, behind: int) -> int:
+        """One by one they are new; kept ones are as old as what has come in after them."""
+        return max(behind, self._frames_in - 1 - seq) * FRAME_MS
 
     def _closed(self, link: Link, reason: str) -> None:
         if link is self._link:
             self._link = None
             self._hearer.lost(reason)
+
+
+def _frames(sound: bytes) -> list[bytes]:
+    """The frames of a message.
+
+    Raises:
+        ProtocolFault: not whole frames, none, or too many.
+    """
+    count, rest = divmod(len(sound), FRAME_BYTES)
+    if rest or not 0 < count <= FRAMES_PER_MESSAGE_MAX:
+        raise ProtocolFault(f"{len(sound)} bytes of sound: send 1 to {FRAMES_PER_MESSAGE_MAX} frames of 160 bytes")
+    return [sound[start : start + FRAME_BYTES] for start in range(0, len(sound), FRAME_BYTES)]

@@ -25,6 +25,7 @@ CALLS_MAX = 2_000  # of one process: whatever leaks, leaks this far
 SURPLUS_MS = 60_000  # spares beyond the wanted number are kept this long after a spike
 START_MS_MAX = 60_000  # from asking Ray to the hello; a starved node takes its time
 INTENSITY = ChildSpec(intensity=10, period_ms=30_000)  # deaths of processes that had no call
+QUIET_MS = 150  # without new processes after a spare was given to a takeover
 REST_MS = 30_000  # without new processes after the intensity was exceeded
 
 
@@ -59,6 +60,7 @@ class Sizes:
 
 @dataclass(slots=True)
 class _Waiter:
+    urgent: bool = False  # for a takeover: somebody is on the line
     member: asyncio.Future[Member] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -84,6 +86,7 @@ class Pool:
         self._births = 0
         self._history: tuple[int, ...] = ()
         self._rest_until_ms = 0
+        self._quiet_until_ms = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._name = f"call-{time.time_ns() // 1_000_000 % 100_000_000:08d}"
 
@@ -93,18 +96,18 @@ class Pool:
 
     # --- giving out -------------------------------------------------------------------------------------------------
 
-    async def take(self, wait_s: float) -> Member:
-        """A spare, marked busy; waits for one, first come first served.
+    async def take(self, wait_s: float, urgent: bool = False) -> Member:
+        """A spare, marked busy; waits for one, first come first served; who is urgent comes before all others.
 
         Raises:
-            NoSpare: none came free within `wait_s`, or this node drains.
+            NoSpare: none came free within `wait_s`, or this node drains (which a live call does not mind).
         """
-        if self.draining:
+        if self.draining and not urgent:
             raise NoSpare("this node drains: it takes no new calls")
         member = self._spare()
         if member is None:
-            waiter = _Waiter()
-            self._waiters.append(waiter)
+            waiter = _Waiter(urgent)
+            (self._waiters.appendleft if urgent else self._waiters.append)(waiter)
             self.fill()
             try:
                 async with asyncio.timeout(wait_s):
@@ -122,6 +125,9 @@ class Pool:
                     self._waiters.remove(waiter)
         self._stands(member, Standing.BUSY)
         member.calls += 1
+        if urgent and not self._waiters:
+            # A start burns a core for a second. Let the takeover have it first; `tend` looks again soon.
+            self._quiet_until_ms = self._now_ms() + QUIET_MS
         self.fill()
         return member
 
@@ -210,10 +216,14 @@ class Pool:
     def fill(self) -> None:
         """Start what is missing, as far as the limits allow; called after every change and now and then."""
         now_ms = self._now_ms()
-        if self.draining or now_ms < self._rest_until_ms:
+        urgent = sum(waiter.urgent for waiter in self._waiters)
+        if (self.draining and not urgent) or now_ms < self._rest_until_ms:
+            return
+        if now_ms < self._quiet_until_ms and not self._waiters:
             return
         starting = self.count(Standing.STARTING) + self._asked
-        wanted = self.sizes.spares + len(self._waiters) - self.count(Standing.SPARE) - starting
+        needed = urgent if self.draining else self.sizes.spares + len(self._waiters)
+        wanted = needed - self.count(Standing.SPARE) - starting
         room = self.sizes.slots_max - len(self.members) - self._asked
         for _ in range(min(wanted, room, self.sizes.starting_max - starting)):
             self._asked += 1

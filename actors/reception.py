@@ -18,6 +18,7 @@ from offhook.policies.errors import CallerFault
 
 from . import wire
 from .call_table import CallRow, CallTable
+from .clock import anchor_now
 from .errors import JournalAway, JournalDamaged, NoSpare
 from .hosts import Hosts
 from .journal import CALL_CHARS_MAX, Journal
@@ -56,6 +57,7 @@ class Reception:
         self._ring_ms = ring_ms
         self._assigning: dict[tuple[str, int], asyncio.Future[str]] = {}
         self._attaching: dict[tuple[str, str], asyncio.Future[str]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def begin(self, request: Mapping[str, Any]) -> CallRow:
         """See `Supervisor.reserve`."""
@@ -72,7 +74,7 @@ class Reception:
         tail = await self._tail(call)
         seats = await self._find_seats(version, agents, call, min(wait_s, SEAT_S))
         try:
-            resident = await self._find_spare(max(0.0, deadline - time.monotonic()))
+            resident = await self.find_spare(max(0.0, deadline - time.monotonic()))
             if call in parts.table:
                 parts.pool.free(resident.name)
                 raise CallerFault(f"call {call} began meanwhile")
@@ -85,7 +87,12 @@ class Reception:
         row = CallRow.of_setup(setup, resident.name, resident.pid, resident.endpoint)
         row.seats = seats
         parts.table.open(row)
-        await self._assign(resident, row, setup)
+        refusal = await self.assign(resident, row, setup)
+        if refusal:
+            parts.close(row, f"could not begin: {refusal}")
+            # It is not known what state that process is in: a fresh one takes its place.
+            parts.residents.kill(resident.name, f"refused a call: {refusal}")
+            raise NoSpare(f"call {row.call} could not begin: {refusal}")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ATTACH_S):
                 await asyncio.gather(*(self._attach(row, agent) for agent in tuple(row.seats)))
@@ -132,9 +139,9 @@ class Reception:
         found = await asyncio.gather(*(hosts.seat(version, agent, call, wait_s) for agent in agents))
         return {agent: host.name for agent, host in zip(agents, found, strict=True) if host is not None}
 
-    async def _find_spare(self, wait_s: float) -> Resident:
-        """A warm call actor, marked busy. Raises: NoSpare."""
-        member = await self._parts.pool.take(wait_s)
+    async def find_spare(self, wait_s: float, urgent: bool = False) -> Resident:
+        """A warm call actor, marked busy; `urgent` for a call that is live. Raises: NoSpare."""
+        member = await self._parts.pool.take(wait_s, urgent)
         resident = self._parts.residents.get(member.name)
         if resident is None or resident.link is None:
             self._parts.pool.free(member.name)
@@ -156,27 +163,39 @@ class Reception:
             agent_tokens={agent: f"{lease.media_token}.{agent}" for agent in agents},
             observer_token=f"{lease.media_token}.observer",
             origin_unix_ms=time.time_ns() // 1_000_000,
+            anchor=anchor_now(),
             after_seq=after_seq,
             engines=self._parts.shelf.engines,
         )
 
-    async def _assign(self, resident: Resident, row: CallRow, setup: Setup) -> None:
+    async def assign(self, resident: Resident, row: CallRow, setup: Setup) -> str:
+        """Give a call to a process; why that does not lead it, or "".
+
+        Raises:
+            ProtocolFault: the setup is larger than a message may be.
+        """
         primed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._assigning[row.call, row.epoch] = primed
         self._parts.residents.watch.live(resident.name)
-        resident.send(wire.ASSIGN, row.call, row.epoch, setup.as_map())
         try:
+            resident.send(wire.ASSIGN, row.call, row.epoch, setup.as_map())
             async with asyncio.timeout(ASSIGN_S):
                 refusal = await primed
         except TimeoutError:
             refusal = f"{resident.name} has not answered within {ASSIGN_S:g} s"
         finally:
             del self._assigning[row.call, row.epoch]
-        if refusal:
-            self._parts.close(row, f"could not begin: {refusal}")
-            # It is not known what state that process is in: a fresh one takes its place.
-            self._parts.residents.kill(resident.name, f"refused a call: {refusal}")
-            raise NoSpare(f"call {row.call} could not begin: {refusal}")
+        row.primed = not refusal
+        return refusal
+
+    def seat_anew(self, row: CallRow) -> None:
+        """A call has another owner: its agents open their links to that one."""
+        loop = asyncio.get_running_loop()
+        for agent in row.agent_tokens:
+            seated = agent in row.seats and self._parts.residents.get(row.seats[agent]) is not None
+            task = loop.create_task(self._attach(row, agent) if seated else self.reseat(row.call, agent))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _attach(self, row: CallRow, agent: str) -> None:
         host = self._parts.residents.get(row.seats.get(agent, ""))

@@ -36,6 +36,15 @@ class Recognizer(Protocol):
         """Send what waits for a whole batch: the caller has just stopped speaking."""
         ...
 
+    def place(self) -> tuple[int, int, int]:
+        """How far the words have come, for the call's next owner: (end of the last final words in ms, highest segment,
+        the segment that is not final or -1)."""
+        ...
+
+    def go_on(self, final_ms: int, segment: int, open_segment: int) -> None:
+        """A former owner came so far: audio before `final_ms` is not read again, segment numbers go on."""
+        ...
+
     def close(self) -> None:
         """The call is over."""
         ...
@@ -51,6 +60,13 @@ class NoRecognizer:
         """See `Recognizer`."""
 
     def flush(self) -> None:
+        """See `Recognizer`."""
+
+    def place(self) -> tuple[int, int, int]:
+        """See `Recognizer`."""
+        return 0, -1, -1
+
+    def go_on(self, final_ms: int, segment: int, open_segment: int) -> None:
         """See `Recognizer`."""
 
     def close(self) -> None:
@@ -117,6 +133,14 @@ class RecognitionClient:
             self._redial.link.send(wire.CLOSE, self._stream)
         self._redial.stop()
 
+    def place(self) -> tuple[int, int, int]:
+        """See `Recognizer`."""
+        return self._final_ms, self._segment, self._open_segment
+
+    def go_on(self, final_ms: int, segment: int, open_segment: int) -> None:
+        """See `Recognizer`."""
+        self._final_ms, self._segment, self._open_segment = final_ms, segment, open_segment
+
     # --- the audio kept ---------------------------------------------------------------------------------------------
 
     @property
@@ -145,13 +169,13 @@ class RecognitionClient:
         # Words that were not final are read anew, under their number; the others keep theirs.
         self._base = self._open_segment if self._open_segment >= 0 else self._segment + 1
         self._sent = 0
+        self._forget(self._final_ms)  # what is final is not read again
         link.send(wire.OPEN, self._stream, self._kept_from_ms)
 
     def _opened(self, _link: Link) -> None:
         if self._redial.was_down:
             self._emit(HealthChanged(self._clock.now_ms(), PART, True))
         self._stream = ""
-        self._forget(self._final_ms)  # what is final is not read again
         self.flush()
 
     def _lost(self, _reason: str) -> None:

@@ -192,9 +192,12 @@ class SupervisorRef(ActorRef):
         """Lease a spare for a call. Raises: NoSpare, UnknownPolicy, CallerFault, LinkLost."""
         return dict(await self.order("reserve", dict(request)))
 
-    async def claim(self, call: str) -> dict[str, Any]:
-        """Where a gateway finds the call's owner: {endpoint, token, epoch}. Raises: NoSuchCall."""
-        return dict(await self.ask("claim", call))
+    async def claim(self, call: str, lost_epoch: int = 0) -> dict[str, Any]:
+        """Where a gateway finds the call's owner: {endpoint, token, epoch}; waits while it is being taken over.
+
+        Raises: NoSuchCall.
+        """
+        return dict(await self.ask("claim", call, lost_epoch))
 
     async def observe(self, call: str) -> dict[str, Any]:
         """Where an observer subscribes: {endpoint, token, epoch}. Raises: NoSuchCall."""
@@ -218,7 +221,7 @@ class SupervisorRef(ActorRef):
     async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
         await self.ask("decide", call, proposal, approved, operator)
 
-    async def publish_policy(self, version: str, policy: Mapping[str, Any], bundle: str = "") -> None:
+    async def publish_policy(self, version: str, policy: Mapping[str, Any], bundle: str | bytes = "") -> None:
         """Raises: PolicyError."""
         await self.ask("publish_policy", version, dict(policy), bundle)
 

@@ -1,18 +1,21 @@
 """The residents of one node as their supervisor knows them: who they are, their links, and whether they live.
 
 A resident is started with a name and a lasting token, both written to the roster before it starts, so a restarted
-supervisor knows whom to expect. Its death is seen by its outstanding `run()`, or by its closed link and vanished
-process, whichever is first; a hang by the watch. What a death means, the pool, the hosts and the supervisor say.
+supervisor knows whom to expect. Its death is told by the kernel (a pidfd), or seen by its outstanding `run()`; a hang
+by the watch. What it had sent before its death is read to the end before anybody is told of it. What a death means, the
+pool, the hosts and the supervisor say.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import logging
 import os
 import secrets
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +30,7 @@ log = logging.getLogger(__name__)
 
 ROLES = ("call", "agents", "gateway")
 LOOK_MS = 5  # between two looks at whether a process whose link closed still exists
+READ_OUT_MS = 100  # for the rest of a dead process's messages; they are in a socket of this machine
 RETURN_MS = 1_000  # for one that lives to connect again; then it is of no use
 ANSWER_MS = 2_000  # to a query
 RECOVER_MS = 5_000  # after a restart: who has not connected by then is gone
@@ -53,6 +57,8 @@ class Resident:
     pid: int = 0
     endpoint: str = ""
     hung: str = ""  # why the watch had it killed
+    dead: str = ""  # why its process is gone, while its last messages are read
+    pidfd: int = -1
 
     def send(self, *message: Any) -> bool:
         """Queue a message for it; False while its link is away."""
@@ -128,9 +134,12 @@ class Residents:
         resident = self._known.get(name)
         if resident is None:
             return
+        if resident.pidfd >= 0:  # at once; Ray's way takes some milliseconds
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(resident.pidfd, signal.SIGKILL)
         if resident.ref is not None:
             resident.ref.kill()
-        self._gone(resident, why)
+        self._died(resident, why)
 
     async def query(self, name: str, what: str, *arguments: Any) -> Any:
         """Ask a resident.
@@ -208,6 +217,7 @@ class Residents:
             resident.link.on_close = None
             resident.link.close("it has connected again")
         resident.link, resident.pid, resident.endpoint = link, pid, endpoint
+        self._watch_over(resident)
         link.on_message = lambda _link, message: self._message(resident, message)
         link.on_close = lambda closed, _reason: self._closed(resident, closed)
         self.watch.add(name, pid, bool(running))
@@ -229,6 +239,9 @@ class Residents:
             return
         resident.link = None
         self.watch.remove(resident.name)
+        if resident.dead:
+            self._gone(resident, resident.dead)
+            return
         self._owner.away(resident)
         if resident.role != "gateway":
             self._spawn(self._await_return(resident, RETURN_MS))
@@ -239,7 +252,7 @@ class Residents:
             if resident.link is not None or self._known.get(resident.name) is not resident:
                 return
             if resident.pid and not lives(resident.pid):
-                self._gone(resident, resident.hung or "its process died")
+                self._died(resident, "its process died")
                 return
             await asyncio.sleep(LOOK_MS / 1_000)
         self.kill(resident.name, f"it has not connected within {within_ms} ms")
@@ -248,12 +261,40 @@ class Residents:
 
     async def _await_end(self, resident: Resident, ref: Ref) -> None:
         why = await ref.ended()
-        self._gone(resident, resident.hung or why)
+        self._died(resident, why)
+
+    def _watch_over(self, resident: Resident) -> None:
+        """Have the kernel tell of the process's end."""
+        self._look_away(resident)
+        try:
+            resident.pidfd = os.pidfd_open(resident.pid)
+        except OSError:  # it is gone already, or of another machine; others tell
+            return
+        loop = asyncio.get_running_loop()
+        loop.add_reader(resident.pidfd, self._died, resident, "its process died")
+
+    def _look_away(self, resident: Resident) -> None:
+        if resident.pidfd >= 0:
+            asyncio.get_running_loop().remove_reader(resident.pidfd)
+            os.close(resident.pidfd)
+            resident.pidfd = -1
+
+    def _died(self, resident: Resident, why: str) -> None:
+        """Its process is gone, or is being killed: it is told when the last of its messages is read."""
+        if self._known.get(resident.name) is not resident or resident.dead:
+            return
+        self._look_away(resident)
+        resident.dead = resident.hung or why
+        if resident.link is None:
+            self._gone(resident, resident.dead)
+        else:
+            asyncio.get_running_loop().call_later(READ_OUT_MS / 1_000, self._gone, resident, resident.dead)
 
     def _gone(self, resident: Resident, why: str) -> None:
         if self._known.get(resident.name) is not resident:
             return
         del self._known[resident.name]
+        self._look_away(resident)
         self.server.revoke(resident.token)
         self.watch.remove(resident.name)
         if resident.link is not None:
@@ -264,9 +305,9 @@ class Residents:
         self._owner.gone(resident, why)
 
     def _hung(self, name: str, why: str) -> None:
-        """Fence first (its link is cut, so nothing that it sends later is read), then kill."""
+        """Kill it, and read what it had sent: whoever takes its place fences it."""
         resident = self._known.get(name)
-        if resident is None or resident.role == "gateway":
+        if resident is None or resident.role == "gateway" or resident.dead:
             return
         self.hung += 1
         resident.hung = f"hung: {why}"

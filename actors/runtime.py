@@ -1,13 +1,14 @@
 """One live call: its parts wired together on one event loop. No Ray here; the call actor lends the process.
 
-    gateway ─▶ phone line ─▶ ears ─┐                      ┌─▶ voice ─▶ phone line ─▶ gateway
+    gateway ─▶ phone line ─▶ hearing ─┐                   ┌─▶ voice ─▶ phone line ─▶ gateway
     agents, observers ─▶ broadcaster ├─▶ funnel (step) ─▶ ├─▶ timers, broadcaster
     recognizer, tools, operator ─────┘        │           └─▶ tools (by the supervisor)
                                               ▼
                                      recorder ─▶ supervisor (journal)
 
 The hot path (frame -> ears -> step -> hold -> `clear` written) is one synchronous run inside `data_received`. Which
-command goes where is the table CARRIERS; what it means, the parts know; whether it may be, the core has decided.
+command goes where is the table CARRIERS; what it means, the parts know; whether it may be, the core has decided. A call
+that another process led before is brought back by `comeback.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from offhook.policies import commands as cmd
@@ -27,13 +29,15 @@ from offhook.policies.view import view_of
 from . import wire
 from .broadcaster import Broadcaster, Subscriber
 from .clock import MonotonicClock
+from .comeback import taken_over
+from .doors import AGENT, Doors
 from .ears import Ears
 from .engines import make_recognizer, make_synthesizer
 from .errands import Errands
-from .errors import ProtocolFault
 from .farewell import Farewell
 from .funnel import Funnel
 from .gauges import counts
+from .hearing import Hearing
 from .link import Link, LinkServer, Message
 from .phone_line import Hearer, PhoneLine
 from .recorder import Recorder
@@ -45,7 +49,6 @@ log = logging.getLogger(__name__)
 
 HANGUP_GRACE_MS = 1_000  # for the gateway to say that the carrier's stream is closed; then it is closed here
 LINGER_MS = 5_000  # after the end: for the journal's acknowledgement and for tools that are still at work
-AGENT, OBSERVER, GATEWAY = "agent", "observer", "gateway"
 
 
 class Uplink(Protocol):
@@ -65,32 +68,44 @@ class CallRuntime:
     """
 
     def __init__(self, setup: Setup, uplink: Uplink, server: LinkServer, on_over: Callable[[str], None]) -> None:
-        self.setup = setup
+        self.setup = replace(setup, resume=())  # it is folded here, and large
         self._uplink = uplink
-        self._server = server
         self._on_over = on_over
         self._loop = asyncio.get_running_loop()
         self.policy = Policy.model_validate(setup.policy)
-        self.clock = MonotonicClock(setup.origin_unix_ms, setup.at_least_ms)
+        self.comeback, legacy = taken_over(self, setup)
+        if legacy is not None:
+            self.policy = legacy.policy
+        self.clock = MonotonicClock(setup.origin_unix_ms, setup.at_least_ms, setup.anchor)
         self.recorder = Recorder(setup.call, setup.epoch, uplink.send, self._journal_health, setup.after_seq)
-        self.funnel = Funnel(self.policy, self.recorder, self._carry_out, self._settled, self._give_up)
-        self.line = PhoneLine(
-            setup.epoch, Hearer(self._frame, self._marked, self._digit, self._line_stopped, self._line_lost)
-        )
-        self.ears = Ears(self.policy.ears)
+        state = legacy.state if legacy is not None else None
+        self.funnel = Funnel(self.policy, self.recorder, self.carry_out, self._settled, self.give_up, state)
         self.broadcaster = Broadcaster(self._subscriber_left)
+        self.broadcaster.follow(self.funnel)
         self.timers = Timers(self.clock, self._loop, self._timer_fired)
         self.errands = Errands(self.recorder, uplink.send, self._loop, self._performed)
         self._early: list[ev.Event] | None = []  # what parts say before the call has begun
-        self._recognizer = make_recognizer(setup.engines, self.take, self.clock, setup.call)
+        self.hearing = Hearing(
+            Ears(self.policy.ears),
+            make_recognizer(setup.engines, self.take, self.clock, setup.call),
+            self.broadcaster,
+            self.recorder,
+            self.clock,
+            self.take,
+            lambda: self.state.hearing,
+        )
+        self.line = self.hearing.line = PhoneLine(
+            setup.epoch,
+            Hearer(self.hearing.frame, self._marked, self.hearing.digit, self._line_stopped, self._line_lost),
+        )
         self._synthesizer = make_synthesizer(setup.engines, self.take, self.clock)
         self.voice = Voice(
             self.line, self._synthesizer, self.take, self.clock, self._loop, self.policy.voice, setup.epoch
         )
-        self._tokens: list[str] = []
-        self._farewell = Farewell(self.voice, self.line, self.recorder, self._loop, self._end)
+        self._doors = Doors(self, server)
+        self._farewell = Farewell(self.voice, self.line, self.recorder, self._loop, self.end)
         self._caller_ended_ms = 0  # end of the caller's speech that no utterance has followed yet
-        self._ending = ""  # why, from the moment at which the end began
+        self.ending = ""  # why, from the moment at which the end began
         self._finished = False  # its end is written; nothing is taken in any more
         self._told = False
         self._snapshot_soon = False
@@ -107,53 +122,33 @@ class CallRuntime:
     # --- beginning --------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Open the call's doors, record who it is, fold its first event in, tell the supervisor."""
+        """Open the call's doors, fold its first event in (or go on with it), tell the supervisor."""
         setup = self.setup
-        self._admit((GATEWAY, ""), setup.media_token)
-        self._admit((OBSERVER, ""), setup.observer_token)
-        for agent, token in setup.agent_tokens.items():
-            self._admit((AGENT, agent), token)
-        at_ms = self.now()
-        self.recorder.write(
-            at_ms,
-            "start",
-            {
-                "unix_ms": setup.origin_unix_ms,
-                "policy_version": setup.policy_version,
-                "policy": dict(setup.policy),
-                "direction": setup.direction,
-            },
-        )
+        self._doors.open()
         early, self._early = self._early or [], None
+        if self.comeback is not None:
+            self.comeback.begin(early)
+            self._snapshot_later()  # whoever must take over next has little to fold
+        else:
+            self._begin(early)
+        self._uplink.send(wire.ASSIGNED, setup.call, setup.epoch, "")
+
+    def _begin(self, early: list[ev.Event]) -> None:
+        setup, at_ms = self.setup, self.now()
+        start = {
+            "unix_ms": setup.origin_unix_ms,
+            "policy_version": setup.policy_version,
+            "policy": dict(setup.policy),
+            "direction": setup.direction,
+        }
+        self.recorder.write(at_ms, "start", start)
         self.take(ev.CallCreated(at_ms, setup.call, setup.direction, setup.caller, setup.callee, setup.policy_version))
         for event in early:
             self.take(event)
-        self._uplink.send(wire.ASSIGNED, setup.call, setup.epoch, "")
-
-    def _admit(self, grant: tuple[str, str], token: str) -> None:
-        # Lasting, until the call ends: a gateway or an agent host that lost its link comes back under the same token.
-        self._tokens.append(self._server.admit((self, *grant), token, lasting=True))
 
     def hello(self, link: Link, role: str, name: str, rest: Message) -> None:
-        """Somebody opened a link under one of this call's tokens.
-
-        Raises:
-            ProtocolFault: the rest of its hello is not what `wire.py` says.
-        """
-        if self._ending:
-            raise ProtocolFault("this call is over")
-        match role, rest:
-            case "gateway", [str(stream), str(codec)]:
-                again = self.line.attach(link, stream, codec)
-                self.take(ev.LineResumed(self.now()) if again else ev.LineAnswered(self.now()))
-            case "agent" | "observer", [str(said), str(kind), list(topics), *since] if kind == role:
-                since_seq = since[0] if since and isinstance(since[0], int) else -1
-                subscriber = self.broadcaster.join(link, name or said, kind, topics, since_seq)
-                link.on_message = lambda _link, message: self._subscriber_said(subscriber, message)
-                if kind == AGENT:
-                    self.take(ev.AgentJoined(self.now(), subscriber.name))
-            case _:
-                raise ProtocolFault(f"this token is for a link of kind {role!r}; its hello has other fields")
+        """Somebody opened a link under one of this call's tokens. Raises: ProtocolFault."""
+        self._doors.hello(link, role, name, rest)
 
     # --- taking events in -------------------------------------------------------------------------------------------
 
@@ -161,38 +156,26 @@ class CallRuntime:
         """The one way in."""
         if self._early is not None:
             self._early.append(event)
-        elif self._finished:
+        elif self._finished or self._parting:
             return
         elif self._farewell.begun:
             self._farewell.take(event)
         else:
             self.funnel.take(event)
 
-    def _frame(self, frame: bytes) -> None:
-        at_ms = self.clock.now_ms()
-        events = self.ears.feed(frame, at_ms)
-        for event in events:
-            self.take(event)
-        self._recognizer.feed(frame, at_ms)
-        for event in events:
-            if type(event) is ev.SpeechEnded:
-                self._recognizer.flush()
-        self.line.acknowledge(self.recorder.seq)
+    @property
+    def _parting(self) -> bool:
+        """Taken over only to say goodbye, and not saying it yet: nothing is led any more."""
+        return self.comeback is not None and bool(self.comeback.parting) and not self._farewell.begun
 
     def _marked(self, name: str) -> None:
         self.voice.marked(name)
-
-    def _digit(self, digit: str) -> None:
-        if digit not in "0123456789*#ABCD" or len(digit) != 1:
-            raise ProtocolFault(f"digit {digit!r}: allowed are 0-9 * # A-D")
-        self.take(ev.DigitPressed(self.now(), digit))
 
     def _line_stopped(self, reason: str) -> None:
         self.take(ev.LineClosed(self.now(), reason))
 
     def _line_lost(self, reason: str) -> None:
-        for event in self.ears.interrupt(self.now()):
-            self.take(event)
+        self.hearing.interrupt()
         self.take(ev.LineLost(self.now(), reason))
 
     def _timer_fired(self, timer: str, deadline_ms: int) -> None:
@@ -201,22 +184,8 @@ class CallRuntime:
     def _journal_health(self, up: bool) -> None:
         self.take(ev.HealthChanged(self.now(), "journal", up))
 
-    def _subscriber_said(self, subscriber: Subscriber, message: Message) -> None:
-        if subscriber.kind != AGENT:
-            raise ProtocolFault("an observer listens; it has nothing to say")
-        match message:
-            case [wire.ANSWER, int(turn), int(basis), list(arrays)]:
-                proposals = tuple(decode(array) for array in arrays)
-                self.take(ev.AgentAnswered(self.now(), subscriber.name, turn, basis, proposals))
-            case [wire.FAILED, int(), int(), str(reason)]:
-                # It failed at this one task and stands again: whoever waits for its answer learns both.
-                self.take(ev.AgentLost(self.now(), subscriber.name, reason))
-                self.take(ev.AgentJoined(self.now(), subscriber.name))
-            case _:
-                raise ProtocolFault(f"an agent does not send {message[0]!r} with {len(message) - 1} fields")
-
     def _subscriber_left(self, subscriber: Subscriber, reason: str) -> None:
-        if subscriber.kind == AGENT and not self._ending:
+        if subscriber.kind == AGENT and not self.ending:
             self.take(ev.AgentLost(self.now(), subscriber.name, reason))
 
     # --- what the supervisor says -----------------------------------------------------------------------------------
@@ -233,7 +202,7 @@ class CallRuntime:
                 self.recorder.away()
             case [wire.PERFORMED, str(key), bool(ok), str(result)]:
                 self.errands.answered(key, ok, result)
-                if self._ending and not self.errands:
+                if self.ending and not self.errands:
                     self._finish()
             case [wire.EVENT, self.setup.call, list(array)]:
                 array[1] = self.now()
@@ -253,10 +222,14 @@ class CallRuntime:
 
     # --- carrying commands out --------------------------------------------------------------------------------------
 
-    def _carry_out(self, command: cmd.Command) -> None:
+    def carry_out(self, command: cmd.Command) -> None:
+        """Do what a command asks for."""
         CARRIERS[type(command)](self, command)
 
     def _speak(self, command: cmd.Command) -> None:
+        if self.comeback is not None and not self.comeback.line_is_back:
+            self.comeback.speak(command)
+            return
         before = self.line.clears
         self.voice.carry_out(command)
         if isinstance(command, cmd.HoldSpeech) and self.line.clears > before and self.line.reactions_us:
@@ -280,7 +253,8 @@ class CallRuntime:
         for agent in self.broadcaster.invite(
             command.agents, command.turn, command.revision, command.reason, command.deadline_ms, view
         ):
-            self.take(ev.AgentLost(self.now(), agent, "it has no link to this call"))
+            if self.comeback is None or not self.comeback.awaits(agent):
+                self.take(ev.AgentLost(self.now(), agent, "it has no link to this call"))
 
     def _perform(self, command: cmd.Perform) -> None:
         self.errands.go(command)
@@ -294,7 +268,7 @@ class CallRuntime:
 
     def _hang_up(self, command: cmd.HangUp) -> None:
         if self.line.hangup(command.reason):
-            self._later(HANGUP_GRACE_MS, self._close_line, command.reason)
+            self.later(HANGUP_GRACE_MS, self._close_line, command.reason)
         else:
             self._close_line(command.reason)
 
@@ -313,43 +287,48 @@ class CallRuntime:
                 event.at_ms, "measure", {"what": "reply", "utterance": event.utterance, "ms": waited_ms}
             )
         if self.state.line is Line.CLOSED:
-            self._end(self.state.outcome or getattr(event, "reason", "") or "closed")
-        elif self.funnel.snapshot_due and not self._snapshot_soon:
+            self.end(self.state.outcome or getattr(event, "reason", "") or "closed")
+        elif self.funnel.snapshot_due:
+            self._snapshot_later()
+
+    def _snapshot_later(self) -> None:
+        if not self._snapshot_soon:
             self._snapshot_soon = True
             self._loop.call_soon(self._snapshot)
 
     def _snapshot(self) -> None:
         self._snapshot_soon = False
-        if not self._ending:
+        if not self.ending and not self._parting and not self._farewell.begun:
             self.funnel.snapshot()
+            self.hearing.write_place()
 
-    def _later(self, wait_ms: int, act: Callable[..., None], *arguments: Any) -> None:
+    def later(self, wait_ms: int, act: Callable[..., None], *arguments: Any) -> None:
+        """Call `act` in a while, unless the call ends before."""
         self._grace.append(self._loop.call_later(wait_ms / 1_000, act, *arguments))
 
     # --- ending -----------------------------------------------------------------------------------------------------
 
-    def _give_up(self, reason: str) -> None:
+    def give_up(self, reason: str) -> None:
         """The core fails at every turn: say goodbye without it."""
         log.error("giving the call up: %s", reason, extra={"call": self.setup.call})
         self.timers.clear()
         self._farewell.begin(reason, self.policy.limits.goodbye_line, self.now())
 
-    def _end(self, outcome: str) -> None:
+    def end(self, outcome: str) -> None:
         """Shut the doors; what is still on its way (a tool's answer) is waited for, then the end is written."""
-        if self._ending:
+        if self.ending:
             return
-        self._ending = outcome
+        self.ending = outcome
         self.timers.clear()
         for handle in self._grace:
             handle.cancel()
         self.voice.close()
         self._synthesizer.close()
-        self._recognizer.close()
+        self.hearing.recognizer.close()
         self.broadcaster.close("the call is over")
-        for token in self._tokens:
-            self._server.revoke(token)
+        self._doors.shut()
         self.line.close("the call is over")
-        self._later(LINGER_MS if self.errands else 0, self._finish)
+        self.later(LINGER_MS if self.errands else 0, self._finish)
 
     def _finish(self) -> None:
         """Write the end, the last record of all, and wait until the journal has it."""
@@ -359,9 +338,9 @@ class CallRuntime:
         self.errands.close()
         if not self._farewell.begun:
             self.funnel.snapshot()
-        self.recorder.write(self.now(), "end", {"outcome": self._ending, "counts": counts(self)})
+        self.recorder.write(self.now(), "end", {"outcome": self.ending, "counts": counts(self)})
         self.recorder.flush()
-        self._later(LINGER_MS, self._over)
+        self.later(LINGER_MS, self._over)
 
     def _over(self) -> None:
         """Nothing is left of the call, and the journal has it (or has had its time)."""
@@ -369,14 +348,14 @@ class CallRuntime:
             return
         if self.recorder.unsafe and not self._uplink.up:
             # The records of this call exist nowhere else: wait for the supervisor as long as it takes.
-            self._later(LINGER_MS, self._over)
+            self.later(LINGER_MS, self._over)
             return
         self._told = True
         for handle in self._grace:
             handle.cancel()
         self.recorder.close()
-        self._uplink.send(wire.ENDED, self.setup.call, self.setup.epoch, self._ending)
-        self._on_over(self._ending)
+        self._uplink.send(wire.ENDED, self.setup.call, self.setup.epoch, self.ending)
+        self._on_over(self.ending)
 
 
 CARRIERS: dict[type[cmd.Command], Callable[[CallRuntime, Any], None]] = {

@@ -54,10 +54,12 @@ class Setup:
     agent_tokens: Mapping[str, str]  # agent -> the token under which its host connects, any number of times
     observer_token: str
     origin_unix_ms: int
+    anchor: tuple[str, int] = ("", 0)  # that zero on the machine's monotonic clock (see clock.py); "" = not known
     at_least_ms: int = 0
     after_seq: int = 0  # of the newest record that the journal already has of this call
     engines: Engines = field(default_factory=Engines)
-    resume: tuple[Any, ...] = ()  # a takeover: [snapshot or None, records after it]; empty = a new call
+    resume: tuple[Any, ...] = ()  # a takeover: the newest snapshot and all records after it; empty = a new call
+    farewell: str = ""  # why the call is only said goodbye to, without its core; "" = it goes on
 
     def as_map(self) -> dict[str, Any]:
         """Plain values, for the wire."""
@@ -73,6 +75,7 @@ class Setup:
         known = {name: raw[name] for name in _NAMES if name in raw}
         try:
             engines = known.pop("engines", None)
+            known["anchor"] = tuple(known.get("anchor") or ("", 0))
             return cls(**known, engines=Engines.from_map(engines or {}))
         except TypeError as error:
             raise ProtocolFault(f"setup of call {raw.get('call', '?')}: {error}") from error

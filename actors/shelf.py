@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from . import engines as speech
 from .errors import UnknownPolicy
+from .parcel import unpack
 from .setup import Engines
 
 VERSION_CHARS_MAX = 100
@@ -31,14 +32,16 @@ class Shelf:
         self.default = ""
         self.engines = Engines()
 
-    def publish(self, version: str, policy: Mapping[str, Any], bundle: str) -> Policy:
-        """Check a version and offer it.
+    def publish(self, version: str, policy: Mapping[str, Any], bundle: str | bytes) -> Policy:
+        """Check a version and offer it. Its bundle is a folder here, or a parcel (`parcel.py`): nodes share no disk.
 
         Raises:
             PolicyError: it is none; the message names each field that is wrong.
         """
         if not 0 < len(version) <= VERSION_CHARS_MAX:
             raise PolicyError(f"a policy's version is a name of 1 to {VERSION_CHARS_MAX} characters")
+        if isinstance(bundle, bytes):
+            bundle = str(unpack(bundle, self._memory.with_name("bundles")))
         self._put(version, policy, bundle)
         self.default = version
         self._remember()

@@ -67,6 +67,7 @@ class SqliteJournal:
         self._waiting_bytes = 0
         self._waiting_bytes_max = waiting_bytes_max
         self._changed = threading.Condition()
+        self._hurry = False  # a fence waits: somebody is on the line
         self._closing = False
         self._writer = threading.Thread(target=self._write, name="journal-writer", daemon=True)
         self._writer.start()
@@ -130,7 +131,8 @@ class SqliteJournal:
             else:
                 self._waiting_bytes += unit.size
                 self._waiting.append(unit)
-                if len(self._waiting) == 1:
+                self._hurry = self._hurry or bool(unit.call)
+                if len(self._waiting) == 1 or unit.call:
                     self._changed.notify()
         if reason:
             self._loop.call_soon(unit.done, JournalAway(reason))
@@ -206,11 +208,11 @@ class SqliteJournal:
                     return None
                 if not self._changed.wait(max(0.0, until - time.monotonic())):
                     return []
-        if not self._closing:
-            time.sleep(LINGER_MS / 1_000)
         group: list[Unit] = []
         count = 0
         with self._changed:
+            self._changed.wait_for(lambda: self._closing or self._hurry, LINGER_MS / 1_000)
+            self._hurry = False
             while self._waiting and count < GROUP_RECORDS_MAX:
                 unit = self._waiting.popleft()
                 group.append(unit)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
+import sys
 import time
 from typing import Any
 
@@ -23,11 +23,13 @@ from offhook.policies.policy import AgentSpec
 from . import past, wire
 from .call_table import CallRow, CallTable
 from .errors import LinkLost, NoSpare, NoSuchCall, ProtocolFault
+from .figures import figures
 from .hosts import Hosts
 from .intake import Intake
 from .leases import Lease, LeaseBook
 from .link import Message
 from .options import Options
+from .outbox import Outbox
 from .pool import Pool, Standing
 from .reception import Parts, Reception
 from .refs import ResidentRef
@@ -35,12 +37,13 @@ from .residents import Owner, Resident, Residents
 from .setup import Setup
 from .shelf import Shelf
 from .stores import open_journal
+from .takeover import DIED, Takeovers
 from .tools import ToolRegister
 
 log = logging.getLogger(__name__)
 
-DIED = "call process died"
 TEND_S = 0.5
+SWITCH_S = 0.0005  # other threads give way to the loop within this; Python's 5 ms, again and again, delay a takeover
 RECOVER_S = 4.0  # after a restart: calls that nobody has claimed by then are over
 
 
@@ -51,23 +54,27 @@ class Supervisor:
         self.node = node
         self.options = Options.from_map(options)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._began = time.time()
-        self._places = self.options.places(node)
+        sys.setswitchinterval(SWITCH_S)
+        self.began = time.time()
+        self.places = self.options.places(node)
         self.table = CallTable()
         self.leases = LeaseBook()
-        self._journal = open_journal(self._places.journal, self._journal_health)
+        self._journal = open_journal(self.places.journal, self._journal_health)
         self.intake = Intake(self._journal, self.table, self._tell)
         self.residents = Residents(
-            Owner(self._arrived, self._away, self._said, self._gone), self._places.roster, self.options.hung_ms
+            Owner(self._arrived, self._away, self._said, self._gone), self.places.roster, self.options.hung_ms
         )
         self.pool = Pool(self.options.sizes(), self._start_call_actor, self.residents.end)
         self.hosts = Hosts(self._start_host, self.residents.end)
-        self.tools = ToolRegister(self._places.tools)
-        self.shelf = Shelf(self._places.memory)
+        self.tools = ToolRegister(self.places.tools)
+        self.outbox = Outbox(self.tools, self.leases, self.residents)
+        self.shelf = Shelf(self.places.memory)
         parts = Parts(
             self.shelf, self.pool, self.hosts, self.residents, self.leases, self.table, self._journal, self._close
         )
         self.reception = Reception(parts, self.options.ring_ms)
+        wait_s = self.options.takeover_ms / 1_000
+        self.takeovers = Takeovers(parts, self.intake, self.reception, self._tell_gateways, self._close, wait_s)
         await self._recover()
         self._spawn(self._tend())
 
@@ -81,10 +88,10 @@ class Supervisor:
                 self.hosts.expect(resident.name, **resident.note)
         for version in self.shelf.recall():
             self.hosts.offer(version, self.shelf.policy(version))
-        await self.residents.open(self._places.endpoint)
+        await self.residents.open(self.places.endpoint)
         self.residents.await_recovered()
         self._spawn(self._close_lost_calls(bool(found)))
-        log.info("listening at %s; %d residents were here", self._places.endpoint, len(found))
+        log.info("listening at %s; %d residents were here", self.places.endpoint, len(found))
 
     # --- API: calls -------------------------------------------------------------------------------------------------
 
@@ -103,14 +110,21 @@ class Supervisor:
         row = await self.reception.begin(request)
         return {**_door(row, row.media_token), "call": row.call, "node": self.node}
 
-    async def claim(self, call: str) -> dict[str, Any]:
-        """Where the call's present owner takes the media link: {endpoint, token, epoch}. Raises: NoSuchCall."""
-        row = self._live(call)
+    async def claim(self, call: str, lost_epoch: int = 0) -> dict[str, Any]:
+        """Where the call's owner takes the media link: {endpoint, token, epoch}; waits while it is being taken over.
+
+        Args:
+            lost_epoch: of the owner whose link the gateway has just lost; 0 = it had none.
+
+        Raises:
+            NoSuchCall: the call is over, or never was.
+        """
+        row = await self.takeovers.owner(call, lost_epoch)
         return _door(row, row.media_token)
 
     async def observe(self, call: str) -> dict[str, Any]:
-        """Where the call's present owner takes observers: {endpoint, token, epoch}. Raises: NoSuchCall."""
-        row = self._live(call)
+        """Where the call's owner takes observers: {endpoint, token, epoch}; waits like `claim`. Raises: NoSuchCall."""
+        row = await self.takeovers.owner(call)
         return _door(row, row.observer_token)
 
     def _live(self, call: str) -> CallRow:
@@ -144,6 +158,10 @@ class Supervisor:
         """All verdicts of a call, as codec arrays, in order."""
         return await past.verdicts(self._journal, call)
 
+    async def acts(self, call: str) -> list[list[Any]]:
+        """What tools did for a call, by their register: [action, key, how often it was begun]."""
+        return [list(act) for act in await asyncio.to_thread(self.tools.acts, call)]
+
     async def hangup(self, call: str, by: str, reason: str) -> None:
         """End a call, with its goodbye where the policy has one. Raises: NoSuchCall, LinkLost."""
         self._event(call, ev.HangupRequested(0, by, reason))
@@ -158,7 +176,7 @@ class Supervisor:
 
     # --- API: the node ----------------------------------------------------------------------------------------------
 
-    async def publish_policy(self, version: str, policy: dict[str, Any], bundle: str = "") -> None:
+    async def publish_policy(self, version: str, policy: dict[str, Any], bundle: str | bytes = "") -> None:
         """Offer a policy version to new calls; the latest one published is the default. Raises: PolicyError."""
         self.hosts.offer(version, self.shelf.publish(version, policy, bundle))
 
@@ -179,7 +197,7 @@ class Supervisor:
         if role != "gateway":
             raise CallerFault(f"role {role!r}: only gateways enlist; others are started here")
         resident = self.residents.expect(name, role)
-        return {"endpoint": self._places.endpoint, "token": resident.token}
+        return {"endpoint": self.places.endpoint, "token": resident.token}
 
     async def ready(self, spares: int, within_s: float) -> dict[str, Any]:
         """Waits until so many spares are warm and every offered agent has a host. Raises: NoSpare."""
@@ -194,31 +212,7 @@ class Supervisor:
 
     async def stats(self) -> dict[str, Any]:
         """Figures for operators; plain values."""
-        lags = self.residents.watch.lags()
-        return {
-            "node": self.node,
-            "pid": os.getpid(),
-            "endpoint": self._places.endpoint,
-            "up_s": round(time.time() - self._began, 1),
-            "calls": len(self.table),
-            **{str(standing): self.pool.count(standing) for standing in Standing},
-            "started": self.pool.started,
-            "free_slots": 0 if self.pool.draining else self.options.slots_max - self.pool.count(Standing.BUSY),
-            "draining": self.pool.draining,
-            "hung": self.residents.hung,
-            "records": self.intake.records,
-            "records_refused": self.intake.refused,
-            "journal_up": self._journal.up,
-            "lag_ms_max": max(lags.values(), default=0.0),
-            "policies": list(self.shelf.policies),
-            "default_policy": self.shelf.default,
-            "hosts": [{**row, "pid": self._pid(str(row["host"]))} for row in self.hosts.stats()],
-            "agents_given_up": {f"{version}/{agent}": why for (version, agent), why in self.hosts.given_up.items()},
-        }
-
-    def _pid(self, name: str) -> int:
-        resident = self.residents.get(name)
-        return resident.pid if resident is not None else 0
+        return figures(self)
 
     async def processes(self) -> list[dict[str, Any]]:
         """PSS and CPU time of every call process that answers; asking costs each some milliseconds."""
@@ -248,6 +242,12 @@ class Supervisor:
         owner = self.residents.get(row.owner)
         return owner is not None and owner.send(*message)
 
+    def _tell_gateways(self, *message: Any) -> None:
+        for name in self.residents.names("gateway"):
+            gateway = self.residents.get(name)
+            if gateway is not None:
+                gateway.send(*message)
+
     def _arrived(self, resident: Resident, running: Any) -> None:
         if resident.role == "call":
             live = bool(running) and self._adopt(resident, running)
@@ -270,7 +270,7 @@ class Supervisor:
             self.residents.kill(resident.name, f"call {setup.call} has a newer owner than epoch {setup.epoch}")
             return False
         row = CallRow.of_setup(setup, resident.name, resident.pid, resident.endpoint)
-        row.seq = int(running["seq"])
+        row.seq, row.snapshot_seq, row.primed = int(running["seq"]), int(running["snapshot_seq"]) or -1, True
         row.seats = {agent: host for agent in setup.agent_tokens for host in self.hosts.serving(setup.call, agent)}
         self.table.open(row)
         log.info("adopted a call that was live before this supervisor", extra={"call": setup.call})
@@ -285,8 +285,7 @@ class Supervisor:
             case [wire.ENDED, str(call), int(epoch), str(outcome)]:
                 self._ended(resident, call, epoch, outcome)
             case [wire.PERFORM, str(call), int(epoch), str(), str(action), list(arguments), str(key)]:
-                self.leases.check(call, epoch)
-                self._spawn(self._perform(resident.name, call, epoch, action, arguments, key))
+                self.outbox.order(resident, call, epoch, action, arguments, key)
             case [wire.ATTACHED, str(call), str(agent), str(refusal)]:
                 self.reception.attached(call, agent, refusal)
             case [wire.GAVE_UP, str(call), str(agent), str(reason)]:
@@ -295,13 +294,6 @@ class Supervisor:
             case _:
                 raise ProtocolFault(f"a resident does not send {message[0]!r} with {len(message) - 1} fields")
 
-    async def _perform(self, name: str, call: str, epoch: int, action: str, arguments: list[Any], key: str) -> None:
-        pairs = {str(k): str(v) for k, v in arguments}
-        outcome = await asyncio.to_thread(self.tools.perform, call, epoch, action, pairs, key)
-        resident = self.residents.get(name)
-        if resident is not None:
-            resident.send(wire.PERFORMED, key, outcome.ok, outcome.result)
-
     # --- a call's end -----------------------------------------------------------------------------------------------
 
     def _ended(self, resident: Resident, call: str, epoch: int, outcome: str) -> None:
@@ -309,18 +301,22 @@ class Supervisor:
         if row is not None:
             self.leases.end(call, epoch)
             self.intake.over(call)
+            self.takeovers.settle_doubts(call)
             self._leave_seats(row)
         self.pool.free(resident.name)
 
-    def _close(self, row: CallRow, outcome: str, why: str = "") -> None:
-        """End a call whose process cannot do it itself; what it had journaled stays, its end is written here."""
+    def _close(self, row: CallRow, outcome: str, why: str | None = "") -> None:
+        """End a call whose process cannot do it itself. Its end is written here, unless it is there (`why` is None)."""
         now_unix_ms = time.time_ns() // 1_000_000
         if self.table.end(row.call, row.epoch, outcome, now_unix_ms) is None:
             return
         self.leases.end(row.call, row.epoch)
+        self.takeovers.settle_doubts(row.call)
+        self._leave_seats(row)
+        if why is None:
+            return
         body = {"outcome": outcome, "why": why, "by": "supervisor"}
         self.intake.close_call(row, now_unix_ms - row.origin_unix_ms, body)
-        self._leave_seats(row)
         log.error("call ended: %s", outcome, extra={"call": row.call, "why": why})
 
     def _leave_seats(self, row: CallRow) -> None:
@@ -341,7 +337,10 @@ class Supervisor:
         if resident.role == "call":
             for row in self.table.owned_by(resident.name):
                 self.reception.lost(row)
-                self._close(row, DIED, why)
+                if row.primed:
+                    self.takeovers.begin(row, why)
+                elif not self.takeovers.under_way(row.call):
+                    self._close(row, DIED, why)
             self.pool.gone(resident.name, why)
         elif resident.role == "agents":
             log.warning("agent host %s is gone: %s", resident.name, why)
@@ -354,7 +353,7 @@ class Supervisor:
     async def _start_call_actor(self, name: str) -> None:
         resident = self.residents.expect(name, "call")
         ref = await asyncio.to_thread(
-            ResidentRef.start_call_actor, name, self.node, self._places.endpoint, resident.token
+            ResidentRef.start_call_actor, name, self.node, self.places.endpoint, resident.token
         )
         self.residents.started(name, ref)
 
@@ -365,7 +364,7 @@ class Supervisor:
         plain = spec.model_dump(mode="json")
         start = ResidentRef.start_agent_host
         ref = await asyncio.to_thread(
-            start, name, self.node, self._places.endpoint, resident.token, agent, plain, bundle
+            start, name, self.node, self.places.endpoint, resident.token, agent, plain, bundle
         )
         self.residents.started(name, ref)
 

@@ -22,12 +22,15 @@ class Timers:
         self._fire = fire
         self._handles: dict[str, Cancellable] = {}
 
-    def arm(self, timer: str, deadline_ms: int) -> None:
-        """Fire `timer` at `deadline_ms` on the call's clock, at once where that has passed; replaces an armed one."""
+    def arm(self, timer: str, deadline_ms: int, not_before_ms: int = 0) -> None:
+        """Fire `timer` at `deadline_ms` on the call's clock, at once where that has passed; replaces an armed one.
+
+        One that was taken over and fell due meanwhile fires at `not_before_ms`, with its own deadline.
+        """
         armed = self._handles.pop(timer, None)
         if armed is not None:
             armed.cancel()
-        wait_ms = max(0, deadline_ms - self._clock.now_ms())
+        wait_ms = max(0, max(deadline_ms, not_before_ms) - self._clock.now_ms())
         self._handles[timer] = self._alarm.call_later(wait_ms / 1_000, self._passed, timer, deadline_ms)
 
     def disarm(self, timer: str) -> None:

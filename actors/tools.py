@@ -74,12 +74,16 @@ class ToolRegister:
         row = self._db.execute("SELECT ok, result FROM acts WHERE key = ?", (key,)).fetchone()
         if row is not None and row[0] is not None:
             return Outcome(bool(row[0]), row[1])
+        newest = self._db.execute("SELECT max(epoch) FROM acts WHERE call = ?", (call,)).fetchone()[0]
+        if newest is not None and epoch < newest:
+            return Outcome(False, f"call {call} has an owner at epoch {newest}; epoch {epoch} orders nothing any more")
         tool = self._tools.get(action)
         if tool is None:
             return Outcome(False, f"no tool carries out {action!r}; known are {', '.join(sorted(self._tools))}")
         # Begun and not finished = this process died in between: the tool is asked again under the same key.
         self._db.execute(
-            "INSERT INTO acts VALUES (?, ?, ?, ?, 1, NULL, '') ON CONFLICT(key) DO UPDATE SET tries = tries + 1",
+            "INSERT INTO acts VALUES (?, ?, ?, ?, 1, NULL, '') ON CONFLICT(key) DO UPDATE SET tries = tries + 1,"
+            " epoch = excluded.epoch",
             (key, call, epoch, action),
         )
         outcome = _guarded(tool, key, arguments)

@@ -229,10 +229,19 @@ class Voice:
         if sent_ms is None:
             speech.held, speech.held_ms = True, heard_ms
             return
-        speech.run_from_ms = sent_ms
+        speech.run_from_ms = heard_ms if heard_ms < sent_ms else -1  # a mark at `sent_ms` is one of this run
         speech.run_at_ms = self._clock.now_ms()
         self.playout.adopt(heard_ms, _whole_frames(sent_ms), self._clock.now_ms())
+        if started:
+            self._mark(speech)  # the former owner's marks are nobody's: this one tells when its sound has been heard
         self._pump()
+
+    def report_stop(self) -> None:
+        """Tell where the held utterance stopped: of the former owner's word of it nothing is known."""
+        speech = self._speech
+        if speech is not None and speech.held:
+            heard_text = speech.sound.heard_text(speech.held_ms)
+            self._emit(PlaybackStopped(self._clock.now_ms(), speech.id, speech.held_ms, heard_text))
 
     def close(self) -> None:
         """The call is over, or another process owns it: no sound, no event any more."""

@@ -11,10 +11,12 @@ from offhook.policies.codec import decode, encode
 from offhook.policies.errors import IllegalEvent
 from offhook.policies.machine import step
 from offhook.policies.policy import AgentSpec, Policy
+from offhook.policies.proposals import Kind, Proposal, Purpose
 from offhook.policies.state import CallState
 from offhook.policies.view import view_of
 
 from .ears import Ears
+from .resume import fold
 from .sound import Sound
 from .sources import ToneSource
 
@@ -37,6 +39,17 @@ def warm_up() -> None:
         ev.WordsHeard(600, 0, "hello", False, 440, 600),
         ev.SpeechEnded(900, 440, 740, 300, -20.0, 120.0),
         ev.WordsHeard(1_000, 0, "hello there", True, 440, 740),
+        ev.AgentAnswered(1_100, "none", 1, 7, (Proposal("p", "none", Kind.SAY, 1, 7, "hello", Purpose.GREETING),)),
+        ev.SpeechMeasured(1_200, 440, 300, -20.0, 20.0, 120.0),
+        ev.DigitPressed(1_300, "1"),
+        ev.PlaybackStarted(1_400, "u1"),
+        ev.PlaybackReached(1_500, "u1", 100, 0, True),
+        ev.PlaybackStopped(1_600, "u1", 100, ""),
+        ev.PlaybackEnded(1_700, "u1", True),
+        ev.TimerFired(1_800, "silence", 1_800),
+        ev.ActionFinished(1_850, "g1", True, ""),
+        ev.HealthChanged(1_900, "recognizer", False),
+        ev.AgentLost(1_950, "none", "warm-up"),
     ]
     for number in range(FRAMES):
         ears.feed(_HUM if number % 10 < 5 else _SILENCE, number * 20)
@@ -50,7 +63,11 @@ def warm_up() -> None:
             decode(encode(command))
         state = decision.state
     ToneSource().speak("warm-up", Sound("hello"))  # renders the tone
-    decode(encode(state))
     view_of(state, policy)
+    # As in a takeover: a snapshot, what follows, another owner.
+    tail = [["warm-up", 1, 1, 1_950, "snapshot", encode(state)]]
+    tail.append(["warm-up", 1, 2, 1_960, "event", encode(ev.OwnerChanged(1_960, 2))])
+    tail.append(["warm-up", 1, 3, 1_960, "event", encode(ev.SpeechStarted(1_970, 1_900, -20.0, 20.0, 120.0))])
+    fold(tail, policy)
     events.append(ev.LineClosed(2_000, "warm-up"))
     step(state, events[-1], policy)

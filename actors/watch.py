@@ -3,7 +3,8 @@
 A process that died is seen by its closed link and its outstanding `run()` within milliseconds. The watch is for the
 one that hangs: stopped, or with a loop that never comes back. Two things must not be taken for that. The supervisor's
 own pause: silence is counted in the watch's ticks, so a late tick counts once, however late it was. And starvation: a
-process that waits for a core is late, not hung; the kernel tells how long it has waited (schedstat).
+process that waits for a core is late, not hung; the kernel tells how long it has waited (schedstat). One that is
+stopped (SIGSTOP) will not beat whatever is waited: the kernel tells that too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICK_MS = 50  # a hung process is noticed this much after its limit at the latest
-HUNG_MS = 500  # without a beat while a call is live: over four beats
+HUNG_MS = 450  # without a beat while a call is live: nearly four beats; with a tick on top it is half a second
 IDLE_HUNG_MS = 10_000  # while nothing is live: ten beats, and nobody waits for it
 STARVED_FACTOR = 6  # a starved process gets this many times the limit before it counts as hung
 
@@ -25,6 +26,14 @@ def waited_ms(pid: int) -> int:
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) // 1_000_000
     except (OSError, IndexError, ValueError):
         return 0
+
+
+def stopped(pid: int) -> bool:
+    """Whether a process is stopped. Source: proc_pid_stat(5), field 3."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("T", "t")
+    except (OSError, IndexError):
+        return False
 
 
 @dataclass(slots=True)
@@ -49,11 +58,13 @@ class Watch:
         hung_ms: int = HUNG_MS,
         idle_hung_ms: int = IDLE_HUNG_MS,
         waited: Callable[[int], int] = waited_ms,
+        is_stopped: Callable[[int], bool] = stopped,
     ) -> None:
         self._accuse = accuse
         self._hung_ms = hung_ms
         self._idle_hung_ms = idle_hung_ms
         self._waited = waited
+        self._is_stopped = is_stopped
         self._pulses: dict[str, Pulse] = {}
 
     def add(self, name: str, pid: int, live: bool) -> None:
@@ -93,7 +104,12 @@ class Watch:
             limit_ms = self._hung_ms if pulse.live else self._idle_hung_ms
             if pulse.silent_ms * 2 >= limit_ms and pulse.waited_ms < 0:
                 pulse.waited_ms = self._waited(pulse.pid)
-            if pulse.silent_ms >= limit_ms and not pulse.accused:
+            if pulse.accused or pulse.silent_ms * 2 < limit_ms:
+                continue
+            if self._is_stopped(pulse.pid):
+                pulse.accused = True
+                self._accuse(name, f"no beat for {pulse.silent_ms} ms: the process is stopped")
+            elif pulse.silent_ms >= limit_ms:
                 self._judge(name, pulse, limit_ms)
 
     def _judge(self, name: str, pulse: Pulse, limit_ms: int) -> None:

@@ -9,10 +9,13 @@ from __future__ import annotations
 HELLO = "hello"  # the first message of every link: hello, token, then the fields below
 BYE = "bye"  # any -> any:            bye, reason: what you sent is refused, this link is closed
 
-# gateway -> call            hello, token, stream (the carrier's stream id), codec ("mulaw8k")
+# gateway -> call            hello, token, stream (the carrier's stream id), codec ("mulaw8k")[, frames, played]
+#                             frames: how many have come in on this stream; played (how far the carrier is in playing):
+#                             [last mark sent, ms of sound after it, ms of all that not played yet, 1 = it was cleared]
+PAST = "past"  # gateway -> call:      past, seq, bytes: frames acknowledged by a former owner, for ears to warm up on
 AUDIO = "a"  # gateway -> call:        a, seq (of the frame, from 0), bytes (one or more 20 ms frames)
 MARKED = "marked"  # gateway -> call:  marked, name: the carrier has played everything before that mark
-DIGIT = "digit"  # gateway -> call:    digit, "5"
+DIGIT = "digit"  # gateway -> call:    digit, "5"[, number (of the key, from 0)]
 STOPPED = "stopped"  # gateway -> call: stopped, reason: the carrier ended the stream
 
 # call -> gateway
@@ -50,6 +53,7 @@ JOURNAL_AWAY = "journal_away"  # -> call: journal_away, reason
 PERFORMED = "performed"  # -> call:    performed, key, ok, result: the tool's answer
 RETIRE = "retire"  # -> resident:      retire, reason: end the process once nothing is live in it
 EVENT = "event"  # -> call:            event, call, codec array: an operator's word (its at_ms is set on arrival)
+OWNER = "owner"  # -> gateway:        owner, call, epoch, endpoint, token: who has taken the call over
 QUERY = "query"  # -> resident:        query, id, what ("state" | "verdicts" | "stats"), arguments
 
 # call -> recognizer          hello, token

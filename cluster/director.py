@@ -33,7 +33,7 @@ class Director:
         self._free: dict[str, int] = {}  # slots, as last told
         self._cordoned: set[str] = set()
         self._places: dict[str, str] = {}  # call -> node
-        self._policies: dict[str, tuple[dict[str, Any], str]] = {}
+        self._policies: dict[str, tuple[dict[str, Any], str | bytes]] = {}
         self._default = ""
         self._engines: tuple[dict[str, Any], dict[str, Any]] | None = None
         await self._look()
@@ -85,7 +85,7 @@ class Director:
 
     # --- what is wanted ---------------------------------------------------------------------------------------------
 
-    async def publish_policy(self, version: str, policy: dict[str, Any], bundle: str = "") -> None:
+    async def publish_policy(self, version: str, policy: dict[str, Any], bundle: str | bytes = "") -> None:
         """Offer a policy version to new calls on every node, now and on those that join. Raises: PolicyError."""
         for supervisor in tuple(self._nodes.values()):
             await supervisor.publish_policy(version, policy, bundle)
@@ -220,7 +220,7 @@ class DirectorRef(ActorRef):
     async def calls(self) -> list[dict[str, Any]]:
         return list(await self.ask("calls"))
 
-    async def publish_policy(self, version: str, policy: Mapping[str, Any], bundle: str = "") -> None:
+    async def publish_policy(self, version: str, policy: Mapping[str, Any], bundle: str | bytes = "") -> None:
         await self.ask("publish_policy", version, dict(policy), bundle)
 
     async def engines(self, recognizer: Mapping[str, Any], synthesizer: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from . import gate
 from .commands import InviteAgents
 from .draft import Draft
-from .events import ActionFinished, AgentAnswered, AgentJoined, AgentLost, LineAnswered, TimerFired
+from .events import ActionFinished, AgentAnswered, AgentJoined, AgentLost, LineAnswered, OwnerChanged, TimerFired
 from .parts import replace
 from .proposals import CORE, Asks, Kind, Proposal, Purpose, Verdict
 from .state import CallState, Holder, Line, Round, Stage, Standing
@@ -153,8 +153,10 @@ def agent_joined(draft: Draft, event: AgentJoined) -> None:
     draft.publish("agent", what="joined", agent=event.agent)
     found = state.round
     if found is not None:
-        if event.agent not in found.invited and found.turn == state.turn:
-            state.round = replace(found, invited=(*found.invited, event.agent))
+        if event.agent not in found.answered and found.turn == state.turn:
+            # Also one that was asked before: its link is new, and an answer on the former one never came.
+            if event.agent not in found.invited:
+                state.round = replace(found, invited=(*found.invited, event.agent))
             draft.command(InviteAgents((event.agent,), state.turn, state.revision, found.reason, found.deadline_ms))
         return
     if _nothing_said_yet(state):
@@ -170,6 +172,18 @@ def agent_lost(draft: Draft, event: AgentLost) -> None:
     if found is not None and event.agent in found.invited:
         state.round = replace(found, invited=tuple(agent for agent in found.invited if agent != event.agent))
         _settle_if_complete(draft)
+
+
+def owner_changed(draft: Draft, event: OwnerChanged) -> None:
+    """Another process took the call over: answers were on their way to the former one, so they have their time anew.
+
+    The agents are asked again as they join (`agent_joined`).
+    """
+    found = draft.state.round
+    if found is not None and any(agent not in found.answered for agent in found.invited):
+        deadline_ms = event.at_ms + draft.policy.arbitration.deadline_ms
+        draft.state.round = replace(found, deadline_ms=deadline_ms)
+        draft.arm(TIMER, deadline_ms)
 
 
 def agent_answered(draft: Draft, event: AgentAnswered) -> None:

@@ -98,6 +98,8 @@ def timer_fired(draft: Draft, _event: TimerFired) -> None:
         return
     if _estimate(draft) >= draft.policy.barge_in.take_at_share:
         _take(draft)
+    elif state.hearing.speaking and not state.overlap.words:
+        _tie(draft, state.overlap)
     else:
         _listener(draft, "backchannel")
 
@@ -131,13 +133,24 @@ def _judge(draft: Draft) -> None:
     found = draft.state.overlap
     if found is None:
         return
+    window_over = draft.state.now_ms >= found.onset_ms + limits.decision_window_ms
     if _watching(draft):
         if found.words and take >= limits.take_at_share:
             _take(draft)
-    elif take >= limits.early_take_at_share:
+    elif take >= (limits.take_at_share if window_over else limits.early_take_at_share):
         _take(draft)
-    elif found.spurt_over and found.words and take <= 1.0 - limits.early_take_at_share:
+    elif found.spurt_over and (window_over or (found.words and take <= 1.0 - limits.early_take_at_share)):
         _listener(draft, "backchannel")
+
+
+def _tie(draft: Draft, found: Overlap) -> None:
+    """The caller speaks on and no word has told why: wait for words where they can come, then the caller wins."""
+    limits = draft.policy.barge_in
+    words_due_ms = found.onset_ms + limits.decision_window_ms + limits.words_after_ms
+    if "recognizer" in draft.state.lost_parts or draft.state.now_ms >= words_due_ms:
+        _take(draft)
+    else:
+        draft.arm(TIMER, words_due_ms)
 
 
 def _estimate(draft: Draft) -> float:

@@ -109,7 +109,7 @@ ROOMS: dict[type[ev.Event], tuple[Room, ...]] = {
     ev.OperatorDecided: (gate.operator_decided,),
     ev.HangupRequested: (limits.hangup_requested,),
     ev.HealthChanged: (gate.health_changed,),
-    ev.OwnerChanged: (speaking.owner_changed,),
+    ev.OwnerChanged: (speaking.owner_changed, arbitration.owner_changed),
 }
 
 # Which room a timer belongs to, by the first part of its name ("silence", "limits.call" -> "limits").

@@ -17,30 +17,15 @@ from typing import Any
 from . import commands as cmd
 from . import events as ev
 from .codec import decode
-from .commands import Command
+from .effects import EFFECTS, SPEECH
 from .events import Event
 from .policy import Policy
 from .proposals import Verdict
 from .replay import JournalFault, Record
 from .state import CallState
 
-# What reaches the caller or the world. Timers, notices and records reach nobody outside of the call.
-EFFECTS: dict[str, type[Command]] = {
-    kind.__name__: kind
-    for kind in (
-        cmd.Say,
-        cmd.HoldSpeech,
-        cmd.ResumeSpeech,
-        cmd.CutSpeech,
-        cmd.InviteAgents,
-        cmd.Perform,
-        cmd.TransferCall,
-        cmd.HangUp,
-    )
-}
-SPEECH = (cmd.Say, cmd.HoldSpeech, cmd.ResumeSpeech, cmd.CutSpeech)
-AUDIBLE = (*SPEECH, cmd.TransferCall, cmd.HangUp)  # the caller notices; what they do next may depend on it
 PLAYBACK = (ev.PlaybackStarted, ev.PlaybackReached, ev.PlaybackStopped, ev.PlaybackEnded, ev.PlaybackFailed)
+_CAUSED = (*PLAYBACK, ev.AgentAnswered, ev.ActionFinished)
 
 FAILED_WITHIN_MS = 5  # lost and joined again so quickly: one failed answer, not a lost agent (`actors/runtime.py`)
 WORD_MS = 330  # of a word whose like was not recorded: 180 words a minute
@@ -90,9 +75,15 @@ class Recording:
     ended: bool = False
 
     @property
-    def end_ms(self) -> int:
-        """The moment of its last event."""
+    def last_ms(self) -> int:
+        """The moment of its last event; late reports come after the end of the line."""
         return self.steps[-1].event.at_ms if self.steps else 0
+
+    @property
+    def end_ms(self) -> int:
+        """The end of the line; of a recording that breaks off, its last event."""
+        closed = (step.event.at_ms for step in self.steps if isinstance(step.event, ev.LineClosed))
+        return next(closed, self.last_ms)
 
     def length_ms(self, text: str) -> int:
         """How long this voice takes to say `text`: as recorded, else estimated from its pace."""
@@ -171,11 +162,12 @@ class _Causes:
 
     def sort(self) -> None:
         found = self._found
+        midway = bool(found.state.call)  # the causes of what comes first are not recorded: it comes as it came
         for index, step in enumerate(found.steps):
             cause = self._cause(index, step.event)
             if cause is not None:
                 cause.then.append((index, step.event))
-            elif not isinstance(step.event, (*PLAYBACK, ev.TimerFired, ev.AgentAnswered, ev.ActionFinished)):
+            elif not isinstance(step.event, ev.TimerFired) and (midway or not isinstance(step.event, _CAUSED)):
                 found.given.append((index, step.event))
             for effect in step.effects:
                 self._remember(effect)

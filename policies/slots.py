@@ -86,14 +86,29 @@ def _fill(draft: Draft, signal: Signal) -> None:
     known = find(draft.state, name)
     value = signal.text
     if known is not None and signal.refers >= 0 and signal.refers == known.signal:
-        value = known.value if value in known.value else value  # the final words bear it out, pieces and all
-        _replace(draft, Slot(name, value, known.confirmed, signal.id))
+        value = _borne_out(draft.state, known, signal)
+        if value == known.value:
+            _replace(draft, Slot(name, value, known.confirmed, signal.id))
+        else:
+            _put(draft, Slot(name, value, False, signal.id), "heard")
         return
     if known is not None:
         value = _joined(draft.state, known, signal)
         if value == known.value:
             return  # said again: what was confirmed stays so
     _put(draft, Slot(name, value, False, signal.id), "heard")
+
+
+def _borne_out(state: CallState, known: Slot, signal: Signal) -> str:
+    """The value as the final words have it; what earlier pieces gave to it stays."""
+    partial = state.ledger.signals[signal.refers].text
+    if signal.text == partial:
+        return known.value
+    if partial == known.value:
+        return signal.text
+    if partial.isdigit() and signal.text.isdigit():
+        return known.value.removesuffix(partial) + signal.text
+    return values.merged(known.value, signal.text)
 
 
 def _joined(state: CallState, known: Slot, signal: Signal) -> str:

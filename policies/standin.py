@@ -13,6 +13,7 @@ from . import events as ev
 from .commands import CutSpeech, HoldSpeech, ResumeSpeech, Say
 from .events import Event
 from .recording import Recording
+from .state import Playing, Utterance
 
 STOP_MS = 6  # from a hold to its report
 
@@ -43,6 +44,11 @@ class StandIn:
         self._now: _Utterance | None = None
         self._active = False
         self._planned: list[Event] = []  # what is still to come of the present utterance, as it stands now
+
+    def adopt(self, current: Utterance) -> None:
+        """What was being said when the recording begins."""
+        since_ms = current.started_ms if current.playing is Playing.PLAYING else -1
+        self._now = _Utterance(current.id, current.text, current.heard_ms, since_ms, current.started_ms > 0)
 
     def take_over(self) -> None:
         """From here on nothing recorded is heard any more: go on with what is being said."""

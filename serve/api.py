@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from . import problems
 from .door import Door
+from .policy_routes import add_policies
 from .recorded import Recorded
 from .switchboard import Switchboard
 from .webhooks import add_twilio
@@ -71,7 +72,8 @@ def make_api(switchboard: Switchboard, door: Door) -> FastAPI:
     problems.install(app)
     _add_calls(app, switchboard, door)
     _add_records(app, switchboard)
-    _add_house(app, switchboard, door)
+    _add_house(app, switchboard)
+    add_policies(app, switchboard, door)
     add_twilio(app, switchboard, door)
     return app
 
@@ -151,19 +153,11 @@ def _add_records(app: FastAPI, switchboard: Switchboard) -> None:
         return {"call_id": call_id, "verdicts": verdicts}
 
 
-def _add_house(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
+def _add_house(app: FastAPI, switchboard: Switchboard) -> None:
     @app.get("/healthz", tags=["house"])
     async def health() -> dict[str, Any]:
         """200 while calls can be led."""
         return {"status": "ok", **await switchboard.stats()}
-
-    @app.get("/v1/policies", tags=["house"])
-    async def policies() -> dict[str, Any]:
-        """What is published; calls that name no policy get the default."""
-        return {
-            "default": door.default_policy,
-            "policies": [{"name": name, "version": version} for name, version in door.policies.items()],
-        }
 
     @app.get("/", include_in_schema=False)
     async def root() -> Response:

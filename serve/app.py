@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from offhook.actors.parcel import pack
 from offhook.actors.refs import NAMESPACE, SupervisorRef, this_node
 from offhook.cluster.director import DirectorRef
 from ray import serve
@@ -56,6 +57,7 @@ class House:
         self._settings = settings
         self._progress = progress
         self._bundles: list[Bundle] = []
+        self._kept: dict[str, str] = {}  # version -> its copy
         self._director: DirectorRef | None = None
         self._gateways: list[GatewayRef] = []
         self._apps: list[str] = []
@@ -129,7 +131,8 @@ class House:
             self._gateways.append(GatewayRef.start(node, settings.host, settings.media_port, settings.media_secret))
         for bundle in reversed(self._bundles):  # the default last: the latest one published is the inside's default
             kept = await asyncio.to_thread(_keep, bundle, settings.state_path / "bundles")
-            await director.publish_policy(bundle.version, bundle.plain(), str(kept))
+            self._kept[bundle.version] = str(kept)
+            await director.publish_policy(bundle.version, bundle.plain(), await asyncio.to_thread(pack, kept))
         engines, recognizer, synthesizer = self._choose_engines()
         await asyncio.gather(
             # All applications in one go: Serve comes up once, and its builder is not made for several threads.
@@ -166,6 +169,9 @@ class House:
             public_media_url=settings.public_media_url,
             media_hosts={node: host for host, node in hosts.items()} if len(hosts) > 1 else {},
             twilio_auth_token=settings.twilio_auth_token,
+            publish_key=settings.publish_key,
+            bundles_dir=str(settings.state_path / "bundles"),
+            bundles=dict(self._kept),
             ring_s=settings.ring_s,
         )
 

@@ -20,7 +20,9 @@ from offhook.policies.errors import Bug, CallerFault, OffhookError
 from rich.markup import escape
 
 from . import cli_calls, running, terminal
+from .backtest import backtest
 from .cli_options import AsJson, StateDir, show, texts
+from .cli_policies import policy_cli
 from .errors import StartFault
 from .plan import plan
 from .settings import Settings, prepare_ray_environment
@@ -34,7 +36,6 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-policy_cli = typer.Typer(help="Policy bundles.", no_args_is_help=True)
 cli.add_typer(policy_cli, name="policy")
 
 STOP_WITHIN_S = 60.0
@@ -119,19 +120,6 @@ def down(state_dir: StateDir = None, json: AsJson = False) -> None:
     show({"stopped": here.pid}, json, lambda: f"offhook (process {here.pid}) has ended")
 
 
-@policy_cli.command("check")
-def policy_check(
-    folders: Annotated[list[Path], typer.Argument(help="bundles, or folders of bundles", metavar="DIR...")],
-    json: AsJson = False,
-) -> None:
-    """Read policy bundles and say what is wrong with them, with file, line and field."""
-    from .policy_files import find
-
-    bundles = find(texts(folders) or ())
-    found = [{"name": each.name, "version": each.version, "path": str(each.path)} for each in bundles]
-    show({"policies": found}, json, lambda: "\n".join(f"{each['name']} {each['version']}  good" for each in found))
-
-
 @cli.command()
 def demo(
     calls: Annotated[int, typer.Option(min=0, max=50, help="how many callers; 0 = each script once")] = 0,
@@ -152,9 +140,19 @@ def demo(
 def simulate(
     calls: Annotated[int, typer.Option(min=1, help="how many")] = 1_000,
     seed: Annotated[int, typer.Option(help="of the first; the next call has the next seed")] = 1,
+    policy: Annotated[Path | None, typer.Option(help="with --journal: the bundle that leads the calls")] = None,
+    journal: Annotated[Path | None, typer.Option(help="write the calls into this new journal", metavar="FILE")] = None,
     json: AsJson = False,
 ) -> None:
     """Play whole calls on virtual time, with generated callers and faults, and check what must never be."""
+    if (policy is None) is not (journal is None):
+        raise CallerFault("--policy and --journal go together: the bundle that leads, and where its calls are written")
+    if policy is not None and journal is not None:
+        from .simulated import record
+
+        told = record(journal, policy, calls, seed)
+        show(told, json, lambda: f"{told['calls']} calls led by {told['policy']} {told['version']} are in {journal}")
+        return
     from offhook.policies.simulation.run import simulate as run
 
     report = run(calls=calls, seed=seed)
@@ -172,6 +170,7 @@ def simulate(
 
 for _name, _command in (
     ("plan", plan),
+    ("backtest", backtest),
     ("call", cli_calls.place_script),
     ("calls", cli_calls.calls),
     ("show", cli_calls.show),

@@ -30,9 +30,16 @@ class ClusterSwitchboard:
     async def reserve(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return await (await self._cluster()).reserve(request)
 
-    async def claim(self, call: str) -> Claim:
-        """Where the call's owner takes its line. Raises NoSuchCall: it is not live."""
-        claim = await (await self._node_of(call)).claim(call)
+    async def claim(self, call: str, lost_epoch: int = 0) -> Claim:
+        """Where the call's owner takes its line; waits while the call is being taken over.
+
+        Args:
+            lost_epoch: of the owner whose link was just lost.
+
+        Raises:
+            NoSuchCall: it is not live.
+        """
+        claim = await (await self._node_of(call)).claim(call, lost_epoch)
         return Claim(claim["endpoint"], claim["token"], claim["epoch"])
 
     async def calls(self) -> list[dict[str, Any]]:
@@ -52,6 +59,9 @@ class ClusterSwitchboard:
 
     async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
         await (await self._node_of(call)).decide(call, proposal, approved, operator)
+
+    async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes) -> None:
+        await (await self._cluster()).publish_policy(version, policy, parcel)
 
     async def stats(self) -> dict[str, Any]:
         return await (await self._cluster()).stats()

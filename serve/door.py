@@ -23,6 +23,9 @@ class Door:
     public_url: str = ""
     public_media_url: str = ""
     twilio_auth_token: str = field(default="", repr=False)
+    publish_key: str = field(default="", repr=False)  # bundles must be signed with it; empty = not asked for
+    bundles_dir: str = ""  # where bundles are unpacked
+    bundles: dict[str, str] = field(default_factory=dict)  # version -> folder, of every version that is offered
     ring_s: float = 5.0
     media_hosts: Mapping[str, str] = field(default_factory=dict)  # node -> host, where the audio must find its node
 
@@ -35,7 +38,7 @@ class Door:
         name = name or self.default_policy
         if name in self.policies:
             return self.policies[name]
-        if name in self.policies.values():
+        if name in self.policies.values() or name in self.bundles:
             return name
         raise UnknownPolicy(f"policy {name!r} is not published here; published: {', '.join(sorted(self.policies))}")
 

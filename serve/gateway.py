@@ -1,8 +1,9 @@
 """The gateway: one per node, holds the carriers' sockets and does nothing else. It is small so that it does not fail.
 
 It terminates each WebSocket, redeems its media token, claims the call from the supervisor, and joins the two sides in
-a `Line`. A line whose owner dies is claimed anew; a socket that misbehaves is closed with a code and a reason, counted,
-and touches no other. How a carrier words things is `carriers/`' matter, what a line keeps is `line.py`'s.
+a `Line`. A line whose owner dies is claimed anew, or goes to the new owner of whom the supervisor tells. A socket that
+misbehaves is closed with a code and a reason, counted, and touches no other. How a carrier words things is `carriers/`'
+matter, what a line keeps is `line.py`'s.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from offhook.policies.errors import CallerFault, WorldFault
@@ -35,8 +36,10 @@ from .tokens import MEDIA_PATH, TokenVerifier
 log = logging.getLogger(__name__)
 
 START_WITHIN_S = 10.0  # from the socket's opening to its `start`; the carrier takes milliseconds
-JOIN_WITHIN_S = 3.0  # from `start`, or from the loss of the owner, to an owner's link; a takeover takes 0.1 s
+JOIN_WITHIN_S = 10.0  # from `start`, or from the loss of the owner, to an owner's link; a takeover takes 0.1 s, or
+# waits for a spare for as long as this line keeps its audio
 JOIN_PAUSE_S = 0.05
+STOPPED_KEPT = 1_000  # lines that have ended: far more than end while a takeover lasts
 CLOSE_WITHIN_S = 2.0  # for the carrier's answer to a goodbye; closing at once could destroy the goodbye on its way
 FRAME_BYTES_MAX = 1 << 20  # above, the socket is cut; between MESSAGE_BYTES_MAX and this it gets a clean goodbye
 WRITE_BYTES_MAX = 256 << 10  # unread by the carrier: 24 s of speech, of which at most 0.5 s is ever sent ahead
@@ -46,7 +49,7 @@ CLOSE_NORMAL = 1000
 CLOSE_GOING_AWAY = 1001
 CLOSE_BUG = 1011
 
-ClaimCall = Callable[[str], Awaitable[Claim]]
+ClaimCall = Callable[[str, int], Awaitable[Claim]]  # the call, and the epoch of the owner just lost (0 = had none)
 
 
 class Gateway:
@@ -59,6 +62,7 @@ class Gateway:
         self._sockets: set[TwilioSocket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.lines: dict[str, Line] = {}
+        self._stopped: dict[str, Line] = {}  # ended by the carrier; the owner may have died before it heard of it
         self.faults: Counter[str] = Counter()  # by kind
         self.opened = 0  # sockets so far
         self.port = 0
@@ -120,6 +124,10 @@ class Gateway:
         line = socket.line
         if line is not None and self.lines.get(line.call) is line:
             del self.lines[line.call]
+            if line.stop:
+                self._stopped[line.call] = line
+                if len(self._stopped) > STOPPED_KEPT:
+                    del self._stopped[next(iter(self._stopped))]
 
     def redeem(self, token: str) -> str:
         """The call that `token` stands for.
@@ -142,22 +150,37 @@ class Gateway:
         self._join(line)
         return line
 
+    def owned(self, call: str, claim: Claim) -> None:
+        """A call has another owner, as its supervisor tells: its line goes there at once."""
+        line = self.lines.get(call) or self._stopped.get(call)
+        if line is not None:
+            self._spawn(self._attach(line, claim))
+
+    async def _attach(self, line: Line, claim: Claim) -> None:
+        try:
+            await line.attach(claim)
+        except WorldFault as fault:  # a newer one has it, or it died too: the line is claimed, as ever
+            log.info("not attached", extra={"call": line.call, "epoch": claim.epoch, "reason": str(fault)})
+
     def _orphaned(self, line: Line, reason: str) -> None:
         log.warning("owner lost", extra={"call": line.call, "epoch": line.epoch, "reason": reason})
         self._join(line)
 
     def _join(self, line: Line) -> None:
-        task = asyncio.get_running_loop().create_task(self._claim_until_joined(line))
+        self._spawn(self._claim_until_joined(line, line.epoch))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _claim_until_joined(self, line: Line) -> None:
+    async def _claim_until_joined(self, line: Line, lost_epoch: int) -> None:
         """Claim the call for its line; tries again while an owner may still appear, then ends the line."""
         deadline = asyncio.get_running_loop().time() + JOIN_WITHIN_S
         reason = ""
-        while not line.over:
+        while not line.over and not line.attached:
             try:
-                await line.attach(await self._claim(line.call))
+                await line.attach(await self._claim(line.call, lost_epoch))
                 return
             except (WorldFault, OSError) as error:
                 reason = str(error)
@@ -171,6 +194,7 @@ class Gateway:
             if asyncio.get_running_loop().time() >= deadline:
                 self.refuse(line, "owner", f"nobody leads this call: {reason}")
                 return
+            lost_epoch = line.epoch
             await asyncio.sleep(JOIN_PAUSE_S)
 
     def refuse(self, line: Line, kind: str, reason: str) -> None:

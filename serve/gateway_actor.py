@@ -1,6 +1,7 @@
 """The gateway as a Ray actor (one a node, detached, restarted by Ray) and the reference to it. Its work: `gateway.py`.
 
-It listens as soon as it is constructed, so that a restarted one is reachable at the same port without being told.
+It listens as soon as it is constructed, so that a restarted one is reachable at the same port without being told. It is
+a resident of its node: over that link the supervisor tells it of calls that have another owner.
 """
 
 from __future__ import annotations
@@ -10,16 +11,25 @@ import logging
 from typing import Any
 
 import ray
-from offhook.actors.refs import NAMESPACE, ActorRef
+from offhook.actors import wire
+from offhook.actors.errors import ProtocolFault
+from offhook.actors.link import Message
+from offhook.actors.refs import NAMESPACE, ActorRef, SupervisorRef, this_node
+from offhook.actors.resident import Resident
+from offhook.policies.errors import OffhookError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from .cluster_switchboard import ClusterSwitchboard
 from .errors import StartFault
 from .gateway import Gateway
+from .line import Claim
 
 GATEWAY = "gateway"  # the name of a node's gateway: gateway:<node id>
 LISTEN_RETRY_S = 0.1  # a predecessor's port is free a moment after its death
 LISTEN_WITHIN_S = 10.0
+RESIDE_AGAIN_S = 1.0
+
+log = logging.getLogger(__name__)
 
 
 class GatewayActor:
@@ -30,6 +40,7 @@ class GatewayActor:
         self._switchboard = ClusterSwitchboard()
         self._gateway = Gateway(secret, self._switchboard.claim)
         self._listening = asyncio.get_running_loop().create_task(self._listen(host, port))
+        self._residing = asyncio.get_running_loop().create_task(self._reside())
 
     async def ready(self) -> int:
         """Waits until it listens and knows whom to ask for calls; the port.
@@ -47,7 +58,40 @@ class GatewayActor:
     async def stop(self) -> None:
         """Say goodbye to every socket."""
         self._listening.cancel()
+        self._residing.cancel()
         await self._gateway.stop()
+
+    async def _reside(self) -> None:
+        """Keep the link to this node's supervisor. Without it calls are found too, some milliseconds later."""
+        node = this_node()
+        name = f"{GATEWAY}:{node[:8]}"
+        while True:
+            try:
+                supervisor = await asyncio.to_thread(SupervisorRef.find, node)
+                door = await supervisor.enlist("gateway", name)
+                resident = Resident(
+                    door["endpoint"],
+                    door["token"],
+                    "gateway",
+                    name,
+                    node=node,
+                    own_endpoint="",
+                    running=lambda: list(self._gateway.lines),
+                    on_message=self._told,
+                )
+                log.info("this gateway is no resident any more: %s", await resident.stay())
+            except OffhookError as fault:
+                log.info("no supervisor on this node yet: %s", fault)
+            await asyncio.sleep(RESIDE_AGAIN_S)
+
+    def _told(self, message: Message) -> None:
+        match message:
+            case [wire.OWNER, str(call), int(epoch), str(endpoint), str(token)]:
+                self._gateway.owned(call, Claim(endpoint, token, epoch))
+            case [wire.QUERY, *_] | [wire.RETIRE, *_]:
+                pass
+            case _:
+                raise ProtocolFault(f"a supervisor does not send {message[0]!r} to a gateway")
 
     async def _listen(self, host: str, port: int) -> int:
         deadline = asyncio.get_running_loop().time() + LISTEN_WITHIN_S

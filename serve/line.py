@@ -1,14 +1,17 @@
 """One caller's line at the gateway, whatever the carrier: the owner's link, unacknowledged audio, the epoch.
 
-A line outlives the process that leads its call. It numbers the inbound frames, keeps what the owner has not yet
-acknowledged (10 s at most), and hands all of it to the next owner. It obeys only the owner with the current epoch.
+A line outlives the process that leads its call. It numbers the inbound frames and keys, keeps the last ten seconds, and
+hands them to the next owner: what the former one has acknowledged, for ears to warm up on, and the rest. It knows how
+far the carrier is in playing, so the next owner goes on in mid-sentence. It obeys only the current epoch's owner.
 How a carrier words things is `carriers/`' matter; who may open a line is `gateway.py`'s.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,8 +20,12 @@ from offhook.actors.errors import Fenced, ProtocolFault
 from offhook.actors.link import Link, Message, connect
 
 FRAME_BYTES = 160  # 20 ms of mu-law at 8 kHz
-UNACKNOWLEDGED_FRAMES_MAX = 500  # 10 s: no takeover takes longer, and older words are no longer worth an answer
-UNSENT_NOTES_MAX = 64  # marks and digits that came while no owner was linked
+BYTES_PER_S = 8_000
+FRAMES_KEPT = 500  # 10 s: no takeover takes longer, and older words are no longer worth an answer
+KEYS_KEPT = 64  # pressed and not acknowledged
+UNSENT_NOTES_MAX = 64  # marks that came while no owner was linked
+STOP_READ_S = 0.5  # for an owner to read that the stream has stopped; it takes a millisecond
+READ_OUT_S = 0.05  # for what a former owner had sent before its death; it is in a socket of this machine, mostly
 CODEC = "mulaw8k"
 
 
@@ -38,6 +45,57 @@ class Carrier(Protocol):
         """End the stream; what the carrier does with the caller then is the resume webhook's answer."""
 
 
+class Playback:
+    """How far the carrier is in playing what it was sent: by its marks, and by the clock from there on."""
+
+    __slots__ = ("_bytes", "_cleared", "_left_ms", "_mark", "_marks", "_until_s")
+
+    def __init__(self) -> None:
+        self._bytes = 0  # sent so far
+        self._mark = ("", 0)  # the last one sent, and the bytes before it
+        self._marks: deque[tuple[str, int]] = deque(maxlen=UNSENT_NOTES_MAX)  # sent and not returned
+        self._until_s = 0.0  # when all of it will have been played
+        self._cleared = False
+        self._left_ms = 0  # unplayed at the clear
+
+    def sent(self, count: int, now_s: float) -> None:
+        """So many bytes are queued behind what the carrier plays."""
+        self._bytes += count
+        self._until_s = max(self._until_s, now_s) + count / BYTES_PER_S
+        self._cleared = False
+
+    def mark(self, name: str) -> None:
+        """A mark is queued there."""
+        self._mark = (name, self._bytes)
+        self._marks.append(self._mark)
+
+    def marked(self, name: str, now_s: float) -> None:
+        """Everything before that mark was played."""
+        if not any(sent == name for sent, _ in self._marks):
+            return
+        while (found := self._marks.popleft())[0] != name:
+            pass
+        if not self._cleared:
+            self._until_s = now_s + (self._bytes - found[1]) / BYTES_PER_S
+
+    def clear(self, now_s: float) -> None:
+        """What is not played will not be."""
+        if not self._cleared:
+            self._left_ms = self._unplayed_ms(now_s)
+        self._cleared = True
+        self._until_s = now_s
+        self._marks.clear()
+
+    def report(self, now_s: float) -> list[str | int]:
+        """See `wire.py`, the gateway's hello: mark, ms after it, ms unplayed, cleared."""
+        name, before = self._mark
+        after_ms = (self._bytes - before) * 1_000 // BYTES_PER_S
+        return [name, after_ms, self._left_ms if self._cleared else self._unplayed_ms(now_s), int(self._cleared)]
+
+    def _unplayed_ms(self, now_s: float) -> int:
+        return max(0, round((self._until_s - now_s) * 1_000))
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Where the owner of a call takes its line: one link may open at `endpoint` under `token`."""
@@ -55,6 +113,7 @@ class Line:
         self.stream = stream
         self.epoch = 0
         self.over = False
+        self.stop = ""  # why the carrier ended the stream; "" = it has not
         self.frames_in = 0
         self.frames_lost = 0  # older than the 10 s that are kept
         self.fenced = 0  # messages of an owner that is no longer the owner
@@ -63,7 +122,13 @@ class Line:
         self._link: Link | None = None
         self._kept: deque[bytes] = deque()
         self._kept_from = 0  # sequence number of the first kept frame
+        self._acknowledged_to = 0  # sequence number of the first frame that is not acknowledged
+        self._keys: deque[tuple[int, int, str]] = deque(maxlen=KEYS_KEPT)  # (number, next frame when pressed, key)
+        self._keys_in = 0
         self._rest = b""  # an incomplete frame
+        self._playback = Playback()
+        self._attaching = asyncio.Lock()
+        self._unlinked_now = asyncio.Event()
         self._notes: deque[tuple[Any, ...]] = deque(maxlen=UNSENT_NOTES_MAX)
 
     # --- from the carrier -------------------------------------------------------------------------------------------
@@ -82,25 +147,33 @@ class Line:
     def _frame(self, frame: bytes) -> None:
         kept = self._kept
         kept.append(frame)
-        if len(kept) > UNACKNOWLEDGED_FRAMES_MAX:
+        if len(kept) > FRAMES_KEPT:
             kept.popleft()
             self._kept_from += 1
-            self.frames_lost += 1
+            if self._kept_from > self._acknowledged_to:
+                self._acknowledged_to = self._kept_from
+                self.frames_lost += 1
         if self._link is not None:
             self._link.send(wire.AUDIO, self.frames_in, frame)
         self.frames_in += 1
 
     def marked(self, name: str) -> None:
         """The carrier has played everything before this mark."""
+        self._playback.marked(name, asyncio.get_running_loop().time())
         self._tell(wire.MARKED, name)
 
     def digit(self, digit: str) -> None:
         """A key was pressed."""
-        self._tell(wire.DIGIT, digit)
+        key = (self._keys_in, self.frames_in, digit)
+        self._keys_in += 1
+        self._keys.append(key)
+        if self._link is not None:
+            self._link.send(wire.DIGIT, digit, key[0])
 
     def stopped(self, reason: str) -> None:
         """The carrier ended the stream: the caller hung up."""
         self._tell(wire.STOPPED, reason)
+        self.stop = reason or "stopped"
         self._end(reason)
 
     def lost(self, reason: str) -> None:
@@ -120,29 +193,72 @@ class Line:
 
     @property
     def unacknowledged(self) -> int:
-        """Frames kept for the next owner."""
-        return len(self._kept)
+        """Frames that no owner has acknowledged."""
+        return self.frames_in - self._acknowledged_to
 
     async def attach(self, claim: Claim) -> None:
         """Link to the call's owner and hand over what is kept; from here on only this epoch is obeyed.
+
+        Nothing happens where that owner is linked already. One that comes to an ended line hears that it has ended:
+        its predecessor may have died over that very word.
 
         Raises:
             Fenced: a newer owner already has the line.
             LinkLost: the owner cannot be reached.
         """
-        if claim.epoch < self.epoch:
-            raise Fenced(f"epoch {claim.epoch} claims the line of call {self.call}, which obeys epoch {self.epoch}")
-        link = await connect(
-            claim.endpoint, claim.token, self.stream, CODEC, on_message=self._obey, on_close=self._unlinked
-        )
-        if self.over or claim.epoch < self.epoch:
-            link.close("the line is over" if self.over else "a newer owner has the line")
+        async with self._attaching:
+            if self.over:
+                await self._tell_stopped(claim)
+                return
+            if self._link is not None and claim.epoch == self.epoch:
+                return
+            if claim.epoch < self.epoch:
+                raise Fenced(f"epoch {claim.epoch} claims the line of call {self.call}, which obeys epoch {self.epoch}")
+            await self._take_leave()
+            now_s = asyncio.get_running_loop().time()
+            hello = (self.stream, CODEC, self.frames_in, self._playback.report(now_s))
+            link = await connect(claim.endpoint, claim.token, *hello, on_message=self._obey, on_close=self._unlinked)
+            if self.over:
+                link.close("the line is over")
+                return
+            successor, self.epoch = claim.epoch > self.epoch, claim.epoch
+            self._link = link
+            self._hand_over(link, successor)
+
+    async def _tell_stopped(self, claim: Claim) -> None:
+        if self.stop:
+            link = await connect(
+                claim.endpoint, claim.token, self.stream, CODEC, on_message=lambda _link, _message: None
+            )
+            link.send(wire.STOPPED, self.stop)
+            self._close_later(link)
+
+    def _close_later(self, link: Link) -> None:
+        """The owner closes it, having read the stop. Closed here at once, its next word to us would cost it that."""
+        asyncio.get_running_loop().call_later(STOP_READ_S, link.close, self.stop)
+
+    async def _take_leave(self) -> None:
+        """Of a former owner: what it sent before its death is still obeyed, what it may send later is not."""
+        before = self._link
+        if before is None:
             return
-        before, self._link, self.epoch = self._link, link, claim.epoch
-        if before is not None:
-            before.close("a newer owner has the line")
-        if self._kept:
-            link.send(wire.AUDIO, self._kept_from, b"".join(self._kept))
+        self._unlinked_now.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(READ_OUT_S):
+                await self._unlinked_now.wait()
+        self._link = None
+        before.close("a newer owner has the line")
+
+    def _hand_over(self, link: Link, successor: bool) -> None:
+        kept = self._kept
+        known = max(0, self._acknowledged_to - self._kept_from)
+        frames = list(kept)
+        if successor and known:
+            link.send(wire.PAST, self._kept_from, b"".join(frames[:known]))
+        if known < len(frames):
+            link.send(wire.AUDIO, self._kept_from + known, b"".join(frames[known:]))
+        for number, _, digit in self._keys:
+            link.send(wire.DIGIT, digit, number)
         while self._notes:
             link.send(*self._notes.popleft())
 
@@ -161,22 +277,26 @@ class Line:
     def _unlinked(self, link: Link, reason: str) -> None:
         if link is self._link:
             self._link = None
+            self._unlinked_now.set()
             if not self.over:
                 self._on_orphaned(self, reason)
 
     def _acknowledged(self, sequence: int) -> None:
-        kept = self._kept
-        while kept and self._kept_from <= sequence:
-            kept.popleft()
-            self._kept_from += 1
+        self._acknowledged_to = max(self._acknowledged_to, min(sequence + 1, self.frames_in))
+        keys = self._keys
+        while keys and keys[0][1] <= sequence:  # before a frame that is acknowledged
+            keys.popleft()
 
     def _play(self, audio: bytes) -> None:
+        self._playback.sent(len(audio), asyncio.get_running_loop().time())
         self._carrier.play(audio)
 
     def _mark(self, name: str) -> None:
+        self._playback.mark(name)
         self._carrier.mark(name)
 
     def _clear(self) -> None:
+        self._playback.clear(asyncio.get_running_loop().time())
         self._carrier.clear()
 
     def _transfer(self, target: str, announced: bool) -> None:
@@ -199,7 +319,10 @@ class Line:
     def _end(self, reason: str) -> None:
         self.over = True
         self._kept.clear()
-        if self._link is not None:
+        self._acknowledged_to = self._kept_from = self.frames_in
+        if self._link is not None and self.stop:
+            self._close_later(self._link)
+        elif self._link is not None:
             self._link.close(reason)
 
 

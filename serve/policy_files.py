@@ -1,8 +1,8 @@
 """Policy bundles on disk: `policy.yaml` and the code of its agents, checked, with file and line in every message.
 
 A bundle is a folder. Its version is the first 12 hex digits of a SHA-256 over its contents: the policy as it was
-understood (so a comment changes nothing) and the bytes of its code. Here nothing of a bundle is run; its agents are
-loaded where they run.
+understood (so a comment changes nothing) and the bytes of its other files: code, prompts, clips. Here nothing of a
+bundle is run; its agents are loaded where they run.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from offhook.actors.parcel import files_of
 from offhook.policies.errors import PolicyError
 from offhook.policies.policy import AgentSpec, Policy
 from pydantic import ValidationError
@@ -103,11 +104,19 @@ def _bundles_in(folder: Path) -> Iterator[Path]:
 
 def _version(folder: Path, policy: Policy) -> str:
     digest = hashlib.sha256(json.dumps(policy.model_dump(mode="json"), sort_keys=True).encode())
-    for file in sorted(folder.rglob("*.py")):
-        name = file.relative_to(folder).as_posix()
-        digest.update(f"\0{name}\0".encode())
-        digest.update(file.read_bytes())
+    for name, content in digests(folder).items():
+        digest.update(f"\0{name}\0{content}".encode())
     return digest.hexdigest()[:VERSION_DIGITS]
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """A bundle's files but the policy itself (it counts as it was understood), each with its contents' SHA-256.
+
+    Raises:
+        PolicyError: the bundle is over its limits (`actors/parcel.py`).
+    """
+    files = files_of(folder)
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items() if name != FILE}
 
 
 # --- the agents' code -------------------------------------------------------------------------------------------------

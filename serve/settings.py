@@ -41,6 +41,7 @@ class Settings:
     public_url: str = ""  # how carriers reach the API, where that is not the address they used (a proxy, a tunnel)
     public_media_url: str = ""  # how carriers reach the media port: ws(s)://host[:port]
     media_secret: str = field(default="", repr=False)  # signs media tokens; empty = a new one at every start
+    publish_key: str = field(default="", repr=False)  # signs bundles; where it is set, unsigned ones are refused
     twilio_auth_token: str = field(default="", repr=False)  # checks the webhooks' signatures; empty = not checked
     ring_s: float = 5.0  # how long a caller rings while no spare is free; carriers give up on a webhook after 15 s
 

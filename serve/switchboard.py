@@ -46,5 +46,8 @@ class Switchboard(Protocol):
     async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
         """An operator's answer to a proposal that waits for approval."""
 
+    async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes) -> None:
+        """Offer a policy version, with the bundle of its agents' code, to calls on every node. Raises: PolicyError."""
+
     async def stats(self) -> dict[str, Any]:
         """Figures of every node."""

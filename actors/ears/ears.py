@@ -6,20 +6,20 @@ No I/O and no clock: moments come with the frames. What an event means is decide
 from __future__ import annotations
 
 import math
+from collections import deque
 from statistics import median
 
 from offhook.policies.events import Event, SpeechEnded, SpeechMeasured, SpeechStarted
 from offhook.policies.policy import Ears as EarsPolicy
 
-from .measure import loudness_db, pitch, signs
-from .mulaw import RATE_HZ, decode
+from .measure import Frame
+from .mulaw import RATE_HZ, SILENCE
 from .tones import ToneDetector
 from .vad import FRAME_MS, VoiceActivity
 
 FRAME_BYTES = RATE_HZ * FRAME_MS // 1_000
 MEASURE_EVERY_MS = 100
-_SIGN_FRAMES = 2  # pitch looks at 40 ms: two periods of the lowest voice
-_SIGN_MASK = (1 << _SIGN_FRAMES * FRAME_BYTES) - 1
+_QUIET = bytes([SILENCE]) * FRAME_BYTES
 _PITCHES_MAX = 300  # half a minute of talk: enough for a median
 _RECENT_FRAMES = 32  # more than the longest onset window
 _GAP_MS = 400  # frames that arrive this much later than the last one follow a hole, not jitter
@@ -32,7 +32,7 @@ class Ears:
         self._activity = VoiceActivity(policy)
         self._tones = ToneDetector()
         self._rest = b""
-        self._bits = 0
+        self._before = _QUIET  # the frame before
         self._heard_ms = -1  # when the last frame ended
         self._onset_ms = 0
         self._last_voiced_ms = 0
@@ -40,7 +40,7 @@ class Ears:
         self._voiced_ms = 0
         self._power = 0.0
         self._pitches: list[float] = []  # of the talkspurt, as measured
-        self._recent: list[float] = []  # power of the frames before the onset is confirmed
+        self._recent: deque[float] = deque(maxlen=_RECENT_FRAMES)  # loudness before the onset is confirmed, in dB
 
     def feed(self, audio: bytes, at_ms: int) -> list[Event]:
         """Take in the audio that ended at `at_ms` on the call's clock; any number of bytes, 160 are the fast way."""
@@ -63,57 +63,80 @@ class Ears:
     def interrupt(self, at_ms: int) -> list[Event]:
         """The audio has stopped coming (a lost line): what was being said is over."""
         self._rest = b""
-        self._bits = 0
+        self._before = _QUIET
         return self._end(at_ms) if self._activity.speaking else []
+
+    def agree(self, speaking: bool, onset_ms: int, voiced_ms: int, loudness_db: float, at_ms: int) -> None:
+        """After a takeover, and after hearing again what was heard before: begin where the former owner's ears stood.
+
+        Args:
+            speaking: a talkspurt was told and not its end; the rest is what was told of it.
+        """
+        if not speaking:
+            if self._activity.speaking:
+                self._activity.forget()
+            return
+        if not self._activity.speaking:
+            self._activity.go_on()
+            self._last_voiced_ms = at_ms
+        self._onset_ms = onset_ms
+        self._voiced_ms = max(FRAME_MS, voiced_ms)
+        self._power = _power(loudness_db) * (self._voiced_ms // FRAME_MS)
 
     def _frame(self, audio: bytes, at_ms: int) -> list[Event]:
         events: list[Event] = []
         if self._heard_ms >= 0 and at_ms - self._heard_ms > _GAP_MS:
             events += self.interrupt(at_ms)
         self._heard_ms = at_ms
-        samples = decode(audio)
-        db = loudness_db(samples)
-        self._bits = (self._bits << FRAME_BYTES | signs(audio)) & _SIGN_MASK
-        tone = self._tones.hear(samples, self._bits, db, at_ms)
+        frame = Frame(audio, self._before)
+        self._before = audio
+        tone = self._tones.hear(frame, at_ms)
+        change = self._activity.hear(frame)
         if tone is not None:
             events.append(tone)
-        change = self._activity.hear(audio, samples, self._bits, _SIGN_FRAMES * FRAME_BYTES, db)
-        power = 10.0 ** (db / 10.0)
         if change < 0 or (self._tones.sounding and self._activity.speaking and change == 0):
             events += self._end(at_ms)
         elif self._tones.sounding:
             self._activity.forget()  # a tone is nobody speaking
         elif change > 0:
-            self._recent.append(power)
-            events.append(self._begin(change, at_ms))
+            self._recent.append(frame.loudness_db)
+            events.append(self._begin(change, frame))
         elif self._activity.speaking:
-            events += self._go_on(power, at_ms)
+            events += self._go_on(frame)
         else:
-            self._recent.append(power)
-            del self._recent[:-_RECENT_FRAMES]
+            self._recent.append(frame.loudness_db)
         return events
 
-    def _begin(self, frames: int, at_ms: int) -> Event:
+    def _begin(self, frames: int, frame: Frame) -> Event:
+        at_ms = self._heard_ms
         self._onset_ms = max(0, at_ms - frames * FRAME_MS)
         self._last_voiced_ms = self._measured_ms = at_ms
-        heard = self._recent[-frames:]
+        heard = list(self._recent)[-frames:]
         self._voiced_ms = len(heard) * FRAME_MS
-        self._power = sum(heard)
+        self._power = sum(map(_power, heard))
         self._recent.clear()
         self._pitches.clear()
-        return SpeechStarted(at_ms, self._onset_ms, self._loudness(), round(self._activity.snr_db, 1), self._pitch())
+        return SpeechStarted(
+            at_ms, self._onset_ms, self._loudness(), round(self._activity.snr_db, 1), self._pitch(frame)
+        )
 
-    def _go_on(self, power: float, at_ms: int) -> list[Event]:
+    def _go_on(self, frame: Frame) -> list[Event]:
+        at_ms = self._heard_ms
         if self._activity.voiced:
             self._voiced_ms += FRAME_MS
-            self._power += power
+            self._power += _power(frame.loudness_db)
             self._last_voiced_ms = at_ms
         if at_ms - self._measured_ms < MEASURE_EVERY_MS:
             return []
         self._measured_ms = at_ms
         return [
             SpeechMeasured(
-                at_ms, self._onset_ms, self._voiced_ms, self._loudness(), round(self._activity.snr_db, 1), self._pitch()
+                at_ms,
+                self._onset_ms,
+                self._voiced_ms,
+                self._loudness(),
+                round(self._activity.snr_db, 1),
+                self._pitch(frame),
             )
         ]
 
@@ -126,9 +149,13 @@ class Ears:
         frames = max(1, self._voiced_ms // FRAME_MS)
         return round(10.0 * math.log10(max(1e-8, self._power / frames)), 1)
 
-    def _pitch(self) -> float:
+    def _pitch(self, frame: Frame) -> float:
         """Of the last 40 ms; the talkspurt's own is the median of what was measured in it."""
-        hertz = round(pitch(self._bits, _SIGN_FRAMES * FRAME_BYTES)[0], 1)
+        hertz = round(frame.pitch[0], 1)
         if hertz > 0 and len(self._pitches) < _PITCHES_MAX:
             self._pitches.append(hertz)
         return hertz
+
+
+def _power(loudness_db: float) -> float:
+    return float(10.0 ** (loudness_db / 10.0))

@@ -49,6 +49,10 @@ class NeuralConfirmation:
         self._since_fired = _AFTERTHOUGHT_FRAMES
         self._probability = 0.0
 
+    def passed(self, frame: Frame) -> None:
+        """Take note of a frame about which nobody asks."""
+        self.probability(frame)
+
     def probability(self, frame: Frame) -> float:
         """That the newest 32 ms, up to the frame's end, are speech, 0 to 1."""
         if self._permissive.is_speech(frame.samples, RATE_HZ):

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 import webrtcvad
 from offhook.policies.policy import Ears as EarsPolicy
 
 from .confirm import Confirmation
-from .measure import Frame, pitch
+from .measure import Frame
 from .mulaw import RATE_HZ
 from .neural import NeuralConfirmation
 
@@ -23,10 +24,13 @@ _FLOOR_BLOCK_FRAMES = 10  # 200 ms
 _FLOOR_BLOCKS = 8  # the quietest frame of the last 1.6 s: longer than a syllable, shorter than a change of scene
 _FLOOR_START_DB = -60.0  # a quiet line, until it has been listened to
 _FLOOR_LOWEST_DB = -65.0  # comfort noise; without it a digitally silent line would make any click stand out
-_INAUDIBLE_DB = -58.0  # nobody is heard below this, whatever a detector makes of the line's last bits
+INAUDIBLE_DB = -58.0  # nobody is heard below this, whatever a detector makes of the line's last bits
 # Probability from which a frame counts as speech: out of silence, and inside a talkspurt, where a soft syllable is not
 # its end. Best F1, for "confirmed" cross-validated by file.
 _SHARES: dict[str, tuple[float, float]] = {"webrtc": (0.5, 0.5), "confirmed": (0.5, 0.35), "silero": (0.4, 0.4)}
+# Frames on end too near the noise floor to be a voice, after which a line is nothing but its noise and no detector is
+# asked. Between words one is: it cannot make them voiced, but it learns what surrounds the voice.
+SETTLED_FRAMES = 5
 _UNPITCHED_MS = 160  # voice without any pitch (a whisper, a hissed "sss") must last this long: longer than a click or
 # most of a cough, whose burst has none
 
@@ -53,7 +57,7 @@ class NoiseFloor:
 
 
 class VoiceActivity:
-    """Judges frame by frame; `signs` and `count` are the signs of the last 40 ms, the frame's own last."""
+    """Judges frame by frame."""
 
     def __init__(self, policy: EarsPolicy) -> None:
         self._policy = policy
@@ -63,6 +67,7 @@ class VoiceActivity:
         self._window: deque[bool] = deque(maxlen=max(self._frames, self._unpitched))
         self._pitched: deque[bool] = deque(maxlen=self._frames)
         self._floor = NoiseFloor()
+        self._settled = 0  # frames since a voiced one
         self._silent_ms = 0
         self._confirms = policy.detector != "webrtc"
         self._voiced_share, self._goes_on_share = _SHARES[policy.detector]
@@ -71,18 +76,32 @@ class VoiceActivity:
         self.voiced = False  # the last frame
         self.snr_db = 0.0  # of the last frame
 
-    def hear(self, audio: bytes, samples: bytes, signs: int, count: int, loudness_db: float) -> int:
-        """Judge one frame: 0 = nothing changed, n > 0 = a talkspurt began n frames ago, n < 0 = it is over."""
+    def hear(self, frame: Frame) -> int:
+        """Judge one frame: 0 = nothing changed, n > 0 = a talkspurt began n frames ago, n < 0 = it is over.
+
+        A frame that could not count as speech whatever a detector says of it is not shown to the detector: most of a
+        call is a quiet line, and it must cost next to nothing.
+        """
+        loudness_db = frame.loudness_db
         self._floor.hear(loudness_db)
-        self.snr_db = max(0.0, loudness_db - self._floor.db)
-        share = self._judge(Frame(audio, samples, signs, count, loudness_db, self._floor.db))
-        if loudness_db < _INAUDIBLE_DB:
-            share = 0.0
+        frame.floor_db = self._floor.db
+        self.snr_db = snr_db = max(0.0, loudness_db - frame.floor_db)
+        audible = loudness_db >= INAUDIBLE_DB
         if self.speaking:
-            return self._go_on(share >= self._goes_on_share)
-        self.voiced = share >= self._voiced_share and self.snr_db >= self._policy.minimum_snr_db
+            if audible:
+                return self._go_on(self._judge.probability(frame) >= self._goes_on_share)
+            self._judge.passed(frame)
+            return self._go_on(False)
+        clear = snr_db >= self._policy.minimum_snr_db
+        if audible and (clear or self._settled < SETTLED_FRAMES):
+            likely = self._judge.probability(frame) >= self._voiced_share
+            self.voiced = likely and clear
+        else:
+            self._judge.passed(frame)
+            self.voiced = False
+        self._settled = 0 if self.voiced else self._settled + 1
         self._window.append(self.voiced)
-        self._pitched.append(self.voiced and self._confirms and pitch(signs, count)[0] > 0)
+        self._pitched.append(self.voiced and self._confirms and frame.pitch[0] > 0)
         return self._begins() if self.voiced else 0
 
     def forget(self) -> None:
@@ -90,6 +109,11 @@ class VoiceActivity:
         self.speaking = self.voiced = False
         self._window.clear()
         self._pitched.clear()
+        self._silent_ms = 0
+
+    def go_on(self) -> None:
+        """Somebody is known to be speaking."""
+        self.speaking = True
         self._silent_ms = 0
 
     def _begins(self) -> int:
@@ -111,22 +135,31 @@ class VoiceActivity:
         return -1
 
 
-Judge = Callable[[Frame], float]  # how likely the frame is speech, 0 to 1
+class Judge(Protocol):
+    """A strategy; every frame of the line comes by, in order, one way or the other."""
+
+    def probability(self, frame: Frame) -> float:
+        """That the frame is speech, 0 to 1."""
+
+    def passed(self, frame: Frame) -> None:
+        """Take note of a frame about which nobody asks."""
 
 
-def _webrtc(policy: EarsPolicy) -> Judge:
-    is_speech = webrtcvad.Vad(policy.aggressiveness).is_speech
-    nearest_db = policy.minimum_snr_db / 2.0  # inside a talkspurt; its beginning needs the whole of it
+class _Webrtc:
+    def __init__(self, policy: EarsPolicy) -> None:
+        self._is_speech = webrtcvad.Vad(policy.aggressiveness).is_speech
+        self._nearest_db = policy.minimum_snr_db / 2.0  # inside a talkspurt; its beginning needs the whole of it
 
-    def judge(frame: Frame) -> float:
-        clear = frame.loudness_db - frame.floor_db >= nearest_db
-        return 1.0 if clear and is_speech(frame.samples, RATE_HZ) else 0.0
+    def probability(self, frame: Frame) -> float:
+        clear = frame.loudness_db - frame.floor_db >= self._nearest_db
+        return 1.0 if clear and self._is_speech(frame.samples, RATE_HZ) else 0.0
 
-    return judge
+    def passed(self, frame: Frame) -> None:
+        """Leaves webrtcvad's idea of the noise alone; the noise floor does that work here."""
 
 
 _STRATEGIES: dict[str, Callable[[EarsPolicy], Judge]] = {
-    "webrtc": _webrtc,
-    "confirmed": lambda _: Confirmation().probability,
-    "silero": lambda _: NeuralConfirmation().probability,
+    "webrtc": _Webrtc,
+    "confirmed": lambda _: Confirmation(),
+    "silero": lambda _: NeuralConfirmation(),
 }

@@ -26,6 +26,7 @@ from .voice import Voice
 from .world import Proposer, World
 
 HORIZON_MS = 300_000  # every simulated call's own limits end it long before
+ENDING_MS = 120_000  # after a call's own limit, where a policy that is tried has a longer one
 STOCK = ("qualification", "objection", "booking", "closing")
 
 
@@ -90,11 +91,17 @@ def simulate(
     return report
 
 
-def play(seed: int, *, fault_share: float = 1.0, policy: Policy | None = None) -> Played:
+def play(
+    seed: int,
+    *,
+    fault_share: float = 1.0,
+    policy: Policy | None = None,
+    agents: Mapping[str, Proposer] | None = None,
+) -> Played:
     """Play one call. An exception out of `step` is a violation of its own: a well-formed world met no legal move."""
-    world, checkers = assembled(seed, fault_share=fault_share, policy=policy)
+    world, checkers = assembled(seed, fault_share=fault_share, policy=policy, agents=agents)
     try:
-        world.run(HORIZON_MS)
+        world.run(max(HORIZON_MS, world.policy.limits.call_ms + ENDING_MS))
         checkers.at_the_end(world)
         checkers.violations.extend(filter(None, (replayed(f"sim-{seed}", world.records),)))
     except Exception as error:  # whatever it is, the seed must be told
@@ -102,12 +109,18 @@ def play(seed: int, *, fault_share: float = 1.0, policy: Policy | None = None) -
     return Played(seed, world.state.outcome, len(world.records), world.now_ms, tuple(checkers.violations))
 
 
-def assembled(seed: int, *, fault_share: float = 1.0, policy: Policy | None = None) -> tuple[World, Checkers]:
-    """The world of one call, ready to run."""
+def assembled(
+    seed: int,
+    *,
+    fault_share: float = 1.0,
+    policy: Policy | None = None,
+    agents: Mapping[str, Proposer] | None = None,
+) -> tuple[World, Checkers]:
+    """The world of one call, ready to run; `agents` = those of `policy` by name, where they are not of the stock."""
     chance = random.Random(seed)
     faults = Faults(chance, fault_share)
     led_by = policy or drawn_policy(chance)
-    world = World(led_by, stock_agents(led_by), chance, faults)
+    world = World(led_by, stock_agents(led_by) if agents is None else dict(agents), chance, faults)
     voice = Voice(world)
     checkers = Checkers(voice)
     world.watch.append(checkers.watch)

@@ -11,17 +11,22 @@ what the probe had played, by the tone voice's exact word times. CPU and PSS are
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 from offhook.actors.sources import plan
+from offhook.policies.codec import decode
+from offhook.policies.commands import Say
+from offhook.policies.events import PlaybackStopped
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[1] / "examples"
@@ -36,18 +41,23 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[int(share * (len(values) - 1))] if values else float("nan")
 
 
-def processes() -> dict[str, list[int]]:
-    """Process ids by kind, read from the command line that Ray gives its workers."""
-    found: dict[str, list[int]] = {kind: [] for kind in KINDS}
+def processes(root: int) -> dict[str, list[int]]:
+    """Process ids below `root` by kind, read from the command line that Ray gives its workers."""
+    parents: dict[int, int] = {}
+    lines: dict[int, str] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
-            try:
-                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            for kind, start in KINDS.items():
-                if line.startswith(start):
-                    found[kind].append(int(entry.name))
+            with contextlib.suppress(OSError):
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                lines[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    found: dict[str, list[int]] = {kind: [] for kind in KINDS}
+    for pid, line in lines.items():
+        above = pid
+        while above not in (0, root):
+            above = parents.get(above, 0)
+        for kind, start in KINDS.items():
+            if above == root and line.startswith(start):
+                found[kind].append(pid)
     return found
 
 
@@ -71,10 +81,11 @@ def pss_mb(pid: int) -> float:
 class Installation:
     """`offhook up` in a folder of its own."""
 
-    def __init__(self, spares: int) -> None:
+    def __init__(self, spares: int, policy_in: Callable[[Path], Path] | None = None) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="offhook-bench-")
         words = f"up --port 0 --media-port 0 --spares {spares} --recognizer none --voice tone --json".split()
-        folders = ["--policy", str(EXAMPLES / "policies" / "monologue"), "--state-dir", self.folder.name]
+        policy = policy_in(Path(self.folder.name)) if policy_in else EXAMPLES / "policies" / "monologue"
+        folders = ["--policy", str(policy), "--state-dir", self.folder.name]
         command = [str(Path(sys.executable).with_name("offhook")), *words, *folders]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=self.folder.name)
         assert self.process.stdout is not None
@@ -83,7 +94,7 @@ class Installation:
     def wait_for_spares(self, count: int, within_s: float = 300) -> None:
         """Until so many call processes exist."""
         deadline = time.monotonic() + within_s
-        while len(processes()["call process"]) < count and time.monotonic() < deadline:
+        while len(processes(self.process.pid)["call process"]) < count and time.monotonic() < deadline:
             time.sleep(0.5)
         time.sleep(3)
 
@@ -113,7 +124,7 @@ def measure(house: Installation, count: int, seconds: float) -> dict[str, Any]:
     calls, urls = house.place(count)
     listing = Path(house.folder.name) / "urls"
     listing.write_text("\n".join(urls))
-    found = processes()
+    found = processes(house.process.pid)
     probe = subprocess.Popen([sys.executable, str(HERE / "probe.py"), "--urls", str(listing), "--seconds", str(seconds),
                               "--clip", str(CLIP)], stdout=subprocess.PIPE, text=True)  # fmt: skip
     time.sleep(4)
@@ -154,9 +165,10 @@ def heard(records: list[dict[str, Any]]) -> dict[str, Any]:
         if record["kind"] == "measure" and body["what"] == "hold":
             holds_us.append(body["us"])
         elif record["kind"] == "commands":
-            texts.update({c["utterance"]: c["text"] for c in body if c.get("type") == "Say"})
-        elif record["kind"] == "event" and body.get("type") == "PlaybackStopped":
-            stops.append((texts.get(body["utterance"], ""), body["heard_ms"], body["heard_text"]))
+            said = [command for command in map(decode, body) if isinstance(command, Say)]
+            texts.update({command.utterance: command.text for command in said})
+        elif record["kind"] == "event" and isinstance(event := decode(body), PlaybackStopped):
+            stops.append((texts.get(event.utterance, ""), event.heard_ms, event.heard_text))
     return {"holds_us": holds_us, "stops": stops}
 
 

@@ -97,7 +97,7 @@ class Line(WSListener):  # type: ignore[misc]  # picows ships no types
         if self.transport is None or self.closed:
             return
         if self.mouth and len(self.mouth) == len(self.clip):
-            self.onset_at = perf_counter()
+            self.onset_at = perf_counter() - FRAME_MS / 1_000  # its first sample was spoken a frame ago
         payload = base64.b64encode(self.mouth.pop(0)).decode() if self.mouth else silence
         self.sequence += 1
         self.chunk += 1

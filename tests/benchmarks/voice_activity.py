@@ -46,7 +46,7 @@ class Score:
     missed: int = 0
     false_starts: int = 0
     minutes: float = 0.0
-    frame_us: float = 0.0
+    costs_us: list[float] = field(default_factory=list)
 
 
 def hear(audio: bytes, detector: str) -> tuple[list[bool], list[tuple[int, int, int]], float]:
@@ -74,17 +74,20 @@ def hear(audio: bytes, detector: str) -> tuple[list[bool], list[tuple[int, int, 
 def score(recordings: list[Recording], detector: str) -> Score:
     """All recordings through the ears as a call has them, at 8 kHz mu-law."""
     total = Score()
-    costs = []
     for recording in recordings:
-        voiced, spurts, frame_us = hear(recording.audio, detector)
-        costs.append(frame_us)
-        add_frames(total, recording, voiced)
-        dated = [any(on <= (i + 0.5) * FRAME_MS < off for on, _, off in spurts) for i in range(len(voiced))]
-        total.dated_hits += sum(d and label for d, label in zip(dated, recording.labels, strict=False))
-        total.dated_said += sum(dated)
-        add_starts(total, recording, spurts)
-    total.frame_us = statistics.mean(costs)
+        add(total, recording, detector)
     return total
+
+
+def add(total: Score, recording: Recording, detector: str) -> None:
+    """One recording."""
+    voiced, spurts, frame_us = hear(recording.audio, detector)
+    total.costs_us.append(frame_us)
+    add_frames(total, recording, voiced)
+    dated = [any(on <= (i + 0.5) * FRAME_MS < off for on, _, off in spurts) for i in range(len(voiced))]
+    total.dated_hits += sum(d and label for d, label in zip(dated, recording.labels, strict=False))
+    total.dated_said += sum(dated)
+    add_starts(total, recording, spurts)
 
 
 def score_wide(recordings: list[Recording], mode: int) -> Score:
@@ -165,7 +168,7 @@ def line(name: str, total: Score) -> str:
     return (
         f"{name:22} {total.hits / max(1, total.said):6.3f} {total.hits / total.true:6.3f} {now:6.3f} "
         f"{dated or float('nan'):7.3f} {frame:>13} {total.missed:7d} {event:>13} "
-        f"{total.false_starts / total.minutes:8.1f} {total.frame_us:8.1f}"
+        f"{total.false_starts / total.minutes:8.1f} {statistics.mean(total.costs_us or [0.0]):8.1f}"
     )
 
 

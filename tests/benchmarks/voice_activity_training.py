@@ -14,32 +14,40 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from offhook.actors.ears.confirm import Confirmation
-from offhook.actors.ears.measure import Frame, loudness_db, signs
-from offhook.actors.ears.mulaw import decode
+from offhook.actors.ears import confirm_weights
+from offhook.actors.ears.confirm import FAST, SLOW, Confirmation
+from offhook.actors.ears.measure import Frame
+from offhook.actors.ears.mulaw import SILENCE
 from offhook.actors.ears.vad import NoiseFloor
-from voice_activity_material import Recording, bursts, quietened, read_recordings
+from voice_activity import FRAME, Score, add, line
+from voice_activity_material import Floats, Recording, bursts, quietened, read_recordings
 
-Floats = NDArray[np.float64]
-FRAME = 160
 RIDGE, RATE, EPOCHS, BATCH = 0.03, 0.01, 30, 512
 BURST_SECONDS, BURST_WEIGHT = 60, 0.5  # a tenth as much as speech in noise: more, and soft syllables are lost
 SEED = 7
 
 
 def inputs_of(audio: bytes) -> Floats:
-    """Per frame, what the second stage weighs; made by the second stage itself."""
-    stage, floor = Confirmation(), NoiseFloor()
-    bits, mask, rows = 0, (1 << 2 * FRAME) - 1, []
+    """Per frame, what the second stage weighs, made by the second stage itself; here it is asked about every frame."""
+    stage, floor, before = Confirmation(), NoiseFloor(), bytes([SILENCE]) * FRAME
+    rows: list[list[float]] = []
     for start in range(0, len(audio) - FRAME + 1, FRAME):
-        frame = audio[start : start + FRAME]
-        samples = decode(frame)
-        db = loudness_db(samples)
-        floor.hear(db)
-        bits = (bits << FRAME | signs(frame)) & mask
-        rows.append(stage.inputs(Frame(frame, samples, bits, 2 * FRAME, db, floor.db)))
-    return np.array(rows)
+        frame = Frame(audio[start : start + FRAME], before)
+        before = frame.audio
+        floor.hear(frame.loudness_db)
+        frame.floor_db = floor.db
+        rows.append(stage.inputs(frame))
+    now = np.array(rows)
+    return np.hstack([now, smoothed(now, FAST), smoothed(now, SLOW)])
+
+
+def smoothed(rows: Floats, keep: float) -> Floats:
+    """Each column through the second stage's smoothing, from the first row on."""
+    past, found = rows[0], np.empty_like(rows)
+    for index, row in enumerate(rows):
+        past = keep * past + (1.0 - keep) * row
+        found[index] = past
+    return found
 
 
 def train(inputs: Floats, labels: Floats, importance: Floats) -> tuple[float, Floats]:
@@ -68,47 +76,47 @@ def train(inputs: Floats, labels: Floats, importance: Floats) -> tuple[float, Fl
 
 def fit(recordings: list[Recording]) -> tuple[float, Floats]:
     """Train on recordings and made noise."""
-    recordings = [*recordings, *map(quietened, recordings)]
-    material = [inputs_of(recording.audio) for recording in recordings]
-    labels = [
-        np.array(recording.labels[: len(rows)], float) for recording, rows in zip(recordings, material, strict=True)
-    ]
+    material, labels = [], []
+    for recording in [*recordings, *map(quietened, recordings)]:
+        material.append(inputs_of(recording.audio))
+        labels.append(np.array(recording.labels[: len(material[-1])], float))
     noise = inputs_of(bursts(BURST_SECONDS, SEED))
     importance = np.concatenate([np.ones(sum(map(len, material))), np.full(len(noise), BURST_WEIGHT)])
     return train(np.vstack([*material, noise]), np.concatenate([*labels, np.zeros(len(noise))]), importance)
 
 
-def f1(share: Floats, labels: Floats, limit: float) -> float:
-    """Of frames at one limit."""
-    said = share >= limit
-    return float(2 * (said & (labels > 0)).sum() / max(1, said.sum() + labels.sum()))
-
-
-def cross_validate(recordings: list[Recording], folds: int = 5) -> None:
-    """Print the frame F1 of files that the weights have not seen, by limit."""
-    shares, labels = [], []
+def cross_validate(recordings: list[Recording], folds: int) -> None:
+    """Print what the ears do on files that the weights have not seen."""
+    total = Score()
     for fold in range(folds):
-        bias, weights = fit([r for index, r in enumerate(recordings) if index % folds != fold])
+        use(*fit([r for index, r in enumerate(recordings) if index % folds != fold]))
         for recording in recordings[fold::folds]:
-            rows = inputs_of(recording.audio)
-            shares.append(1.0 / (1.0 + np.exp(-(rows @ weights + bias))))
-            labels.append(np.array(recording.labels[: len(rows)], float))
-    for limit in (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6):
-        print(f"limit {limit:.2f}  F1 {f1(np.concatenate(shares), np.concatenate(labels), limit):.4f}")
+            add(total, recording, "confirmed")
+    print(line(f"confirmed, {folds} folds", total))
+
+
+def use(bias: float, weights: Floats) -> None:
+    """Let ears made from now on weigh so."""
+    confirm_weights.BIAS = bias
+    confirm_weights.NOW, confirm_weights.FAST, confirm_weights.SLOW = (
+        tuple(map(float, part)) for part in np.split(weights, 3)
+    )
 
 
 def write(bias: float, weights: Floats, path: Path) -> None:
     """The weights as a module."""
-    numbers = [f"{weight:.4g}" if "." in f"{weight:.4g}" else f"{weight:.4g}.0" for weight in weights]
-    third = len(numbers) // 3
-    rows = "\n".join(
-        f"    {', '.join(numbers[start : start + third])},  # {what}"
-        for start, what in ((0, "now"), (third, "smoothed over 40 ms"), (2 * third, "smoothed over 200 ms"))
+    parts = "".join(
+        f"{name}: tuple[float, ...] = ({', '.join(repr(round(float(weight), 4)) for weight in part)})  # {what}\n"
+        for name, part, what in zip(
+            ("NOW", "FAST", "SLOW"),
+            np.split(weights, 3),
+            ("as it is", "smoothed over 40 ms", "smoothed over 200 ms"),
+            strict=True,
+        )
     )
     path.write_text(
         '"""Weights of `confirm.py`, written by `tests/benchmarks/voice_activity_training.py`; generated."""\n\n'
-        "from __future__ import annotations\n\n# fmt: off\n# ruff: noqa: E501\n"
-        f"BIAS = {bias:.4g}\nWEIGHTS: tuple[float, ...] = (\n{rows}\n)\n",
+        f"from __future__ import annotations\n\n# fmt: off\n# ruff: noqa: E501\nBIAS = {bias:.4g}\n{parts}",
         encoding="utf-8",
     )
 
@@ -122,7 +130,8 @@ def main() -> None:
     options = parser.parse_args()
     recordings = read_recordings(options.data)
     if options.cross_validate:
-        cross_validate(recordings)
+        for folds in (5, len(recordings)):
+            cross_validate(recordings, folds)
         return
     bias, weights = fit(recordings)
     write(bias, weights, options.out)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from caller import Caller, Exchange
 from offhook.actors.refs import NAMESPACE, SupervisorRef, this_node
 from phone import Phone
 
@@ -84,6 +85,11 @@ class House:
         """A call that is answered."""
         reserved = await self.supervisor.reserve({"call": call, "caller": "+1", "callee": "+2", "policy": version})
         return await Phone.pick_up(reserved)
+
+    async def line(self, call: str, version: str = "") -> Caller:
+        """A call that is answered, on a line that outlives its process."""
+        await self.supervisor.reserve({"call": call, "caller": "+1", "callee": "+2", "policy": version})
+        return Exchange.of(self.supervisor).dial(call)
 
     async def row(self, call: str) -> dict[str, Any]:
         return next(row for row in await self.supervisor.calls() if row["call"] == call)

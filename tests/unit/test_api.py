@@ -41,6 +41,7 @@ class Memory:
         self.rows: dict[str, dict[str, Any]] = {}
         self.records: list[list[Any]] = []
         self.decided: list[tuple[Any, ...]] = []
+        self.published: list[tuple[str, str, bytes]] = []
         self.away = False
 
     async def prepare(self) -> None:
@@ -85,6 +86,9 @@ class Memory:
         if proposal == "late":
             raise CallerFault("proposal 'late' does not wait for approval")
         self.decided.append((call, proposal, approved, operator))
+
+    async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes) -> None:
+        self.published.append((version, policy["name"], parcel))
 
     async def stats(self) -> dict[str, Any]:
         if self.away:
@@ -346,6 +350,7 @@ def test_openapi_lists_every_address_and_the_console_is_served() -> None:
             "/v1/calls/{call_id}/verdicts",
             "/v1/calls/{call_id}/proposals/{proposal_id}",
             "/v1/policies",
+            "/v1/policies/{name}",
             "/healthz",
             "/carriers/twilio/voice",
             "/carriers/twilio/resume",

@@ -58,6 +58,24 @@ def test_a_long_overlap_without_any_word_is_settled_by_the_window() -> None:
     assert of(asked, CutSpeech), "the caller speaks on for a second: the caller wins"
 
 
+def test_without_a_recognizer_whoever_speaks_on_at_the_windows_end_has_the_floor() -> None:
+    scene = Scene().answered("booking")
+    scene.happens(ev.HealthChanged, part="recognizer", up=False)
+    scene.agent_says(LONG, purpose=Purpose.OFFER)
+    scene.passes(3_000)
+    scene.speech_starts()
+    assert of(scene.speech_goes_on(500), CutSpeech)
+
+
+def test_with_a_recognizer_a_tie_holds_until_its_words_are_due() -> None:
+    scene = speaking()
+    scene.passes(1_500)
+    scene.speech_starts()
+    asked = scene.speech_goes_on(400)
+    assert not of(asked, ResumeSpeech), "the agent does not speak on over somebody who is speaking"
+    assert of(asked + scene.speech_goes_on(1_100), CutSpeech)
+
+
 def test_words_that_come_after_a_resume_still_cut() -> None:
     scene = speaking()
     scene.speech_starts()

@@ -20,7 +20,7 @@ from offhook.serve import gateway as gateway_module
 from offhook.serve import tokens
 from offhook.serve.carriers import twilio
 from offhook.serve.gateway import Gateway
-from offhook.serve.line import UNACKNOWLEDGED_FRAMES_MAX, Claim
+from offhook.serve.line import FRAMES_KEPT, Claim, Playback
 from picows import WSMsgType
 from twilio_phone import Phone
 
@@ -62,10 +62,12 @@ class House:
         self.owner = owner
         self.claims: Callable[[str], Claim] = lambda _call: owner.claim()
         self.claimed: list[str] = []
+        self.lost: list[int] = []
         self.gateway = Gateway(SECRET, self._claim)
         self.phones: list[Phone] = []
 
-    async def _claim(self, call: str) -> Claim:
+    async def _claim(self, call: str, lost_epoch: int) -> Claim:
+        self.lost.append(lost_epoch)
         self.claimed.append(call)
         return self.claims(call)
 
@@ -105,11 +107,11 @@ def test_frames_marks_and_digits_reach_the_call_and_its_orders_reach_the_carrier
         phone.start()
         link, hello, heard = await house.owner.linked()
         assert house.claimed == ["call-7"]
-        assert hello == ["MZ1", "mulaw8k"]
+        assert hello == ["MZ1", "mulaw8k", 0, ["", 0, 0, 0]]
         phone.send(phone.writer.media(FRAME), phone.writer.dtmf("5"), phone.writer.mark("m"), phone.writer.media(FRAME))
         assert [await said(heard) for _ in range(4)] == [
             [wire.AUDIO, 0, FRAME],
-            [wire.DIGIT, "5"],
+            [wire.DIGIT, "5", 0],
             [wire.MARKED, "m"],
             [wire.AUDIO, 1, FRAME],
         ]
@@ -275,8 +277,11 @@ def test_unacknowledged_audio_goes_to_the_next_owner_and_only_its_epoch_is_obeye
         first.send(wire.MARK, 1, "acknowledged")
         await phone.heard()
         first.abort("the process died")
-        second, _, heard = await house.owner.linked()
+        second, hello, heard = await house.owner.linked()
+        assert hello[2] == 4
+        assert await said(heard) == [wire.PAST, 0, frames[0] + frames[1]]
         assert await said(heard) == [wire.AUDIO, 2, frames[2] + frames[3]]
+        assert house.lost == [0, 1]  # whoever is asked knows which owner was lost
         phone.send(phone.writer.media(frames[4]))
         assert await said(heard) == [wire.AUDIO, 4, frames[4]]
         second.send(wire.CLEAR, 1)  # of the fenced epoch: not obeyed
@@ -298,16 +303,81 @@ def test_ten_seconds_are_kept_and_the_oldest_is_dropped_first(tmp_path: Path) ->
         phone = await house.phone()
         phone.start()
         first, _, heard = await house.owner.linked()
-        more = UNACKNOWLEDGED_FRAMES_MAX + 7
+        more = FRAMES_KEPT + 7
         phone.send(*(phone.writer.media(FRAME) for _ in range(more)))
         for _ in range(more):
             await said(heard)
         assert house.gateway.stats()["frames_lost"] == 7
         first.abort("the process died")
         _, _, heard = await house.owner.linked()
-        assert await said(heard) == [wire.AUDIO, 7, FRAME * UNACKNOWLEDGED_FRAMES_MAX]
+        assert await said(heard) == [wire.AUDIO, 7, FRAME * FRAMES_KEPT]
 
     run(tmp_path, test)
+
+
+def test_the_line_goes_to_the_owner_of_whom_the_supervisor_tells_and_says_how_far_the_carrier_is(
+    tmp_path: Path,
+) -> None:
+    async def test(house: House) -> None:
+        phone = await house.phone()
+        phone.start()
+        first, _, before = await house.owner.linked()
+        first.send(wire.MARK, 1, "u1/1.1/0")
+        first.send(wire.PLAY, 1, FRAME * 20)
+        for _ in range(2):
+            await phone.heard()
+        house.gateway.owned("c1", house.owner.claim(2))
+        second, hello, _ = await house.owner.linked()
+        mark, after_ms, unplayed_ms, cleared = hello[3]
+        assert (mark, after_ms, cleared) == ("u1/1.1/0", 400, 0)
+        assert 200 <= unplayed_ms <= 400
+        assert (await said(before))[0] == "closed"
+        second.send(wire.CLEAR, 2)
+        assert (await phone.heard())["event"] == "clear"
+        house.gateway.owned("c1", house.owner.claim(3))
+        _, hello, _ = await house.owner.linked()
+        assert hello[3][0] == "u1/1.1/0" and hello[3][3] == 1
+        assert house.claimed == ["c1"]  # nobody had to ask
+
+    run(tmp_path, test)
+
+
+def test_an_owner_that_comes_to_an_ended_line_hears_of_the_end(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        phone = await house.phone()
+        phone.start()
+        first, _, _ = await house.owner.linked()
+        first.abort("the process died")
+        phone.send(phone.writer.stop())
+        await phone.goodbye()
+        house.claims = lambda _call: house.owner.claim(2)
+        house.gateway.owned("c1", house.owner.claim(2))
+        while True:  # the claim that followed the loss may have been faster than the stop
+            _, _, heard = await house.owner.linked()
+            if (word := await said(heard))[0] == wire.STOPPED:
+                assert word == [wire.STOPPED, "the caller hung up"]
+                return
+
+    run(tmp_path, test)
+
+
+def test_playback_is_reckoned_by_the_clock_and_corrected_by_marks() -> None:
+    playback = Playback()
+    assert playback.report(0.0) == ["", 0, 0, 0]
+    playback.mark("a")
+    playback.sent(8_000, 10.0)
+    playback.mark("b")
+    playback.sent(4_000, 10.1)
+    assert playback.report(10.1) == ["b", 500, 1_400, 0]
+    playback.marked("b", 11.2)  # 200 ms later than reckoned
+    assert playback.report(11.3) == ["b", 500, 400, 0]
+    playback.clear(11.3)
+    playback.clear(11.6)  # nothing was there any more
+    assert playback.report(20.0) == ["b", 500, 400, 1]
+    playback.mark("c")
+    playback.sent(800, 20.0)
+    assert playback.report(20.05) == ["c", 100, 50, 0]
+    assert playback.report(30.0) == ["c", 100, 0, 0]
 
 
 def test_a_call_that_is_over_ends_its_line_with_the_reason(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from offhook.actors.hosts import Hosts
 from offhook.actors.intake import Intake
 from offhook.actors.leases import Lease, LeaseBook
 from offhook.actors.options import Options
-from offhook.actors.pool import CALLS_MAX, INTENSITY, SURPLUS_MS, Pool, Sizes, Standing
-from offhook.actors.residents import lives
+from offhook.actors.outbox import Outbox
+from offhook.actors.pool import CALLS_MAX, INTENSITY, QUIET_MS, SURPLUS_MS, Pool, Sizes, Standing
+from offhook.actors.residents import Residents, lives
 from offhook.actors.sqlite_journal import SqliteJournal
 from offhook.actors.tools import Outcome, ToolRegister
 from offhook.actors.watch import TICK_MS, Watch
@@ -107,6 +109,42 @@ def test_without_a_spare_in_time_the_answer_says_why() -> None:
         yard.pool.drain(True)
         with pytest.raises(NoSpare, match="drains"):
             await yard.pool.take(1.0)
+
+    within(test)
+
+
+def test_a_takeover_comes_before_those_who_wait_and_is_served_while_the_node_drains() -> None:
+    async def test() -> None:
+        yard = Yard(spares=0, slots_max=1, starting_max=1)
+        patient = asyncio.create_task(yard.pool.take(5.0))
+        await turns()
+        urgent = asyncio.create_task(yard.pool.take(5.0, urgent=True))
+        await turns()
+        await yard.come_up()
+        assert urgent.done() and not patient.done()
+        patient.cancel()
+        yard.pool.gone(urgent.result().name, "killed")
+        yard.pool.drain(True)
+        again = asyncio.create_task(yard.pool.take(5.0, urgent=True))
+        await turns()
+        await yard.come_up()
+        assert again.done()
+
+    within(test)
+
+
+def test_a_takeover_has_the_core_before_the_spare_that_replaces_its_own() -> None:
+    async def test() -> None:
+        yard = Yard(spares=1, slots_max=10, starting_max=1)
+        yard.pool.fill()
+        await yard.come_up()
+        await yard.pool.take(0.0, urgent=True)
+        await turns()
+        assert len(yard.asked) == 1
+        yard.now_ms += QUIET_MS
+        yard.pool.tend()
+        await turns()
+        assert len(yard.asked) == 2
 
     within(test)
 
@@ -238,6 +276,26 @@ def test_a_starved_process_is_late_and_not_hung_up_to_a_limit() -> None:
         kernel.waited_ms += TICK_MS
         watch.tick()
     assert accused == ["starved"]
+
+
+def test_a_stopped_process_is_found_out_in_half_its_time() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    accused: list[str] = []
+    watch = Watch(lambda name, _why: accused.append(name), 500, 10_000, Kernel())
+    watch.add("live", child.pid, live=True)
+    try:
+        ticks(watch, 300)
+        assert accused == []
+        watch.beat("live", 0.0, live=True)
+        os.kill(child.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
+        ticks(watch, 200)
+        assert accused == []
+        ticks(watch, 50)
+        assert accused == ["live"]
+    finally:
+        child.kill()
+        child.wait()
 
 
 def test_a_process_that_is_a_corpse_does_not_live() -> None:
@@ -394,6 +452,38 @@ def test_a_key_acts_once_also_for_a_second_supervisor(tmp_path: Path) -> None:
     assert second.perform("c", 2, "act", {}, "k2").result == "done 2"
     assert acted == ["k1", "k2"]
     assert second.acts("c") == [("act", "k1", 1), ("act", "k2", 1)]
+
+
+def test_an_act_that_two_owners_order_is_carried_out_once_and_both_are_told(tmp_path: Path) -> None:
+    async def test() -> None:
+        acted: list[str] = []
+        begun, done = threading.Event(), threading.Event()
+
+        def slow(key: str, arguments: Any) -> Outcome:
+            begun.set()
+            done.wait(5)
+            acted.append(key)
+            return Outcome(True, f"done {len(acted)}")
+
+        outbox = Outbox(ToolRegister(tmp_path / "t", {"act": slow}), LeaseBook(), Residents.__new__(Residents))
+        first = asyncio.create_task(outbox.perform("c", 1, "act", {}, "k1"))
+        await asyncio.to_thread(begun.wait, 5)
+        second = asyncio.create_task(outbox.perform("c", 2, "act", {}, "k1"))
+        await turns()
+        done.set()
+        assert (await first) == (await second) == Outcome(True, "done 1")
+        assert acted == ["k1"]
+
+    within(test)
+
+
+def test_the_register_takes_no_order_of_a_former_owner_but_tells_what_came_of_an_act(tmp_path: Path) -> None:
+    register = ToolRegister(tmp_path / "t", {"act": lambda key, _arguments: Outcome(True, key)})
+    assert register.perform("c", 1, "act", {}, "k1").ok
+    assert register.perform("c", 2, "act", {}, "k2").ok
+    late = register.perform("c", 1, "act", {}, "k3")
+    assert not late.ok and "epoch 1 orders nothing any more" in late.result
+    assert register.perform("c", 1, "act", {}, "k1") == Outcome(True, "k1")
 
 
 def test_an_act_that_was_cut_short_is_asked_for_again_under_its_key(tmp_path: Path) -> None:

@@ -106,3 +106,9 @@ def test_a_number_dictated_with_pauses() -> None:
     found = slots.find(talk.state, "phone")
     assert found is not None
     assert found.value == "5550123"
+
+
+def test_final_words_that_say_less_than_the_partial_ones_are_believed() -> None:
+    talk = Talk().agent(Purpose.QUESTION, Asks.NAME, slot="name").caller("my name is mary if", final=False)
+    found = slots.find(talk.caller("my name is mary").state, "name")
+    assert found is not None and found.value == "Mary"

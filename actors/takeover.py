@@ -1,0 +1,256 @@
+"""Takeover: what a supervisor does when the process of a live call is gone.
+
+    fence ─▶ read the tail ─▶ assign to a spare at the next epoch ─▶ tell the gateways ─▶ seat the agents anew
+
+From the fence on nothing that the former owner sends is obeyed: the journal refuses its records, the gateway its
+orders, the tools its errands. How often a call may fail within a while is OTP's intensity; beyond it the core is not
+trusted with this call any more, and a spare says goodbye without it. What the spare does is `comeback.py`'s matter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from offhook.policies.supervision import Act, ChildSpec, decide
+
+from . import wire
+from .call_table import CallRow
+from .errors import JournalAway, NoSpare, NoSuchCall, ProtocolFault
+from .intake import Intake
+from .journal import Tail, read_intact
+from .leases import Lease
+from .reception import Parts, Reception
+from .residents import Resident
+from .resume import trimmed
+from .setup import Engines, Setup
+
+log = logging.getLogger(__name__)
+
+DIED = "call process died"  # the outcome of a call that nobody could take over
+INTENSITY = ChildSpec(intensity=3, period_ms=30_000)  # of one call; a fourth failure within it is no accident
+DOUBT_S = 0.1  # after a gateway lost its owner: a death is known here by then
+PAGE = 2_000  # records read at one time; a tail has some hundreds
+TIMES_MAX = 1_000  # takeovers whose duration is remembered
+
+
+class Takeovers:
+    """The takeovers of one node.
+
+    Args:
+        tell_gateways: sends a message to every gateway of the node.
+        close: ends a call that cannot be saved: row, outcome, why (None = its own end is in the journal).
+        wait_s: how long a call waits for a spare.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        intake: Intake,
+        reception: Reception,
+        tell_gateways: Callable[..., None],
+        close: Callable[[CallRow, str, str | None], None],
+        wait_s: float,
+    ) -> None:
+        self._parts = parts
+        self._intake = intake
+        self._reception = reception
+        self._tell_gateways = tell_gateways
+        self._close = close
+        self._wait_s = wait_s
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._doubts: dict[str, asyncio.Event] = {}  # somebody wonders whether the owner lives
+        self.done = 0
+        self.farewells = 0
+        self.times_ms: deque[float] = deque(maxlen=TIMES_MAX)  # from the death's notice to the new owner's word
+
+    def begin(self, row: CallRow, why: str) -> None:
+        """The owner of `row` is gone. Returns at once; nothing happens where a takeover is under way."""
+        if row.call in self._under_way:
+            return
+        task = asyncio.get_running_loop().create_task(self._take_over(row, why))
+        self._under_way[row.call] = task
+        task.add_done_callback(lambda _task: self._over(row.call))
+        self.settle_doubts(row.call)
+
+    def under_way(self, call: str) -> bool:
+        """The call has no owner at this moment, and will have one or an end."""
+        return call in self._under_way
+
+    async def owner(self, call: str, lost_epoch: int = 0) -> CallRow:
+        """The row of a call that is owned now.
+
+        Args:
+            lost_epoch: whoever asks has just lost that owner; a moment is waited for whether it is dead.
+
+        Raises:
+            NoSuchCall: it is not live here, or its takeover failed.
+        """
+        while True:
+            row = self._parts.table.get(call)
+            if row is None:
+                raise NoSuchCall(f"call {call!r} is not live on this node")
+            task = self._under_way.get(call)
+            if task is not None:
+                await asyncio.wait({task})
+            elif row.epoch > lost_epoch:
+                return row
+            else:
+                lost_epoch = 0
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(DOUBT_S):
+                        await self._doubts.setdefault(call, asyncio.Event()).wait()
+
+    def settle_doubts(self, call: str) -> None:
+        """What has become of a call is known: whoever waits for it looks again."""
+        doubt = self._doubts.pop(call, None)
+        if doubt is not None:
+            doubt.set()
+
+    def _over(self, call: str) -> None:
+        self._under_way.pop(call, None)
+        self._doubts.pop(call, None)
+
+    # --- one takeover -----------------------------------------------------------------------------------------------
+
+    async def _take_over(self, row: CallRow, why: str) -> None:
+        began = time.monotonic()
+        try:
+            while why:
+                row, why = await self._try(row, why)
+        except NoSpare as fault:
+            self._close(self._latest(row), DIED, f"{why}; {fault}")
+            return
+        except Exception as error:
+            log.exception("a takeover failed", extra={"call": row.call})
+            self._close(self._latest(row), DIED, f"{why}; the takeover failed: {type(error).__name__}")
+            return
+        if row.call not in self._parts.table:
+            return
+        self.done += 1
+        self.times_ms.append((time.monotonic() - began) * 1_000)
+        self._tell_gateways(wire.OWNER, row.call, row.epoch, row.endpoint, row.media_token)
+        log.warning("call taken over", extra={"call": row.call, "epoch": row.epoch, "owner": row.owner})
+        asyncio.get_running_loop().call_soon(self._reception.seat_anew, row)
+
+    def _latest(self, row: CallRow) -> CallRow:
+        return self._parts.table.get(row.call) or row
+
+    async def _try(self, row: CallRow, why: str) -> tuple[CallRow, str]:
+        """One spare's try; the row under its new owner, and why it did not work ("" = it did).
+
+        Raises:
+            NoSpare: none came free in time.
+        """
+        parts = self._parts
+        decision = decide(row.restarts, time.monotonic_ns() // 1_000_000, INTENSITY, why)
+        farewell = "" if decision.act is Act.RESTART else decision.why
+        if farewell and row.farewell:
+            raise NoSpare(f"{farewell}; a goodbye was tried")
+        lease = parts.leases.grant(row.call, "", row.epoch)  # from here on the former owner is fenced
+        row = replace(row, epoch=lease.epoch, owner="", media_token=lease.media_token, primed=False)
+        row.restarts, row.farewell = decision.history, farewell
+        parts.table.open(row)
+        self._intake.over(row.call)
+        spare = asyncio.ensure_future(self._reception.find_spare(self._wait_s, urgent=True))
+        try:
+            tail, records, damage = await self._past(row, lease.epoch)
+        except BaseException:
+            spare.add_done_callback(self._give_back)
+            raise
+        row.seq = max(tail.seq, 0)
+        if records and records[-1][4] == "end":
+            spare.add_done_callback(self._give_back)
+            self._close(row, str(records[-1][5].get("outcome", DIED)), None)
+            return row, ""
+        resident = await spare
+        row = replace(row, farewell=farewell or damage)
+        self.farewells += bool(row.farewell)
+        return await self._assign(row, resident, lease, records)
+
+    async def _assign(
+        self, row: CallRow, resident: Resident, lease: Lease, records: list[list[Any]]
+    ) -> tuple[CallRow, str]:
+        parts = self._parts
+        parts.leases.adopt(replace(lease, holder=resident.name))
+        setup = await self._setup(row, records)
+        fresh = CallRow.of_setup(setup, resident.name, resident.pid, resident.endpoint)
+        fresh.seats, fresh.seq, fresh.at_ms, fresh.snapshot_seq = row.seats, row.seq, row.at_ms, row.snapshot_seq
+        fresh.restarts, fresh.takeovers, fresh.farewell = row.restarts, row.takeovers + 1, row.farewell
+        if row.call not in parts.table:  # it was closed meanwhile
+            parts.pool.free(resident.name)
+            return fresh, ""
+        parts.table.open(fresh)
+        try:
+            refusal = await self._reception.assign(resident, fresh, setup)
+        except ProtocolFault as fault:  # more than a message holds
+            refusal = str(fault)
+        if refusal:
+            log.error("a takeover was refused: %s", refusal, extra={"call": row.call})
+            parts.residents.kill(resident.name, f"refused a takeover: {refusal}")
+        return fresh, refusal
+
+    def _give_back(self, spare: asyncio.Future[Resident]) -> None:
+        """Nobody needs it after all."""
+        if not spare.cancelled() and spare.exception() is None:
+            self._parts.pool.free(spare.result().name)
+
+    # --- what is known of it ----------------------------------------------------------------------------------------
+
+    async def _past(self, row: CallRow, epoch: int) -> tuple[Tail, list[list[Any]], str]:
+        """The journal's tail, final from here on; the newest snapshot and what follows; why that is not enough."""
+        journal = self._parts.journal
+        try:
+            tail = await journal.fence(row.call, epoch)
+            if row.snapshot_seq < 0:  # this supervisor has not seen the call begin
+                newest = await journal.last(row.call, "snapshot")
+                row.snapshot_seq = newest[2] if newest is not None else 0
+            records: list[list[Any]] = []
+            after_seq = row.snapshot_seq - 1
+            while True:
+                page, damage = await read_intact(journal, row.call, after_seq, PAGE)
+                records += [trimmed(record) for record in page]
+                if damage is not None or len(page) < PAGE:
+                    break
+                after_seq = page[-1][2]
+        except JournalAway as fault:
+            return Tail(epoch, row.seq), [], f"the journal is away: {fault}"
+        if damage is not None:
+            log.error("a takeover goes by the part of the journal that is whole: %s", damage, extra={"call": row.call})
+        return tail, records, "" if records else "the journal has nothing of this call"
+
+    async def _setup(self, row: CallRow, records: list[list[Any]]) -> Setup:
+        shelf = self._parts.shelf
+        if row.policy_version in shelf.policies:
+            policy = shelf.plain(row.policy_version)
+        else:
+            start = await self._parts.journal.read(row.call, -1, 1)
+            policy = start[0][5]["policy"]
+        engines = shelf.engines
+        if row.farewell and engines.clips:  # nothing that has to be reached
+            engines = Engines(synthesizer="clip", clips=engines.clips)
+        return Setup(
+            call=row.call,
+            epoch=row.epoch,
+            direction=row.direction,
+            caller=row.caller,
+            callee=row.callee,
+            policy_version=row.policy_version,
+            policy=policy,
+            media_token=row.media_token,
+            agent_tokens={agent: f"{row.media_token}.{agent}" for agent in row.agent_tokens},
+            observer_token=f"{row.media_token}.observer",
+            origin_unix_ms=row.origin_unix_ms,
+            anchor=row.anchor,
+            at_least_ms=row.at_ms,
+            after_seq=row.seq,
+            engines=engines,
+            resume=() if row.farewell else tuple(records),
+            farewell=row.farewell,
+        )

@@ -1,0 +1,91 @@
+"""The API's addresses for policy bundles: what is published, one of them, and publishing.
+
+A bundle that is published is unpacked and read here, so that its version is the hash of what came, whatever was said;
+none of its code is run here. Which version leads new calls of a name is told by the name's place in `Door.policies`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path as FilePath
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Path
+from offhook.actors.errors import UnknownPolicy
+from offhook.actors.parcel import PARCEL_BYTES_MAX, check_signature, unpack
+from offhook.policies.errors import PolicyError
+from pydantic import BaseModel, ConfigDict, Field
+
+from .door import Door
+from .policy_files import Bundle, digests, load
+from .switchboard import Switchboard
+
+Name = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", description="a policy's name, or a version")]
+
+
+class NewBundle(BaseModel):
+    """A bundle as `offhook policy publish` sends it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    parcel: str = Field(max_length=2 * PARCEL_BYTES_MAX, pattern=r"^[0-9a-f]+$", description="actors/parcel.py, in hex")
+    version: str = Field(max_length=64, description="what the publisher takes it for; the signature is over it")
+    signature: str = Field(default="", max_length=128)
+    lead: bool = Field(default=False, description="new calls that ask for its name get it")
+
+
+def add_policies(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
+    """Add the addresses under /v1/policies."""
+
+    @app.get("/v1/policies", tags=["policies"])
+    async def policies() -> dict[str, Any]:
+        """What is published; calls that name no policy get the default."""
+        leading = set(door.policies.values())
+        others = {version: _name(folder) for version, folder in door.bundles.items() if version not in leading}
+        rows = [
+            {"name": name, "version": version, "others": [v for v, of in others.items() if of == name]}
+            for name, version in door.policies.items()
+        ]
+        return {"default": door.default_policy, "policies": rows}
+
+    @app.get("/v1/policies/{name}", tags=["policies"])
+    async def policy(name: Name) -> dict[str, Any]:
+        """One version: the policy with all its defaults, and its files by digest."""
+        version = door.version_of(name)
+        folder = door.bundles.get(version)
+        if folder is None:
+            raise UnknownPolicy(f"the bundle of policy {version} is not kept here")
+        bundle = await asyncio.to_thread(load, FilePath(folder))
+        return {"name": bundle.name, "version": version, "policy": bundle.plain(), "files": digests(bundle.path)}
+
+    @app.post("/v1/policies", status_code=201, tags=["policies"])
+    async def publish(new: NewBundle) -> dict[str, Any]:
+        """Offer a version to calls on every node. Calls that go on keep theirs."""
+        parcel = bytes.fromhex(new.parcel if len(new.parcel) % 2 == 0 else "")
+        bundle = await asyncio.to_thread(_received, door, new, parcel)
+        await switchboard.publish(bundle.version, bundle.plain(), parcel)
+        door.bundles[bundle.version] = str(bundle.path)
+        if new.lead or bundle.name not in door.policies:
+            door.policies[bundle.name] = bundle.version
+        return {"name": bundle.name, "version": bundle.version, "leads": door.policies[bundle.name] == bundle.version}
+
+
+def _received(door: Door, new: NewBundle, parcel: bytes) -> Bundle:
+    """Raises:
+    CallerFault: unsigned where a signature is asked for. PolicyError: no bundle, or another than was said.
+    """
+    if door.publish_key:
+        check_signature(door.publish_key, new.version, parcel, new.signature)
+    if not door.bundles_dir:
+        raise PolicyError("this installation takes no bundles: it has no place to keep them")
+    bundle = load(unpack(parcel, FilePath(door.bundles_dir)))
+    if bundle.version != new.version:
+        raise PolicyError(f"the bundle is version {bundle.version}, not {new.version}: another offhook has packed it")
+    return bundle
+
+
+def _name(folder: str) -> str:
+    try:
+        return load(FilePath(folder)).name
+    except PolicyError:
+        return ""

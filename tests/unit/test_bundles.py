@@ -1,0 +1,179 @@
+"""Bundles on their way: packed, signed, unpacked, loaded beside each other; what is wrong harms nothing."""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import msgpack
+import pytest
+from offhook.actors import parcel as parcels
+from offhook.actors.bundle import agent_class, release
+from offhook.actors.parcel import check_signature, pack, sign, unpack
+from offhook.actors.shelf import Shelf
+from offhook.actors.trial import agents_of
+from offhook.policies.errors import CallerFault, PolicyError
+from offhook.policies.policy import Policy
+from offhook.serve import policy_start
+from offhook.serve.policy_check import rehearse
+from offhook.serve.policy_diff import Side, compared
+from offhook.serve.policy_files import load
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    policy_start.write(tmp_path / "my-desk")
+    return tmp_path / "my-desk"
+
+
+def edit(folder: Path, change: Callable[[str], str], name: str = "agents/guide.py") -> Path:
+    file = folder / name
+    file.write_text(change(file.read_text()))
+    return folder
+
+
+# --- parcels ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_parcel_is_the_same_for_the_same_contents_and_comes_out_as_it_went_in(made: Path, tmp_path: Path) -> None:
+    (made / "__pycache__").mkdir()
+    (made / "__pycache__" / "x.pyc").write_bytes(b"1")
+    (made / ".hidden").write_text("no")
+    parcel = pack(made)
+    kept = unpack(parcel, tmp_path / "kept")
+    assert unpack(parcel, tmp_path / "kept") == kept
+    assert pack(kept) == parcel and load(kept).version == load(made).version
+    assert not (kept / ".hidden").exists() and len(list((tmp_path / "kept").iterdir())) == 1
+
+
+def test_a_version_is_of_all_files_but_not_of_comments(made: Path) -> None:
+    before = load(made).version
+    edit(made, lambda text: "# a remark\n" + text, "policy.yaml")
+    assert load(made).version == before
+    (made / "prompt.txt").write_text("Be kind.")
+    assert load(made).version != before
+
+
+@pytest.mark.parametrize("name", ["../out.txt", "/etc/x", "a/../../b", ".hidden", "a\\b", "", 7])
+def test_what_leads_out_of_a_bundle_is_refused(tmp_path: Path, name: object) -> None:
+    parcel = zlib.compress(msgpack.packb([["policy.yaml", b"x"], [name, b"x"]]))
+    with pytest.raises(PolicyError, match="not a bundle's parcel"):
+        unpack(parcel, tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize("parcel", [b"", b"nonsense", zlib.compress(b"\xc1"), zlib.compress(msgpack.packb([]))[:-3]])
+def test_what_is_no_parcel_is_refused(tmp_path: Path, parcel: bytes) -> None:
+    with pytest.raises(PolicyError, match="not a bundle's parcel"):
+        unpack(parcel, tmp_path)
+
+
+def test_limits_hold_before_anything_is_written(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bomb = zlib.compress(msgpack.packb([["big", bytes(60 << 20)]]))
+    with pytest.raises(PolicyError, match="longer than a bundle may be"):
+        unpack(bomb, tmp_path / "kept")
+    monkeypatch.setattr(parcels, "FILES_MAX", 1)
+    with pytest.raises(PolicyError, match="2 files; a bundle has 1 at most"):
+        load(made)
+
+
+def test_a_link_is_no_part_of_a_bundle(made: Path) -> None:
+    (made / "outside").symlink_to("/etc/hostname")
+    with pytest.raises(PolicyError, match="holds no links"):
+        pack(made)
+
+
+def test_a_signature_is_of_key_version_and_contents() -> None:
+    good = sign("key", "v1", b"parcel")
+    check_signature("key", "v1", b"parcel", good)
+    for key, version, parcel in (("other", "v1", b"parcel"), ("key", "v2", b"parcel"), ("key", "v1", b"parcel!")):
+        with pytest.raises(CallerFault, match="OFFHOOK_PUBLISH_KEY"):
+            check_signature(key, version, parcel, good)
+    with pytest.raises(CallerFault):
+        check_signature("key", "v1", b"parcel", "")
+
+
+def test_a_node_unpacks_what_is_published_and_knows_it_after_a_restart(made: Path, tmp_path: Path) -> None:
+    bundle = load(made)
+    memory = tmp_path / "node" / "memory.json"
+    memory.parent.mkdir()
+    Shelf(memory).publish(bundle.version, bundle.plain(), pack(made))
+    again = Shelf(memory)
+    assert again.recall() == [bundle.version]
+    assert load(Path(again.bundle(bundle.version))).version == bundle.version
+    with pytest.raises(PolicyError):
+        again.publish("bad", bundle.plain(), b"nonsense")
+    assert again.recall() == [bundle.version]
+
+
+# --- loading ----------------------------------------------------------------------------------------------------------
+
+
+def test_two_versions_live_side_by_side_and_one_is_unloaded(made: Path, tmp_path: Path) -> None:
+    one = unpack(pack(made), tmp_path / "kept")
+    (made / "agents" / "prices.py").write_text("PRICE = 49\n")
+    edit(made, lambda text: text.replace("class Guide", "from .prices import PRICE\n\n\nclass Guide"))
+    two = unpack(pack(made), tmp_path / "kept")
+    code = "agents/guide.py:Guide"
+    first, second = agent_class(code, str(one)), agent_class(code, str(two))
+    assert first is not second and first is agent_class(code, str(one))
+    assert not hasattr(sys.modules[first.__module__], "PRICE") and sys.modules[second.__module__].PRICE == 49
+    assert release(str(two)) >= 3 and second.__module__ not in sys.modules
+    assert first.__module__ in sys.modules and release(str(one)) >= 2
+    assert release(str(one)) == 0
+
+
+# --- checking ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_bundle_to_start_from_is_good(made: Path) -> None:
+    found = rehearse(load(made), calls=5)
+    assert found["calls"] == 5 and found["faults"] == [] and sum(found["outcomes"].values()) == 5
+    with pytest.raises(CallerFault, match="something in it already"):
+        policy_start.write(made)
+    with pytest.raises(CallerFault, match="cannot be a policy's name"):
+        policy_start.write(made.with_name("My Desk"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.replace("topics = ()", "topics = ('weather',)"), "wants notices of weather; there are:"),
+        (lambda text: text.replace("topics = ()", "topics = 'turn'"), "declares no topics"),
+        (lambda text: text + "\n1 / 0\n", "fails on import: ZeroDivisionError"),
+        (lambda text: text.replace("if reason", "raise KeyError(reason)\n        if reason", 1), "KeyError"),
+        (lambda text: text + "\nimport os\nos._exit(3)\n", "its process ended with 3"),
+        (lambda text: text + "\nwhile True:\n    pass\n", "an agent hangs"),
+        (lambda text: text + "\nx = bytearray(8 << 30)\n", "MemoryError"),
+    ],
+)
+def test_a_bad_bundle_is_named_and_harms_nothing(made: Path, change: Callable[[str], str], said: str) -> None:
+    edit(made, change)
+    with pytest.raises(PolicyError, match=said.replace("(", r"\(")):
+        rehearse(load(made), calls=3, within_s=4.0)
+
+
+def test_agents_that_cannot_be_made_are_named(made: Path) -> None:
+    edit(made, lambda text: text.replace("    topics", "    def __init__(self, *_): raise OSError('no')\n\n    topics"))
+    with pytest.raises(PolicyError, match=r"agents.guide: it cannot be made: OSError: no"):
+        agents_of(load(made).policy, str(made))
+
+
+# --- comparing --------------------------------------------------------------------------------------------------------
+
+
+def test_a_diff_names_fields_with_units_and_files(made: Path) -> None:
+    before = Side.of_folder(made)
+    edit(made, lambda text: text.replace("200 ms", "300 ms"), "policy.yaml")
+    edit(made, lambda text: text + "\n")
+    (made / "prompt.txt").write_text("x")
+    found = compared(before, Side.of_folder(made))
+    assert found["lines"] == [
+        "arbitration.deadline_ms: 200 ms -> 300 ms",
+        "prompt.txt: new",
+        "agents/guide.py: changed",
+    ]
+    assert compared(before, before)["lines"] == []
+    assert isinstance(Policy.model_validate(before.policy), Policy)

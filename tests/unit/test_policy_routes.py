@@ -1,0 +1,93 @@
+"""Publishing a bundle through the API: it is what came that counts, not what was said of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from offhook.actors.parcel import pack, sign
+from offhook.serve import policy_start
+from offhook.serve.api import make_api
+from offhook.serve.door import Door
+from offhook.serve.policy_files import Bundle, load
+
+
+class Memory:
+    """A switchboard that only takes policies."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, str, bytes]] = []
+
+    async def prepare(self) -> None:
+        """Nothing to find."""
+
+    async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes) -> None:
+        self.published.append((version, policy["name"], parcel))
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    policy_start.write(tmp_path / "my-desk")
+    return load(tmp_path / "my-desk")
+
+
+def run(tmp_path: Path, test: Callable[[httpx.AsyncClient, Memory], Awaitable[None]], **options: Any) -> None:
+    memory = Memory()
+    door = Door("a secret", 8790, {"sales": "v1"}, "sales", bundles_dir=str(tmp_path / "kept"), **options)
+
+    async def main() -> None:
+        transport = httpx.ASGITransport(make_api(memory, door), raise_app_exceptions=False)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://voice.example") as client:
+            await test(client, memory)
+
+    asyncio.run(main())
+
+
+def sent(bundle: Bundle, **changes: Any) -> dict[str, Any]:
+    return {"name": bundle.name, "version": bundle.version, "parcel": pack(bundle.path).hex(), **changes}
+
+
+def test_a_bundle_is_offered_and_leads_only_when_asked(tmp_path: Path, bundle: Bundle) -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        answer = await client.post("/v1/policies", json=sent(bundle))
+        assert (answer.status_code, answer.json()["leads"]) == (201, True), "nobody had the name"
+        assert memory.published == [(bundle.version, "my-desk", pack(bundle.path))]
+        agent = bundle.path / "agents" / "guide.py"
+        agent.write_text(agent.read_text() + "\n# later\n")
+        later = load(bundle.path)
+        assert (await client.post("/v1/policies", json=sent(later))).json()["leads"] is False
+        rows = {row["name"]: row for row in (await client.get("/v1/policies")).json()["policies"]}
+        assert rows["my-desk"] == {"name": "my-desk", "version": bundle.version, "others": [later.version]}
+        assert (await client.post("/v1/policies", json=sent(later, lead=True))).json()["leads"] is True
+        told = (await client.get("/v1/policies/my-desk")).json()
+        assert (told["version"], set(told["files"])) == (later.version, {"agents/guide.py"})
+        assert (await client.get(f"/v1/policies/{bundle.version}")).json()["version"] == bundle.version
+        assert (await client.get("/v1/policies/nobody")).status_code == 422  # as for calls that ask for it
+
+    run(tmp_path, test)
+
+
+def test_what_is_not_what_it_is_said_to_be_is_refused(tmp_path: Path, bundle: Bundle) -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        for body in (sent(bundle, version="0" * 12), sent(bundle, parcel="00ff"), sent(bundle, parcel="0")):
+            answer = await client.post("/v1/policies", json=body)
+            assert 400 <= answer.status_code < 500, answer.text
+        assert memory.published == []
+
+    run(tmp_path, test)
+
+
+def test_where_a_key_is_set_only_signed_bundles_are_taken(tmp_path: Path, bundle: Bundle) -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        for signature in ("", sign("other", bundle.version, pack(bundle.path))):
+            answer = await client.post("/v1/policies", json=sent(bundle, signature=signature))
+            assert 400 <= answer.status_code < 500 and "OFFHOOK_PUBLISH_KEY" in answer.text
+        good = sign("key", bundle.version, pack(bundle.path))
+        assert (await client.post("/v1/policies", json=sent(bundle, signature=good))).status_code == 201
+        assert len(memory.published) == 1
+
+    run(tmp_path, test, publish_key="key")

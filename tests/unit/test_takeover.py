@@ -1,0 +1,423 @@
+"""A call goes on in another process: here in another runtime, on real Unix sockets, with the gateway's line between.
+
+Owners share nothing but the records that the first one has handed over, as the supervisor would read them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+from caller import Caller, Exchange
+from offhook.actors import wire
+from offhook.actors.clock import anchor_now
+from offhook.actors.errors import ProtocolFault
+from offhook.actors.link import Link, LinkServer, connect
+from offhook.actors.resume import Place, fold, trimmed
+from offhook.actors.runtime import CallRuntime
+from offhook.actors.setup import Setup
+from offhook.actors.sound import Sound
+from offhook.actors.sources import ToneSource
+from offhook.policies.codec import encode
+from offhook.policies.policy import Policy
+from offhook.policies.proposals import Kind, Proposal, Purpose
+from offhook.policies.replay import replay
+from offhook.serve.line import Claim
+from phone import SILENCE, voice
+
+GREETING = "Good morning, this is a rather long greeting that goes on for quite a while. " * 8
+POLICY = {"name": "test", "agents": {"closer": {"code": "x:Y", "calls_per_actor": 50}}}
+SPOKEN = Proposal("p1", "closer", Kind.SAY, 0, 0, GREETING, Purpose.GREETING)
+BOOKING = Proposal(
+    "p2", "closer", Kind.TOOL, 0, 0, "", Purpose.ANSWER, action="book_meeting", arguments=(("time", "ten"),)
+)
+
+
+class Owner:
+    """One owner of the call: a runtime with doors of its own, and the supervisor's end of its link."""
+
+    def __init__(self, story: Story, epoch: int) -> None:
+        self.story = story
+        self.epoch = epoch
+        self.up = True
+        self.acknowledges = True
+        self.sent: list[tuple[Any, ...]] = []
+        self.over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.server = LinkServer(lambda link, grant, rest: grant[0].hello(link, grant[1], grant[2], rest))
+        self.call: CallRuntime
+
+    def send(self, *message: Any) -> bool:
+        self.sent.append(message)
+        if message[0] == wire.JOURNAL and self.up:
+            self.story.records += message[1]
+            if self.acknowledges:
+                newest = message[1][-1][2]
+                asyncio.get_running_loop().call_soon(lambda: self.call.told([wire.JOURNALED, "c1", self.epoch, newest]))
+        return True
+
+    def orders(self) -> list[tuple[Any, ...]]:
+        return [message for message in self.sent if message[0] == wire.PERFORM]
+
+    async def die(self) -> None:
+        """Every link closes, nothing that it still does reaches anybody."""
+        self.up = False
+        self.call.timers.clear()
+        self.call.voice.close()
+        await self.server.stop()
+
+
+class Story:
+    """One call with its owners, its journal and its caller."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.records: list[list[Any]] = []
+        self.owners: list[Owner] = []
+        self.origin_unix_ms = time.time_ns() // 1_000_000
+        self.anchor = anchor_now()
+        self.policy: dict[str, Any] = dict(POLICY)
+        self.exchange = Exchange(self._claim)
+
+    async def _claim(self, _call: str, lost_epoch: int) -> Claim:
+        while self.owners[-1].epoch <= lost_epoch:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        owner = self.owners[-1]
+        return Claim(owner.server.endpoint, f"media{owner.epoch}", owner.epoch)
+
+    async def owner(self, resume: list[Any] | None = None, farewell: str = "") -> Owner:
+        """The next owner: of a new call, or of one with these records."""
+        owner = Owner(self, len(self.owners) + 1)
+        await owner.server.start(f"unix:{self.folder / f'c{owner.epoch}.sock'}")
+        setup = Setup(
+            call="c1",
+            epoch=owner.epoch,
+            direction="inbound",
+            caller="+1",
+            callee="+2",
+            policy_version="v1",
+            policy=self.policy,
+            media_token=f"media{owner.epoch}",
+            agent_tokens={"closer": f"agent{owner.epoch}"},
+            observer_token=f"observer{owner.epoch}",
+            origin_unix_ms=self.origin_unix_ms,
+            anchor=self.anchor,
+            after_seq=self.records[-1][2] if self.records else 0,
+            resume=tuple(trimmed(record) for record in resume or ()),
+            farewell=farewell,
+        )
+        owner.call = CallRuntime(Setup.from_map(setup.as_map()), owner, owner.server, owner.over.set_result)
+        owner.call.start()
+        self.owners.append(owner)
+        return owner
+
+    async def takeover(self, resume: list[Any] | None = None) -> Owner:
+        """The present owner dies, another takes over."""
+        await self.owners[-1].die()
+        return await self.owner(self.tail() if resume is None else resume)
+
+    def tail(self) -> list[Any]:
+        """The newest snapshot and what follows."""
+        snapshots = [at for at, record in enumerate(self.records) if record[4] == "snapshot"]
+        return self.records[snapshots[-1] :] if snapshots else list(self.records)
+
+    async def agent(self, *answers: Proposal) -> Link:
+        """The agent at its seat with the present owner: what it answers first; later it has nothing to say."""
+        left = list(answers)
+        owner = self.owners[-1]
+
+        def invited(link: Link, message: list[Any]) -> None:
+            if message[0] == wire.INVITE:
+                arrays = [encode(proposal) for proposal in left]
+                left.clear()
+                link.send(wire.ANSWER, message[1], message[2], arrays)
+
+        token = f"agent{owner.epoch}"
+        return await connect(owner.server.endpoint, token, "closer", "agent", ["floor"], on_message=invited)
+
+    async def speaking(self) -> Caller:
+        """A call whose agent has begun its greeting; 0.2 s of it have been heard, 0.6 s were sent."""
+        await self.owner()
+        await self.agent(SPOKEN)
+        caller = self.exchange.dial("c1")
+        await caller.listen_until(lambda: caller.played_bytes >= 4_800)
+        return caller
+
+    def events(self, name: str) -> list[Any]:
+        return [record[5] for record in self.records if record[4] == "event" and record[5][0] == name]
+
+    async def until(self, true: Callable[[], Any]) -> None:
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[[Callable[[Story], Awaitable[None]]], None]:
+    def runner(test: Callable[[Story], Awaitable[None]]) -> None:
+        async def limited() -> None:
+            async with asyncio.timeout(20):
+                story = Story(tmp_path)
+                try:
+                    await test(story)
+                finally:
+                    for owner in story.owners:
+                        await owner.die()
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+            loop.run(limited())
+
+    return runner
+
+
+def test_the_folded_state_is_the_dead_owners_byte_for_byte_with_and_without_a_snapshot(run: Any) -> None:
+    async def test(story: Story) -> None:
+        caller = await story.speaking()
+        await caller.say(voice(30) + [SILENCE] * 10)
+        first = story.owners[0].call
+        policy = Policy.model_validate(POLICY)
+        await story.until(lambda: not first.recorder.unsafe)
+        assert encode(fold([trimmed(r) for r in story.records], policy).state) == encode(first.state)
+        first.funnel.snapshot()
+        first.hearing.write_place()
+        caller.press("5")
+        await story.until(lambda: story.events("DigitPressed") and not first.recorder.unsafe)
+        tail = story.tail()
+        assert len(tail) < len(story.records) / 2
+        legacy = fold([trimmed(r) for r in tail], policy)
+        assert encode(legacy.state) == encode(first.state)
+        assert legacy.place.frames == first.line.frames_taken
+        assert legacy.place.notices == first.broadcaster.seq
+
+    run(test)
+
+
+def test_speech_goes_on_at_the_very_sample_and_nothing_is_said_twice(run: Any) -> None:
+    async def test(story: Story) -> None:
+        caller = await story.speaking()
+        before = caller.played_bytes
+        second = await story.takeover()
+        await story.agent()
+        await caller.owned(2)
+        await caller.listen_until(lambda: caller.played_bytes > before + 8_000)
+        whole = Sound(GREETING)
+        ToneSource().speak("u1", whole)
+        assert bytes(caller.heard) == whole.slice(0, len(caller.heard) // 8)
+        assert caller.count("clear") == 0
+        assert second.call.state.speech.current.id == "u1"
+        await caller.listen_until(lambda: story.events("PlaybackReached")[-1][3] > before // 8, 3_000)
+
+    run(test)
+
+
+def test_deadlines_are_the_same_moments_on_the_same_clock(run: Any) -> None:
+    async def test(story: Story) -> None:
+        await story.speaking()
+        first = story.owners[0].call
+        timers = dict(first.state.timers)
+        assert timers
+        second = (await story.takeover()).call
+        assert abs(second.now() - first.now()) <= 1
+        assert dict(second.state.timers) == timers
+        assert len(second.timers) == len(timers)
+
+    run(test)
+
+
+def test_a_deadline_that_passed_meanwhile_fires_with_its_own_deadline_when_the_agents_had_time_to_come(
+    run: Any,
+) -> None:
+    async def test(story: Story) -> None:
+        story.policy = {**POLICY, "limits": {"call_ms": 5_000, "warning_ms": 0, "goodbye_line": "Bye."}}
+        story.anchor = (story.anchor[0], story.anchor[1] - 3_000_000_000)  # three seconds into the call
+        await story.speaking()
+        due = story.owners[0].call.state.timers["limits.call"]
+        story.anchor = (story.anchor[0], story.anchor[1] - 6_000_000_000)
+        second = await story.takeover()
+        taken = second.call.state.now_ms
+        assert taken > due
+        await story.until(lambda: story.events("TimerFired"))
+        fired = story.events("TimerFired")[0]
+        assert fired[2:] == ["limits.call", due]
+        assert fired[1] >= taken + 100
+
+    run(test)
+
+
+def test_what_was_held_stays_held_and_its_position_is_known_though_nobody_told(run: Any) -> None:
+    async def test(story: Story) -> None:
+        caller = await story.speaking()
+        await caller.say(voice(12))
+        await story.until(lambda: story.events("PlaybackStopped"))
+        told = story.events("PlaybackStopped")[0]
+        # Its owner dies between the order to hold and the report of where it stopped.
+        last = next(at for at, r in enumerate(story.records) if r[4] == "event" and r[5][0] == "PlaybackStopped")
+        del story.records[last:]
+        second = await story.takeover()
+        await caller.owned(2)
+        await story.until(lambda: story.events("PlaybackStopped"))
+        again = story.events("PlaybackStopped")[0]
+        assert again[2] == told[2] == "u1"
+        assert abs(again[3] - told[3]) <= 60
+        assert str(second.call.state.speech.current.playing) == "held"
+        assert caller.buffered_s == 0.0
+
+    run(test)
+
+
+def test_a_talkspurt_that_two_owners_hear_is_one(run: Any) -> None:
+    async def test(story: Story) -> None:
+        caller = await story.speaking()
+        await caller.listen(400)
+        began = len(story.events("SpeechStarted"))
+        await caller.say(voice(15))
+        await story.takeover()
+        await story.agent()
+        await caller.say(voice(40)[15:] + [SILENCE] * 15)
+        await story.until(lambda: story.events("SpeechEnded"))
+        assert len(story.events("SpeechStarted")) == began + 1
+        ended = story.events("SpeechEnded")
+        assert len(ended) == 1
+        assert ended[0][2] == story.events("SpeechStarted")[-1][2]
+        assert 700 <= ended[0][3] - ended[0][2] <= 900
+
+    run(test)
+
+
+def test_keys_and_frames_are_neither_lost_nor_doubled(run: Any) -> None:
+    async def test(story: Story) -> None:
+        caller = await story.speaking()
+        story.owners[0].acknowledges = False  # what follows is journaled, and the gateway is not told
+        caller.press("1")
+        await caller.listen(100)
+        await story.until(lambda: story.events("DigitPressed"))
+        await story.owners[0].die()
+        caller.press("2")
+        await caller.listen(100)
+        second = await story.owner(story.tail())
+        await caller.owned(2)
+        await caller.listen(100)
+        assert [event[2] for event in story.events("DigitPressed")] == ["1", "2"]
+        assert second.call.line.frames_taken == caller.line.frames_in
+        assert second.call.line.frames_lost == 0
+
+    run(test)
+
+
+def test_an_order_without_an_answer_is_given_again_under_its_key_and_an_answered_one_is_not(run: Any) -> None:
+    async def test(story: Story) -> None:
+        first = await story.owner()
+        await story.agent(SPOKEN, BOOKING)
+        caller = story.exchange.dial("c1")
+        await story.until(first.orders)
+        second = await story.takeover()
+        assert [message[5:] for message in second.orders()] == [message[5:] for message in first.orders()]
+        assert second.orders()[0][2] == 2  # the same key at the new epoch
+        key = second.orders()[0][6]
+        assert second.call.told([wire.PERFORMED, key, True, "booked"])
+        assert second.call.told([wire.PERFORMED, key, True, "booked"])  # the tool's word for the first owner, late
+        await story.until(lambda: story.events("ActionFinished"))
+        third = await story.takeover()
+        assert third.orders() == []
+        assert len(story.events("ActionFinished")) == 1
+        caller.leave()
+
+    run(test)
+
+
+def test_what_was_decided_and_not_written_down_is_written_by_the_next_owner(run: Any) -> None:
+    async def test(story: Story) -> None:
+        await story.speaking()
+        last = max(at for at, record in enumerate(story.records) if record[4] == "commands")
+        lost = story.records[last][5]
+        del story.records[last:]
+        await story.takeover()
+        await story.until(lambda: story.events("OwnerChanged"))
+        assert story.records[last][1:3] == [2, last + 1]
+        assert story.records[last][5] == lost
+        found = replay(story.records)
+        assert found.same, str(found.divergence)
+
+    run(test)
+
+
+def test_an_agent_whose_answer_was_lost_is_asked_again(run: Any) -> None:
+    async def test(story: Story) -> None:
+        first = await story.owner()
+        mute: list[Any] = []
+        await connect(
+            first.server.endpoint, "agent1", "closer", "agent", [], on_message=lambda _link, m: mute.append(m)
+        )
+        caller = story.exchange.dial("c1")
+        await story.until(lambda: any(message[0] == wire.INVITE for message in mute))
+        second = await story.takeover()
+        await story.agent(SPOKEN)
+        await caller.owned(2)
+        await caller.listen_until(lambda: caller.played_bytes)
+        assert second.call.state.speech.current.text == GREETING
+        assert story.events("AgentLost") == []
+
+    run(test)
+
+
+def test_a_former_owner_that_wakes_up_is_heard_by_nobody(run: Any) -> None:
+    async def test(story: Story) -> None:
+        caller = await story.speaking()
+        first = story.owners[0]
+        await story.until(lambda: not first.call.recorder.unsafe)
+        second = await story.owner(story.tail())  # the first one only seems to be dead
+        door = Claim(second.server.endpoint, "media2", 2)
+        await caller.line.attach(door)
+        assert caller.line.epoch == 2
+        clears = caller.count("clear")
+        first.call.voice.hold("u1")
+        first.call.line.hangup("I am still here")
+        await caller.listen(200)
+        assert caller.count("clear") == clears
+        assert not caller.closed
+        assert first.call.state.line.value == "lost"  # its line was taken from it
+
+    run(test)
+
+
+def test_a_journal_that_cannot_be_folded_leaves_the_caller_a_goodbye(run: Any) -> None:
+    async def test(story: Story) -> None:
+        story.policy = {**POLICY, "limits": {"goodbye_line": "Bye."}}
+        caller = await story.speaking()
+        broken = [["c1", 1, 1, 0, "event", ["NoSuchEvent", 0]]]
+        second = await story.takeover(broken)
+        await caller.listen_until(lambda: caller.closed)
+        assert (await second.over).startswith("failed: its journal cannot be folded")
+        said = [r[5] for r in story.records if r[4] == "unfolded" and r[5][0] == "PlaybackEnded"]
+        assert said  # the goodbye, and it was heard
+
+    run(test)
+
+
+def test_a_subscriber_that_comes_back_gets_what_it_missed_under_the_same_numbers(run: Any) -> None:
+    async def test(story: Story) -> None:
+        await story.speaking()
+        first = story.owners[0].call
+        await story.until(lambda: not first.recorder.unsafe)
+        told = first.broadcaster.seq
+        second = await story.takeover()
+        heard: list[Any] = []
+        await connect(
+            second.server.endpoint, "observer2", "console", "observer", ["*"], told - 2,
+            on_message=lambda _link, message: heard.append(message),
+        )  # fmt: skip
+        await story.until(lambda: len(heard) >= 3)
+        assert [message[1] for message in heard[:3]] == [told - 1, told, told + 1]
+        assert heard[2][4] == "owner"
+
+    run(test)
+
+
+def test_a_place_is_what_it_was_written_as_or_an_error() -> None:
+    place = Place("MZ1", 7, 2, 30, 1_200, 4, -1)
+    assert Place.from_body(place.as_body()) == place
+    with pytest.raises(ProtocolFault, match="place record"):
+        Place.from_body(["MZ1", "7"])
