@@ -109,6 +109,9 @@ def test_a_readiness_threshold_flips_exactly_one_verdict_and_loses_the_act(booke
     assert {each.kind for each in trial.differences} <= {"act_flipped", "act_lost", "said_lost", "said_otherwise"}
 
 
+RELUCTANT = {"take_at_share": 0.99, "early_take_at_share": 1.0}  # hardly anything is taken for a barge-in
+
+
 def interrupted(policy: Policy | None = None) -> Dialogue:
     """A caller sounds over the greeting for 700 ms, wordless, and speaks again later."""
     call = Dialogue(policy).begins()
@@ -121,17 +124,17 @@ def interrupted(policy: Policy | None = None) -> Dialogue:
     return call
 
 
-def test_a_shorter_window_makes_a_resume_of_what_was_cut() -> None:
+def test_a_stricter_threshold_makes_a_resume_of_what_was_cut() -> None:
     call = interrupted()
-    trial = tried(call, changed(call.policy, "barge_in", decision_window_ms=200))
+    trial = tried(call, changed(call.policy, "barge_in", **RELUCTANT))
     floor = [(each.at_ms, each.before, each.after) for each in trial.differences if each.kind == "floor"]
-    assert floor == [(2_700, "cut", "resume")]
-    assert trial.divergence is not None and trial.divergence.at_ms == 2_700
+    assert floor == [(3_000, "cut", "resume")]
+    assert trial.divergence is not None and trial.divergence.at_ms == 3_000
 
 
 def test_and_the_other_way_round() -> None:
-    short = changed(sales_policy(), "barge_in", decision_window_ms=200)
-    call = interrupted(short)
+    reluctant = changed(sales_policy(), "barge_in", **RELUCTANT)
+    call = interrupted(reluctant)
     trial = tried(call, sales_policy())
     assert [(each.before, each.after) for each in trial.differences if each.kind == "floor"] == [("resume", "cut")]
 
@@ -149,7 +152,7 @@ def test_the_same_decision_much_later_is_told_as_such_and_a_little_later_only_as
 def test_what_the_caller_did_after_the_divergence_is_not_claimed_to_be_known() -> None:
     call = interrupted()
     later_ms = [event.onset_ms for _, event in read(call.journal).given if type(event).__name__ == "SpeechStarted"][1]
-    trial = tried(call, changed(call.policy, "barge_in", decision_window_ms=200))
+    trial = tried(call, changed(call.policy, "barge_in", **RELUCTANT))
     assert trial.known_until_ms == later_ms < trial.end_ms
     assert all(each.at_ms <= later_ms for each in trial.differences)
     assert trial.events < len(read(call.journal).steps) and not trial.whole
