@@ -158,7 +158,7 @@ def measure(house: Installation, count: int, seconds: float) -> dict[str, Any]:
 def heard(records: list[dict[str, Any]]) -> dict[str, Any]:
     """From a journal: reaction times, and of each stopped utterance its text and what was heard of it."""
     texts: dict[str, str] = {}
-    stops: list[tuple[str, int, str]] = []
+    stops: list[tuple[str, str, str]] = []
     holds_us: list[float] = []
     for record in records:
         body = record["body"]
@@ -167,17 +167,21 @@ def heard(records: list[dict[str, Any]]) -> dict[str, Any]:
         elif record["kind"] == "commands":
             said = [command for command in map(decode, body) if isinstance(command, Say)]
             texts.update({command.utterance: command.text for command in said})
-        elif record["kind"] == "event" and isinstance(event := decode(body), PlaybackStopped):
-            stops.append((texts.get(event.utterance, ""), event.heard_ms, event.heard_text))
+        elif record["kind"] == "event":
+            event = decode(body)
+            if isinstance(event, PlaybackStopped) and event.heard_ms:
+                stops.append((event.utterance, texts.get(event.utterance, ""), event.heard_text))
     return {"holds_us": holds_us, "stops": stops}
 
 
 def words_apart(call: dict[str, Any], cuts: list[int]) -> list[int]:
     """Words between what the journal says was heard and what the probe had played, for each cut in order."""
-    apart = []
-    for (text, _, heard_text), played_ms in zip(call["stops"], cuts, strict=False):
-        played = sum(1 for _, _, end_ms in plan(text) if end_ms <= played_ms)
-        apart.append(abs(len(heard_text.split()) - played))
+    apart, before = [], set()
+    for (utterance, text, heard_text), played_ms in zip(call["stops"], cuts, strict=False):
+        if utterance not in before:  # after a resume the probe counts from the held word, the journal from the start
+            played = sum(1 for _, _, end_ms in plan(text) if end_ms <= played_ms)
+            apart.append(abs(len(heard_text.split()) - played))
+        before.add(utterance)
     return apart
 
 

@@ -145,9 +145,10 @@ class Line(WSListener):  # type: ignore[misc]  # picows ships no types
                 self.cleared(perf_counter())
 
     def cleared(self, now: float) -> None:
+        if self.spoken_ms:
+            self.cuts.append(self.spoken_ms)
         if self.onset_at and self.spoken_ms:
             self.reactions_ms.append((now - self.onset_at) * 1_000)
-            self.cuts.append(self.spoken_ms)
             self.next_ms = self.chance.uniform(*LISTEN_MS)
         elif self.spoken_ms:
             self.false_stops += 1
