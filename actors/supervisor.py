@@ -3,7 +3,8 @@
 An async Ray actor, detached, restarted by Ray for ever. Nothing that is live needs it: while it is away calls talk on,
 and after its return residents connect again and say what runs in them; table and leases are rebuilt from that and from
 the journal. Each part has a file of its own (pool, hosts, residents, intake, leases); here they meet, and here is the
-API that the director, the gateway and the operators' side call (through `refs.SupervisorRef`).
+API that the director, the gateway and the operators' side call (through `refs.SupervisorRef`). What residents do, and
+what follows, is `attendance.py`'s.
 """
 
 from __future__ import annotations
@@ -21,20 +22,19 @@ from offhook.policies.errors import CallerFault
 from offhook.policies.policy import AgentSpec
 
 from . import past, wire
+from .attendance import Attendance
 from .call_table import CallRow, CallTable
-from .errors import LinkLost, NoSpare, NoSuchCall, ProtocolFault
+from .errors import LinkLost, NoSpare, NoSuchCall
 from .figures import figures
 from .hosts import Hosts
 from .intake import Intake
-from .leases import Lease, LeaseBook
-from .link import Message
+from .leases import LeaseBook
 from .options import Options
 from .outbox import Outbox
 from .pool import Pool, Standing
 from .reception import Parts, Reception
 from .refs import ResidentRef
-from .residents import Owner, Resident, Residents
-from .setup import Setup
+from .residents import Residents
 from .shelf import Shelf
 from .stores import open_journal
 from .takeover import DIED, Takeovers
@@ -60,23 +60,22 @@ class Supervisor:
         self.table = CallTable()
         self.leases = LeaseBook()
         self._journal = open_journal(self.places.journal, self._journal_health)
-        self.intake = Intake(self._journal, self.table, self._tell)
-        self.residents = Residents(
-            Owner(self._arrived, self._away, self._said, self._gone), self.places.roster, self.options.hung_ms
-        )
+        self.intake = Intake(self._journal, self.table, self.tell)
+        self._attendance = attendance = Attendance(self)
+        self.residents = Residents(attendance.owner(), self.places.roster, self.options.hung_ms)
         self.pool = Pool(self.options.sizes(), self._start_call_actor, self.residents.end)
         self.hosts = Hosts(self._start_host, self.residents.end)
         self.tools = ToolRegister(self.places.tools)
         self.outbox = Outbox(self.tools, self.leases, self.residents)
         self.shelf = Shelf(self.places.memory)
         parts = Parts(
-            self.shelf, self.pool, self.hosts, self.residents, self.leases, self.table, self._journal, self._close
+            self.shelf, self.pool, self.hosts, self.residents, self.leases, self.table, self._journal, attendance.close
         )
         self.reception = Reception(parts, self.options.ring_ms)
         wait_s = self.options.takeover_ms / 1_000
-        self.takeovers = Takeovers(parts, self.intake, self.reception, self._tell_gateways, self._close, wait_s)
+        self.takeovers = Takeovers(parts, self.intake, self.reception, self.tell_gateways, attendance.close, wait_s)
         await self._recover()
-        self._spawn(self._tend())
+        self.spawn(self._tend())
 
     async def _recover(self) -> None:
         """Find again whom this node's supervisor had started and what it offered, in its former life."""
@@ -90,7 +89,7 @@ class Supervisor:
             self.hosts.offer(version, self.shelf.policy(version))
         await self.residents.open(self.places.endpoint)
         self.residents.await_recovered()
-        self._spawn(self._close_lost_calls(bool(found)))
+        self.spawn(self._close_lost_calls(bool(found)))
         log.info("listening at %s; %d residents were here", self.places.endpoint, len(found))
 
     # --- API: calls -------------------------------------------------------------------------------------------------
@@ -171,7 +170,7 @@ class Supervisor:
         self._event(call, ev.OperatorDecided(0, proposal, bool(approved), operator))
 
     def _event(self, call: str, event: ev.Event) -> None:
-        if not self._tell(self._live(call), wire.EVENT, call, encode(event)):
+        if not self.tell(self._live(call), wire.EVENT, call, encode(event)):
             raise LinkLost(f"the owner of call {call} cannot be told now; try again")
 
     # --- API: the node ----------------------------------------------------------------------------------------------
@@ -228,7 +227,7 @@ class Supervisor:
     async def stop(self) -> None:
         """End everything that runs here. Calls that are live get a record of it."""
         for row in self.table.live():
-            self._close(row, "the node was stopped")
+            self._attendance.close(row, "the node was stopped")
         for task in self._tasks:
             task.cancel()
         self.shelf.forget()
@@ -236,117 +235,17 @@ class Supervisor:
         await self._journal.close()
         self.tools.close()
 
-    # --- what residents say -----------------------------------------------------------------------------------------
+    # --- telling residents ------------------------------------------------------------------------------------------
 
-    def _tell(self, row: CallRow, *message: Any) -> bool:
+    def tell(self, row: CallRow, *message: Any) -> bool:
         owner = self.residents.get(row.owner)
         return owner is not None and owner.send(*message)
 
-    def _tell_gateways(self, *message: Any) -> None:
+    def tell_gateways(self, *message: Any) -> None:
         for name in self.residents.names("gateway"):
             gateway = self.residents.get(name)
             if gateway is not None:
                 gateway.send(*message)
-
-    def _arrived(self, resident: Resident, running: Any) -> None:
-        if resident.role == "call":
-            live = bool(running) and self._adopt(resident, running)
-            self.pool.arrived(resident.name, live)
-        elif resident.role == "agents":
-            self.hosts.arrived(resident.name, **resident.note)
-            self.hosts.seated(resident.name, list(running))
-            for call in running:
-                row = self.table.get(call)
-                if row is not None:
-                    row.seats.setdefault(str(resident.note["agent"]), resident.name)
-
-    def _adopt(self, resident: Resident, running: dict[str, Any]) -> bool:
-        """A process says which call it runs: a known one, or one from before this supervisor. False = it is fenced."""
-        setup = Setup.from_map(running["setup"])
-        row = self.table.get(setup.call)
-        if row is not None and row.owner == resident.name and row.epoch == setup.epoch:
-            return True
-        if not self.leases.adopt(Lease(setup.call, setup.epoch, resident.name, setup.media_token)):
-            self.residents.kill(resident.name, f"call {setup.call} has a newer owner than epoch {setup.epoch}")
-            return False
-        row = CallRow.of_setup(setup, resident.name, resident.pid, resident.endpoint)
-        row.seq, row.snapshot_seq, row.primed = int(running["seq"]), int(running["snapshot_seq"]) or -1, True
-        row.seats = {agent: host for agent in setup.agent_tokens for host in self.hosts.serving(setup.call, agent)}
-        self.table.open(row)
-        log.info("adopted a call that was live before this supervisor", extra={"call": setup.call})
-        return True
-
-    def _said(self, resident: Resident, message: Message) -> None:
-        match message:
-            case [wire.JOURNAL, list(records)]:
-                self.intake.take(resident.name, records)
-            case [wire.ASSIGNED, str(call), int(epoch), str(refusal)]:
-                self.reception.assigned(call, epoch, refusal)
-            case [wire.ENDED, str(call), int(epoch), str(outcome)]:
-                self._ended(resident, call, epoch, outcome)
-            case [wire.PERFORM, str(call), int(epoch), str(), str(action), list(arguments), str(key)]:
-                self.outbox.order(resident, call, epoch, action, arguments, key)
-            case [wire.ATTACHED, str(call), str(agent), str(refusal)]:
-                self.reception.attached(call, agent, refusal)
-            case [wire.GAVE_UP, str(call), str(agent), str(reason)]:
-                log.warning("agent %s is given up in a call: %s", agent, reason, extra={"call": call})
-                self.hosts.leave(resident.name, call)
-            case _:
-                raise ProtocolFault(f"a resident does not send {message[0]!r} with {len(message) - 1} fields")
-
-    # --- a call's end -----------------------------------------------------------------------------------------------
-
-    def _ended(self, resident: Resident, call: str, epoch: int, outcome: str) -> None:
-        row = self.table.end(call, epoch, outcome, time.time_ns() // 1_000_000)
-        if row is not None:
-            self.leases.end(call, epoch)
-            self.intake.over(call)
-            self.takeovers.settle_doubts(call)
-            self._leave_seats(row)
-        self.pool.free(resident.name)
-
-    def _close(self, row: CallRow, outcome: str, why: str | None = "") -> None:
-        """End a call whose process cannot do it itself. Its end is written here, unless it is there (`why` is None)."""
-        now_unix_ms = time.time_ns() // 1_000_000
-        if self.table.end(row.call, row.epoch, outcome, now_unix_ms) is None:
-            return
-        self.leases.end(row.call, row.epoch)
-        self.takeovers.settle_doubts(row.call)
-        self._leave_seats(row)
-        if why is None:
-            return
-        body = {"outcome": outcome, "why": why, "by": "supervisor"}
-        self.intake.close_call(row, now_unix_ms - row.origin_unix_ms, body)
-        log.error("call ended: %s", outcome, extra={"call": row.call, "why": why})
-
-    def _leave_seats(self, row: CallRow) -> None:
-        for host in row.seats.values():
-            resident = self.residents.get(host)
-            if resident is not None:
-                resident.send(wire.DETACH, row.call)
-            self.hosts.leave(host, row.call)
-
-    def _away(self, resident: Resident) -> None:
-        if resident.role == "call":
-            self.pool.away(resident.name)
-        elif resident.role == "agents":
-            self.hosts.away(resident.name)
-
-    def _gone(self, resident: Resident, why: str) -> None:
-        """A resident's process is dead."""
-        if resident.role == "call":
-            for row in self.table.owned_by(resident.name):
-                self.reception.lost(row)
-                if row.primed:
-                    self.takeovers.begin(row, why)
-                elif not self.takeovers.under_way(row.call):
-                    self._close(row, DIED, why)
-            self.pool.gone(resident.name, why)
-        elif resident.role == "agents":
-            log.warning("agent host %s is gone: %s", resident.name, why)
-            host = self.hosts.gone(resident.name, why)
-            for call in host.calls if host is not None else ():
-                self._spawn(self.reception.reseat(call, resident.note["agent"]))
 
     # --- keeping the node -------------------------------------------------------------------------------------------
 
@@ -387,7 +286,8 @@ class Supervisor:
         await asyncio.sleep(RECOVER_S if restarted else 0.0)
         await self.intake.close_unclaimed(DIED, "no process claims it after the supervisor's restart")
 
-    def _spawn(self, work: Any) -> None:
+    def spawn(self, work: Any) -> None:
+        """Run a coroutine beside all else, until the node is stopped."""
         task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import ray
 from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall
-from offhook.actors.refs import NAMESPACE, ActorRef, SupervisorRef, live_nodes
+from offhook.actors.refs import NAMESPACE, ActorRef, SupervisorRef
+
+from .nodes import Nodes
 
 log = logging.getLogger(__name__)
 
@@ -28,15 +30,11 @@ class Director:
     """Ray starts it; see `DirectorRef`. `options` are those of every supervisor (`actors/options.py`)."""
 
     async def __init__(self, options: dict[str, Any]) -> None:  # type: ignore[misc]  # Ray awaits it
-        self._options = options
-        self._nodes: dict[str, SupervisorRef] = {}
-        self._free: dict[str, int] = {}  # slots, as last told
-        self._cordoned: set[str] = set()
+        self._nodes = Nodes(options, self._bring_up)
         self._places: dict[str, str] = {}  # call -> node
         self._policies: dict[str, tuple[dict[str, Any], str | bytes]] = {}
-        self._default = ""
         self._engines: tuple[dict[str, Any], dict[str, Any]] | None = None
-        await self._look()
+        await self._nodes.look()
         self._looking = asyncio.get_running_loop().create_task(self._keep_looking())
 
     # --- calls ------------------------------------------------------------------------------------------------------
@@ -47,17 +45,17 @@ class Director:
         Raises:
             NoSpare: no node has one. Whatever else `Supervisor.reserve` raises.
         """
-        nodes = sorted(self._open_nodes(), key=lambda node: -self._free.get(node, 0))
+        nodes = self._nodes.by_room()
         refusals = []
         for number, node in enumerate(nodes):
             last = number == len(nodes) - 1
             asked = request if last else {**request, "wait_s": FULL_WAIT_S}
             try:
-                placed = await self._nodes[node].reserve(asked)
+                placed = await self._nodes.get(node).reserve(asked)
             except (NoSpare, LinkLost) as fault:
                 refusals.append(f"{node[:8]}: {fault}")
                 continue
-            self._free[node] = self._free.get(node, 0) - 1
+            self._nodes.took(node)
             self._places[str(request.get("call"))] = node
             if len(self._places) > PLACES_MAX:
                 del self._places[next(iter(self._places))]
@@ -67,9 +65,9 @@ class Director:
     async def find(self, call: str) -> str:
         """The node that knows a call. Raises: NoSuchCall."""
         node = self._places.get(call)
-        if node in self._nodes:
+        if node is not None and node in self._nodes:
             return node
-        for name, supervisor in tuple(self._nodes.items()):
+        for name, supervisor in self._nodes.supervisors().items():
             try:
                 await supervisor.claim(call)
             except (NoSuchCall, LinkLost):
@@ -80,92 +78,61 @@ class Director:
 
     async def calls(self) -> list[dict[str, Any]]:
         """The calls of all nodes, newest first."""
-        rows = [row for answer in (await self._everywhere(lambda s: s.calls())).values() for row in answer]
+        rows = [row for answer in (await self._nodes.everywhere(lambda s: s.calls())).values() for row in answer]
         return sorted(rows, key=lambda row: -int(row["created_unix_ms"]))
 
     # --- what is wanted ---------------------------------------------------------------------------------------------
 
     async def publish_policy(self, version: str, policy: dict[str, Any], bundle: str | bytes = "") -> None:
         """Offer a policy version to new calls on every node, now and on those that join. Raises: PolicyError."""
-        for supervisor in tuple(self._nodes.values()):
+        for supervisor in self._nodes.supervisors().values():
             await supervisor.publish_policy(version, policy, bundle)
         self._policies.pop(version, None)
         self._policies[version] = (policy, bundle)
 
     async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
         """Where new calls find their speech engines, on every node, now and on those that join."""
-        for supervisor in tuple(self._nodes.values()):
+        for supervisor in self._nodes.supervisors().values():
             await supervisor.engines(recognizer, synthesizer)
         self._engines = (recognizer, synthesizer)
 
     async def drain(self, node: str, on: bool = True) -> dict[str, Any]:
         """Give a node no new calls; its live ones stay. Raises: LinkLost: no such node."""
         supervisor = self._nodes.get(node)
-        if supervisor is None:
-            raise LinkLost(f"no supervisor on node {node!r}; nodes are {', '.join(self._nodes)}")
-        (self._cordoned.add if on else self._cordoned.discard)(node)
+        (self._nodes.cordoned.add if on else self._nodes.cordoned.discard)(node)
         return await supervisor.drain(on)
 
     async def stats(self) -> dict[str, Any]:
         """Figures of every node."""
-        nodes = await self._everywhere(lambda s: s.stats())
+        nodes = await self._nodes.everywhere(lambda s: s.stats())
         return {
             "nodes": nodes,
             "calls": sum(int(told["calls"]) for told in nodes.values()),
             "free_slots": sum(int(told["free_slots"]) for told in nodes.values()),
-            "cordoned": sorted(self._cordoned),
+            "cordoned": sorted(self._nodes.cordoned),
         }
 
     async def nodes(self) -> list[str]:
         """The nodes that have a supervisor."""
-        return list(self._nodes)
+        return self._nodes.names()
 
     async def stop(self) -> None:
         """End every node's residents and supervisor."""
         self._looking.cancel()
-        await self._everywhere(lambda s: s.stop())
-        self._nodes.clear()
+        await self._nodes.everywhere(lambda s: s.stop())
+        self._nodes.forget()
 
     # --- nodes ------------------------------------------------------------------------------------------------------
-
-    def _open_nodes(self) -> list[str]:
-        return [node for node in self._nodes if node not in self._cordoned]
-
-    async def _everywhere(self, ask: Callable[[SupervisorRef], Awaitable[Any]]) -> dict[str, Any]:
-        """Ask every node at once; one that is away is left out."""
-        nodes = tuple(self._nodes.items())
-        answers = await asyncio.gather(*(ask(supervisor) for _, supervisor in nodes), return_exceptions=True)
-        told = {}
-        for (node, _), answer in zip(nodes, answers, strict=True):
-            if isinstance(answer, BaseException):
-                log.warning("node %s does not answer: %s", node[:8], answer)
-            else:
-                told[node] = answer
-        return told
 
     async def _keep_looking(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
             try:
-                await self._look()
+                await self._nodes.look()
             except Exception:
                 log.exception("looking at the nodes failed; it is tried again")  # this loop must never stop
 
-    async def _look(self) -> None:
-        """Start supervisors on nodes that joined, forget nodes that are gone, learn who has room."""
-        alive = set(await asyncio.to_thread(live_nodes))
-        for node in set(self._nodes) - alive:
-            log.warning("node %s is gone", node[:8])
-            del self._nodes[node]
-            self._free.pop(node, None)
-        for node in alive - set(self._nodes):
-            supervisor = await asyncio.to_thread(SupervisorRef.start, node, self._options)
-            await self._bring_up(supervisor)
-            self._nodes[node] = supervisor
-        for node, told in (await self._everywhere(lambda s: s.stats())).items():
-            self._free[node] = int(told["free_slots"])
-
-    async def _bring_up(self, supervisor: SupervisorRef) -> None:
+    async def _bring_up(self, _node: str, supervisor: SupervisorRef) -> None:
         """A node that joined is offered what the others have."""
         has = await supervisor.stats()
         for version, (policy, bundle) in self._policies.items():
