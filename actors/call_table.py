@@ -45,6 +45,7 @@ class CallRow:
     farewell: str = ""  # why it is only said goodbye to
     ended_unix_ms: int = 0
     outcome: str = ""  # empty while it goes on
+    arm: str = ""  # of a rollout; "" = it is in none
 
     @classmethod
     def of_setup(cls, setup: Setup, owner: str, pid: int, endpoint: str) -> CallRow:
@@ -64,6 +65,7 @@ class CallRow:
             endpoint,
             agent_tokens=dict(setup.agent_tokens),
             anchor=setup.anchor,
+            arm=setup.arm,
         )
 
     def plain(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from . import wire
 from .call_table import CallRow, CallTable
 from .errors import Fenced, JournalAway, JournalDamaged, ProtocolFault
 from .journal import Journal
+from .tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Intake:
         self._accepted: dict[str, int] = {}  # call -> newest record handed to the journal, without a gap before it
         self.records = 0
         self.refused = 0
+        self.tally = Tally()
 
     @property
     def journal_up(self) -> bool:
@@ -67,6 +69,8 @@ class Intake:
         self.records += len(records)
         snapshot_seq = max((record[2] for record in records if record[4] == "snapshot"), default=0)
         self._table.journaled(call, epoch, last, at_ms, snapshot_seq)
+        if row.arm:
+            self.tally.take(call, row.arm, records)
         self._journal.append(records, lambda fault: self._done(row, first, last, fault))
 
     def _done(self, row: CallRow, first: int, last: int, fault: OffhookError | None) -> None:

@@ -166,6 +166,7 @@ class Reception:
             anchor=anchor_now(),
             after_seq=after_seq,
             engines=self._parts.shelf.engines,
+            arm=str(request.get("arm") or ""),
         )
 
     async def assign(self, resident: Resident, row: CallRow, setup: Setup) -> str:

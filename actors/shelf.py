@@ -47,6 +47,14 @@ class Shelf:
         self._remember()
         return self.policies[version]
 
+    def withdraw(self, version: str) -> None:
+        """Offer a version no more; nothing happens where it is not offered."""
+        for kept in (self.policies, self._plain, self._bundles):
+            kept.pop(version, None)
+        if self.default == version:
+            self.default = next(reversed(self.policies), "")
+        self._remember()
+
     def offer_engines(self, recognizer: Mapping[str, Any], synthesizer: Mapping[str, Any]) -> None:
         """Where new calls find their speech engines; see `Supervisor.engines`.
 

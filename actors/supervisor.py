@@ -35,6 +35,7 @@ from .pool import Pool, Standing
 from .reception import Parts, Reception
 from .refs import ResidentRef
 from .residents import Residents
+from .shadow_refs import ShadowRefs
 from .shelf import Shelf
 from .stores import open_journal
 from .takeover import DIED, Takeovers
@@ -68,6 +69,7 @@ class Supervisor:
         self.tools = ToolRegister(self.places.tools)
         self.outbox = Outbox(self.tools, self.leases, self.residents)
         self.shelf = Shelf(self.places.memory)
+        self.shadows = ShadowRefs(node, self.shelf)
         parts = Parts(
             self.shelf, self.pool, self.hosts, self.residents, self.leases, self.table, self._journal, attendance.close
         )
@@ -98,7 +100,8 @@ class Supervisor:
         """Lease a warm call actor to a call, and have it primed with its policy and agents.
 
         Args:
-            request: {call, direction?, caller?, callee?, policy?, wait_s?}; plain strings, `policy` is a version.
+            request: {call, direction?, caller?, callee?, policy?, arm?, wait_s?}; plain strings, `policy` is a
+                version, `arm` one of a rollout's.
 
         Returns:
             {call, epoch, endpoint, token, node}: where the gateway opens the media link.
@@ -107,6 +110,8 @@ class Supervisor:
             NoSpare: none came free within the ring budget. UnknownPolicy. CallerFault: no call id, or one that is live.
         """
         row = await self.reception.begin(request)
+        if row.arm:
+            self.intake.tally.began(row.call, row.arm, seated=not set(row.agent_tokens) - set(row.seats))
         return {**_door(row, row.media_token), "call": row.call, "node": self.node}
 
     async def claim(self, call: str, lost_epoch: int = 0) -> dict[str, Any]:
@@ -179,6 +184,23 @@ class Supervisor:
         """Offer a policy version to new calls; the latest one published is the default. Raises: PolicyError."""
         self.hosts.offer(version, self.shelf.publish(version, policy, bundle))
 
+    async def withdraw_policy(self, version: str) -> None:
+        """Offer a policy version no more. Calls that go on under it keep it, and their agents while these live."""
+        self.shelf.withdraw(version)
+        self.hosts.withdraw(version)
+
+    async def arms(self) -> dict[str, Any]:
+        """What was counted of each arm of a rollout: see `Tally.figures`."""
+        return self.intake.tally.figures()
+
+    async def shadow(self, order: dict[str, Any], after_row: int = -1, after_trial: int = -1) -> dict[str, Any]:
+        """Have this node's live calls shadowed, and tell what was found: see `ShadowRefs.ask`."""
+        return await self.shadows.ask(order, after_row, after_trial)
+
+    async def unshadow(self, rollout: str) -> None:
+        """Let a rollout's shadows leave their calls."""
+        await asyncio.to_thread(self.shadows.end, rollout)
+
     async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
         """Where new calls find their speech engines.
 
@@ -231,6 +253,7 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         self.shelf.forget()
+        await asyncio.to_thread(self.shadows.end_all)
         await self.residents.close()
         await self._journal.close()
         self.tools.close()

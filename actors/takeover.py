@@ -253,4 +253,5 @@ class Takeovers:
             engines=engines,
             resume=() if row.farewell else tuple(records),
             farewell=row.farewell,
+            arm=row.arm,
         )

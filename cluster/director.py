@@ -13,10 +13,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import ray
-from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall
-from offhook.actors.refs import NAMESPACE, ActorRef, SupervisorRef
+from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.refs import NAMESPACE, SupervisorRef
 
+from .memory import MemoryAway, open_memory
 from .nodes import Nodes
+from .publishing import Publishing, PublishingRef
+from .rollouts import Rollouts, keep_ticking
+from .shadowing import Shadowing
+from .wanted import Wanted
 
 log = logging.getLogger(__name__)
 
@@ -26,16 +31,19 @@ FULL_WAIT_S = 0.5  # for a spare on a node that is not the last choice
 PLACES_MAX = 100_000  # calls whose node is remembered; older ones are asked for on every node
 
 
-class Director:
+class Director(Publishing):
     """Ray starts it; see `DirectorRef`. `options` are those of every supervisor (`actors/options.py`)."""
 
     async def __init__(self, options: dict[str, Any]) -> None:  # type: ignore[misc]  # Ray awaits it
         self._nodes = Nodes(options, self._bring_up)
         self._places: dict[str, str] = {}  # call -> node
-        self._policies: dict[str, tuple[dict[str, Any], str | bytes]] = {}
-        self._engines: tuple[dict[str, Any], dict[str, Any]] | None = None
+        self._wanted = Wanted(open_memory(str(options.get("journal") or ""), options["state_dir"]))
+        self._rollouts = Rollouts(self, self._wanted, Shadowing(self))
+        await self._recall()
         await self._nodes.look()
-        self._looking = asyncio.get_running_loop().create_task(self._keep_looking())
+        loop = asyncio.get_running_loop()
+        self._looking = loop.create_task(self._keep_looking())
+        self._ticking = loop.create_task(keep_ticking(self._rollouts))
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
@@ -45,16 +53,19 @@ class Director:
         Raises:
             NoSpare: no node has one. Whatever else `Supervisor.reserve` raises.
         """
+        led = self.led(request)
         nodes = self._nodes.by_room()
         refusals = []
         for number, node in enumerate(nodes):
             last = number == len(nodes) - 1
-            asked = request if last else {**request, "wait_s": FULL_WAIT_S}
+            asked = led if last else {**led, "wait_s": FULL_WAIT_S}
             try:
                 placed = await self._nodes.get(node).reserve(asked)
             except (NoSpare, LinkLost) as fault:
                 refusals.append(f"{node[:8]}: {fault}")
                 continue
+            except UnknownPolicy:
+                raise self.unknown(request) from None
             self._nodes.took(node)
             self._places[str(request.get("call"))] = node
             if len(self._places) > PLACES_MAX:
@@ -83,22 +94,16 @@ class Director:
 
     # --- what is wanted ---------------------------------------------------------------------------------------------
 
-    async def publish_policy(self, version: str, policy: dict[str, Any], bundle: str | bytes = "") -> None:
-        """Offer a policy version to new calls on every node, now and on those that join. Raises: PolicyError."""
-        for supervisor in self._nodes.supervisors().values():
-            await supervisor.publish_policy(version, policy, bundle)
-        self._policies.pop(version, None)
-        self._policies[version] = (policy, bundle)
-
     async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
         """Where new calls find their speech engines, on every node, now and on those that join."""
+        await self._wanted.keep_engines(recognizer, synthesizer)
         for supervisor in self._nodes.supervisors().values():
             await supervisor.engines(recognizer, synthesizer)
-        self._engines = (recognizer, synthesizer)
 
     async def drain(self, node: str, on: bool = True) -> dict[str, Any]:
         """Give a node no new calls; its live ones stay. Raises: LinkLost: no such node."""
         supervisor = self._nodes.get(node)
+        await self._wanted.cordon(node, on, self._nodes.names())
         (self._nodes.cordoned.add if on else self._nodes.cordoned.discard)(node)
         return await supervisor.drain(on)
 
@@ -119,6 +124,7 @@ class Director:
     async def stop(self) -> None:
         """End every node's residents and supervisor."""
         self._looking.cancel()
+        self._ticking.cancel()
         await self._nodes.everywhere(lambda s: s.stop())
         self._nodes.forget()
 
@@ -128,6 +134,8 @@ class Director:
         while True:
             await asyncio.sleep(LOOK_S)
             try:
+                if not self._wanted.recalled:
+                    await self._recall()
                 await self._nodes.look()
             except Exception:
                 log.exception("looking at the nodes failed; it is tried again")  # this loop must never stop
@@ -135,14 +143,28 @@ class Director:
     async def _bring_up(self, _node: str, supervisor: SupervisorRef) -> None:
         """A node that joined is offered what the others have."""
         has = await supervisor.stats()
-        for version, (policy, bundle) in self._policies.items():
+        for version, kept in self._wanted.versions.items():
             if version not in has["policies"]:
-                await supervisor.publish_policy(version, policy, bundle)
-        if self._engines is not None:
-            await supervisor.engines(*self._engines)
+                await supervisor.publish_policy(version, kept.policy, kept.bundle)
+        if self._wanted.engines is not None:
+            await supervisor.engines(*self._wanted.engines)
+        if _node in self._wanted.cordoned:
+            await supervisor.drain(True)
+
+    async def _recall(self) -> None:
+        """What was wanted before this director's start. While it cannot be read, nodes go on with what they have."""
+        try:
+            await self._wanted.recall()
+            await self._rollouts.recall()
+        except MemoryAway as fault:
+            log.error("what is wanted cannot be recalled; it is tried again: %s", fault)
+            return
+        self._nodes.cordoned |= self._wanted.cordoned
+        for node, supervisor in self._nodes.supervisors().items():
+            await self._bring_up(node, supervisor)
 
 
-class DirectorRef(ActorRef):
+class DirectorRef(PublishingRef):
     """The cluster's director, wherever it runs."""
 
     @classmethod
@@ -186,9 +208,6 @@ class DirectorRef(ActorRef):
 
     async def calls(self) -> list[dict[str, Any]]:
         return list(await self.ask("calls"))
-
-    async def publish_policy(self, version: str, policy: Mapping[str, Any], bundle: str | bytes = "") -> None:
-        await self.ask("publish_policy", version, dict(policy), bundle)
 
     async def engines(self, recognizer: Mapping[str, Any], synthesizer: Mapping[str, Any]) -> None:
         await self.ask("engines", dict(recognizer), dict(synthesizer))

@@ -102,6 +102,7 @@ class Gate(Section):
     proposal_lifetime_ms: int = Field(4_000, ge=100, le=60_000)
     repeats_max: int = Field(3, ge=1, le=100)  # the same thing said or done in a row: the loop breaker
     budget_cents: float = Field(500.0, ge=0)
+    autonomy_max: Level = "act"  # of tools and transfers, whatever they are given above; what is said is not touched
 
 
 class Arbitration(Section):

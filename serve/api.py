@@ -23,6 +23,7 @@ from . import problems
 from .door import Door
 from .policy_routes import add_policies
 from .recorded import Recorded
+from .rollout_routes import add_rollouts
 from .switchboard import Switchboard
 from .webhooks import add_twilio
 
@@ -74,6 +75,7 @@ def make_api(switchboard: Switchboard, door: Door) -> FastAPI:
     _add_records(app, switchboard)
     _add_house(app, switchboard)
     add_policies(app, switchboard, door)
+    add_rollouts(app, switchboard)
     add_twilio(app, switchboard, door)
     return app
 
@@ -93,7 +95,7 @@ def _add_calls(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
         new = new or NewCall()
         call = f"call-{secrets.token_hex(CALL_ID_BYTES)}"
         wanted = {"call": call, "direction": new.direction, "caller": new.caller, "callee": new.callee}
-        placed = await switchboard.reserve(wanted | {"policy": door.version_of(new.policy), "wait_s": door.ring_s})
+        placed = await switchboard.reserve(wanted | {"policy": new.policy or "", "wait_s": door.ring_s})
         return PlacedCall(call_id=call, media_url=door.media_url(request, call, placed.get("node", "")))
 
     @app.get("/v1/calls", tags=["calls"])

@@ -57,7 +57,6 @@ class House:
         self._settings = settings
         self._progress = progress
         self._bundles: list[Bundle] = []
-        self._kept: dict[str, str] = {}  # version -> its copy
         self._director: DirectorRef | None = None
         self._gateways: list[GatewayRef] = []
         self._apps: list[str] = []
@@ -131,8 +130,13 @@ class House:
             self._gateways.append(GatewayRef.start(node, settings.host, settings.media_port, settings.media_secret))
         for bundle in reversed(self._bundles):  # the default last: the latest one published is the inside's default
             kept = await asyncio.to_thread(_keep, bundle, settings.state_path / "bundles")
-            self._kept[bundle.version] = str(kept)
-            await director.publish_policy(bundle.version, bundle.plain(), await asyncio.to_thread(pack, kept))
+            parcel = await asyncio.to_thread(pack, kept)
+            lead = "default" if bundle is self._bundles[0] else "start"
+            told = await director.publish_policy(bundle.version, bundle.plain(), parcel, lead)
+            if not told["leads"]:
+                self._progress(
+                    f"{bundle.name}: what was made to lead since the last start leads on (offhook policy list)"
+                )
         engines, recognizer, synthesizer = self._choose_engines()
         await asyncio.gather(
             # All applications in one go: Serve comes up once, and its builder is not made for several threads.
@@ -163,15 +167,12 @@ class House:
         door = Door(
             secret=settings.media_secret,
             media_port=settings.media_port,
-            policies={bundle.name: bundle.version for bundle in self._bundles},
-            default_policy=self._bundles[0].name,
             public_url=settings.public_url,
             public_media_url=settings.public_media_url,
             media_hosts={node: host for host, node in hosts.items()} if len(hosts) > 1 else {},
             twilio_auth_token=settings.twilio_auth_token,
             publish_key=settings.publish_key,
             bundles_dir=str(settings.state_path / "bundles"),
-            bundles=dict(self._kept),
             ring_s=settings.ring_s,
         )
 

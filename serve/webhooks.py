@@ -58,7 +58,7 @@ def add_twilio(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
         """A call comes in: TwiML that connects its audio, or a busy line when nobody is free."""
         direction = "outbound" if form.direction.startswith("outbound") else "inbound"
         wanted = {"call": form.call, "direction": direction, "caller": form.caller, "callee": form.callee}
-        policy = door.version_of(request.query_params.get("policy"))
+        policy = request.query_params.get("policy") or ""
         try:
             placed = await switchboard.reserve(wanted | {"policy": policy, "wait_s": door.ring_s})
         except NoSpare:

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import httpx
 import pytest
-from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall
+from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall, UnknownPolicy
 from offhook.policies import codec
 from offhook.policies.commands import HangUp, TransferCall
 from offhook.policies.errors import CallerFault
@@ -23,6 +23,7 @@ from offhook.serve.api import make_api
 from offhook.serve.carriers import twiml
 from offhook.serve.door import Door
 
+LEADS = {"sales": "v1", "monologue": "v2"}
 SECRET = "a secret of this test"
 FORM = {"CallSid": "CA123", "From": "+15550001", "To": "+15550002"}
 
@@ -41,7 +42,6 @@ class Memory:
         self.rows: dict[str, dict[str, Any]] = {}
         self.records: list[list[Any]] = []
         self.decided: list[tuple[Any, ...]] = []
-        self.published: list[tuple[str, str, bytes]] = []
         self.away = False
 
     async def prepare(self) -> None:
@@ -52,8 +52,11 @@ class Memory:
             raise LinkLost("the supervisor is gone")
         if not self.spares:
             raise NoSpare("none left")
+        policy = request["policy"] or "sales"
+        if policy not in LEADS:
+            raise UnknownPolicy(f"policy {policy!r} is not published here; published: {', '.join(sorted(LEADS))}")
         self.spares -= 1
-        self.rows[request["call"]] = {**request, "live": True, "epoch": 1, "owner": "call-1"}
+        self.rows[request["call"]] = {**request, "policy": LEADS[policy], "live": True, "epoch": 1, "owner": "call-1"}
         return {"call": request["call"], "epoch": 1}
 
     def _row(self, call: str) -> dict[str, Any]:
@@ -87,9 +90,6 @@ class Memory:
             raise CallerFault("proposal 'late' does not wait for approval")
         self.decided.append((call, proposal, approved, operator))
 
-    async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes) -> None:
-        self.published.append((version, policy["name"], parcel))
-
     async def stats(self) -> dict[str, Any]:
         if self.away:
             raise LinkLost("the supervisor is gone")
@@ -100,7 +100,7 @@ def run(
     test: Callable[[httpx.AsyncClient, Memory], Awaitable[None]], memory: Memory | None = None, **options: Any
 ) -> None:
     memory = memory or Memory()
-    door = Door(SECRET, 8790, {"sales": "v1", "monologue": "v2"}, "sales", **{"ring_s": 0.0, **options})
+    door = Door(SECRET, 8790, **{"ring_s": 0.0, **options})
     api = make_api(memory, door)
 
     async def main() -> None:
@@ -351,6 +351,11 @@ def test_openapi_lists_every_address_and_the_console_is_served() -> None:
             "/v1/calls/{call_id}/proposals/{proposal_id}",
             "/v1/policies",
             "/v1/policies/{name}",
+            "/v1/rollouts",
+            "/v1/rollouts/{name}",
+            "/v1/rollouts/{name}/{word}",
+            "/v1/rollouts/{name}/divergence",
+            "/v1/rollouts/{name}/report",
             "/healthz",
             "/carriers/twilio/voice",
             "/carriers/twilio/resume",
