@@ -30,6 +30,9 @@ class ClusterSwitchboard:
     async def reserve(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return await (await self._cluster()).reserve(request)
 
+    async def resume(self, call: str) -> dict[str, Any]:
+        return await (await self._cluster()).resume(call)
+
     async def claim(self, call: str, lost_epoch: int = 0) -> Claim:
         """Where the call's owner takes its line; waits while the call is being taken over.
 
@@ -86,6 +89,9 @@ class ClusterSwitchboard:
 
     async def divergence(self, name: str, after: int, limit: int) -> dict[str, Any]:
         return await (await self._cluster()).divergence(name, after, limit)
+
+    async def drain(self, node: str, on: bool) -> dict[str, Any]:
+        return await (await self._cluster()).drain(node, on)
 
     async def stats(self) -> dict[str, Any]:
         return await (await self._cluster()).stats()

@@ -24,6 +24,14 @@ class Switchboard(Protocol):
             UnknownPolicy: no such policy is published.
         """
 
+    async def resume(self, call: str) -> dict[str, Any]:
+        """Where a call goes on whose line broke: `media` (the gateway's host and port).
+
+        Raises:
+            NoSuchCall: it is over, or never was.
+            NoSpare: nobody can lead it at this moment.
+        """
+
     async def calls(self) -> list[dict[str, Any]]:
         """One row a call, newest first."""
 
@@ -75,6 +83,9 @@ class Switchboard(Protocol):
 
     async def divergence(self, name: str, after: int, limit: int) -> dict[str, Any]:
         """What shadows found after a number: {rollout, rows, next_after, over, shadowing, trials}."""
+
+    async def drain(self, node: str, on: bool) -> dict[str, Any]:
+        """Give a node no new calls (`on`), or let it take them again; its figures. Raises: LinkLost: no such node."""
 
     async def stats(self) -> dict[str, Any]:
         """Figures of every node."""
