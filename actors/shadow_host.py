@@ -107,7 +107,7 @@ class Shadows:
             return
         for row in await self._calls():
             call = str(row["call"])
-            if len(self._with) >= AT_ONCE_MAX:
+            if len(self._tasks) >= AT_ONCE_MAX:
                 return
             if call not in self._known and self.order.wants(row):
                 self._known[call] = None

@@ -14,7 +14,7 @@ from typing import Any
 
 ARMS_MAX = 64  # the oldest are forgotten: whoever compares them has fetched them long ago
 SLOW_US = 50_000  # from a frame's arrival to the `clear` that it caused; the goal at 200 live calls
-VERDICTS_MIN = 3  # fewer say nothing of how a call is denied
+VERDICTS_MIN = 3  # fewer say nothing yet of how a call that goes on is denied
 HUNG_UP = "caller_hung_up"
 DENY = "deny"
 
@@ -79,6 +79,9 @@ class Tally:
                 self._mark(call, arm, "lost")
             elif outcome == HUNG_UP:
                 self._mark(call, arm, "hung_up")
+            seen = self._calls.get(call)
+            if seen is not None and seen.denied * 2 > seen.verdicts:
+                self._mark(call, arm, "denied")
             self._arm(arm).ended += 1
         self._calls.pop(call, None)
 

@@ -23,6 +23,7 @@ from . import cli_calls, cli_nodes, running, terminal
 from .backtest import backtest
 from .cli_options import AsJson, StateDir, show, texts
 from .cli_policies import policy_cli
+from .cli_rollouts import rollout_cli
 from .errors import StartFault
 from .plan import plan
 from .settings import Settings, prepare_ray_environment
@@ -37,6 +38,7 @@ cli = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 cli.add_typer(policy_cli, name="policy")
+cli.add_typer(rollout_cli, name="rollout")
 
 STOP_WITHIN_S = 60.0
 DETACH_WITHIN_S = 180.0

@@ -47,8 +47,10 @@ def test_each_mark_is_read_from_what_the_call_wrote_and_counts_once() -> None:
 
 def test_a_call_is_denied_when_over_half_of_what_was_proposed_was() -> None:
     yes, no = verdict(Answer.GRANT), verdict(Answer.DENY)
-    assert marks(no, no) == {}, "two say nothing yet"
-    assert marks(no, no, no) == {"denied": 1}
+    assert marks(no) == {"denied": 1}
+    assert marks(yes, no) == {}
+    assert marks(no, yes, yes) == {}, "while it goes on, one says nothing"
+    assert marks(no, no, no, yes, yes, yes) == {"denied": 1}
     assert marks(yes, yes, no, no) == {}
 
 
