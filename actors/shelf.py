@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from .parcel import unpack
 from .setup import Engines
 
 VERSION_CHARS_MAX = 100
+CLIPS = "clips"  # the folder of a bundle with its recordings
 
 
 class Shelf:
@@ -92,6 +93,13 @@ class Shelf:
     def bundle(self, version: str) -> str:
         """The folder with a version's own agents; "" = it has none."""
         return self._bundles.get(version, "")
+
+    def engines_for(self, version: str) -> Engines:
+        """The engines for a call of a version: clips come from its bundle where that has some."""
+        clips = Path(self.bundle(version)) / CLIPS if self.bundle(version) else None
+        if self.engines.clips and clips is not None and clips.is_dir():
+            return replace(self.engines, clips=str(clips))
+        return self.engines
 
     def recall(self) -> list[str]:
         """Offer again what was offered before; returns the versions."""

@@ -232,7 +232,7 @@ class Takeovers:
         else:
             start = await self._parts.journal.read(row.call, -1, 1)
             policy = start[0][5]["policy"]
-        engines = shelf.engines
+        engines = shelf.engines_for(row.policy_version)
         if row.farewell and engines.clips:  # nothing that has to be reached
             engines = Engines(synthesizer="clip", clips=engines.clips)
         return row.setup(policy, engines, () if row.farewell else records)

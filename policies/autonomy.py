@@ -27,8 +27,3 @@ def capped(policy: Policy, level: Level) -> Policy:
 def version_at(version: str, level: Level) -> str:
     """The name of a version that is capped to a level."""
     return version if level == "act" else f"{version}{MARK}{level}"
-
-
-def whole_version(version: str) -> str:
-    """The published version behind a capped one."""
-    return version.partition(MARK)[0]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import getpass
 import re
+from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from offhook.policies.autonomy import LADDER
@@ -13,6 +15,7 @@ from offhook.policies.rollout import GUARDS, MARKS, SHADOW_MARKS
 
 from . import rollout_view, terminal
 from .cli_options import ApiUrl, AsJson, StateDir, api_of, show
+from .policy_files import load
 
 rollout_cli = typer.Typer(help="From one version of a policy to the next, step by step.", no_args_is_help=True)
 
@@ -22,7 +25,7 @@ _GUARD = re.compile(r"^([a-z_]+)(?:=(\d+(?:\.\d+)?)(\s*%)?)?$")
 
 @rollout_cli.command("start")
 def start(
-    version: Annotated[str, typer.Argument(help="the published version that shall lead", metavar="VERSION")],
+    version: Annotated[str, typer.Argument(help="the published version that shall lead, or its bundle's folder")],
     shadow: Annotated[bool, typer.Option("--shadow", help="first let it decide on live calls and do nothing")] = False,
     shadow_calls: Annotated[int, typer.Option(min=1, help="calls that are shadowed before it goes on")] = 20,
     canary: Annotated[
@@ -51,6 +54,8 @@ def start(
     json: AsJson = False,
 ) -> None:
     """Roll a published version out, from the one that leads its policy now."""
+    if Path(version).is_dir():
+        version = load(Path(version)).version
     plan: dict[str, Any] = {
         "shadow": shadow,
         "shadow_calls_min": shadow_calls,
@@ -65,7 +70,7 @@ def start(
         plan["guards"] = guards_of(guard)
     if live:
         plan["live"] = {"deadline": deadline, "at_deadline": at_deadline}
-    told = api_of(state_dir, api).post("/v1/rollouts", {"version": version, "plan": plan, "by": getpass.getuser()})
+    told = api_of(state_dir, api).post("/v1/rollouts", {"version": version, "plan": plan, "by": _me()})
     show(told, json, lambda: rollout_view.status(told))
 
 
@@ -110,7 +115,7 @@ def _order(word: str, help: str) -> None:
     @rollout_cli.command(word, help=help)
     def order(name: Name, state_dir: StateDir = None, api: ApiUrl = None, json: AsJson = False) -> None:
         asked = api_of(state_dir, api)
-        told = asked.post(f"/v1/rollouts/{name}/{word}?by={getpass.getuser()}", {})
+        told = asked.post(f"/v1/rollouts/{name}/{word}?by={quote(_me())}", {})
         show(told, json, lambda: rollout_view.status(told))
 
 
@@ -118,6 +123,14 @@ _order("pause", "Give its candidate no more new calls; those that go on are stil
 _order("resume", "Go on where it was paused.")
 _order("promote", "Let the candidate lead all new calls now.")
 _order("abort", "Go back to the version that led before; running calls too. Also for one that is live.")
+
+
+def _me() -> str:
+    """Who gives the order; a user without a name in a container gives it too."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "an operator"
 
 
 def steps_of(canary: str, autonomy: str) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class Agent:
         self.name = name
         self.options: dict[str, str | int | float | bool] = dict(spec.options)
         self._lines = {**self.LINES, **spec.lines}
+        self.prompts: dict[str, str] = dict(spec.prompts)
 
     def propose(self, view: View, reason: str) -> list[Proposal]:
         """What this agent would say or do at this revision, best first or in any order; empty = nothing.
