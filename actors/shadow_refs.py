@@ -18,6 +18,7 @@ from .refs import NAMESPACE, _on
 from .shadow_host import ShadowHost
 from .shelf import Shelf
 
+ANSWER_S = 1.0
 HOSTS_MAX = 4  # rollouts in shadow at one time; each is a process of some 80 MB
 
 
@@ -28,6 +29,7 @@ class ShadowRefs:
         self._node = node
         self._shelf = shelf
         self._hosts: dict[str, Any] = {}
+        self._asked: dict[str, asyncio.Future[Any]] = {}  # at most one question to each at a time
 
     async def ask(self, order: Mapping[str, Any], after_row: int, after_trial: int) -> dict[str, Any]:
         """The report of a rollout's shadows here (`Shadows.report`); they are started where they are not.
@@ -45,8 +47,14 @@ class ShadowRefs:
                 raise CallerFault(f"{HOSTS_MAX} rollouts are in shadow on this node; let one of them go on or end")
             whole = {**order, "policy": self._shelf.plain(version), "bundle": self._shelf.bundle(version)}
             self._hosts[rollout] = await asyncio.to_thread(self._start, rollout, whole)
+        if rollout not in self._asked:
+            report = self._hosts[rollout].report.remote(after_row, after_trial)
+            self._asked[rollout] = asyncio.wrap_future(report.future())
+        await asyncio.wait({self._asked[rollout]}, timeout=ANSWER_S)
+        if not self._asked[rollout].done():
+            return {}  # it starts, or is busy: the question stands
         try:
-            return dict(await self._hosts[rollout].report.remote(after_row, after_trial))
+            return dict(self._asked.pop(rollout).result())
         except ActorUnavailableError:
             return {}
         except RayActorError:
@@ -56,6 +64,7 @@ class ShadowRefs:
     def end(self, rollout: str) -> None:
         """Let a rollout's shadows leave their calls. Blocks for a round trip to the control store."""
         self._hosts.pop(rollout, None)
+        self._asked.pop(rollout, None)
         with contextlib.suppress(Exception):
             ray.kill(ray.get_actor(self._name(rollout), namespace=NAMESPACE), no_restart=True)
 

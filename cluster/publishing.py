@@ -24,7 +24,7 @@ from .wanted import Version, Wanted
 
 log = logging.getLogger(__name__)
 
-HOSTS_S = 30.0  # for the agents' processes of a version; each takes about 2 s, five deaths give an agent up
+HOSTS_S = 20.0  # for the agents' processes of a version; each takes about 2 s, five deaths give an agent up
 POLL_S = 0.1
 
 
@@ -103,7 +103,7 @@ class Publishing:
 
     async def policies(self) -> dict[str, Any]:
         """What is published: see `Wanted.table`."""
-        return self._wanted.table(self._rollouts.uses(), await self._live_versions())
+        return self._wanted.table(self._rollouts.uses(), await self.live_versions())
 
     async def bundle(self, asked: str) -> dict[str, Any]:
         """One version by its name or its policy's: {name, version, policy, bundle}. Raises: UnknownPolicy."""
@@ -121,7 +121,7 @@ class Publishing:
         name = self._wanted.versions[version].name
         if self._wanted.leads.get(name) == version:
             raise CallerFault(f"{version} leads new calls of {name}; let another lead first")
-        live = (await self._live_versions()).get(version, 0)
+        live = (await self.live_versions()).get(version, 0)
         use = self._rollouts.uses().get(version)
         if live or use:
             by = f"{live} live calls" if live else f"the rollout of {name} ({use})"
@@ -141,12 +141,13 @@ class Publishing:
         """What is said of a request whose policy no node knows."""
         return self._wanted.unknown(str(request.get("policy") or ""))
 
-    async def _live_versions(self) -> Counter[str]:
+    async def live_versions(self) -> Counter[str]:
+        """Version -> its live calls, on all nodes."""
         told = await self._nodes.everywhere(lambda supervisor: supervisor.calls())
         return Counter(str(row["policy_version"]) for rows in told.values() for row in rows if row["live"])
 
     async def _used(self) -> set[str]:
-        return set(await self._live_versions()) | set(self._rollouts.uses())
+        return set(await self.live_versions()) | set(self._rollouts.uses())
 
     # --- what rollouts need -----------------------------------------------------------------------------------------
 
@@ -157,7 +158,9 @@ class Publishing:
     async def shadow(self, order: dict[str, Any], after: Mapping[str, tuple[int, int]]) -> dict[str, dict[str, Any]]:
         """See `shadowing.ShadowFleet`."""
         nodes = self._nodes.supervisors()
-        asked = (each.ask("shadow", order, *after.get(node, (-1, -1))) for node, each in nodes.items())
+        asked = (
+            self._nodes.ask(node, each.ask("shadow", order, *after.get(node, (-1, -1)))) for node, each in nodes.items()
+        )
         answers = await asyncio.gather(*asked, return_exceptions=True)
         return {node: told for node, told in zip(nodes, answers, strict=True) if isinstance(told, dict)}
 
@@ -169,7 +172,7 @@ class Publishing:
         self, _to_version: str, from_version: str, calls: list[str] | None, _deadline_ms: int, _at_deadline: str
     ) -> dict[str, Any]:
         """See `rollouts.Fleet`. Without a way to move running calls they keep their version."""
-        live = (await self._live_versions()).get(from_version, 0) if calls is None else len(calls)
+        live = (await self.live_versions()).get(from_version, 0) if calls is None else len(calls)
         return {"asked": live, "swapped": 0, "kept": live, "refused": 0}
 
     # --- rollouts ---------------------------------------------------------------------------------------------------

@@ -51,6 +51,9 @@ class Fleet(Protocol):
     async def unoffer(self, version: str) -> None:
         """Take it back."""
 
+    async def live_versions(self) -> Mapping[str, int]:
+        """Version -> its live calls."""
+
     async def agents_up(self, version: str) -> None:
         """Waits until its agents run. Raises: PolicyError."""
 
@@ -164,26 +167,21 @@ class Rollouts:
         if baseline == candidate.version:
             raise CallerFault(f"{candidate.version} leads {policy} already; publish another version first")
         self.refuse_while_under_way(policy, "a rollout cannot be started")
-        await self._fleet.agents_up(candidate.version)
+        numbers = [each.number for each in self._all.values() if each.policy == policy]
+        fresh = Rollout(
+            policy=policy,
+            number=max(numbers, default=0) + 1,
+            baseline=baseline,
+            candidate=candidate.version,
+            plan=plan,
+        )
+        await self._offer_capped(fresh)
+        await asyncio.gather(*map(self._fleet.agents_up, dict.fromkeys((candidate.version, *fresh.versions()))))
         async with self._turn:
             self.refuse_while_under_way(policy, "a rollout cannot be started")
-            numbers = [each.number for each in self._all.values() if each.policy == policy]
-            fresh = Rollout(
-                policy=policy,
-                number=max(numbers, default=0) + 1,
-                baseline=baseline,
-                candidate=candidate.version,
-                plan=plan,
-            )
-            await self._offer_capped(fresh)
             by = str(asked.get("by") or "")[:OPERATORS_MAX]
-            now = self._now()
-            started = rules.begun(fresh, now)
-            if by:
-                first = started.history[0].model_copy(update={"why": f"started by {by}"})
-                started = started.model_copy(update={"history": (first,)})
             await self._forget_oldest()
-            await self._become(started)
+            await self._become(rules.begun(fresh, self._now(), f"started by {by}" if by else "started"))
         return self.status(fresh.name)
 
     async def order(self, name: str, word: str, by: str = "") -> dict[str, Any]:
@@ -226,21 +224,27 @@ class Rollouts:
             now = self._now()
             why = f"the candidate in shadow: {failed}"
             ticked = rules.moved(counted, "alarm", now, why) if failed else rules.ticked(counted, now)
+            leads = self._wanted.leads.get(rollout.policy, "")
+            if leads not in (rollout.baseline, *rollout.versions()):
+                ticked = rules.moved(counted, "abort", now, f"{leads} was made to lead meanwhile")
             if ticked.stage is not rollout.stage or ticked.step != rollout.step:
                 await self._become(ticked)
             elif ticked != rollout:
                 await self._keep(ticked)
+        else:
+            await self._tidy(rollout)
         self._move_calls(self._all[rollout.name])
 
     async def _become(self, rollout: Rollout) -> None:
-        """Write it down, then do it."""
+        """Write it down, then do it. Who leads is written first: after a death in between the move is made again."""
+        leads = self._wanted.leads.get(rollout.policy)
+        last = rollout.version_of(len(rollout.plan.steps))
+        if rollout.stage is Stage.LIVE and leads != last:
+            await self._wanted.lead(rollout.policy, last)
+        elif rollout.stage in rules.BACK and leads in rollout.versions():
+            await self._wanted.lead(rollout.policy, rollout.baseline)
         await self._keep(rollout)
         log.info("rollout %s is %s: %s", rollout.name, rollout.stage, rollout.history[-1].why)
-        leads = self._wanted.leads.get(rollout.policy)
-        if rollout.stage is Stage.LIVE and leads != rollout.version_of(len(rollout.plan.steps)):
-            await self._wanted.lead(rollout.policy, rollout.version_of(len(rollout.plan.steps)))
-        elif rollout.stage in rules.BACK and rollout.baseline and leads != rollout.baseline:
-            await self._wanted.lead(rollout.policy, rollout.baseline)
         if rollout.stage is not Stage.SHADOW:
             await self._shadowing.end(rollout)
         self._swaps[rollout.name] = {}
@@ -357,9 +361,19 @@ class Rollouts:
         for version, level in levels.items():
             if version != rollout.candidate:
                 plain = capped(Policy.model_validate(whole.policy), level).model_dump(mode="json")
-                await self._wanted.keep(type(whole)(version, plain, whole.bundle), set(levels) | set(self.uses()))
+                used = {rollout.candidate, *levels, *self.uses(), *await self._fleet.live_versions()}
+                await self._wanted.keep(type(whole)(version, plain, whole.bundle), used)
                 await self._fleet.offer(version, plain, whole.bundle)
-                await self._fleet.agents_up(version)
+
+    async def _tidy(self, rollout: Rollout) -> None:
+        """Versions that were made for the steps of a rollout that is over go when nothing uses them any more."""
+        made = [each for each in rollout.versions() if each != rollout.candidate and each in self._wanted.versions]
+        if made:
+            used = {*self._wanted.leads.values(), *self.uses(), *await self._fleet.live_versions()}
+            for version in made:
+                if version not in used:
+                    await self._wanted.forget(version)
+                    await self._fleet.unoffer(version)
 
 
 async def keep_ticking(rollouts: Rollouts, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:

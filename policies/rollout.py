@@ -253,11 +253,11 @@ def moved(rollout: Rollout, word: str, now_unix_ms: int, why: str) -> Rollout:
     )
 
 
-def begun(rollout: Rollout, now_unix_ms: int) -> Rollout:
+def begun(rollout: Rollout, now_unix_ms: int, why: str = "started") -> Rollout:
     """Its first move: into shadow, into the first step, or live at once."""
     plan = rollout.plan
     word = "shadow" if plan.shadow else "canary" if plan.steps else "promote"
-    return moved(rollout, word, now_unix_ms, "started")
+    return moved(rollout, word, now_unix_ms, why)
 
 
 def ticked(rollout: Rollout, now_unix_ms: int) -> Rollout:

@@ -33,6 +33,7 @@ class Fleet:
         self.broken: set[str] = set()
         self.reports: dict[str, dict[str, Any]] = {}
         self.unshadowed: list[str] = []
+        self.live: dict[str, int] = {}
 
     async def arms(self) -> dict[str, dict[str, Any]]:
         return {node: tally.figures() for node, tally in self.tallies.items()}
@@ -42,6 +43,9 @@ class Fleet:
 
     async def unoffer(self, version: str) -> None:
         self.offered.pop(version, None)
+
+    async def live_versions(self) -> dict[str, int]:
+        return self.live
 
     async def agents_up(self, version: str) -> None:
         if version in self.broken:
@@ -267,6 +271,14 @@ def test_a_step_with_less_autonomy_leads_its_calls_by_a_version_with_less(tmp_pa
         house.take_calls(100)
         await house.tick()
         assert {house.led(f"c{n}")["policy"] for n in range(50)} == {"v1", "v2"}
+        house.fleet.live = {"v2+suggest": 1}
+        await house.rollouts.order("sales", "promote")
+        await house.tick()
+        assert "v2+suggest" in house.wanted.versions, "a call still has it"
+        house.fleet.live = {}
+        await house.tick()
+        assert set(house.wanted.versions) == {"v1", "v2"}
+        assert "v2+suggest" not in house.fleet.offered
 
     run(tmp_path, test)
 
@@ -296,5 +308,17 @@ def test_shadows_are_counted_told_and_a_candidate_that_cannot_be_shadowed_goes_b
         assert (told["stage"], told["reason"]) == (
             "rolled back", "the candidate in shadow: its agents cannot be loaded: x",
         )  # fmt: skip
+
+    run(tmp_path, test)
+
+
+def test_a_rollout_gives_way_where_another_version_was_made_to_lead_meanwhile(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        await house.start()
+        await house.wanted.keep(Version("v3", POLICY.model_dump(mode="json"), b"parcel"), set())
+        await house.wanted.lead("sales", "v3", started=True)  # `offhook up` with a folder that was changed
+        told = await house.tick()
+        assert (told["stage"], told["reason"]) == ("aborted", "v3 was made to lead meanwhile")
+        assert house.wanted.leads == {"sales": "v3"}
 
     run(tmp_path, test)
