@@ -58,9 +58,9 @@ class Fleet(Protocol):
         """Waits until its agents run. Raises: PolicyError."""
 
     async def swap_policy(
-        self, to_version: str, from_version: str, calls: list[str] | None, deadline_ms: int, at_deadline: str
+        self, to_version: str, from_version: str, calls: list[str], deadline_ms: int, at_deadline: str
     ) -> dict[str, Any]:
-        """Move running calls: {asked, swapped, kept, refused}."""
+        """Move running calls, or all that a version leads where none is named: {asked, swapped, kept, refused}."""
 
 
 class Rollouts:
@@ -276,7 +276,7 @@ class Rollouts:
         total = {"asked": 0, "swapped": 0, "kept": 0, "refused": 0}
         try:
             for to, version, deadline_ms, at_deadline in orders:
-                told = await self._fleet.swap_policy(to, version, None, deadline_ms, at_deadline)
+                told = await self._fleet.swap_policy(to, version, [], deadline_ms, at_deadline)
                 for key in total:
                     found = told.get(key, 0)
                     total[key] += found if isinstance(found, int) else len(found)

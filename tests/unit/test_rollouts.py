@@ -52,7 +52,7 @@ class Fleet:
             raise PolicyError(f"policy {version}: agent a does not run: SyntaxError")
 
     async def swap_policy(
-        self, to_version: str, from_version: str, _calls: list[str] | None, deadline_ms: int, at_deadline: str
+        self, to_version: str, from_version: str, _calls: list[str], deadline_ms: int, at_deadline: str
     ) -> dict[str, Any]:
         if self.swap_fault is not None:
             raise self.swap_fault
