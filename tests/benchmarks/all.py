@@ -16,6 +16,7 @@ HERE = Path(__file__).resolve().parent
 BENCHMARKS: dict[str, tuple[str, ...]] = {  # name -> arguments; DATA and VAD stand for folders
     "step": (),
     "backtest": (),
+    "shadow": (),
     "overlap": ("--data", "DATA"),
     "cues": ("--data", "DATA"),
     "end_of_turn": ("--data", "DATA"),
