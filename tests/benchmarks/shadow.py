@@ -66,7 +66,7 @@ async def tell(journals: list[list[list[Any]]], path: Path, shadowed: bool) -> t
     for journal in journals:
         if shadowed:
             begin.put(None)
-            while not stage.broadcaster.stats()["subscribers"]:
+            while not stage.broadcaster.stats()["subscribers"]:  # noqa: ASYNC110  # a child connects
                 await asyncio.sleep(0.001)
         began = time.process_time()
         for number, record in enumerate(journal):
@@ -78,7 +78,7 @@ async def tell(journals: list[list[list[Any]]], path: Path, shadowed: bool) -> t
         spent += time.process_time() - began
         for subscriber in list(stage.broadcaster._subscribers):
             subscriber.link.close("the call is over")
-        while stage.broadcaster.stats()["subscribers"]:
+        while stage.broadcaster.stats()["subscribers"]:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
     await stage.server.stop()
     if shadowed:
