@@ -25,7 +25,7 @@ from .journal import CALL_CHARS_MAX, Journal
 from .leases import Lease, LeaseBook
 from .pool import Pool
 from .residents import Resident, Residents
-from .setup import Setup
+from .setup import Setup, agent_tokens
 from .shelf import Shelf
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class Reception:
         host = await parts.hosts.seat(row.policy_version, agent, call, self._ring_ms / 1_000)
         if host is None:
             return
-        if parts.table.get(call) is not row:
+        if parts.table.get(call) is not row or row.policy_version != host.version:
             parts.hosts.leave(host.name, call)
             return
         row.seats[agent] = host.name
@@ -160,7 +160,7 @@ class Reception:
             policy_version=version,
             policy=self._parts.shelf.plain(version),
             media_token=lease.media_token,
-            agent_tokens={agent: f"{lease.media_token}.{agent}" for agent in agents},
+            agent_tokens=agent_tokens(lease.media_token, version, agents),
             observer_token=f"{lease.media_token}.observer",
             origin_unix_ms=time.time_ns() // 1_000_000,
             anchor=anchor_now(),
@@ -210,6 +210,12 @@ class Reception:
             self._attaching.pop((row.call, agent), None)
         if refusal:
             log.warning("agent %s is not at its seat: %s", agent, refusal, extra={"call": row.call})
+
+    def attach(self, row: CallRow, agent: str, host: str, token: str) -> None:
+        """Send an agent of a version that does not lead the call yet to its doors; whether it comes, the call sees."""
+        resident = self._parts.residents.get(host)
+        if resident is not None:
+            resident.send(wire.ATTACH, row.call, row.epoch, agent, row.endpoint, token)
 
     def lost(self, row: CallRow) -> None:
         """The process to which a call was just assigned is dead: nobody waits for its answer."""

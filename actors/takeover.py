@@ -29,7 +29,7 @@ from .leases import Lease
 from .reception import Parts, Reception
 from .residents import Resident
 from .resume import trimmed
-from .setup import Engines, Setup
+from .setup import Engines, Setup, agent_tokens
 
 log = logging.getLogger(__name__)
 
@@ -230,8 +230,9 @@ class Takeovers:
         if row.policy_version in shelf.policies:
             policy = shelf.plain(row.policy_version)
         else:
-            start = await self._parts.journal.read(row.call, -1, 1)
-            policy = start[0][5]["policy"]
+            journal = self._parts.journal
+            swapped = await journal.last(row.call, "policy")
+            policy = (swapped or (await journal.read(row.call, -1, 1))[0])[5]["policy"]
         engines = shelf.engines
         if row.farewell and engines.clips:  # nothing that has to be reached
             engines = Engines(synthesizer="clip", clips=engines.clips)
@@ -244,7 +245,7 @@ class Takeovers:
             policy_version=row.policy_version,
             policy=policy,
             media_token=row.media_token,
-            agent_tokens={agent: f"{row.media_token}.{agent}" for agent in row.agent_tokens},
+            agent_tokens=agent_tokens(row.media_token, row.policy_version, policy["agents"]),
             observer_token=f"{row.media_token}.observer",
             origin_unix_ms=row.origin_unix_ms,
             anchor=row.anchor,
