@@ -21,7 +21,11 @@ from .state import CallState, Line
 
 
 def unsafe(state: CallState) -> str:
-    """Why another policy had better not take over at this moment; "" = this is a safe point."""
+    """Why another policy had better not take over at this moment; "" = this is a safe point.
+
+    The caller may be speaking, also after an interruption that is not understood yet: nothing is permitted meanwhile, and
+    whoever leads the call when the words are in understands them. A caller who always interrupts leaves no other moment.
+    """
     authority = state.authority
     if state.line is Line.CLOSED or state.outcome:
         return "the call is ending"
@@ -33,8 +37,6 @@ def unsafe(state: CallState) -> str:
         return "what is permitted waits for the floor"
     if state.overlap is not None:
         return "an overlap is undecided"
-    if authority.suspended_since_ms:
-        return "an interruption is not understood yet"
     if state.round is not None:
         return "a round of proposals is open"
     if state.answering.armed and not state.answering.decided:
