@@ -8,7 +8,7 @@ stand beside it.
 An agent that keeps something all the same (what a lookup has found) may lose it with its process. When another policy
 version takes a live call over, it can hand it on, by two optional methods that the stock agents do not need:
 
-    remember(self) -> dict           asked of the former agent, after its last answer: plain values, 64 KiB at most
+    remember(self) -> dict           asked of the former agent, after its last answer: plain values under names, 64 KiB
     upgrade(self, memory) -> None    called once on the fresh agent of the same name, before it is first asked
 
 Each has 200 ms. One that raises, hangs or returns something else costs the memory, and nothing else. Before it takes

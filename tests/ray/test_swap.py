@@ -108,4 +108,87 @@ def test_a_call_is_swapped_under_talk_and_its_whole_journal_replays(house: House
         stats = await house.supervisor.stats()
         assert all(host["calls"] == 0 for host in stats["hosts"]), stats["hosts"]
 
+        with pytest.raises(CallerFault, match="the default"):
+            await house.supervisor.withdraw_policy(latter)
+        with pytest.raises(CallerFault, match="at_deadline"):
+            await swap(house, latter, [], then="never")
+        await house.supervisor.withdraw_policy(former)
+        with pytest.raises(UnknownPolicy):
+            await house.supervisor.reserve({"call": "late", "policy": former})
+
+        async def forgotten() -> bool:
+            told = await house.supervisor.stats()
+            return former not in told["policies"] and not any(host["policy"] == former for host in told["hosts"])
+
+        await house.until(forgotten)
+
+    house.run(test)
+
+
+def test_a_version_that_raises_hangs_or_cannot_be_loaded_costs_no_call_anything(house: House) -> None:
+    async def test() -> None:
+        former = await house.publish(FORMER)
+        bad = [await house.publish(RAISES), await house.publish(HANGS), "unloadable"]
+        lacking = {"name": "test", "agents": {"closer": {"code": "agents/none.py:None_"}}}
+        await house.supervisor.publish_policy("unloadable", lacking, str(house.folder / bad[0]))
+        names = ["raises", "hangs", "lacks"]
+        phones = [await house.call(name, former) for name in names]
+        for phone in phones:
+            await phone.listen_until(lambda phone=phone: phone.played_bytes)
+        told = await asyncio.gather(*(swap(house, v, [n], 0, "force") for v, n in zip(bad, names, strict=True)))
+        whys = [answer["refused"][name] for answer, name in zip(told, names, strict=True)]
+        assert "agent closer fails: ValueError" in whys[0], whys
+        assert "agent closer has not answered" in whys[1], whys
+        assert "agent closer" in whys[2], whys
+        for phone, name in zip(phones, names, strict=True):
+            assert (await house.row(name))["policy_version"] == former
+            before = len(await said(house, name))
+            await phone.say(voice(40))
+            for _ in range(40):
+                await phone.listen(100)
+                if len(await said(house, name)) > before:
+                    break
+            assert len(await said(house, name)) > before, "it is led on as before"
+            phone.hang_up()
+            assert not [record for record in await whole(house, name) if record[4] == "policy"]
+
+    house.run(test)
+
+
+def test_the_calls_process_is_killed_during_a_swap_and_after_it(house: House) -> None:
+    async def test() -> None:
+        longer = FORMER.replace("text = ", "text = 4 * ")
+        former, latter = await house.publish(longer), await house.publish(LATTER)
+        line = await house.line("killed", former)
+        await line.listen_until(lambda: line.played_bytes)
+        swapping = asyncio.create_task(swap(house, latter, ["killed"], 30_000))
+
+        async def offered() -> bool:
+            stats = await house.supervisor.stats()
+            return any(host["policy"] == latter and host["calls"] for host in stats["hosts"])
+
+        await house.until(offered)
+        os.kill((await house.row("killed"))["pid"], signal.SIGKILL)  # while the utterance is heard
+        await line.owned(2)
+        assert (await house.row("killed"))["policy_version"] == former
+        while not swapping.done():
+            await line.listen(100)
+        assert await swapping == {"asked": 1, "swapped": 1, "kept": 0, "refused": {}}
+        os.kill((await house.row("killed"))["pid"], signal.SIGKILL)
+        await line.owned(3)
+        row = await house.row("killed")
+        assert (row["policy_version"], row["epoch"]) == (latter, 3)
+        before = len(await said(house, "killed"))
+        await line.say(voice(40))
+        for _ in range(40):
+            await line.listen(100)
+            if len(await said(house, "killed")) > before:
+                break
+        line.leave()
+        texts = await said(house, "killed")
+        assert texts[-1].startswith("Latter"), texts
+        records = await whole(house, "killed")
+        assert {record[1] for record in records} == {1, 2, 3}
+        assert [record[5]["version"] for record in records if record[4] == "policy"] == [latter]
+
     house.run(test)

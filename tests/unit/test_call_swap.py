@@ -1,4 +1,4 @@
-"""One live call is led by another policy: the offer, the moment, the trial, the way back; on real sockets, without Ray."""
+"""A live call is led by another policy: the offer, the moment, the trial, the way back; real sockets, no Ray."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from offhook.policies.policy import Policy
 from offhook.policies.replay import replay
 from swapped_call import AgentLink, SwappedCall, policy
 
-LONG = "This is said at some length, and to its end. " * 4
+LONG = "A word or two."
 
 
 @pytest.fixture
