@@ -232,18 +232,18 @@ class AgentBench:
 
     async def _do_next(self, seat: Seat) -> None:
         try:
-            if seat.asked:
-                number, seat.asked = seat.asked, 0
-                memory, keeps = await self._memories.of(seat.instance)
-                if seat.link is not None:
-                    seat.link.send(wire.MEMORY, number, memory, keeps)
-            elif seat.memory is not None:
+            if seat.memory is not None:
                 memory, seat.memory = seat.memory, None
                 with contextlib.suppress(Exception):  # the class itself fails: the agent that was rehearsed goes on
                     seat.instance = await self._memories.upgrade(lambda: self._class(self._agent, self._spec), memory)
             elif seat.next is not None:
                 invitation, seat.next = seat.next, None
                 await self._answer(seat, invitation)
+            elif seat.asked:
+                number, seat.asked = seat.asked, 0
+                memory, keeps = await self._memories.of(seat.instance)
+                if seat.link is not None:
+                    seat.link.send(wire.MEMORY, number, memory, keeps)
         finally:
             seat.thinking = None
         if self._seats.get(seat.call) is seat:

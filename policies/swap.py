@@ -23,8 +23,8 @@ from .state import CallState, Line
 def unsafe(state: CallState) -> str:
     """Why another policy had better not take over at this moment; "" = this is a safe point.
 
-    The caller may be speaking, also after an interruption that is not understood yet: nothing is permitted meanwhile, and
-    whoever leads the call when the words are in understands them. A caller who always interrupts leaves no other moment.
+    The caller may be speaking, also after an interruption that is not understood yet: nothing is permitted meanwhile,
+    and whoever leads the call when the words are in understands them. One who always interrupts leaves no other moment.
     """
     authority = state.authority
     if state.line is Line.CLOSED or state.outcome:
