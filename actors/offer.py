@@ -129,11 +129,11 @@ class Offer:
         """The former agents think, and may remember it: what they have told is old."""
         self._fresh = False
 
-    def has_memories(self) -> bool:
-        """The former agents' memories are here, as of now; asks for them where they are not."""
-        if not self._fresh and not self._awaited:
+    def has_memories(self, *, as_of_now: bool) -> bool:
+        """The former agents' memories are here (those `as_of_now`, or older ones); asks for them where they are not."""
+        if not self._awaited and not (self._fresh if as_of_now else self._asked):
             self._ask()
-        return self._fresh
+        return self._fresh if as_of_now else not self._awaited
 
     def _ask(self) -> None:
         self._asked += 1

@@ -257,7 +257,7 @@ class SupervisorRef(ActorRef):
         return dict(await self.ask("swap_policy", to_version, from_version, list(calls), deadline_ms, at_deadline))
 
     async def withdraw_policy(self, version: str) -> None:
-        """Offer a version to no new call. Raises: UnknownPolicy, CallerFault."""
+        """Offer a version to no new call."""
         await self.ask("withdraw_policy", version)
 
     async def engines(self, recognizer: Mapping[str, Any], synthesizer: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from offhook.policies.errors import CallerFault, PolicyError
+from offhook.policies.errors import PolicyError
 from offhook.policies.policy import Policy
 from pydantic import ValidationError
 
@@ -82,15 +82,12 @@ class Shelf:
         return policy
 
     def withdraw(self, version: str) -> None:
-        """Offer a version to nobody any more.
-
-        Raises:
-            UnknownPolicy: it is not offered. CallerFault: new calls get it where they name none; publish another first.
-        """
-        self.policy(version)
-        if version == self.default:
-            raise CallerFault(f"policy {version!r} is the default of new calls; publish another one before")
+        """Offer a version to nobody any more; nothing happens where it is not offered."""
+        if version not in self.policies:
+            return
         self.withdrawn.add(version)
+        if self.default == version:
+            self.default = next((each for each in reversed(self.policies) if each not in self.withdrawn), "")
         self._remember()
 
     def drop(self, version: str) -> None:

@@ -230,10 +230,7 @@ class Supervisor:
         return await self.swaps.swap(to_version, from_version, calls, deadline_ms, at_deadline)
 
     async def withdraw_policy(self, version: str) -> None:
-        """No new call gets this version; once no live one is led by it, its agent hosts end and it is forgotten.
-
-        Raises: UnknownPolicy. CallerFault: it is the default.
-        """
+        """No new call gets this version; once no live one is led by it, its agent hosts end and it is forgotten."""
         self.swaps.withdraw(version)
 
     async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:

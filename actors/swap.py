@@ -208,7 +208,7 @@ class PolicySwap:
         if why and not (self._overdue and force):
             if self._overdue:
                 self._refuse(offer, f"{KEPT}no safe point within {deadline_ms} ms: {why}")
-        elif self._overdue or offer.has_memories():
+        elif offer.has_memories(as_of_now=not self._overdue):
             self._offer = None
             self._undeadline()
             offer.end()
@@ -276,7 +276,7 @@ class PolicySwap:
     def _undo(self, trial: _Trial) -> None:
         """The former policy leads again, with its agents; what could not be folded is folded now."""
         call = self._call
-        if trial is not self._trial or call.ending:
+        if trial is not self._trial or call.ending or call.led_by_nobody:
             return
         self._end_trial(trial)
         why = f"undone: {trial.failed}"
@@ -313,7 +313,7 @@ class PolicySwap:
             trial = self._trial
             self._end_trial(trial)
             dismiss(trial.aside, "the call is over")
-            self._tell(trial.version, "")  # it led the call to its end
+            self._tell(trial.version, trial.failed)  # if it did not fail, it led the call to its end
 
     def _tell(self, version: str, refusal: str) -> None:
         setup = self._call.setup

@@ -111,12 +111,6 @@ class Director:
         answers = await asyncio.gather(*(s.swap_policy(*order) for s in nodes.values()), return_exceptions=True)
         return merged(dict(zip(nodes, answers, strict=True)))
 
-    async def withdraw_policy(self, version: str) -> None:
-        """Offer a version to no new call on any node, nor on one that joins. Raises: UnknownPolicy, CallerFault."""
-        for supervisor in self._nodes.supervisors().values():
-            await supervisor.withdraw_policy(version)
-        self._policies.pop(version, None)
-
     async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
         """Where new calls find their speech engines, on every node, now and on those that join."""
         for supervisor in self._nodes.supervisors().values():
@@ -241,9 +235,6 @@ class DirectorRef(ActorRef):
     ) -> dict[str, Any]:
         """Swap live calls to another version: {asked, swapped, kept, refused: {call: why}}; see `Supervisor`."""
         return dict(await self.ask("swap_policy", to_version, from_version, list(calls), deadline_ms, at_deadline))
-
-    async def withdraw_policy(self, version: str) -> None:
-        await self.ask("withdraw_policy", version)
 
     async def engines(self, recognizer: Mapping[str, Any], synthesizer: Mapping[str, Any]) -> None:
         await self.ask("engines", dict(recognizer), dict(synthesizer))

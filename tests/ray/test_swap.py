@@ -108,8 +108,6 @@ def test_a_call_is_swapped_under_talk_and_its_whole_journal_replays(house: House
         stats = await house.supervisor.stats()
         assert all(host["calls"] == 0 for host in stats["hosts"]), stats["hosts"]
 
-        with pytest.raises(CallerFault, match="the default"):
-            await house.supervisor.withdraw_policy(latter)
         with pytest.raises(CallerFault, match="at_deadline"):
             await swap(house, latter, [], then="never")
         await house.supervisor.withdraw_policy(former)
