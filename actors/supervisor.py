@@ -39,6 +39,7 @@ from .residents import Residents
 from .shadow_refs import ShadowRefs
 from .shelf import Shelf
 from .stores import open_journal
+from .swaps import Swaps
 from .takeover import DIED, Takeovers
 from .tools import ToolRegister
 
@@ -78,6 +79,8 @@ class Supervisor:
         wait_s = self.options.takeover_ms / 1_000
         self.takeovers = Takeovers(parts, self.intake, self.reception, self.tell_gateways, attendance.close, wait_s)
         self.orphans = Orphans(parts, self.takeovers)
+        self.swaps = Swaps(self)
+        self.intake.led_by = self.swaps.led_by
         await self._recover()
         self.spawn(self._tend())
 
@@ -213,11 +216,6 @@ class Supervisor:
         """Offer a policy version to new calls; the latest one published is the default. Raises: PolicyError."""
         self.hosts.offer(version, self.shelf.publish(version, policy, bundle))
 
-    async def withdraw_policy(self, version: str) -> None:
-        """Offer a policy version no more. Calls that go on under it keep it, and their agents while these live."""
-        self.shelf.withdraw(version)
-        self.hosts.withdraw(version)
-
     async def arms(self) -> dict[str, Any]:
         """What was counted of each arm of a rollout: see `Tally.figures`."""
         return self.intake.tally.figures()
@@ -229,6 +227,28 @@ class Supervisor:
     async def unshadow(self, rollout: str) -> None:
         """Let a rollout's shadows leave their calls."""
         await asyncio.to_thread(self.shadows.end, rollout)
+
+    async def swap_policy(
+        self, to_version: str, from_version: str, calls: list[str], deadline_ms: int, at_deadline: str
+    ) -> dict[str, Any]:
+        """Have live calls led by another version from their next safe point on; waits until each has answered.
+
+        Args:
+            from_version: only calls that it leads; "" = whatever leads them.
+            calls: only these; [] = all. Those that are not live here are nobody's matter here.
+            deadline_ms: for the safe point. at_deadline: then "force" it, or "keep" the call as it is.
+
+        Returns:
+            {asked, swapped, kept, refused: {call: why}}; `kept` = no moment for it came.
+
+        Raises:
+            UnknownPolicy: `to_version` was not published here. CallerFault: a deadline out of its range.
+        """
+        return await self.swaps.swap(to_version, from_version, calls, deadline_ms, at_deadline)
+
+    async def withdraw_policy(self, version: str) -> None:
+        """No new call gets this version; once no live one is led by it, its agent hosts end and it is forgotten."""
+        self.swaps.withdraw(version)
 
     async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
         """Where new calls find their speech engines.
@@ -324,6 +344,7 @@ class Supervisor:
             try:
                 self.pool.tend()
                 self.hosts.tend()
+                self.swaps.tend()
             except Exception:
                 log.exception("tending failed; it is tried again")  # this loop must never stop
             await asyncio.sleep(TEND_S)

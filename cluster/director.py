@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
 from offhook.actors.errors import LinkLost, NoSpare, UnknownPolicy
 from offhook.actors.refs import NAMESPACE, SupervisorRef
+from offhook.actors.swaps import merged
 
 from .media import Gateways, StartGateway
 from .memory import MemoryAway, open_memory
@@ -104,6 +105,15 @@ class Director(Publishing):
         return sorted(rows, key=lambda row: -int(row["created_unix_ms"]))
 
     # --- what is wanted ---------------------------------------------------------------------------------------------
+
+    async def swap_policy(
+        self, to_version: str, from_version: str, calls: list[str], deadline_ms: int, at_deadline: str
+    ) -> dict[str, Any]:
+        """Have live calls of all nodes led by another version; see `Supervisor.swap_policy`. Raises as that does."""
+        order = (to_version, from_version, calls, deadline_ms, at_deadline)
+        nodes = self._nodes.supervisors()
+        answers = await asyncio.gather(*(s.swap_policy(*order) for s in nodes.values()), return_exceptions=True)
+        return merged(dict(zip(nodes, answers, strict=True)))
 
     async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
         """Where new calls find their speech engines, on every node, now and on those that join."""
@@ -241,6 +251,12 @@ class DirectorRef(PublishingRef):
 
     async def calls(self) -> list[dict[str, Any]]:
         return list(await self.ask("calls"))
+
+    async def swap_policy(
+        self, to_version: str, from_version: str, calls: Sequence[str], deadline_ms: int, at_deadline: str
+    ) -> dict[str, Any]:
+        """Swap live calls to another version: {asked, swapped, kept, refused: {call: why}}; see `Supervisor`."""
+        return dict(await self.ask("swap_policy", to_version, from_version, list(calls), deadline_ms, at_deadline))
 
     async def engines(self, recognizer: Mapping[str, Any], synthesizer: Mapping[str, Any]) -> None:
         await self.ask("engines", dict(recognizer), dict(synthesizer))

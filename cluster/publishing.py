@@ -168,13 +168,6 @@ class Publishing:
         """See `shadowing.ShadowFleet`."""
         await self._nodes.everywhere(lambda supervisor: supervisor.ask("unshadow", rollout))
 
-    async def swap_policy(
-        self, _to_version: str, from_version: str, calls: list[str], _deadline_ms: int, _at_deadline: str
-    ) -> dict[str, Any]:
-        """See `rollouts.Fleet`. Without a way to move running calls they keep their version."""
-        live = (await self.live_versions()).get(from_version, 0) if not calls else len(calls)
-        return {"asked": live, "swapped": 0, "kept": live, "refused": 0}
-
     # --- rollouts ---------------------------------------------------------------------------------------------------
 
     async def rollout_start(self, asked: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from house import GREETER, House
-from offhook.actors.errors import NoSpare, NoSuchCall
+from offhook.actors.errors import NoSpare, NoSuchCall, UnknownPolicy
 from offhook.cluster.director import DirectorRef
 from phone import Phone
 
@@ -67,5 +67,14 @@ def test_what_is_published_to_the_director_is_offered_on_every_node(director: tu
         stats = (await ref.stats())["nodes"][house.node]
         assert stats["policies"] == [version, "second"]
         assert stats["default_policy"] == "second"
+        phone = await house.call("swapped", version)
+        await phone.listen_until(lambda: phone.played_bytes)
+        told = await ref.swap_policy("second", version, ["swapped", "elsewhere"], 0, "force")  # it talks for minutes
+        assert told == {"asked": 1, "swapped": 1, "kept": 0, "refused": {}}
+        assert [row["policy_version"] for row in await ref.calls() if row["live"]] == ["second"]
+        with pytest.raises(UnknownPolicy):
+            await ref.swap_policy("third", "", [], 0, "force")
+        phone.hang_up()
+        await house.ended("swapped")
 
     house.run(test)

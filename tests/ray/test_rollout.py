@@ -167,3 +167,39 @@ def test_shadows_find_on_live_calls_what_a_backtest_finds_in_their_journals(flee
         await director.rollout_order("desk", "abort")
 
     fleet.run(test)
+
+
+def test_running_calls_go_over_when_it_is_live_and_come_back_when_it_is_rolled_back(fleet: Fleet) -> None:
+    async def test() -> None:
+        director = fleet.director
+        version = await fleet.publish("next", TALKER.replace("Good morning", "Good day"))
+        names = [f"running-{number}" for number in range(3)]
+        phones = [await fleet.call(name) for name in names]
+        lines = [asyncio.ensure_future(phone.listen(60_000)) for phone in phones]
+        plan = {"promote": True, "live": {"deadline_ms": 3_000, "at_deadline": "force"}}
+        told = await director.rollout_start({"version": version, "plan": plan})
+        assert told["stage"] == "live"
+
+        def led_by(wanted: str) -> Any:
+            async def all_of_them() -> bool:
+                rows = [row for row in await director.calls() if row["call"] in names]
+                return all(row["live"] and row["policy_version"] == wanted for row in rows)
+
+            return all_of_them
+
+        async def swapped() -> Any:
+            return (await director.rollout("desk"))["swap"]
+
+        await fleet.until(led_by(version))
+        swap = await fleet.until(swapped)
+        assert (swap["asked"], swap["swapped"]) == (3, 3)
+        assert (await director.rollout_order("desk", "abort"))["stage"] == "rolled back"
+        await fleet.until(led_by("good"))
+        for phone, line in zip(phones, lines, strict=True):
+            line.cancel()
+            phone.hang_up()
+        for name in names:
+            row = await fleet.ended(name)
+            assert (row["outcome"], row["policy_version"]) == ("caller_hung_up", "good")
+
+    fleet.run(test)
