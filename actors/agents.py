@@ -28,6 +28,7 @@ from offhook.policies.supervision import Act, ChildSpec, decide
 
 from . import wire
 from .bundle import agent_class
+from .ceiling import limit_memory
 from .errors import LinkLost, ProtocolFault
 from .link import Link, Message, connect
 from .memories import Memories
@@ -82,6 +83,7 @@ class AgentHost:
         self, endpoint: str, token: str, name: str, node: str, agent: str, spec: dict[str, Any], bundle: str
     ) -> str:
         """Serve calls until the supervisor retires this process; returns why it ended."""
+        limit_memory(int(spec.get("memory_mb") or AgentSpec.model_fields["memory_mb"].default))
         return str(uvloop.run(serve_agents(endpoint, token, name, node, agent, spec, bundle)))
 
 

@@ -59,7 +59,8 @@ class Publishing:
         if lead == "now":
             self._rollouts.refuse_while_under_way(name, "a version cannot be made to lead")
         used = await self._used()
-        await self._wanted.keep(Version(version, policy, bundle), used)
+        for old in await self._wanted.keep(Version(version, policy, bundle), used):
+            await self.unoffer(old)
         await self.offer(version, policy, bundle)
         leads = self._wanted.leads.get(name) == version
         if lead == "now":

@@ -362,7 +362,8 @@ class Rollouts:
             if version != rollout.candidate:
                 plain = capped(Policy.model_validate(whole.policy), level).model_dump(mode="json")
                 used = {rollout.candidate, *levels, *self.uses(), *await self._fleet.live_versions()}
-                await self._wanted.keep(type(whole)(version, plain, whole.bundle), used)
+                for old in await self._wanted.keep(type(whole)(version, plain, whole.bundle), used):
+                    await self._fleet.unoffer(old)
                 await self._fleet.offer(version, plain, whole.bundle)
 
     async def _tidy(self, rollout: Rollout) -> None:

@@ -18,7 +18,7 @@ from offhook.policies.errors import PolicyError
 
 from .memory import Memory
 
-VERSIONS_MAX = 20  # each holds a process for every agent on every node while it is offered
+OTHERS_MAX = 10  # versions that do not lead; each holds a process for every agent on every node
 POLICY = "policy/"
 LEADS = "leads"
 ENGINES = "engines"
@@ -102,19 +102,24 @@ class Wanted:
         known = ", ".join(sorted(self.leads)) or "none"
         return UnknownPolicy(f"policy {asked!r} is not published here; published: {known}")
 
-    async def keep(self, version: Version, used: Collection[str]) -> None:
-        """Keep a version; the oldest that nobody uses goes where there are too many.
+    async def keep(self, version: Version, used: Collection[str]) -> list[str]:
+        """Keep a version; the oldest that nobody uses go where there are too many: these are returned.
 
         Raises:
             PolicyError: all that are kept are used. MemoryAway.
         """
-        for old in [each for each in self.versions if each not in used and each not in self.leads.values()]:
-            if len(self.versions) < VERSIONS_MAX or version.version in self.versions:
+        others = [each for each in self.versions if each not in (version.version, *self.leads.values())]
+        gone = []
+        for old in [each for each in others if each not in used]:
+            if len(others) < OTHERS_MAX:
                 break
             await self.forget(old)
-        if len(self.versions) >= VERSIONS_MAX and version.version not in self.versions:
+            others.remove(old)
+            gone.append(old)
+        if len(others) >= OTHERS_MAX:
             raise PolicyError(
-                f"{VERSIONS_MAX} versions are kept and all are in use; withdraw one: offhook policy withdraw VERSION"
+                f"{OTHERS_MAX} versions that do not lead are kept, and all are in use; end a rollout or a call that"
+                " uses one, then: offhook policy withdraw VERSION"
             )
         version = Version(version.version, version.policy, version.bundle, time.time_ns() // 1_000_000)
         await self.memory.put(
@@ -122,6 +127,7 @@ class Wanted:
         )
         self.versions.pop(version.version, None)
         self.versions[version.version] = version
+        return gone
 
     async def forget(self, version: str) -> None:
         """Keep it no more. Raises: MemoryAway."""

@@ -159,6 +159,7 @@ class AgentSpec(Section):
 
     code: str  # "module:Class" of the stock, or "agents/file.py:Class" inside the bundle
     calls_per_actor: int = Field(50, ge=1, le=1_000)  # 1 = a process of its own
+    memory_mb: int = Field(2_048, ge=64, le=1_000_000)  # by which its process may grow; beyond it the agent fails
     lines: dict[str, str] = Field(default_factory=dict)
     prompts: dict[str, str] = Field(default_factory=dict)  # texts; a file writes prompts/NAME.txt (or .md) for its text
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)

@@ -37,6 +37,11 @@ NEVER = {"gate": {"actions": {"say:greeting": {"readiness_share": 1.0}}}}
 BAD: dict[str, tuple[str, dict[str, Any], str]] = {
     "raises": ("raise ValueError('bad')", {}, "failed"),
     "hangs": ("time.sleep(3600)", {}, "late"),
+    "leaks": (
+        "hoard = getattr(self, 'hoard', []); self.hoard = hoard; hoard.append(bytearray(80 << 20))",
+        {},
+        "failed",
+    ),
     "slow": ("time.sleep(0.5)", {}, "late"),
     "denies": ("", NEVER, "denied"),
 }
@@ -83,7 +88,9 @@ def test_a_bad_candidate_is_contained_and_rolled_back_with_the_reason(fleet: Fle
 
     async def test() -> None:
         director = fleet.director
-        version = await fleet.publish(kind, TALKER.replace("#BAD", bad), **policy)
+        version = await fleet.publish(
+            kind, TALKER.replace("#BAD", bad), memory_mb=64 if kind == "leaks" else 512, **policy
+        )
         plan = {"steps": [{"share": 0.3}], "guards": [{"mark": m} for m in ("lost", "failed", "late", "denied")]}
         told = await director.rollout_start({"version": version, "plan": plan})
         assert (told["stage"], told["share"]) == ("canary", 0.3)

@@ -70,13 +70,13 @@ class Fleet:
             await asyncio.sleep(0.05)
         await asyncio.gather(*(SupervisorRef.find(node).ready(1, 60) for node in nodes))
 
-    async def publish(self, version: str, code: str, lead: str = "first", **policy: Any) -> str:
+    async def publish(self, version: str, code: str, lead: str = "first", memory_mb: int = 512, **policy: Any) -> str:
         """A version of the policy `desk` with one agent, the first class of `code`."""
         bundle = self.folder / f"bundle-{version}"
         (bundle / "agents").mkdir(parents=True)
         (bundle / "agents" / "one.py").write_text(textwrap.dedent(code))
         name = code.split("class ", 1)[1].split(":")[0].split("(")[0].strip()
-        agents = {"talker": {"code": f"agents/one.py:{name}", "calls_per_actor": 50}}
+        agents = {"talker": {"code": f"agents/one.py:{name}", "calls_per_actor": 50, "memory_mb": memory_mb}}
         plain = {"name": "desk", "agents": agents, **policy}
         await self.director.publish_policy(version, plain, pack(bundle), lead)
         return version

@@ -12,7 +12,7 @@ import pytest
 import redis_server
 from offhook.actors.errors import UnknownPolicy
 from offhook.cluster.memory import BLOB_BYTES_MAX, FileMemory, MemoryAway, open_memory
-from offhook.cluster.wanted import VERSIONS_MAX, Version, Wanted
+from offhook.cluster.wanted import OTHERS_MAX, Version, Wanted
 from offhook.policies.errors import CallerFault, PolicyError
 from redis_server import RedisServer
 
@@ -104,11 +104,12 @@ def test_a_restart_takes_nothing_back_that_was_promoted_and_brings_what_was_chan
 def test_the_oldest_version_that_nobody_uses_makes_room(tmp_path: Path) -> None:
     async def test() -> None:
         wanted = Wanted(FileMemory(tmp_path))
-        names = [f"v{number}" for number in range(VERSIONS_MAX)]
-        for name in names:
-            await wanted.keep(version(name), set())
+        await wanted.keep(version("v0"), set())
         await wanted.lead("sales", "v0")
-        await wanted.keep(version("more"), {"v1"})
+        for number in range(1, OTHERS_MAX + 1):
+            await wanted.keep(version(f"v{number}"), set())
+        assert len(wanted.versions) == OTHERS_MAX + 1
+        assert await wanted.keep(version("more"), {"v1"}) == ["v2"]
         assert "v0" in wanted.versions and "v1" in wanted.versions and "v2" not in wanted.versions
         with pytest.raises(PolicyError, match="offhook policy withdraw"):
             await wanted.keep(version("too much"), set(wanted.versions))
