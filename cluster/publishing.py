@@ -18,6 +18,7 @@ from offhook.policies.errors import CallerFault, PolicyError
 from offhook.policies.policy import Policy
 from pydantic import ValidationError
 
+from .memory import MemoryAway
 from .nodes import Nodes
 from .rollouts import Rollouts
 from .wanted import Version, Wanted
@@ -138,8 +139,10 @@ class Publishing:
         """A request for a call with the version that leads it: by name, by rollout, or pinned."""
         return self._rollouts.assign(request, self._wanted.resolve(str(request.get("policy") or "")))
 
-    def unknown(self, request: Mapping[str, Any]) -> UnknownPolicy:
+    def unknown(self, request: Mapping[str, Any]) -> UnknownPolicy | MemoryAway:
         """What is said of a request whose policy no node knows."""
+        if not self._wanted.recalled:
+            return MemoryAway("what leads is not known: the cluster's memory could not be read yet; try again")
         return self._wanted.unknown(str(request.get("policy") or ""))
 
     async def live_versions(self) -> Counter[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import re
+import time
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -16,10 +17,12 @@ from offhook.policies.rollout import GUARDS, MARKS, SHADOW_MARKS
 from . import rollout_view, terminal
 from .cli_options import ApiUrl, AsJson, StateDir, api_of, show
 from .policy_files import load
+from .running import Api
 
 rollout_cli = typer.Typer(help="From one version of a policy to the next, step by step.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="a rollout, or its policy for the newest one", metavar="NAME")]
+FOLLOW_S = 1.0  # between two looks: the director ticks as often
 _GUARD = re.compile(r"^([a-z_]+)(?:=(\d+(?:\.\d+)?)(\s*%)?)?$")
 
 
@@ -77,6 +80,9 @@ def start(
 @rollout_cli.command("status")
 def status(
     name: Annotated[str | None, typer.Argument(help="default: list all", metavar="NAME")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="one line whenever something changes, until it is over")
+    ] = False,
     state_dir: StateDir = None,
     api: ApiUrl = None,
     json: AsJson = False,
@@ -88,7 +94,24 @@ def status(
         show(body, json, lambda: rollout_view.rows(body["rollouts"]))
         return
     told = asked.get(f"/v1/rollouts/{name}")
+    if follow:
+        _follow(asked, told, json)
+        return
     show(told, json, lambda: rollout_view.status(told))
+
+
+def _follow(asked: Api, told: dict[str, Any], json: bool) -> None:
+    """A line for every change, until the rollout is over; then why it ended as it did."""
+    shown = ""
+    while True:
+        line = rollout_view.line(told)
+        if line != shown:
+            shown = line
+            show(told, json, lambda line=line: line)  # type: ignore[misc]
+        if told["stage"] not in rollout_view.GOING_ON:
+            return
+        time.sleep(FOLLOW_S)
+        told = asked.get(f"/v1/rollouts/{told['name']}")
 
 
 @rollout_cli.command("report")

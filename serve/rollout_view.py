@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 STAGES = {"live": "green", "rolled back": "red", "aborted": "red", "paused": "yellow"}
+GOING_ON = ("published", "shadow", "canary", "paused")
 BAR = 20  # characters of a guard's way to rolling back
 
 
@@ -50,6 +51,27 @@ def status(told: dict[str, Any]) -> RenderableType:
         at = time.strftime("%H:%M:%S", time.localtime(note["at_unix_ms"] / 1_000))
         history.add_row(at, note["stage"], escape(note["why"]))
     return Group(*parts, Text(), history)
+
+
+def line(told: dict[str, Any]) -> str:
+    """One rollout in one line: where it stands, how many calls are in, which guard is nearest."""
+    words = [str(told["name"]), _stage(told)[0]]
+    if told["stage"] == "shadow":
+        found, wanted = told["shadowed"], told["plan"]["shadow_calls_min"]
+        words.append(f"{found['calls']} of {wanted} calls shadowed, {found['diverged']} diverged")
+    elif told["tallies"]:
+        tally = told["tallies"][-1]
+        words.append(
+            f"{tally['ended'][1]} of {told['plan']['calls_min']} calls over, {tally['ended'][0]} of the baseline"
+        )
+        nearest = max(told["guards"], key=lambda guard: guard["evidence"] / guard["rolls_back_at"], default=None)
+        if nearest is not None and nearest["evidence"] > 0:
+            words.append(
+                f"nearest guard: {nearest['mark']}, e^{nearest['evidence']:.1f} of e^{nearest['rolls_back_at']:.1f}"
+            )
+    if told["reason"]:
+        words.append(str(told["reason"]))
+    return escape("  ".join(words))
 
 
 def differences(found: list[dict[str, Any]]) -> RenderableType:

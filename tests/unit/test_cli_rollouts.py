@@ -72,5 +72,8 @@ def test_a_rollout_is_drawn_with_its_steps_its_guards_and_its_reason() -> None:
         "3 of 4 went",
     ):
         assert words in text, text
+    assert rollout_view.line(told).startswith(
+        "sales-1  rolled back  5 of 30 calls over, 80 of the baseline  nearest guard"
+    )
     console.print(rollout_view.rows([]))
     assert "offhook rollout start" in console.export_text()
