@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from house import GREETER, House
 from offhook.actors.errors import NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.refs import SupervisorRef
 from offhook.cluster.director import DirectorRef
 from phone import Phone
 
@@ -78,3 +79,34 @@ def test_what_is_published_to_the_director_is_offered_on_every_node(director: tu
         await house.ended("swapped")
 
     house.run(test)
+
+
+def test_what_is_published_and_a_rollout_outlive_everything_that_runs(ray_folder: Path) -> None:
+    house = House(ray_folder)
+    ref = DirectorRef.start(house.options)
+    closing = {"closer": {"code": "offhook.policies.agents.closing:Closing", "calls_per_actor": 50}}
+    plain = {"name": "desk", "agents": closing}
+
+    async def before() -> None:
+        await ref.engines({"kind": "none"}, {"kind": "tone"})
+        assert (await ref.publish_policy("v1", plain))["leads"]
+        assert not (await ref.publish_policy("v2", {**plain, "limits": {"call_ms": 60_000}}))["leads"]
+        told = await ref.rollout_start({"version": "v2", "plan": {"steps": [{"share": 0.5, "autonomy": "suggest"}]}})
+        assert told["stage"] == "canary"
+        await ref.stop()
+
+    async def after() -> None:
+        again = DirectorRef.start(house.options)
+        rows = (await again.policies())["policies"]
+        assert [(row["name"], row["version"], set(row["others"])) for row in rows] == [
+            ("desk", "v1", {"v2", "v2+suggest"})
+        ]
+        assert (await again.rollout("desk"))["stage"] == "canary"
+        await SupervisorRef.find(house.node).ready(1, 60)
+        await again.reserve({"call": "kept", "policy": "desk"})
+        assert (await again.calls())[0]["policy_version"] in ("v1", "v2+suggest")
+        await again.stop()
+
+    house.run(before)
+    house.run(after)
+    house.close()
