@@ -77,7 +77,7 @@ class Publishing:
             await supervisor.publish_policy(version, policy, bundle)
 
     async def agents_up(self, version: str) -> None:
-        """Waits until every node has a process for each agent of a version.
+        """Waits until every node that answers has a process for each agent of a version.
 
         Raises:
             PolicyError: an agent cannot be loaded; the message has its reason. Nothing leads that has no agents.
@@ -97,7 +97,7 @@ class Publishing:
 
         try:
             async with asyncio.timeout(HOSTS_S):
-                await asyncio.gather(*map(each, self._nodes.names()))
+                await asyncio.gather(*(each(node) for node in self._nodes.names() if node not in self._nodes.silent))
         except TimeoutError:
             raise PolicyError(
                 f"policy {version}: its agents do not run after {HOSTS_S:g} s; it does not lead"
