@@ -64,7 +64,7 @@ class Tally:
             elif kind == "verdict":
                 seen = self._calls.setdefault(call, Seen())
                 seen.verdicts += 1
-                seen.denied += body[6] == DENY
+                seen.denied += _denied(body)
                 if seen.verdicts >= VERDICTS_MIN and seen.denied * 2 > seen.verdicts:
                     self._mark(call, arm, "denied")
             elif kind == "fault":
@@ -104,3 +104,8 @@ class Tally:
         if mark not in seen.marks:
             seen.marks.add(mark)
             self._arm(arm).marks[mark] += 1
+
+
+def _denied(verdict: list[Any]) -> bool:
+    """Whether an encoded verdict denies for another reason than the autonomy that the step itself has taken away."""
+    return verdict[6] == DENY and any(not ok and rule != "autonomy" for rule, _required, _actual, ok in verdict[12])

@@ -8,7 +8,7 @@ from offhook.actors.tally import ARMS_MAX, SLOW_US, Tally
 from offhook.policies.codec import encode
 from offhook.policies.events import AgentLost, TimerFired
 from offhook.policies.limits import CALLER_HUNG_UP
-from offhook.policies.proposals import Answer, Kind, Verdict
+from offhook.policies.proposals import Answer, Kind, RuleResult, Verdict
 
 ARM = "sales-1/0/1"
 
@@ -17,8 +17,9 @@ def record(kind: str, body: Any) -> list[Any]:
     return ["c", 1, 1, 0, kind, body]
 
 
-def verdict(answer: Answer) -> list[Any]:
-    found = Verdict("v1", "p1", "a", Kind.SAY, "offer", answer, 900, 7, 3, "booking", "proposed", ())
+def verdict(answer: Answer, rule: str = "readiness") -> list[Any]:
+    rules = (RuleResult(rule, "act", "observe", answer is Answer.GRANT),)
+    found = Verdict("v1", "p1", "a", Kind.SAY, "offer", answer, 900, 7, 3, "booking", "proposed", rules)
     return record("verdict", encode(found))
 
 
@@ -49,6 +50,7 @@ def test_a_call_is_denied_when_over_half_of_what_was_proposed_was() -> None:
     yes, no = verdict(Answer.GRANT), verdict(Answer.DENY)
     assert marks(no) == {"denied": 1}
     assert marks(yes, no) == {}
+    assert marks(verdict(Answer.DENY, "autonomy")) == {}, "the step itself has taken it away"
     assert marks(no, yes, yes) == {}, "while it goes on, one says nothing"
     assert marks(no, no, no, yes, yes, yes) == {"denied": 1}
     assert marks(yes, yes, no, no) == {}
