@@ -27,6 +27,7 @@ from offhook.policies.errors import CallerFault
 from offhook.policies.policy import Policy
 from offhook.policies.state import Line
 from offhook.policies.swap import unsafe
+from offhook.policies.view import view_of
 from pydantic import ValidationError
 
 from . import wire
@@ -129,7 +130,7 @@ class PolicySwap:
         if set(tokens) != set(policy.agents):
             raise ProtocolFault("a swap needs one token for each agent of the new version")
         changed = ev.PolicyChanged(max(call.now(), call.state.now_ms), version, tuple(policy.agents))
-        machine.step(call.state, changed, policy)
+        view_of(machine.step(call.state, changed, policy).state, policy)
         return policy
 
     def hello(self, link: Link, role: str, agent: str, topics: list[str]) -> None:

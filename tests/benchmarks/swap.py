@@ -154,9 +154,8 @@ class Bench:
         at, unix_ms = time.perf_counter(), time.time() * 1_000
         answer = await self.house.supervisor.swap_policy(version, "", [], deadline_ms, at_deadline)
         took_ms = (time.perf_counter() - at) * 1_000
-        self.orders.append(
-            {"name": name, "at": at, "unix_ms": unix_ms, "took_ms": took_ms, "version": version, **answer}
-        )
+        order = {"name": name, "at": at, "unix_ms": unix_ms, "took_ms": took_ms, "version": version}
+        self.orders.append({**order, "deadline_ms": deadline_ms, **answer})
 
     async def _report(self, calls: list[str]) -> dict[str, Any]:
         created = {row["call"]: row["created_unix_ms"] for row in await self.house.supervisor.calls()}
@@ -197,6 +196,7 @@ class Bench:
         return {
             **counts,
             "refused": len(order["refused"]),
+            "before_the_deadline": sum(ms < order["deadline_ms"] for ms in until_ms),  # so at a safe point
             "until_the_new_version_leads_ms": spread(until_ms),
             "until_all_have_passed_their_trial_ms": round(order["took_ms"]),
             **during,

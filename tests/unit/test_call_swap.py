@@ -12,12 +12,16 @@ import uvloop
 from offhook.actors import offer as offer_module
 from offhook.actors import swap as swap_module
 from offhook.actors import wire
+from offhook.actors.ears import Ears
 from offhook.actors.errors import ProtocolFault
 from offhook.actors.resume import fold, trimmed
+from offhook.policies import events as ev
 from offhook.policies import machine, silence
 from offhook.policies.codec import encode
+from offhook.policies.policy import Ears as EarsPolicy
 from offhook.policies.policy import Policy
 from offhook.policies.replay import replay
+from phone import SILENCE, voice
 from swapped_call import AgentLink, SwappedCall, policy
 
 LONG = "A word or two."
@@ -377,3 +381,19 @@ def test_the_room_of_the_present_silence_is_the_new_policys(run: Any) -> None:
         assert bench.call.timers
 
     run(test)
+
+
+@pytest.mark.parametrize("detector", ["webrtc", "confirmed"])
+@pytest.mark.parametrize("then", ["webrtc", "confirmed"])
+def test_ears_under_other_thresholds_go_on_with_the_talkspurt_that_they_were_in(detector: Any, then: Any) -> None:
+    frames = [SILENCE] * 40 + voice(60) + [SILENCE] * 60
+    swapped = Ears(EarsPolicy(detector=detector, hangover_ms=160))
+    events: list[ev.Event] = []
+    for number, frame in enumerate(frames):
+        if number == 70:  # inside of the speech
+            swapped.lead_by(EarsPolicy(detector=then, hangover_ms=500))
+        events += swapped.feed(frame, (number + 1) * 20)
+    (started,) = [event for event in events if isinstance(event, ev.SpeechStarted)]
+    (ended,) = [event for event in events if isinstance(event, ev.SpeechEnded)]
+    assert ended.onset_ms == started.onset_ms
+    assert 480 <= ended.at_ms - ended.ended_ms <= 520
