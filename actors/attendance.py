@@ -100,7 +100,7 @@ class Attendance:
         if row is not None:
             node.leases.end(call, epoch)
             node.intake.over(call)
-            node.intake.tally.over(call, row.arm, outcome)
+            node.intake.arms.over(call, row.arm, outcome)
             node.takeovers.settle_doubts(call)
             self._leave_seats(row)
         node.pool.free(resident.name)
@@ -112,7 +112,7 @@ class Attendance:
         if node.table.end(row.call, row.epoch, outcome, now_unix_ms) is None:
             return
         node.leases.end(row.call, row.epoch)
-        node.intake.tally.over(row.call, row.arm, outcome, lost=True)
+        node.intake.arms.over(row.call, row.arm, outcome, lost=True)
         node.takeovers.settle_doubts(row.call)
         self._leave_seats(row)
         if why is None:

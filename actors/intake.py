@@ -16,10 +16,10 @@ from typing import Any
 from offhook.policies.errors import OffhookError
 
 from . import wire
+from .arms import ArmCounts
 from .call_table import CallRow, CallTable
 from .errors import Fenced, JournalAway, JournalDamaged, ProtocolFault
 from .journal import Journal
-from .tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Intake:
         self._accepted: dict[str, int] = {}  # call -> newest record handed to the journal, without a gap before it
         self.records = 0
         self.refused = 0
-        self.tally = Tally()
+        self.arms = ArmCounts()
 
     @property
     def journal_up(self) -> bool:
@@ -79,7 +79,7 @@ class Intake:
         snapshot_seq = max((record[2] for record in records if record[4] == "snapshot"), default=0)
         self._table.journaled(call, epoch, last, at_ms, snapshot_seq)
         if row.arm:
-            self.tally.take(call, row.arm, records)
+            self.arms.take(call, row.arm, records)
         for record in records:
             if record[4] == "policy":
                 self.led_by(row, str(record[5]["version"]))

@@ -60,7 +60,7 @@ class Setup:
     engines: Engines = field(default_factory=Engines)
     resume: tuple[Any, ...] = ()  # a takeover: the newest snapshot and all records after it; empty = a new call
     farewell: str = ""  # why the call is only said goodbye to, without its core; "" = it goes on
-    arm: str = ""  # of a rollout, to which the call was assigned (`tally.py`); "" = of none
+    arm: str = ""  # of a rollout, to which the call was assigned (`arms.py`); "" = of none
 
     def as_map(self) -> dict[str, Any]:
         """Plain values, for the wire."""

@@ -116,7 +116,7 @@ class Supervisor:
         """
         row = await self.reception.begin(request)
         if row.arm:
-            self.intake.tally.began(row.call, row.arm, seated=not set(row.agent_tokens) - set(row.seats))
+            self.intake.arms.began(row.call, row.arm, seated=not set(row.agent_tokens) - set(row.seats))
         return {**_door(row, row.media_token), "call": row.call, "node": self.node}
 
     async def claim(self, call: str, lost_epoch: int = 0) -> dict[str, Any]:
@@ -217,8 +217,8 @@ class Supervisor:
         self.hosts.offer(version, self.shelf.publish(version, policy, bundle))
 
     async def arms(self) -> dict[str, Any]:
-        """What was counted of each arm of a rollout: see `Tally.figures`."""
-        return self.intake.tally.figures()
+        """What was counted of each arm of a rollout: see `ArmCounts.figures`."""
+        return self.intake.arms.figures()
 
     async def shadow(self, order: dict[str, Any], after_row: int = -1, after_trial: int = -1) -> dict[str, Any]:
         """Have this node's live calls shadowed, and tell what was found: see `ShadowRefs.ask`."""

@@ -43,7 +43,7 @@ class Fleet(Protocol):
     """What rollouts need of the director."""
 
     async def arms(self) -> dict[str, dict[str, Any]]:
-        """Node -> `Tally.figures`."""
+        """Node -> `ArmCounts.figures`."""
 
     async def offer(self, version: str, policy: dict[str, Any], bundle: str | bytes) -> None:
         """Give a version to every node."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from offhook.actors.arms import ArmCounts
 from offhook.actors.errors import LinkLost, UnknownPolicy
-from offhook.actors.tally import Tally
 from offhook.cluster.memory import FileMemory
 from offhook.cluster.rollouts import NoSuchRollout, Rollouts
 from offhook.cluster.shadowing import Shadowing
@@ -26,7 +26,7 @@ class Fleet:
     """Nodes that count as told, offer what they are given, and swap as told."""
 
     def __init__(self) -> None:
-        self.tallies = {"node-1": Tally(), "node-2": Tally()}
+        self.tallies = {"node-1": ArmCounts(), "node-2": ArmCounts()}
         self.offered: dict[str, dict[str, Any]] = {}
         self.swaps: list[tuple[str, str, int, str]] = []
         self.swap_fault: Exception | None = None
@@ -188,7 +188,7 @@ def test_a_director_that_died_goes_on_where_it_stopped_and_counts_nothing_twice(
         assert house.led("a-call")["arm"].startswith("sales-1/0/")
         after = await house.tick(0)
         assert after["tallies"] == before["tallies"]
-        house.fleet.tallies["node-1"] = Tally()  # a supervisor died: it counts from nothing
+        house.fleet.tallies["node-1"] = ArmCounts()  # a supervisor died: it counts from nothing
         house.fleet.tallies["node-1"]._began_unix_ms += 1
         house.take_calls(10)
         calls = (await house.tick(0))["tallies"][0]["calls"]

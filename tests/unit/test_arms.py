@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from offhook.actors.tally import ARMS_MAX, SLOW_US, Tally
+from offhook.actors.arms import ARMS_MAX, SLOW_US, ArmCounts
 from offhook.policies.codec import encode
 from offhook.policies.events import AgentLost, TimerFired
 from offhook.policies.limits import CALLER_HUNG_UP
@@ -24,7 +24,7 @@ def verdict(answer: Answer, rule: str = "readiness") -> list[Any]:
 
 
 def marks(*records: list[Any], outcome: str = "goodbye", lost: bool = False, seated: bool = True) -> dict[str, int]:
-    tally = Tally()
+    tally = ArmCounts()
     tally.began("c", ARM, seated=seated)
     tally.take("c", ARM, records)
     tally.over("c", ARM, outcome, lost=lost)
@@ -57,7 +57,7 @@ def test_a_call_is_denied_when_over_half_of_what_was_proposed_was() -> None:
 
 
 def test_arms_and_calls_are_bounded() -> None:
-    tally = Tally()
+    tally = ArmCounts()
     for number in range(ARMS_MAX + 5):
         tally.began(f"c{number}", f"arm-{number}", seated=True)
         tally.over(f"c{number}", f"arm-{number}", "goodbye")

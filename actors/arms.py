@@ -37,7 +37,7 @@ class Seen:
     verdicts: int = 0
 
 
-class Tally:
+class ArmCounts:
     """The counts of one node since its supervisor's start."""
 
     def __init__(self) -> None:
