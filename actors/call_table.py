@@ -13,6 +13,7 @@ from typing import Any
 
 from .errors import NoSuchCall
 from .setup import Setup
+from .tally import BEGAN, ENDED, Tally
 
 ENDED_MAX = 1_000  # rows kept of calls that are over; the journal has them all
 
@@ -45,6 +46,8 @@ class CallRow:
     farewell: str = ""  # why it is only said goodbye to
     ended_unix_ms: int = 0
     outcome: str = ""  # empty while it goes on
+    tenant: str = ""
+    usage: dict[str, float] = field(default_factory=dict)  # what it has used, by its end's record (policies/cost.py)
 
     @classmethod
     def of_setup(cls, setup: Setup, owner: str, pid: int, endpoint: str) -> CallRow:
@@ -64,6 +67,7 @@ class CallRow:
             endpoint,
             agent_tokens=dict(setup.agent_tokens),
             anchor=setup.anchor,
+            tenant=setup.tenant,
         )
 
     def plain(self) -> dict[str, Any]:
@@ -83,6 +87,7 @@ class CallRow:
             "outcome": self.outcome,
             "seq": self.seq,
             "takeovers": self.takeovers,
+            "tenant": self.tenant,
         }
 
 
@@ -90,6 +95,7 @@ class CallTable:
     """Live calls by id, and the last `ENDED_MAX` that are over."""
 
     def __init__(self) -> None:
+        self.tally = Tally()
         self._live: dict[str, CallRow] = {}
         self._ended: deque[CallRow] = deque(maxlen=ENDED_MAX)
 
@@ -101,6 +107,8 @@ class CallTable:
 
     def open(self, row: CallRow) -> None:
         """A call begins here, or goes on here under a new owner."""
+        if row.call not in self._live:
+            self.tally.note(BEGAN, row.call, row.tenant)
         self._live[row.call] = row
 
     def live(self) -> Iterator[CallRow]:
@@ -146,6 +154,8 @@ class CallTable:
         row.outcome = outcome
         row.ended_unix_ms = now_unix_ms
         self._ended.append(row)
+        holding_s = max(0, now_unix_ms - row.origin_unix_ms) / 1_000
+        self.tally.note(ENDED, call, row.tenant, row.policy_version, holding_s, row.usage)
         return row
 
     def rows(self) -> list[dict[str, Any]]:

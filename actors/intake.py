@@ -67,6 +67,8 @@ class Intake:
         self.records += len(records)
         snapshot_seq = max((record[2] for record in records if record[4] == "snapshot"), default=0)
         self._table.journaled(call, epoch, last, at_ms, snapshot_seq)
+        if records[-1][4] == "end":
+            row.usage = dict(records[-1][5].get("usage") or {})
         self._journal.append(records, lambda fault: self._done(row, first, last, fault))
 
     def _done(self, row: CallRow, first: int, last: int, fault: OffhookError | None) -> None:

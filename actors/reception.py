@@ -166,6 +166,7 @@ class Reception:
             anchor=anchor_now(),
             after_seq=after_seq,
             engines=self._parts.shelf.engines,
+            tenant=str(request.get("tenant") or ""),
         )
 
     async def assign(self, resident: Resident, row: CallRow, setup: Setup) -> str:

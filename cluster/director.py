@@ -13,54 +13,61 @@ from collections.abc import Mapping
 from typing import Any
 
 import ray
-from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall
+from offhook.actors.errors import LinkLost, NoSuchCall
 from offhook.actors.refs import NAMESPACE, ActorRef, SupervisorRef
 
+from .capacity_keeper import CapacityKeeper
+from .capacity_rules import CapacityRules
+from .front_desk import FrontDesk
+from .meters import Meters, ray_gauge
 from .nodes import Nodes
 
 log = logging.getLogger(__name__)
 
 NAME = "director"
 LOOK_S = 2.0  # between two looks at the nodes: a node that joins takes many seconds to do so
-FULL_WAIT_S = 0.5  # for a spare on a node that is not the last choice
 PLACES_MAX = 100_000  # calls whose node is remembered; older ones are asked for on every node
 
 
 class Director:
-    """Ray starts it; see `DirectorRef`. `options` are those of every supervisor (`actors/options.py`)."""
+    """Ray starts it; see `DirectorRef`. `options` are those of every supervisor (`actors/options.py`).
 
-    async def __init__(self, options: dict[str, Any]) -> None:  # type: ignore[misc]  # Ray awaits it
+    Args:
+        capacity: see `capacity_rules.py`; empty = the options' spares on every node, and nothing is scaled.
+    """
+
+    async def __init__(  # type: ignore[misc]  # Ray awaits it
+        self, options: dict[str, Any], capacity: dict[str, Any] | None = None
+    ) -> None:
         self._nodes = Nodes(options, self._bring_up)
+        rules = CapacityRules.of(capacity or {}, options)
+        self._desk = FrontDesk(rules.admission, self._place)
+        self._capacity = CapacityKeeper(rules, self._nodes, self._desk, meters=Meters(ray_gauge))
         self._places: dict[str, str] = {}  # call -> node
         self._policies: dict[str, tuple[dict[str, Any], str | bytes]] = {}
         self._engines: tuple[dict[str, Any], dict[str, Any]] | None = None
         await self._nodes.look()
+        await self._capacity.look()
+        self._keeping = asyncio.get_running_loop().create_task(self._capacity.run())
         self._looking = asyncio.get_running_loop().create_task(self._keep_looking())
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
     async def reserve(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Place a call on the node with the most free slots; on the next one where that has no spare in time.
+        """Place a call where a slot is free, within its ring budget (`front_desk.py`).
 
         Raises:
-            NoSpare: no node has one. Whatever else `Supervisor.reserve` raises.
+            Overflow (a NoSpare): it gets none; says what becomes of it. Whatever else `Supervisor.reserve` raises.
         """
-        nodes = self._nodes.by_room()
-        refusals = []
-        for number, node in enumerate(nodes):
-            last = number == len(nodes) - 1
-            asked = request if last else {**request, "wait_s": FULL_WAIT_S}
-            try:
-                placed = await self._nodes.get(node).reserve(asked)
-            except (NoSpare, LinkLost) as fault:
-                refusals.append(f"{node[:8]}: {fault}")
-                continue
-            self._nodes.took(node)
-            self._places[str(request.get("call"))] = node
-            if len(self._places) > PLACES_MAX:
-                del self._places[next(iter(self._places))]
-            return placed
-        raise NoSpare("; ".join(refusals) or "no node takes calls now")
+        return await self._desk.admit(request)
+
+    async def _place(self, node: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        placed = await self._nodes.get(node).reserve(request)
+        self._nodes.took(node)
+        self._places[str(request.get("call"))] = node
+        if len(self._places) > PLACES_MAX:
+            del self._places[next(iter(self._places))]
+        return placed
 
     async def find(self, call: str) -> str:
         """The node that knows a call. Raises: NoSuchCall."""
@@ -110,7 +117,12 @@ class Director:
             "calls": sum(int(told["calls"]) for told in nodes.values()),
             "free_slots": sum(int(told["free_slots"]) for told in nodes.values()),
             "cordoned": sorted(self._nodes.cordoned),
+            "capacity": self._capacity.figures(),
         }
+
+    async def cost(self) -> dict[str, Any]:
+        """What calls have cost, by policy version and tenant."""
+        return self._capacity.cost()
 
     async def nodes(self) -> list[str]:
         """The nodes that have a supervisor."""
@@ -119,6 +131,7 @@ class Director:
     async def stop(self) -> None:
         """End every node's residents and supervisor."""
         self._looking.cancel()
+        self._keeping.cancel()
         await self._nodes.everywhere(lambda s: s.stop())
         self._nodes.forget()
 
@@ -146,7 +159,7 @@ class DirectorRef(ActorRef):
     """The cluster's director, wherever it runs."""
 
     @classmethod
-    def start(cls, options: Mapping[str, Any]) -> DirectorRef:
+    def start(cls, options: Mapping[str, Any], capacity: Mapping[str, Any] | None = None) -> DirectorRef:
         """The director, started where there is none. Blocks for a round trip to the control store."""
         handle = (
             ray.remote(Director)
@@ -160,7 +173,7 @@ class DirectorRef(ActorRef):
                 max_concurrency=1_000,
                 enable_task_events=False,
             )
-            .remote(dict(options))
+            .remote(dict(options), dict(capacity or {}))
         )
         return cls(handle, NAME)
 
@@ -198,6 +211,9 @@ class DirectorRef(ActorRef):
 
     async def stats(self) -> dict[str, Any]:
         return dict(await self.ask("stats"))
+
+    async def cost(self) -> dict[str, Any]:
+        return dict(await self.ask("cost"))
 
     async def stop(self) -> None:
         """End everything that offhook runs in this cluster, the director last."""

@@ -30,6 +30,7 @@ class Nodes:
         self._supervisors: dict[str, SupervisorRef] = {}
         self._free: dict[str, int] = {}  # slots, as last told
         self.cordoned: set[str] = set()
+        self.let_go: set[str] = set()  # are about to leave: nothing is started on them again
 
     def __contains__(self, node: object) -> bool:
         return node in self._supervisors
@@ -84,7 +85,7 @@ class Nodes:
             log.warning("node %s is gone", node[:8])
             del self._supervisors[node]
             self._free.pop(node, None)
-        for node in alive - set(self._supervisors):
+        for node in alive - set(self._supervisors) - self.let_go:
             supervisor = await asyncio.to_thread(SupervisorRef.start, node, self._options)
             await self._bring_up(node, supervisor)
             self._supervisors[node] = supervisor

@@ -35,7 +35,7 @@ class Node:
     slots: int
     cordoned: bool = False
     leaving: bool = False
-    fixed: bool = False  # the head, or a node that nobody scales: never cordoned here
+    fixed: bool = False  # the head, or a node that nobody scales: never let go
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +96,20 @@ def decide(plan: Plan, nodes_wanted: int, nodes: Sequence[Node], goals: Goals) -
     return Orders(
         slots=nodes_wanted * goals.slots_per_node,
         slots_per_node=goals.slots_per_node,
-        spares=capacity.share_out(plan.spares, room),
+        spares=_within(capacity.share_out(plan.spares, room), room, goals),
         cordon=tuple(cordon),
         uncordon=tuple(uncordon),
         release=tuple(release),
         why=plan.why,
     )
+
+
+def _within(spares: Mapping[str, int], room: Mapping[str, int], goals: Goals) -> dict[str, int]:
+    """Each node's share within the bounds for one node; never more than it has room for."""
+    return {
+        node: min(room[node], goals.node_spares_max, max(goals.node_spares_min, share))
+        for node, share in spares.items()
+    }
 
 
 class Scaling:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 from offhook.policies import capacity
-from offhook.policies.admission import Admission
+from offhook.policies.admission_rules import Admission
 from offhook.policies.capacity import Goals, Lead
 from offhook.policies.cost import Prices
 from offhook.policies.simulation.fleet import Fleet, Interval, Outcome, play

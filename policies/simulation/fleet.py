@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from .. import capacity
-from ..admission import Admission
+from ..admission_rules import Admission
 from ..capacity import Goals, Lead, Plan, Traffic
 from ..cost import MINUTE_S, Prices, fleet_cents
 from ..errors import CallerFault

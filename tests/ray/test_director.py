@@ -43,7 +43,7 @@ def test_a_call_is_placed_found_and_survives_the_directors_death(director: tuple
             await ref.supervisor("nobody")
         await ref.drain(house.node)
         with pytest.raises(NoSpare, match="no node takes calls now"):
-            await ref.reserve({"call": "refused", "policy": version})
+            await ref.reserve({"call": "refused", "policy": version, "wait_s": 0.2})
         played = phone.played_bytes
         await phone.listen_until(lambda: phone.played_bytes > played)
         await ref.drain(house.node, False)
