@@ -120,7 +120,8 @@ class CapacityKeeper:
         orders = await self.scaling.look(time.monotonic(), rows)
         for node in orders.cordon:  # not only at the next look
             self._desk.silent(node)
-        self._nodes.let_go = {node for node in advertised if self.scaling.released(node)}
+        gone = {node for node in orders.release if self.scaling.released(node)}
+        self._nodes.let_go = (self._nodes.let_go | gone) & set(advertised)
         self._measure({node: report["stats"] for node, report in reports.items()})
 
     async def _reports(self) -> dict[str, dict[str, Any]]:

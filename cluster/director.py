@@ -13,37 +13,46 @@ from collections.abc import Mapping
 from typing import Any
 
 import ray
-from offhook.actors.errors import LinkLost, NoSuchCall
+from offhook.actors.errors import LinkLost
 from offhook.actors.refs import NAMESPACE, ActorRef, SupervisorRef
 
 from .capacity_keeper import CapacityKeeper
 from .capacity_rules import CapacityRules
 from .front_desk import FrontDesk
+from .media import Gateways, StartGateway
 from .meters import Meters, ray_gauge
-from .nodes import Nodes
+from .nodes import ANSWER_S, Nodes
+from .whereabouts import Whereabouts
 
 log = logging.getLogger(__name__)
 
 NAME = "director"
 LOOK_S = 2.0  # between two looks at the nodes: a node that joins takes many seconds to do so
-PLACES_MAX = 100_000  # calls whose node is remembered; older ones are asked for on every node
+RING_S_MAX = 15.0  # a carrier gives up on a webhook then
+HEAD = "node:__internal_head__"  # the resource by which Ray marks the head node
 
 
 class Director:
-    """Ray starts it; see `DirectorRef`. `options` are those of every supervisor (`actors/options.py`).
+    """Ray starts it; see `DirectorRef`.
 
     Args:
+        options: those of every supervisor (`actors/options.py`).
+        start_gateway: has a node's gateway started (`media.py`); None = there are none.
         capacity: see `capacity_rules.py`; empty = the options' spares on every node, and nothing is scaled.
     """
 
     async def __init__(  # type: ignore[misc]  # Ray awaits it
-        self, options: dict[str, Any], capacity: dict[str, Any] | None = None
+        self,
+        options: dict[str, Any],
+        start_gateway: StartGateway | None = None,
+        capacity: dict[str, Any] | None = None,
     ) -> None:
-        self._nodes = Nodes(options, self._bring_up)
+        self._gateways = Gateways(start_gateway)
+        self._nodes = Nodes(options, self._bring_up, self._gateways.forget)
+        self._calls = Whereabouts(self._nodes)
         rules = CapacityRules.of(capacity or {}, options)
         self._desk = FrontDesk(rules.admission, self._place)
-        self._capacity = CapacityKeeper(rules, self._nodes, self._desk, meters=Meters(ray_gauge))
-        self._places: dict[str, str] = {}  # call -> node
+        self._capacity = CapacityKeeper(rules, self._nodes, self._desk, self._gateways.end, Meters(ray_gauge))
         self._policies: dict[str, tuple[dict[str, Any], str | bytes]] = {}
         self._engines: tuple[dict[str, Any], dict[str, Any]] | None = None
         await self._nodes.look()
@@ -62,26 +71,24 @@ class Director:
         return await self._desk.admit(request)
 
     async def _place(self, node: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        placed = await self._nodes.get(node).reserve(request)
+        within_s = float(request.get("wait_s") or RING_S_MAX) + ANSWER_S
+        placed = await self._nodes.ask(node, self._nodes.get(node).reserve(request), within_s)
         self._nodes.took(node)
-        self._places[str(request.get("call"))] = node
-        if len(self._places) > PLACES_MAX:
-            del self._places[next(iter(self._places))]
-        return placed
+        self._calls.placed(str(request.get("call")), node)
+        return {**placed, "media": await self._gateways.address(node)}
 
     async def find(self, call: str) -> str:
-        """The node that knows a call. Raises: NoSuchCall."""
-        node = self._places.get(call)
-        if node is not None and node in self._nodes:
-            return node
-        for name, supervisor in self._nodes.supervisors().items():
-            try:
-                await supervisor.claim(call)
-            except (NoSuchCall, LinkLost):
-                continue
-            self._places[call] = name
-            return name
-        raise NoSuchCall(f"no node knows call {call!r} as a live one")
+        """The node that leads a call, or else one that can tell of it. Raises: NoSuchCall."""
+        return await self._calls.find(call)
+
+    async def resume(self, call: str) -> dict[str, Any]:
+        """Where a call goes on whose line broke: {node, media}. Another node adopts it where its own does not answer.
+
+        Raises:
+            NoSuchCall: it is over, or never was. NoSpare: nobody can take it now.
+        """
+        node = await self._calls.resume(call)
+        return {"node": node, "media": await self._gateways.address(node)}
 
     async def calls(self) -> list[dict[str, Any]]:
         """The calls of all nodes, newest first."""
@@ -117,6 +124,8 @@ class Director:
             "calls": sum(int(told["calls"]) for told in nodes.values()),
             "free_slots": sum(int(told["free_slots"]) for told in nodes.values()),
             "cordoned": sorted(self._nodes.cordoned),
+            "silent": sorted(self._nodes.silent),
+            **self._calls.figures(),
             "capacity": self._capacity.figures(),
         }
 
@@ -128,10 +137,15 @@ class Director:
         """The nodes that have a supervisor."""
         return self._nodes.names()
 
+    async def ready(self) -> None:
+        """Waits until carriers can bring audio to every node. Raises: StartFault: a media port is taken."""
+        await self._gateways.ready()
+
     async def stop(self) -> None:
-        """End every node's residents and supervisor."""
+        """End every node's gateway, residents and supervisor."""
         self._looking.cancel()
         self._keeping.cancel()
+        await self._gateways.stop()
         await self._nodes.everywhere(lambda s: s.stop())
         self._nodes.forget()
 
@@ -142,11 +156,13 @@ class Director:
             await asyncio.sleep(LOOK_S)
             try:
                 await self._nodes.look()
+                await self._calls.sweep(asyncio.get_running_loop().time())
             except Exception:
                 log.exception("looking at the nodes failed; it is tried again")  # this loop must never stop
 
-    async def _bring_up(self, _node: str, supervisor: SupervisorRef) -> None:
-        """A node that joined is offered what the others have."""
+    async def _bring_up(self, node: str, host: str, supervisor: SupervisorRef) -> None:
+        """A node that joined gets a gateway and is offered what the others have."""
+        await self._gateways.bring_up(node, host)
         has = await supervisor.stats()
         for version, (policy, bundle) in self._policies.items():
             if version not in has["policies"]:
@@ -159,8 +175,16 @@ class DirectorRef(ActorRef):
     """The cluster's director, wherever it runs."""
 
     @classmethod
-    def start(cls, options: Mapping[str, Any], capacity: Mapping[str, Any] | None = None) -> DirectorRef:
-        """The director, started where there is none. Blocks for a round trip to the control store."""
+    def start(
+        cls,
+        options: Mapping[str, Any],
+        start_gateway: StartGateway | None = None,
+        capacity: Mapping[str, Any] | None = None,
+    ) -> DirectorRef:
+        """The director, started where there is none. Blocks for a round trip to the control store.
+
+        It lives on the head node: whatever ends that one takes the control store along, and other nodes may leave.
+        """
         handle = (
             ray.remote(Director)
             .options(
@@ -169,11 +193,12 @@ class DirectorRef(ActorRef):
                 lifetime="detached",
                 get_if_exists=True,
                 num_cpus=0,
+                resources={HEAD: 0.001},
                 max_restarts=-1,
                 max_concurrency=1_000,
                 enable_task_events=False,
             )
-            .remote(dict(options), dict(capacity or {}))
+            .remote(dict(options), start_gateway, dict(capacity or {}))
         )
         return cls(handle, NAME)
 
@@ -189,6 +214,10 @@ class DirectorRef(ActorRef):
 
     async def reserve(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return dict(await self.order("reserve", dict(request)))
+
+    async def resume(self, call: str) -> dict[str, Any]:
+        """Where a call goes on whose line broke: {node, media}. Raises: NoSuchCall, NoSpare."""
+        return dict(await self.ask("resume", call))
 
     async def supervisor(self, call: str) -> SupervisorRef:
         """The supervisor of the node that has a call. Raises: NoSuchCall."""
@@ -211,6 +240,10 @@ class DirectorRef(ActorRef):
 
     async def stats(self) -> dict[str, Any]:
         return dict(await self.ask("stats"))
+
+    async def ready(self) -> None:
+        """Waits until carriers can bring audio. Raises: StartFault."""
+        await self.ask("ready")
 
     async def cost(self) -> dict[str, Any]:
         return dict(await self.ask("cost"))
