@@ -86,7 +86,13 @@ class CallRow:
             primed=False,
         )
 
-    def setup(self, policy: Mapping[str, Any], engines: Engines, resume: Iterable[Any] = ()) -> Setup:
+    def setup(
+        self,
+        policy: Mapping[str, Any],
+        engines: Engines,
+        resume: Iterable[Any] = (),
+        prices: Mapping[str, Any] | None = None,
+    ) -> Setup:
         """What the call's owner is told. `resume`: the records that a call which goes on is folded from."""
         return Setup(
             call=self.call,
@@ -105,6 +111,7 @@ class CallRow:
             after_seq=self.seq,
             engines=engines,
             resume=tuple(resume),
+            prices=prices or {},
             tenant=self.tenant,
             farewell=self.farewell,
         )

@@ -87,7 +87,9 @@ class Reception:
         row = row.leased(lease, resident.pid, resident.endpoint, agents)
         row.seats = seats
         parts.table.open(row)
-        refusal = await self.assign(resident, row, row.setup(parts.shelf.plain(version), parts.shelf.engines))
+        refusal = await self.assign(
+            resident, row, row.setup(parts.shelf.plain(version), parts.shelf.engines, prices=parts.shelf.prices)
+        )
         if refusal:
             parts.close(row, f"could not begin: {refusal}")
             # It is not known what state that process is in: a fresh one takes its place.

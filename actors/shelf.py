@@ -31,6 +31,7 @@ class Shelf:
         self.policies: dict[str, Policy] = {}
         self.default = ""
         self.engines = Engines()
+        self.prices: Mapping[str, Any] = {}
 
     def publish(self, version: str, policy: Mapping[str, Any], bundle: str | bytes) -> Policy:
         """Check a version and offer it. Its bundle is a folder here, or a parcel (`parcel.py`): nodes share no disk.

@@ -72,6 +72,7 @@ class Supervisor:
         self.tools = ToolRegister(self.places.tools)
         self.outbox = Outbox(self.tools, self.leases, self.residents)
         self.shelf = Shelf(self.places.memory)
+        self.shelf.prices = self.options.prices
         parts = Parts(
             self.shelf, self.pool, self.hosts, self.residents, self.leases, self.table, self._journal, attendance.close
         )

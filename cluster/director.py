@@ -114,6 +114,7 @@ class Director:
         """Give a node no new calls; its live ones stay. Raises: LinkLost: no such node."""
         supervisor = self._nodes.get(node)
         (self._nodes.cordoned.add if on else self._nodes.cordoned.discard)(node)
+        self._desk.cordon(node, on)
         return await supervisor.drain(on)
 
     async def stats(self) -> dict[str, Any]:

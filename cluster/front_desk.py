@@ -141,6 +141,7 @@ class FrontDesk:
             str(request.get("tenant") or ""),
             Priority[word],
             ring_until_ms=now_ms + ring_ms,
+            may_queue=bool(request.get("queue")),
         )
 
     # --- what the nodes tell ------------------------------------------------------------------------------------------
@@ -151,6 +152,11 @@ class FrontDesk:
         free, warm = int(stats["free_slots"]), int(stats.get("spare", 0))
         self.desk.tell(node, free, slots, lag_ms, asked_ms, self._now_ms(), warm)
         self.desk.cordon(node, cordoned)
+
+    def cordon(self, node: str, on: bool) -> None:
+        """Give a node no calls (`on`), or some again; its figures say the same at the next look."""
+        self.desk.cordon(node, on)
+        self._turn()
 
     def silent(self, node: str) -> None:
         """It does not answer: it gets no calls until it does."""

@@ -28,6 +28,7 @@ class Ask:
     tenant: str = ""
     priority: Priority = Priority.NORMAL
     ring_until_ms: int = 0  # a ring budget of its own; 0 = that of the rules
+    may_queue: bool = True  # it can be kept in line beyond its ring: somebody will ask again for it
     again: bool = False  # it has asked before: its node could not take it after all
     avoid: frozenset[str] = frozenset()  # nodes that it has tried; taken only where there is no other
 
@@ -315,7 +316,7 @@ class Desk:
         """What becomes of a call that gets no slot within its budget. `may_wait`: it may still be put in line."""
         then = Then(self.rules.then)
         queued = sum(waiting.act is Act.QUEUE for waiting in self._waiting.values())
-        if then is Then.QUEUE and may_wait and queued < self.rules.queue_max and self.rules.queue_ms:
+        if then is Then.QUEUE and may_wait and ask.may_queue and queued < self.rules.queue_max and self.rules.queue_ms:
             waiting = self._waiting[ask.call] = _Waiting(ask, Act.QUEUE, now_ms + self.rules.queue_ms)
             self.counts["queued"] += 1
             return Answer(ask.call, Act.QUEUE, why, until_ms=waiting.until_ms)

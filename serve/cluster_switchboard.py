@@ -69,6 +69,9 @@ class ClusterSwitchboard:
     async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes) -> None:
         await (await self._cluster()).publish_policy(version, policy, parcel)
 
+    async def cost(self) -> dict[str, Any]:
+        return await (await self._cluster()).cost()
+
     async def stats(self) -> dict[str, Any]:
         return await (await self._cluster()).stats()
 

@@ -28,6 +28,7 @@ class Door:
     bundles_dir: str = ""  # where bundles are unpacked
     bundles: dict[str, str] = field(default_factory=dict)  # version -> folder, of every version that is offered
     ring_s: float = 5.0
+    queue_message: str = ""  # said to callers in the queue, or the URL of a recording
 
     def version_of(self, name: str | None) -> str:
         """The version that new calls of a policy get; the name may be a version too.

@@ -60,5 +60,8 @@ class Switchboard(Protocol):
     async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes) -> None:
         """Offer a policy version, with the bundle of its agents' code, to calls on every node. Raises: PolicyError."""
 
+    async def cost(self) -> dict[str, Any]:
+        """What calls have cost: {since_unix_s, prices, rows, total}."""
+
     async def stats(self) -> dict[str, Any]:
         """Figures of every node."""
