@@ -24,7 +24,7 @@ from .capacity_rules import CapacityRules
 from .front_desk import FrontDesk
 from .meters import Meters
 from .nodes import Nodes
-from .ray_executor import BY, RayExecutor, advertised_slots, leaving_nodes
+from .ray_executor import BY, RayExecutor, Seen, nodes_seen
 from .scaling import Node, Scaling
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class CapacityKeeper:
         desk: the front desk that is told of them.
         let_go: awaited before a node is released; ends its gateway.
         meters: None = nobody measures.
+        see: what Ray says of its nodes; blocks.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class CapacityKeeper:
         desk: FrontDesk,
         let_go: Callable[[str], Awaitable[None]] | None = None,
         meters: Meters | None = None,
+        see: Callable[[], Seen] = nodes_seen,
     ) -> None:
         self.rules = rules
         self.accounts = Accounts()
@@ -60,6 +62,7 @@ class CapacityKeeper:
         self._nodes = nodes
         self._desk = desk
         self._meters = meters
+        self._see = see
         self._slots: dict[str, int] = {}  # node -> calls that it carries
         most = rules.spares_max or (1_000 if rules.scale else rules.spares_min)
         goals = rules.goals.model_copy(
@@ -100,8 +103,7 @@ class CapacityKeeper:
     async def look(self) -> None:
         """Ask every node, and tell everybody who decides by it."""
         asked_ms = time.monotonic_ns() // 1_000_000
-        advertised = await asyncio.to_thread(advertised_slots)
-        leaving = await asyncio.to_thread(leaving_nodes)
+        advertised, leaving = await asyncio.to_thread(self._see)
         reports = await self._reports()
         for node in set(self._cursors) - set(self._nodes.names()):
             del self._cursors[node]
@@ -117,7 +119,7 @@ class CapacityKeeper:
             self._desk.told(node, report["stats"], row.slots, cordoned, asked_ms)
             rows.append(row)
         self._desk.turn()
-        orders = await self.scaling.look(time.monotonic(), rows)
+        orders = await self.scaling.look(time.monotonic(), rows, self._desk.desk.waiting())
         for node in orders.cordon:  # not only at the next look
             self._desk.silent(node)
         gone = {node for node in orders.release if self.scaling.released(node)}

@@ -73,6 +73,15 @@ class RayExecutor:
         await asyncio.to_thread(_drain, node)
 
 
+# node -> how many calls it says it can carry (0 = it does not say), of those that live; and those that Ray drains
+Seen = tuple[dict[str, int], dict[str, int]]
+
+
+def nodes_seen() -> Seen:
+    """What Ray says of its nodes now. Blocks for two round trips to the control store."""
+    return advertised_slots(), leaving_nodes()
+
+
 def advertised_slots() -> dict[str, int]:
     """How many calls each live node says it can carry (its `call_slot` resource); 0 = it does not say. Blocks."""
     return {node["NodeID"]: int(node["Resources"].get(SLOT, 0)) for node in ray.nodes() if node["Alive"]}

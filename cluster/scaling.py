@@ -118,7 +118,7 @@ class Scaling:
     def __init__(self, goals: Goals, executor: Executor, lead: Lead | None = None) -> None:
         self.goals = goals
         self.lead = lead or Lead()
-        self.traffic = Traffic()
+        self.traffic = Traffic(holding_s=goals.holding_s)
         self.orders: Orders | None = None
         self._executor = executor
         self._arrivals = 0
@@ -150,8 +150,9 @@ class Scaling:
 
     # --- the look -----------------------------------------------------------------------------------------------------
 
-    async def look(self, now_s: float, nodes: Sequence[Node]) -> Orders:
-        """Decide, and carry out what has changed since the last look. An order that fails is logged and given again."""
+    async def look(self, now_s: float, nodes: Sequence[Node], waiting: int = 0) -> Orders:
+        """Decide, and carry out what has changed since the last look. An order that fails is logged and given again.
+        `waiting`: callers who ring or queue need a slot as those who have one do."""
         before_s, self._looked_s = self._looked_s, now_s
         if before_s is not None and now_s > before_s:
             self.traffic = capacity.observe(self.traffic, self._arrivals, now_s - before_s)
@@ -160,7 +161,7 @@ class Scaling:
             self._wanted = ((now_s, sum(not node.cordoned and not node.leaving for node in nodes)),)
         self._joined(now_s, {node.name for node in nodes})
         nodes = [node for node in nodes if node.name not in self._released]
-        live = sum(node.calls for node in nodes)
+        live = sum(node.calls for node in nodes) + waiting
         plan = capacity.plan(self.traffic, live, self.lead, self.goals)
         self._wanted, wanted = capacity.settle(self._wanted, now_s, plan.nodes, self.goals.calm_ms / 1_000.0)
         self.orders = orders = decide(plan, wanted, nodes, self.goals)

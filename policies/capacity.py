@@ -239,6 +239,7 @@ class Goals(Section):
     spares_min: int = Field(2, ge=0, le=100_000)
     node_spares_min: int = Field(0, ge=0, le=1_000)  # on each node, whatever the traffic
     node_spares_max: int = Field(1_000, ge=0, le=1_000)
+    holding_s: float = Field(180.0, gt=0, le=86_400)  # how long a call lasts, until enough of them have been seen
     calm_ms: int = Field(600_000, ge=0, le=86_400_000)  # how long less must have been enough before a node is let go
 
 

@@ -37,6 +37,7 @@ def rules_of(settings: Settings) -> dict[str, Any]:
             "nodes_max": max(1, settings.nodes_max),
             "nodes_lost": settings.nodes_lost,
             "spares_min": settings.spares,
+            "holding_s": settings.holding_s,
             "calm_ms": round(settings.calm_s * 1_000),
         },
         "admission": admission,

@@ -51,6 +51,7 @@ class Settings:
     nodes_min: int = 1
     nodes_max: int = 0  # how many nodes the autoscaler may be asked for; 0 = it is not asked, no node is let go
     nodes_lost: int = 1  # that may fail together without a call being refused
+    holding_s: float = 180.0  # how long a call lasts, until enough of them have been seen
     calm_s: float = 600.0  # how long less must have been enough before a node is let go
     overflow: str = "busy"  # what becomes of a call that gets no slot within ring_s: busy, queue, redirect
     queue_s: float = 120.0  # how long a caller may stay in the queue
@@ -74,6 +75,7 @@ class Settings:
         _between("nodes_min", self.nodes_min, 0, 100_000)
         _between("nodes_max", self.nodes_max, 0, 100_000)
         _between("nodes_lost", self.nodes_lost, 0, 1_000)
+        _between("holding_s", self.holding_s, 0.1, 86_400)
         _between("calm_s", self.calm_s, 0, 86_400)
         _between("queue_s", self.queue_s, 0, 3_600)
         _between("late_ms", self.late_ms, 1, 10_000)
