@@ -214,3 +214,51 @@ def test_prometheus_scrapes_the_pods_that_are_deployed(cluster: dict[str, Any], 
     for group in (cluster["headGroupSpec"], workers):
         assert monitor["spec"]["selector"]["matchLabels"].items() <= group["template"]["metadata"]["labels"].items()
         assert end["port"] in {each["name"] for each in container(group)["ports"]}
+
+
+# --- Grafana ----------------------------------------------------------------------------------------------------------
+
+# Grafana's dashboard model (kinds/dashboard, schemaVersion 39): what a panel and a target of Prometheus must have.
+PANEL = {"id", "type", "title", "description", "datasource", "gridPos", "fieldConfig", "targets"}
+UNITS = {"short", "ms", "percentunit", "reqps"}
+
+
+@pytest.fixture(scope="module")
+def dashboard() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((DEPLOY / "grafana.json").read_text())
+    return found
+
+
+def test_the_dashboard_is_one_that_grafana_reads(dashboard: dict[str, Any]) -> None:
+    assert {"uid", "title", "schemaVersion", "panels", "templating", "time", "refresh"} <= set(dashboard)
+    (source,) = dashboard["templating"]["list"]
+    assert (source["type"], source["query"]) == ("datasource", "prometheus")
+    panels = dashboard["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    for panel in (panel for panel in panels if panel["type"] != "row"):
+        assert set(panel) == PANEL
+        assert panel["type"] in ("timeseries", "stat")
+        assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
+        assert panel["description"].endswith(".")
+        assert panel["datasource"]["uid"] == f"${{{source['name']}}}"
+        assert [target["refId"] for target in panel["targets"]] == ["A", "B", "C"][: len(panel["targets"])]
+
+
+def test_no_panel_lies_on_another(dashboard: dict[str, Any]) -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in dashboard["panels"]:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+        assert not cells & taken, panel["title"]
+        taken |= cells
+
+
+def test_every_meter_is_drawn_and_nothing_else(dashboard: dict[str, Any]) -> None:
+    drawn = {
+        name
+        for panel in dashboard["panels"]
+        for target in panel.get("targets", ())
+        for name in re.findall(r"\bray_([a-z_]+)", target["expr"])
+    }
+    assert drawn == {*NODE_METERS, *FLEET_METERS}

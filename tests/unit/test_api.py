@@ -336,7 +336,7 @@ def test_an_overflow_is_a_busy_line_a_message_in_the_queue_or_another_number() -
 
 def test_a_recorded_message_is_played() -> None:
     verbs = ElementTree.fromstring(twiml.queue("https://cdn.example/hold.mp3", 2, "https://a.example/x"))
-    assert [(verb.tag, verb.text) for verb in verbs][0] == ("Play", "https://cdn.example/hold.mp3")
+    assert (verbs[0].tag, verbs[0].text) == ("Play", "https://cdn.example/hold.mp3")
 
 
 def test_what_calls_have_cost_is_told() -> None:

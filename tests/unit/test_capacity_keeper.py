@@ -1,4 +1,4 @@
-"""The keeper: what nodes tell reaches the desk, the scaling, the accounts and the meters, and orders reach the nodes."""
+"""The keeper: what nodes tell reaches desk, scaling, accounts and meters, and orders reach the nodes."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Fleet:
             see=lambda: (self.advertised, self.leaving),
         )
 
-    async def place(self, node: str, request: Any) -> dict[str, Any]:
+    async def place(self, node: str, _request: Any) -> dict[str, Any]:
         return {"node": node}
 
 
