@@ -159,19 +159,16 @@ def take_away(node: str) -> None:
 
 def main() -> None:
     own_machine.settle()
-    os.environ |= {
-        "RAY_worker_niceness": "0",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    }
+    os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parent)  # the autoscaler finds its cloud there
+    os.environ |= {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
     import ray
+    from fake_cloud import Cloud
     from offhook.actors.refs import NAMESPACE
-    from ray.cluster_utils import AutoscalingCluster
 
     calls = {"resources": {"CPU": 1, "call_slot": SLOTS, "object_store_memory": 80 << 20}, "node_config": {},
              "min_workers": 0, "max_workers": 3}  # fmt: skip
     head = {"CPU": 1, "object_store_memory": 80 << 20}
-    cluster = AutoscalingCluster(head, {"calls": calls}, autoscaler_v2=True, idle_timeout_minutes=0.1, max_workers=3)
+    cluster = Cloud(head, {"calls": calls}, autoscaler_v2=True, idle_timeout_minutes=0.1, max_workers=3)
     diary = Diary()
     cluster.start()
     diary.note("Ray is up")
