@@ -5,8 +5,8 @@ calls notice.
 
 Starts `offhook up` (policy monologue, tone voice, no recognizer) once for each number of spares. A probe in a process
 of its own holds `base` calls, which interrupt the agent again and again; then the others ring, evenly spread, through
-the carrier's webhook. Answer time: webhook asked -> first agent audio on the line. Reaction: first frame of the caller's
-speech sent -> `clear` received, of the `base` calls, before, during and after the spike.
+the carrier's webhook. Answer time: webhook asked -> first agent audio on the line. Reaction: first frame of the
+caller's speech sent -> `clear` received, of the `base` calls, before, during and after the spike.
 """
 
 from __future__ import annotations
