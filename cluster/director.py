@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 NAME = "director"
 LOOK_S = 2.0  # between two looks at the nodes: a node that joins takes many seconds to do so
+RESUME_S = 60.0  # a carrier asks the webhook within a second or two, and may ask again
 RING_S_MAX = 15.0  # a carrier gives up on a webhook then
 HEAD = "node:__internal_head__"  # the resource by which Ray marks the head node
 
@@ -38,6 +39,7 @@ class Director:
     Args:
         options: those of every supervisor (`actors/options.py`).
         start_gateway: has a node's gateway started (`media.py`); None = there are none.
+        resume_s: how long a call that nobody leads waits for its carrier; then it is closed.
         capacity: see `capacity_rules.py`; empty = the options' spares on every node, and nothing is scaled.
     """
 
@@ -45,11 +47,12 @@ class Director:
         self,
         options: dict[str, Any],
         start_gateway: StartGateway | None = None,
+        resume_s: float = RESUME_S,
         capacity: dict[str, Any] | None = None,
     ) -> None:
         self._gateways = Gateways(start_gateway)
         self._nodes = Nodes(options, self._bring_up, self._gateways.forget)
-        self._calls = Whereabouts(self._nodes)
+        self._calls = Whereabouts(self._nodes, resume_s)
         rules = CapacityRules.of(capacity or {}, options)
         self._desk = FrontDesk(rules.admission, self._place)
         self._capacity = CapacityKeeper(rules, self._nodes, self._desk, self._gateways.end, Meters(ray_gauge))
@@ -180,6 +183,7 @@ class DirectorRef(ActorRef):
         cls,
         options: Mapping[str, Any],
         start_gateway: StartGateway | None = None,
+        resume_s: float = RESUME_S,
         capacity: Mapping[str, Any] | None = None,
     ) -> DirectorRef:
         """The director, started where there is none. Blocks for a round trip to the control store.
@@ -199,7 +203,7 @@ class DirectorRef(ActorRef):
                 max_concurrency=1_000,
                 enable_task_events=False,
             )
-            .remote(dict(options), start_gateway, dict(capacity or {}))
+            .remote(dict(options), start_gateway, resume_s, dict(capacity or {}))
         )
         return cls(handle, NAME)
 

@@ -126,7 +126,9 @@ class House:
         settings = self._settings
         self._progress("starting supervisors, gateways, engines and API")
         gateways = GatewayStart(settings.host, settings.media_port, settings.media_secret)
-        director = self._director = DirectorRef.start(_supervisor_options(settings), gateways, rules_of(settings))
+        rules = rules_of(settings)
+        director = DirectorRef.start(_supervisor_options(settings), gateways, settings.resume_s, rules)
+        self._director = director
         for bundle in reversed(self._bundles):  # the default last: the latest one published is the inside's default
             kept = await asyncio.to_thread(_keep, bundle, settings.state_path / "bundles")
             self._kept[bundle.version] = str(kept)

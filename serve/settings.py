@@ -60,6 +60,7 @@ class Settings:
     late_ms: float = 30.0  # reaction lag at which a node takes no more calls
     admission: str = ""  # a YAML file with tenants' limits and slots kept for priorities (examples/admission.yaml)
     prices: str = ""  # a YAML file: the price table (examples/prices.yaml)
+    resume_s: float = 60.0  # how long a call whose node was lost waits for its carrier; then it is closed
     ring_s: float = 5.0  # how long a caller rings while no spare is free; carriers give up on a webhook after 15 s
 
     def __post_init__(self) -> None:
@@ -82,6 +83,7 @@ class Settings:
         _one_of("overflow", self.overflow, OVERFLOWS)
         if self.overflow == "redirect" and not self.redirect_to:
             raise SettingFault("overflow redirect needs redirect_to: the number that callers are sent to")
+        _between("resume_s", self.resume_s, 1, 3_600)
         _one_of("recognizer", self.recognizer, RECOGNIZERS)
         _one_of("voice", self.voice, VOICES)
         _starts("journal", self.journal, ("redis://", "rediss://", "unix://", "sqlite:///"))

@@ -63,7 +63,7 @@ def strict(ray_folder: Path) -> Iterator[tuple[House, DirectorRef]]:
         "prices": {"call_cents": 3.0, "carrier_minute_cents": 0.0},
         "spares_min": 1,
     }
-    director = DirectorRef.start(house.options, None, rules)
+    director = DirectorRef.start(house.options, capacity=rules)
     yield house, director
     asyncio.run(director.stop())
     house.close()

@@ -82,7 +82,7 @@ async def spike(folder: Path, diary: Diary) -> None:
     from offhook.cluster.director import DirectorRef
     from offhook.serve.line import Claim
 
-    director = DirectorRef.start({"state_dir": str(folder), "spares": 1}, None, RULES)
+    director = DirectorRef.start({"state_dir": str(folder), "spares": 1}, capacity=RULES)
     bundle = folder / "bundle"
     (bundle / "agents").mkdir(parents=True)
     (bundle / "agents" / "one.py").write_text(GREETER)
