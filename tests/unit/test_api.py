@@ -421,8 +421,6 @@ def test_openapi_lists_every_address_and_the_console_is_served() -> None:
             "/v1/nodes/{node}/drain",
             "/v1/policies",
             "/v1/policies/{name}",
-            "/v1/nodes",
-            "/v1/nodes/{node}/drain",
             "/v1/cost",
             "/healthz",
             "/carriers/twilio/voice",
