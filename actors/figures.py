@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from .pool import Standing
 
+DRIFTS_MIN = 5  # live calls: the lag of fewer is not of their number, and a node without calls would never open again
+
 if TYPE_CHECKING:
     from .supervisor import Supervisor
 
@@ -52,5 +54,7 @@ def figures(node: Supervisor) -> dict[str, Any]:
 
 
 def _most(drifts_ms: list[float]) -> float:
-    """What nine in ten stay below: the node is late, not one process of it. 0 for none."""
-    return sorted(drifts_ms)[-(len(drifts_ms) // 10) - 1] if drifts_ms else 0.0
+    """What nine in ten stay below: the node is late, not one process of it. 0 for too few to tell."""
+    if len(drifts_ms) < DRIFTS_MIN:
+        return 0.0
+    return sorted(drifts_ms)[-(len(drifts_ms) // 10) - 1]

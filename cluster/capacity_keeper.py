@@ -146,6 +146,7 @@ class CapacityKeeper:
     def _book(self, node: str, report: Mapping[str, Any]) -> None:
         """Take down what came and went on a node since it was asked last."""
         if not report["whole"]:
+            self.scaling.forget(node)
             self._desk.only(node, {call for call, _ in report["live"]})
             for call, tenant in report["live"]:
                 self._desk.began(call, tenant, node)

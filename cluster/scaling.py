@@ -144,6 +144,10 @@ class Scaling:
         spare_s = self.lead.spare_s + LEAD_WEIGHT * (max(0.0, took_s) - self.lead.spare_s)
         self.lead = Lead(spare_s, self.lead.node_s, self.lead.look_s)
 
+    def forget(self, node: str) -> None:
+        """A node's supervisor has begun anew, and does not know what it was told: it is told again."""
+        self._told.pop(f"spares {node}", None)
+
     def released(self, node: str) -> bool:
         """Whether a node was let go: no supervisor is to be started on it again."""
         return node in self._released

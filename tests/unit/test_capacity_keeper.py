@@ -149,6 +149,7 @@ def test_a_restarted_supervisors_calls_are_compared_with_those_known() -> None:
         one.tally = Tally()
         one.live = [["b", "acme"]]
         await fleet.keeper.look()
+        assert one.orders == [("keep", 2, 10)] * 2  # it has forgotten what it was told
         assert fleet.desk.desk._tenant_calls["acme"] == 1
 
     asyncio.run(test())

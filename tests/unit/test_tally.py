@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from offhook.actors.figures import DRIFTS_MIN, _most
 from offhook.actors.tally import BEGAN, NOTES_MAX, STARTED, Tally
 
 
@@ -23,3 +24,9 @@ def test_another_life_and_a_gap_are_said() -> None:
         tally.note(STARTED, 1.0)
     assert not tally.since(tally.life, 0)["whole"]
     assert len(tally.since(tally.life, 1)["notes"]) == NOTES_MAX
+
+
+def test_a_node_s_lag_is_what_nine_in_ten_of_its_calls_stay_below() -> None:
+    assert _most([90.0] * (DRIFTS_MIN - 1)) == 0.0
+    assert _most([1.0, 2.0, 3.0, 4.0, 90.0]) == 90.0
+    assert _most([*range(1, 20), 500.0]) == 18.0  # two of twenty may be late by themselves
