@@ -1,8 +1,8 @@
 """What a call has used, measured where it was used: the call process's own CPU time and memory, seconds of engines.
 
 CPU is that of the process between the call's assignment and its end, which serves one call at a time; memory is the
-process's PSS at the end for as long as the call was there, which errs upwards, since a call only grows. A call that was
-taken over counts what its last owner used: what a killed process used, nobody can tell.
+process's PSS at the end for as long as the call was there, which errs upwards, since a call only grows. Of a call that
+was taken over, processor and engines are those of its last owner: what a killed process used, nobody can tell.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ class Meter:
         """What was used up to now. Takes some milliseconds: not while the call is live."""
         state = call.state
         held_s = time.monotonic() - self._began_s
+        talk_s = max(0, call.now() - state.answered_ms) / 1_000 if state.answered_ms else 0.0
         return Usage(
-            talk_s=max(0, call.now() - state.answered_ms) / 1_000 if state.answered_ms else 0.0,
+            talk_s=talk_s,
             cpu_s=max(0.0, time.process_time() - self._cpu_s),
             memory_byte_s=pss_kb() * 1_024 * held_s,
             recognizer_s=call.hearing.recognizer.used_s,
             synthesizer_s=call.synthesized_s,
-            carrier_s=call.line.frames * FRAME_S,
+            carrier_s=call.line.frames * FRAME_S if call.comeback is None else talk_s,
             tool_cents=state.authority.spent_cents,
         )
 

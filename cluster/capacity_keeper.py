@@ -159,7 +159,8 @@ class CapacityKeeper:
                     call, tenant, version, holding_s, usage = fields
                     self._desk.ended(call, node)
                     self.scaling.ended(holding_s)
-                    used = Usage(**usage) if usage else Usage(talk_s=holding_s)
+                    # Without a word of its process (it was killed, and nobody took it over) the carrier still charges.
+                    used = Usage(**usage) if usage else Usage(talk_s=holding_s, carrier_s=holding_s)
                     self.accounts.add(version, tenant, bill(used, self.rules.prices))
                 case _ if kind == STARTED:
                     self.scaling.spare_started(fields[0])
