@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,12 @@ async def spike(folder: Path, diary: Diary) -> None:
         await line.listen_until(lambda: line.played_bytes, 20_000)
         listening[call] = asyncio.create_task(line.listen(10 * 60_000))
 
-    await asyncio.gather(*(ring(number) for number in range(CALLS)))
+    rings = asyncio.gather(*(ring(number) for number in range(CALLS)))
+    try:
+        await rings
+    except BaseException:
+        diary.note("capacity", (await director.stats())["capacity"])
+        raise
     diary.note("all calls talk")
     diary.note("nodes that have calls", len(set(placed.values())))
     diary.note("most calls on a node", max(list(placed.values()).count(node) for node in placed.values()))
@@ -172,14 +178,27 @@ def main() -> None:
     diary = Diary()
     cluster.start()
     diary.note("Ray is up")
+    ended = 1
     try:
         ray.init("auto", namespace=NAMESPACE, log_to_driver=False)
         folder = Path(tempfile.mkdtemp(prefix="oh-", dir="/tmp"))
         asyncio.run(spike(folder, diary))
-        ray.shutdown()
-    finally:
-        cluster.shutdown()
-        print(json.dumps(diary.told))
+        ended = 0
+    except BaseException:
+        traceback.print_exc()
+        tell_logs()
+    print(json.dumps(diary.told), flush=True)
+    sys.stderr.flush()
+    os._exit(ended)  # this is the machine's first process: all others end with it
+
+
+def tell_logs() -> None:
+    """What a failure is understood by: what the autoscaler and the director have written last."""
+    logs = Path("/tmp/ray/session_latest/logs")
+    for log in (*logs.glob("monitor.log"), *logs.glob("worker-*.err")):
+        text = log.read_text(errors="replace")
+        if log.name == "monitor.log" or "capacity" in text or "node " in text:
+            print(f"--- {log.name}\n{text[-2_500:]}", file=sys.stderr)
 
 
 if __name__ == "__main__":
