@@ -30,6 +30,7 @@ from .scaling import Node, Scaling
 log = logging.getLogger(__name__)
 
 LOOK_S = 2.0  # between two looks: a spare takes about as long to start
+EARLY = 0.9  # of it: timers are not exact, and a look that is left out is another two seconds
 RING_LOOK_S = 0.1  # while somebody rings
 REPORTS_PER_S = 200.0  # at most, in a large cluster: an actor call costs the director 0.7 ms of a core
 REPORT_S = 5.0  # for a node's answer: a restarted supervisor is there again after 2 s
@@ -55,6 +56,7 @@ class CapacityKeeper:
         let_go: Callable[[str], Awaitable[None]] | None = None,
         meters: Meters | None = None,
         see: Callable[[], Seen] = nodes_seen,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.rules = rules
         self.accounts = Accounts()
@@ -63,6 +65,8 @@ class CapacityKeeper:
         self._desk = desk
         self._meters = meters
         self._see = see
+        self._now_s = now_s
+        self._scaled_s = -LOOK_S
         self._slots: dict[str, int] = {}  # node -> calls that it carries
         most = rules.spares_max or (1_000 if rules.scale else rules.spares_min)
         goals = rules.goals.model_copy(
@@ -119,12 +123,19 @@ class CapacityKeeper:
             self._desk.told(node, report["stats"], row.slots, cordoned, asked_ms)
             rows.append(row)
         self._desk.turn()
-        orders = await self.scaling.look(time.monotonic(), rows, self._desk.desk.waiting())
+        now_s = self._now_s()
+        if now_s - self._scaled_s >= LOOK_S * EARLY:
+            self._scaled_s = now_s
+            await self._scale(now_s, rows, set(advertised))
+            self._measure({node: report["stats"] for node, report in reports.items()})
+
+    async def _scale(self, now_s: float, rows: list[Node], alive: set[str]) -> None:
+        """At every look but the fast ones: arrivals within a moment say little of a rate."""
+        orders = await self.scaling.look(now_s, rows, self._desk.desk.waiting())
         for node in orders.cordon:  # not only at the next look
             self._desk.silent(node)
         gone = {node for node in orders.release if self.scaling.released(node)}
-        self._nodes.let_go = (self._nodes.let_go | gone) & set(advertised)
-        self._measure({node: report["stats"] for node, report in reports.items()})
+        self._nodes.let_go = (self._nodes.let_go | gone) & alive
 
     async def _reports(self) -> dict[str, dict[str, Any]]:
         supervisors = self._nodes.supervisors()

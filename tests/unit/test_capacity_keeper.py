@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from offhook.actors.errors import LinkLost
 from offhook.actors.tally import BEGAN, ENDED, STARTED, Tally
 from offhook.cluster.capacity_keeper import CapacityKeeper
@@ -61,6 +62,8 @@ class Fleet:
         self.advertised: dict[str, int] = dict.fromkeys(supervisors, 0)
         self.leaving: dict[str, int] = {}
         self.meters: dict[str, float] = {}
+        self.s = 0.0
+        self.step_s = 2.0  # between two looks
         checked = CapacityRules.of(rules, {"spares": 2, "ring_ms": 1_000})
         self.desk = FrontDesk(checked.admission, self.place)
         fleet = self
@@ -78,7 +81,15 @@ class Fleet:
             self.desk,
             meters=Meters(lambda name, _says, _keys: Meter(name)),
             see=lambda: (self.advertised, self.leaving),
+            now_s=lambda: self.s,
         )
+        look = self.keeper.look
+
+        async def later() -> None:
+            self.s += self.step_s
+            await look()
+
+        self.keeper.look = later  # type: ignore[method-assign]
 
     async def place(self, node: str, _request: Any) -> dict[str, Any]:
         return {"node": node}
@@ -107,6 +118,23 @@ def test_spares_follow_the_traffic_between_their_bounds() -> None:
             await fleet.desk.admit({"call": f"c{number}"})
         await fleet.keeper.look()
         assert one.orders == [("keep", 2, 100), ("keep", 6, 100)]
+
+    asyncio.run(test())
+
+
+def test_looks_that_follow_each_other_fast_make_no_rate_of_a_moment() -> None:
+    async def test() -> None:
+        one = Supervisor(slots=100)
+        fleet = Fleet({"spares_max": 50, "goals": {"slots_per_node": 100}}, one=one)
+        await fleet.keeper.look()
+        fleet.step_s = 0.1
+        for number in range(15):  # within a second and a half
+            await fleet.desk.admit({"call": f"c{number}"})
+            await fleet.keeper.look()
+        assert one.orders == [("keep", 2, 100)]
+        fleet.step_s = 0.5
+        await fleet.keeper.look()
+        assert fleet.keeper.scaling.traffic.rate_per_s == pytest.approx(7.5)
 
     asyncio.run(test())
 
