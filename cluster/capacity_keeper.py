@@ -119,7 +119,7 @@ class CapacityKeeper:
             if row is None:
                 await self._close(node, report["stats"])
                 continue
-            cordoned = row.cordoned or row.leaving or self.scaling.released(node)
+            cordoned = row.cordoned or row.leaving or row.held or self.scaling.released(node)
             self._desk.told(node, report["stats"], row.slots, cordoned, asked_ms)
             rows.append(row)
         self._desk.turn()
@@ -184,15 +184,15 @@ class CapacityKeeper:
         slots = self._slots[node] = advertised or int(stats["slots"])
         by_hand = node in self._nodes.cordoned or (bool(stats["draining"]) and stats.get("drained_by") != BY)
         calls = int(stats["calls"]) + self._desk.desk.promised(node)
-        # What an operator has cordoned is his: it does not count, does not come back, and is not let go.
         return Node(
             node,
             calls,
             int(stats["spare"]),
             slots,
             cordoned=bool(stats["draining"]) or by_hand,
-            leaving=leaving or by_hand,
-            fixed=not rules.scale or by_hand,
+            leaving=leaving,
+            held=by_hand,
+            fixed=not rules.scale,
         )
 
     async def _close(self, node: str, stats: Mapping[str, Any]) -> None:

@@ -27,7 +27,12 @@ JOINS_MAX = 1_000  # nodes asked for and not seen yet
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node as the director sees it. `leaving`: Ray or the cloud has said that it will be taken away."""
+    """One node as the director sees it.
+
+    leaving: Ray or the cloud has said that it will be taken away; the autoscaler counts it no more.
+    held: an operator has cordoned it: it does not count, does not come back by itself, and is not let go.
+    fixed: the head, or a node that nobody scales: never let go.
+    """
 
     name: str
     calls: int
@@ -35,7 +40,8 @@ class Node:
     slots: int
     cordoned: bool = False
     leaving: bool = False
-    fixed: bool = False  # the head, or a node that nobody scales: never let go
+    held: bool = False
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ def decide(plan: Plan, nodes_wanted: int, nodes: Sequence[Node], goals: Goals) -
     before a node can leave are few; nodes that are leaving anyway are cordoned at once and not counted.
     """
     cordon = [node.name for node in nodes if node.leaving and not node.cordoned]
-    staying = [node for node in nodes if not node.leaving]
+    staying = [node for node in nodes if not node.leaving and not node.held]
     taking = [node for node in staying if not node.cordoned]
     resting = sorted((node for node in staying if node.cordoned), key=lambda node: (-node.calls, node.name))
     missing = nodes_wanted - len(taking)
@@ -90,11 +96,14 @@ def decide(plan: Plan, nodes_wanted: int, nodes: Sequence[Node], goals: Goals) -
         cordon += [node.name for node in emptiest[:-missing]]
     takes = [node for node in staying if node.name in uncordon or (not node.cordoned and node.name not in cordon)]
     room = {node.name: max(0, node.slots - node.calls) for node in takes}
-    release = [
-        node.name for node in nodes if node.cordoned and not node.calls and not node.fixed and node.name not in uncordon
-    ]
+    kept = [node for node in nodes if node.cordoned and node.name not in uncordon]
+    release = [node.name for node in kept if not node.calls and not node.fixed and not node.held]
+    # A node that takes no calls any more is a node to the autoscaler: asked for without it, none would come in its
+    # place. It grants all of a request or nothing, so more than there may be is never asked for.
+    idle = [node for node in nodes if not node.leaving and node not in takes and node.name not in release]
+    slots = nodes_wanted * goals.slots_per_node + sum(node.slots for node in idle)
     return Orders(
-        slots=nodes_wanted * goals.slots_per_node,
+        slots=min(slots, goals.nodes_max * goals.slots_per_node),
         slots_per_node=goals.slots_per_node,
         spares=_within(capacity.share_out(plan.spares, room), room, goals),
         cordon=tuple(cordon),

@@ -122,6 +122,15 @@ def test_nodes_offer_call_slots_and_the_head_offers_nothing(cluster: dict[str, A
     assert 1 <= workers["minReplicas"] <= workers["replicas"] <= workers["maxReplicas"]
 
 
+def test_the_director_asks_for_no_more_than_there_may_be(workers: dict[str, Any]) -> None:
+    """The autoscaler grants all of a request or nothing."""
+    told = dict(re.findall(r"OFFHOOK_(\w+)=(\d+)", (DEPLOY / "raycluster.yaml").read_text()))
+    assert int(told["NODES_MAX"]) == workers["maxReplicas"]
+    assert int(told["NODES_MIN"]) == workers["minReplicas"]
+    raw = workers["rayStartParams"]["resources"]
+    assert int(told["SLOTS_PER_NODE"]) == json.loads(raw[1:-1].replace("\\", ""))[SLOT]
+
+
 def test_the_head_may_be_away(cluster: dict[str, Any], workers: dict[str, Any]) -> None:
     assert cluster["gcsFaultToleranceOptions"]["redisAddress"]
     assert "secretKeyRef" in cluster["gcsFaultToleranceOptions"]["redisPassword"]["valueFrom"], "no password in a file"
