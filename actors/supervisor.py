@@ -34,18 +34,18 @@ from .orphans import Orphans
 from .outbox import Outbox
 from .pool import Pool, Standing
 from .reception import Parts, Reception
+from .recovery import Recovery
 from .refs import ResidentRef
 from .residents import Residents
 from .shelf import Shelf
 from .stores import open_journal
-from .takeover import DIED, Takeovers
+from .takeover import Takeovers
 from .tools import ToolRegister
 
 log = logging.getLogger(__name__)
 
 TEND_S = 0.5
 SWITCH_S = 0.0005  # other threads give way to the loop within this; Python's 5 ms, again and again, delay a takeover
-RECOVER_S = 4.0  # after a restart: calls that nobody has claimed by then are over
 
 
 class Supervisor:
@@ -76,6 +76,7 @@ class Supervisor:
         wait_s = self.options.takeover_ms / 1_000
         self.takeovers = Takeovers(parts, self.intake, self.reception, self.tell_gateways, attendance.close, wait_s)
         self.orphans = Orphans(parts, self.takeovers)
+        self.recovery = Recovery(parts, self.takeovers, self.intake, self.spawn)
         await self._recover()
         self.spawn(self._tend())
 
@@ -89,9 +90,9 @@ class Supervisor:
                 self.hosts.expect(resident.name, **resident.note)
         for version in self.shelf.recall():
             self.hosts.offer(version, self.shelf.policy(version))
+        self.recovery.begin(found)
         await self.residents.open(self.places.endpoint)
         self.residents.await_recovered()
-        self.spawn(self._close_lost_calls(bool(found)))
         log.info("listening at %s; %d residents were here", self.places.endpoint, len(found))
 
     # --- API: calls -------------------------------------------------------------------------------------------------
@@ -120,13 +121,18 @@ class Supervisor:
         Raises:
             NoSuchCall: the call is over, or never was.
         """
-        row = await self.takeovers.owner(call, lost_epoch)
+        row = await self._owner(call, lost_epoch)
         return _door(row, row.media_token)
 
     async def observe(self, call: str) -> dict[str, Any]:
         """Where the call's owner takes observers: {endpoint, token, epoch}; waits like `claim`. Raises: NoSuchCall."""
-        row = await self.takeovers.owner(call)
+        row = await self._owner(call)
         return _door(row, row.observer_token)
+
+    async def _owner(self, call: str, lost_epoch: int = 0) -> CallRow:
+        if call not in self.table:
+            await self.recovery.revive(call, lost_epoch)  # it may have died while this supervisor was away
+        return await self.takeovers.owner(call, lost_epoch)
 
     async def knows(self, call: str) -> str:
         """ "live": led here; "kept": this node's journal has it; "" = never heard of."""
@@ -309,11 +315,6 @@ class Supervisor:
         if not up:
             log.error("the journal is away: %s", reason)
             self.intake.away(reason)
-
-    async def _close_lost_calls(self, restarted: bool) -> None:
-        """After a restart: calls that the journal holds open and that no process claims died while nobody looked."""
-        await asyncio.sleep(RECOVER_S if restarted else 0.0)
-        await self.intake.close_unclaimed(DIED, "no process claims it after the supervisor's restart")
 
     def spawn(self, work: Any) -> None:
         """Run a coroutine beside all else, until the node is stopped."""
