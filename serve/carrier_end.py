@@ -58,6 +58,7 @@ class Traffic:
     events: list[dict[str, Any]] = field(default_factory=list)
     gaps: list[tuple[int, int]] = field(default_factory=list)  # (at_ms, ms)
     interruptions: list[tuple[int, int]] = field(default_factory=list)  # without a stream: (at_ms, ms)
+    marks: list[tuple[int, str]] = field(default_factory=list)  # as they came: (bytes of sound before it, name)
     media_bytes: int = 0
     late_ms_max: int = 0  # the most that this clock itself was late: judge the rest by it
 
@@ -233,6 +234,7 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
             self._buffer(message.audio)
         elif isinstance(message, Mark):
             self._marks.append((self._received, message.name))
+            self.traffic.marks.append((self._received, message.name))
         else:
             self._clear()
 
@@ -252,7 +254,7 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
 
     def _clear(self) -> None:
         """Twilio drops the buffer and sends every pending mark back at once."""
-        self.note("clear", dropped_ms=len(self._playout) // (FRAME_BYTES // FRAME_MS))
+        self.note("clear", dropped_ms=len(self._playout) // (FRAME_BYTES // FRAME_MS), played_bytes=self._played)
         self._played += len(self._playout)
         self._playout.clear()
         self._dry_since_ms = -1
@@ -268,7 +270,8 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
             self.give_up(reason)
         elif not self.closed.done():
             self._over_since_ms = self.heard.now_ms
-            self.note("stream ended", reason=reason, dropped_ms=len(self._playout) // (FRAME_BYTES // FRAME_MS))
+            dropped_ms = len(self._playout) // (FRAME_BYTES // FRAME_MS)
+            self.note("stream ended", reason=reason, dropped_ms=dropped_ms, played_bytes=self._played)
             self._played += len(self._playout)
             self._playout.clear()
             self._marks.clear()
