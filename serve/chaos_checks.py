@@ -138,8 +138,8 @@ def end(evidence: Evidence, account: Account) -> None:
 
 
 def decisions(evidence: Evidence, account: Account) -> None:
-    """Replay decides the same over all owners; every grant ends once; nothing is said or done without one."""
-    watch = _Grants(account)
+    """Replay decides the same over all owners; grants end once, nothing goes without one; final words stand."""
+    watch = _Followed(account)
     try:
         found = replay(evidence.records, watch=watch)
     except OffhookError as fault:
@@ -153,16 +153,26 @@ def decisions(evidence: Evidence, account: Account) -> None:
     account.counts["grants that ended with the call"] += len(watch.live)
 
 
-class _Grants:
-    """Follows every grant of one call from the verdict to its end."""
+class _Followed:
+    """Follows every grant of one call from the verdict to its end, and every segment of the caller's words."""
 
     def __init__(self, account: Account) -> None:
         self.live: set[str] = set()
         self._account = account
         self._over: set[str] = set()
         self._granted: set[str] = set()  # verdicts
+        self._final: set[int] = set()  # segments
 
     def __call__(self, event: ev.Event, decision: Decision) -> None:
+        self._grants(event, decision)
+        for segment in decision.state.hearing.segments:
+            if segment.final and segment.id not in self._final:
+                self._final.add(segment.id)
+                self._account.counts["final words"] += 1
+            elif not segment.final and segment.id in self._final:
+                self._account.wrong("final words stand", event.at_ms, f"segment {segment.id} is partial again")
+
+    def _grants(self, event: ev.Event, decision: Decision) -> None:
         for command in decision.commands:
             if isinstance(command, cmd.RecordVerdict) and command.verdict.answer is Answer.GRANT:
                 self._granted.add(command.verdict.id)
@@ -211,18 +221,6 @@ def _fates(evidence: Evidence) -> dict[str, tuple[int, str]]:
     return fate
 
 
-def words(evidence: Evidence, account: Account) -> None:
-    """A segment's final words stand: no partial reading comes after them."""
-    final: set[int] = set()
-    for event in evidence.events(ev.WordsHeard):
-        account.counts["readings"] += 1
-        if event.segment in final and not event.final:
-            account.wrong("final words stand", event.at_ms, f"segment {event.segment} is partial again")
-        if event.final:
-            final.add(event.segment)
-    account.counts["final words"] += len(final)
-
-
 def actions(evidence: Evidence, account: Account) -> None:
     """Every action was ordered once under its key, acted once, and was answered once or ended with the call."""
     ordered: dict[str, cmd.Perform] = {}
@@ -252,4 +250,4 @@ def actions(evidence: Evidence, account: Account) -> None:
                 account.wrong("every act is in the register", event.at_ms, f"{key} is said to be done and is not there")
 
 
-CHECKS: tuple[Check, ...] = (numbers, owners, end, decisions, utterances, words, actions)
+CHECKS: tuple[Check, ...] = (numbers, owners, end, decisions, utterances, actions)

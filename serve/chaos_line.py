@@ -6,8 +6,8 @@ at every clear; so it is known to the millisecond how far an utterance was heard
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 from offhook.policies import events as ev
@@ -150,17 +150,30 @@ def _stops(evidence: Evidence) -> Iterator[tuple[str, int]]:
     At every clear; and where another run begins though no clear had come (the way to the carrier was cut): what it had
     been sent, it played.
     """
-    marks = [(place, *name.split("/")) for place, name in evidence.marks if name.count("/") == 2]
-    places = [mark[0] for mark in marks]
+    marks = [_Mark(place, *name.split("/")) for place, name in evidence.marks if name.count("/") == 2]
     clears = [e["played_bytes"] for e in evidence.line["events"] if e["what"] in ("clear", "stream ended")]
     for played in clears:
-        index = bisect_right(places, played) - 1
-        if index >= 0:
-            place, utterance, _run, position = marks[index]
-            yield utterance, int(position) + (played - place) // BYTES_PER_MS
-    for (place, utterance, run, position), (then, *next_one, _) in pairwise(marks):
-        if [utterance, run] != next_one and not any(place <= played <= then for played in clears):
-            yield utterance, int(position) + (then - place) // BYTES_PER_MS
+        before = [mark for mark in marks if mark.place <= played]
+        if before:
+            yield before[-1].utterance, before[-1].reached_ms(played)
+    for mark, then in pairwise(marks):
+        cleared = any(mark.place <= played <= then.place for played in clears)
+        if (mark.utterance, mark.run) != (then.utterance, then.run) and not cleared:
+            yield mark.utterance, mark.reached_ms(then.place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A mark that the call has sent (`actors/voice.py`): after so many bytes, of which utterance, run and position."""
+
+    place: int
+    utterance: str
+    run: str
+    position: str
+
+    def reached_ms(self, byte: int) -> int:
+        """The position in the utterance when the carrier has played up to `byte`."""
+        return int(self.position) + (byte - self.place) // BYTES_PER_MS
 
 
 CHECKS: tuple[Check, ...] = (keys, talk, leaving, heard, endings)
