@@ -39,6 +39,7 @@ def figures(node: Supervisor) -> dict[str, Any]:
         "hung": residents.hung,
         "takeovers": takeovers.done,
         "farewells": takeovers.farewells,
+        "escalations": takeovers.escalations,
         "takeover_ms": [round(ms, 1) for ms in takeovers.times_ms],
         "records": node.intake.records,
         "records_refused": node.intake.refused,

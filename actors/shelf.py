@@ -77,6 +77,12 @@ class Shelf:
             raise UnknownPolicy(f"policy {version!r} was not published here; known: {known}")
         return policy
 
+    def named(self, wanted: str) -> str:
+        """The version that is meant: itself, or the latest one whose policy has this name; "" = there is none."""
+        if wanted in self.policies:
+            return wanted
+        return next((v for v, policy in reversed(self.policies.items()) if policy.name == wanted), "")
+
     def plain(self, version: str) -> dict[str, Any]:
         """A version in plain values, as it goes to a call."""
         return self._plain[version]

@@ -397,6 +397,24 @@ def test_a_journal_that_cannot_be_folded_leaves_the_caller_a_goodbye(run: Any) -
     run(test)
 
 
+def test_where_the_policy_names_a_person_the_caller_is_handed_on_instead(run: Any) -> None:
+    async def test(story: Story) -> None:
+        escalation = {"transfer_to": "+15550199", "transfer_line": "One moment."}
+        story.policy = {**POLICY, "limits": {"escalation": escalation}}
+        caller = await story.speaking()
+        second = await story.takeover([["c1", 1, 1, 0, "event", ["NoSuchEvent", 0]]])
+        await caller.listen_until(lambda: caller.closed)
+        assert caller.closed == "transferred"
+        assert (await second.over).startswith("transferred, because it failed: its journal cannot be folded")
+        (fault,) = [r[5] for r in story.records if r[4] == "fault"]
+        assert fault["then"] == "transfer"
+        orders = [c for r in story.records if r[4] == "commands" for c in r[5] if c[0] == "TransferCall"]
+        assert [order[2] for order in orders] == ["+15550199"]  # where the resume webhook looks for it
+        assert fold([trimmed(r) for r in story.records], Policy.model_validate(story.policy)).parting
+
+    run(test)
+
+
 def test_a_subscriber_that_comes_back_gets_what_it_missed_under_the_same_numbers(run: Any) -> None:
     async def test(story: Story) -> None:
         await story.speaking()
