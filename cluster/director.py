@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 NAME = "director"
 LOOK_S = 2.0  # between two looks at the nodes: a node that joins takes many seconds to do so
 FULL_WAIT_S = 0.5  # for a spare on a node that is not the last choice
+RESUME_S = 60.0  # a carrier asks the webhook within a second or two, and may ask again
 RING_S_MAX = 15.0  # a carrier gives up on a webhook then
 HEAD = "node:__internal_head__"  # the resource by which Ray marks the head node
 
@@ -35,14 +36,15 @@ class Director:
     Args:
         options: those of every supervisor (`actors/options.py`).
         start_gateway: has a node's gateway started (`media.py`); None = there are none.
+        resume_s: how long a call that nobody leads waits for its carrier; then it is closed.
     """
 
     async def __init__(  # type: ignore[misc]  # Ray awaits it
-        self, options: dict[str, Any], start_gateway: StartGateway | None = None
+        self, options: dict[str, Any], start_gateway: StartGateway | None = None, resume_s: float = RESUME_S
     ) -> None:
         self._gateways = Gateways(start_gateway)
         self._nodes = Nodes(options, self._bring_up, self._gateways.forget)
-        self._calls = Whereabouts(self._nodes)
+        self._calls = Whereabouts(self._nodes, resume_s)
         self._policies: dict[str, tuple[dict[str, Any], str | bytes]] = {}
         self._engines: tuple[dict[str, Any], dict[str, Any]] | None = None
         await self._nodes.look()
@@ -164,7 +166,9 @@ class DirectorRef(ActorRef):
     """The cluster's director, wherever it runs."""
 
     @classmethod
-    def start(cls, options: Mapping[str, Any], start_gateway: StartGateway | None = None) -> DirectorRef:
+    def start(
+        cls, options: Mapping[str, Any], start_gateway: StartGateway | None = None, resume_s: float = RESUME_S
+    ) -> DirectorRef:
         """The director, started where there is none. Blocks for a round trip to the control store.
 
         It lives on the head node: whatever ends that one takes the control store along, and other nodes may leave.
@@ -182,7 +186,7 @@ class DirectorRef(ActorRef):
                 max_concurrency=1_000,
                 enable_task_events=False,
             )
-            .remote(dict(options), start_gateway)
+            .remote(dict(options), start_gateway, resume_s)
         )
         return cls(handle, NAME)
 

@@ -44,10 +44,10 @@ class Gateways:
         if self._start is None or node in self._gateways:
             return
         first = host not in self._hosts.values()
-        self._gateways[node] = await asyncio.to_thread(self._start, node, first)
-        self._hosts[node] = host
+        self._hosts[node] = host  # before anything is waited for: other nodes of this machine may join meanwhile
         if first:
             self._ports[node] = 0
+        self._gateways[node] = await asyncio.to_thread(self._start, node, first)
 
     def forget(self, node: str) -> None:
         """The node is gone, and its gateway with it."""

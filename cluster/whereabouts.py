@@ -2,7 +2,7 @@
 
 A carrier whose stream broke asks what to do with the caller (`resume`). Where the call's node answers, the call goes on
 there. Where it does not, another node adopts it from the journal at the next epoch, which fences whoever may still live
-on the lost one. Calls that the journal holds open and no node leads are given `RESUME_S` for their carrier to come
+on the lost one. Calls that the journal holds open and no node leads are given some time for their carrier to come
 back, and are closed with a record then. Both need a journal that the nodes share.
 """
 
@@ -21,15 +21,15 @@ log = logging.getLogger(__name__)
 PLACES_MAX = 100_000  # calls whose node is remembered; older ones are asked for on every node
 PROBE_S = 0.4  # for the node that had the call: an answer takes 2 ms, and a caller waits in silence
 ADOPT_S = 12.0  # for a node to take a call over: milliseconds with a spare, seconds where one must be started
-RESUME_S = 60.0  # for a carrier to come back: it asks the webhook within a second or two, and may ask again
-SWEEP_S = 10.0  # between two looks for calls that nobody leads
+SWEEP_S = 10.0  # between two looks for calls that nobody leads, at most
 
 
 class Whereabouts:
-    """Call -> node. One adoption of a call at a time, whoever asks for it."""
+    """Call -> node. One adoption of a call at a time, whoever asks for it. `resume_s`: for a carrier to come back."""
 
-    def __init__(self, nodes: Nodes) -> None:
+    def __init__(self, nodes: Nodes, resume_s: float) -> None:
         self._nodes = nodes
+        self._resume_s = resume_s
         self._places: dict[str, str] = {}
         self._adopting: dict[str, asyncio.Task[str]] = {}
         self._unled_since: dict[str, float] = {}  # call -> when nobody was found to lead it
@@ -103,12 +103,12 @@ class Whereabouts:
 
     async def sweep(self, now_s: float) -> int:
         """Close the calls whose carrier has not come back; returns how many. Call it now and then."""
-        if now_s - self._swept_s < SWEEP_S:
+        if now_s - self._swept_s < min(SWEEP_S, self._resume_s / 2):
             return 0
         self._swept_s = now_s
         unled = await self._unled()
         self._unled_since = {call: self._unled_since.get(call, now_s) for call in unled}
-        overdue = [call for call, since_s in self._unled_since.items() if now_s - since_s >= RESUME_S]
+        overdue = [call for call, since_s in self._unled_since.items() if now_s - since_s >= self._resume_s]
         closed = 0
         for call in overdue:
             if call not in self._adopting:

@@ -125,7 +125,7 @@ class House:
         settings = self._settings
         self._progress("starting supervisors, gateways, engines and API")
         gateways = GatewayStart(settings.host, settings.media_port, settings.media_secret)
-        director = self._director = DirectorRef.start(_supervisor_options(settings), gateways)
+        director = self._director = DirectorRef.start(_supervisor_options(settings), gateways, settings.resume_s)
         for bundle in reversed(self._bundles):  # the default last: the latest one published is the inside's default
             kept = await asyncio.to_thread(_keep, bundle, settings.state_path / "bundles")
             self._kept[bundle.version] = str(kept)

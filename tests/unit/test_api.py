@@ -367,6 +367,8 @@ def test_openapi_lists_every_address_and_the_console_is_served() -> None:
             "/v1/calls/{call_id}/journal",
             "/v1/calls/{call_id}/verdicts",
             "/v1/calls/{call_id}/proposals/{proposal_id}",
+            "/v1/nodes",
+            "/v1/nodes/{node}/drain",
             "/v1/policies",
             "/v1/policies/{name}",
             "/healthz",
