@@ -247,6 +247,25 @@ def test_a_deadline_that_passed_meanwhile_fires_with_its_own_deadline_when_the_a
     run(test)
 
 
+@pytest.mark.parametrize("jump_h", [-1, 1])
+def test_a_wall_clock_that_jumps_between_two_owners_moves_no_deadline(
+    run: Any, monkeypatch: pytest.MonkeyPatch, jump_h: int
+) -> None:
+    async def test(story: Story) -> None:
+        await story.speaking()
+        first = story.owners[0].call
+        due, before = dict(first.state.timers), first.now()
+        wall_ns = time.time_ns
+        monkeypatch.setattr("time.time_ns", lambda: wall_ns() + jump_h * 3_600_000_000_000)
+        assert first.now() - before < 1_000  # the present owner reads it no more
+        second = await story.takeover()
+        assert before <= second.call.now() < before + 2_000
+        assert second.call.state.timers == due
+        assert not story.events("TimerFired")
+
+    run(test)
+
+
 def test_what_was_held_stays_held_and_its_position_is_known_though_nobody_told(run: Any) -> None:
     async def test(story: Story) -> None:
         caller = await story.speaking()
