@@ -121,7 +121,7 @@ class CallDesk:
                 self.resident.end(reason)
             case _ if self.runtime is not None and self.runtime.told(message):
                 pass
-            case [wire.JOURNALED | wire.JOURNAL_AWAY | wire.PERFORMED | wire.EVENT, *_]:
+            case [wire.JOURNALED | wire.JOURNAL_AWAY | wire.PERFORMED | wire.EVENT | wire.SWAP, *_]:
                 pass  # of a call that is over here
             case _:
                 raise ProtocolFault(f"a supervisor does not send {message[0]!r} with {len(message) - 1} fields")

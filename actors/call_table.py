@@ -13,7 +13,7 @@ from typing import Any
 
 from .errors import NoSuchCall
 from .leases import Lease
-from .setup import Engines, Setup
+from .setup import Engines, Setup, agent_tokens
 
 ENDED_MAX = 1_000  # rows kept of calls that are over; the journal has them all
 
@@ -79,7 +79,7 @@ class CallRow:
             endpoint=endpoint,
             media_token=token,
             observer_token=f"{token}.observer",
-            agent_tokens={agent: f"{token}.{agent}" for agent in agents},
+            agent_tokens=agent_tokens(token, self.policy_version, agents),
             primed=False,
         )
 

@@ -107,7 +107,7 @@ class Reception:
         host = await parts.hosts.seat(row.policy_version, agent, call, self._ring_ms / 1_000)
         if host is None:
             return
-        if parts.table.get(call) is not row:
+        if parts.table.get(call) is not row or row.policy_version != host.version:
             parts.hosts.leave(host.name, call)
             return
         row.seats[agent] = host.name
@@ -190,6 +190,12 @@ class Reception:
             self._attaching.pop((row.call, agent), None)
         if refusal:
             log.warning("agent %s is not at its seat: %s", agent, refusal, extra={"call": row.call})
+
+    def attach(self, row: CallRow, agent: str, host: str, token: str) -> None:
+        """Send an agent of a version that does not lead the call yet to its doors; whether it comes, the call sees."""
+        resident = self._parts.residents.get(host)
+        if resident is not None:
+            resident.send(wire.ATTACH, row.call, row.epoch, agent, row.endpoint, token)
 
     def lost(self, row: CallRow) -> None:
         """The process to which a call was just assigned is dead: nobody waits for its answer."""

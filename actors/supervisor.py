@@ -39,12 +39,15 @@ from .refs import ResidentRef
 from .residents import Residents
 from .shelf import Shelf
 from .stores import open_journal
+from .swap import FORCE
+from .swaps import Swaps
 from .takeover import Takeovers
 from .tools import ToolRegister
 
 log = logging.getLogger(__name__)
 
 TEND_S = 0.5
+CALM_MS = 2_000  # a call that fails again and again waits no longer for a pause in which its policy can be swapped
 SWITCH_S = 0.0005  # other threads give way to the loop within this; Python's 5 ms, again and again, delay a takeover
 
 
@@ -77,6 +80,9 @@ class Supervisor:
         self.takeovers = Takeovers(parts, self.intake, self.reception, self.tell_gateways, attendance.close, wait_s)
         self.orphans = Orphans(parts, self.takeovers)
         self.recovery = Recovery(parts, self.takeovers, self.intake, self.spawn)
+        self.swaps = Swaps(self)
+        self.intake.led_by = self.swaps.led_by
+        self.takeovers.calm = self._calm
         await self._recover()
         self.spawn(self._tend())
 
@@ -214,6 +220,31 @@ class Supervisor:
         """Offer a policy version to new calls; the latest one published is the default. Raises: PolicyError."""
         self.hosts.offer(version, self.shelf.publish(version, policy, bundle))
 
+    async def swap_policy(
+        self, to_version: str, from_version: str, calls: list[str], deadline_ms: int, at_deadline: str
+    ) -> dict[str, Any]:
+        """Have live calls led by another version from their next safe point on; waits until each has answered.
+
+        Args:
+            from_version: only calls that it leads; "" = whatever leads them.
+            calls: only these; [] = all. Those that are not live here are nobody's matter here.
+            deadline_ms: for the safe point. at_deadline: then "force" it, or "keep" the call as it is.
+
+        Returns:
+            {asked, swapped, kept, refused: {call: why}}; `kept` = no moment for it came.
+
+        Raises:
+            UnknownPolicy: `to_version` was not published here. CallerFault: a deadline out of its range.
+        """
+        return await self.swaps.swap(to_version, from_version, calls, deadline_ms, at_deadline)
+
+    async def withdraw_policy(self, version: str) -> None:
+        """No new call gets this version; once no live one is led by it, its agent hosts end and it is forgotten.
+
+        Raises: UnknownPolicy. CallerFault: it is the default.
+        """
+        self.swaps.withdraw(version)
+
     async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
         """Where new calls find their speech engines.
 
@@ -307,9 +338,14 @@ class Supervisor:
             try:
                 self.pool.tend()
                 self.hosts.tend()
+                self.swaps.tend()
             except Exception:
                 log.exception("tending failed; it is tried again")  # this loop must never stop
             await asyncio.sleep(TEND_S)
+
+    def _calm(self, row: CallRow) -> None:
+        """A call that failed too often is led by its policy's safe one from now on, at the latest within CALM_MS."""
+        self.spawn(self.swaps.swap(row.calmed, "", [row.call], CALM_MS, FORCE))
 
     def _journal_health(self, up: bool, reason: str) -> None:
         if not up:

@@ -248,8 +248,9 @@ class Takeovers:
         if row.policy_version in shelf.policies:
             policy = shelf.plain(row.policy_version)
         else:
-            start = await self._parts.journal.read(row.call, -1, 1)
-            policy = start[0][5]["policy"]
+            journal = self._parts.journal
+            swapped = await journal.last(row.call, "policy")
+            policy = (swapped or (await journal.read(row.call, -1, 1))[0])[5]["policy"]
         engines = shelf.engines
         if row.farewell and engines.clips:  # nothing that has to be reached
             engines = Engines(synthesizer="clip", clips=engines.clips)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
 from offhook.actors.errors import LinkLost, NoSpare
 from offhook.actors.refs import NAMESPACE, ActorRef, SupervisorRef
+from offhook.actors.swaps import merged
 
 from .media import Gateways, StartGateway
 from .nodes import ANSWER_S, Nodes
@@ -100,6 +101,21 @@ class Director:
             await supervisor.publish_policy(version, policy, bundle)
         self._policies.pop(version, None)
         self._policies[version] = (policy, bundle)
+
+    async def swap_policy(
+        self, to_version: str, from_version: str, calls: list[str], deadline_ms: int, at_deadline: str
+    ) -> dict[str, Any]:
+        """Have live calls of all nodes led by another version; see `Supervisor.swap_policy`. Raises as that does."""
+        order = (to_version, from_version, calls, deadline_ms, at_deadline)
+        nodes = self._nodes.supervisors()
+        answers = await asyncio.gather(*(s.swap_policy(*order) for s in nodes.values()), return_exceptions=True)
+        return merged(dict(zip(nodes, answers, strict=True)))
+
+    async def withdraw_policy(self, version: str) -> None:
+        """Offer a version to no new call on any node, nor on one that joins. Raises: UnknownPolicy, CallerFault."""
+        for supervisor in self._nodes.supervisors().values():
+            await supervisor.withdraw_policy(version)
+        self._policies.pop(version, None)
 
     async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
         """Where new calls find their speech engines, on every node, now and on those that join."""
@@ -219,6 +235,15 @@ class DirectorRef(ActorRef):
 
     async def publish_policy(self, version: str, policy: Mapping[str, Any], bundle: str | bytes = "") -> None:
         await self.ask("publish_policy", version, dict(policy), bundle)
+
+    async def swap_policy(
+        self, to_version: str, from_version: str, calls: Sequence[str], deadline_ms: int, at_deadline: str
+    ) -> dict[str, Any]:
+        """Swap live calls to another version: {asked, swapped, kept, refused: {call: why}}; see `Supervisor`."""
+        return dict(await self.ask("swap_policy", to_version, from_version, list(calls), deadline_ms, at_deadline))
+
+    async def withdraw_policy(self, version: str) -> None:
+        await self.ask("withdraw_policy", version)
 
     async def engines(self, recognizer: Mapping[str, Any], synthesizer: Mapping[str, Any]) -> None:
         await self.ask("engines", dict(recognizer), dict(synthesizer))

@@ -136,7 +136,7 @@ class AnsweringMachine(Section):
 
 class Escalation(Section):
     """What follows when a call fails again and again, in this order; a step that is empty is left out. The last step,
-    a goodbye, is always there."""
+    a goodbye, is always there. The policy that leads at that moment is asked: a safe one names its own next step."""
 
     policy: str = ""  # a published one (its name or version) that leads the call from then on, made to be simple
     transfer_to: str = ""  # the number of a person who takes the caller

@@ -23,7 +23,7 @@ from offhook.actors.options import Options
 from offhook.actors.outbox import Outbox
 from offhook.actors.pool import CALLS_MAX, INTENSITY, QUIET_MS, SURPLUS_MS, Pool, Sizes, Standing
 from offhook.actors.residents import Residents, lives
-from offhook.actors.setup import Engines
+from offhook.actors.setup import Engines, agent_tokens
 from offhook.actors.sqlite_journal import SqliteJournal
 from offhook.actors.tools import Outcome, ToolRegister
 from offhook.actors.watch import TICK_MS, Watch
@@ -533,7 +533,7 @@ def test_a_call_under_another_lease_is_the_same_call_with_other_tokens() -> None
     )
     setup = first.setup({"name": "sales"}, Engines(), ([1],))
     assert (setup.after_seq, setup.at_least_ms, setup.anchor, setup.resume) == (7, 140, ("boot", 5), ([1],))
-    assert setup.agent_tokens == {"booking": "T1.booking", "closing": "T1.closing"}
+    assert setup.agent_tokens == agent_tokens("T1", first.policy_version, ("booking", "closing"))
     assert CallRow.of_setup(setup, "p1", 11, "unix:/p1") == replace(first, seq=0, at_ms=0)
     second = first.leased(Lease("c1", 2, "p2", "T2"), 12, "unix:/p2", first.agent_tokens)
     assert not set(second.agent_tokens.values()) & set(first.agent_tokens.values())
