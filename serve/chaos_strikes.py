@@ -136,6 +136,14 @@ class Striker:
         os.kill(pid, signal.SIGKILL)
         return f"gateway, process {pid}", ""
 
+    async def _node_kill(self, strike: Strike) -> tuple[str, str]:
+        """The raylet of a node is the parent of its workers; the head's stays, its control store would go with it."""
+        nodes = [node for node in await self._nodes() if not node["journal"] and not head(raylet(node["pid"]))]
+        node = _one_of(nodes, strike, "node that is not the head's and shares its journal with another")
+        pid = raylet(_worker(node["pid"]))
+        os.kill(pid, signal.SIGKILL)
+        return f"node {node['node'][:8]}, raylet {pid}", ""
+
     async def _engine_kill(self, strike: Strike) -> tuple[str, str]:
         endpoints = {each for node in await self._nodes() for each in node["engines"] if each.startswith("unix:")}
         endpoint = _one_of(sorted(endpoints), strike, "speech engine")
@@ -253,6 +261,23 @@ def _worker(pid: int) -> int:
     raise NothingThereError(f"process {pid} is none of Ray's workers on this machine")
 
 
+def raylet(worker: int) -> int:
+    """The raylet that has started a worker; 0 = its parent is none."""
+    try:
+        parent = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+        return parent if Path(f"/proc/{parent}/comm").read_text().strip() == "raylet" else 0
+    except OSError:
+        return 0
+
+
+def head(raylet_pid: int) -> bool:
+    """Whether this raylet must stay: the head's, or none at all."""
+    try:
+        return not raylet_pid or b"--head" in Path(f"/proc/{raylet_pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return True
+
+
 def _locked(file: Path) -> sqlite3.Connection:
     """A connection in whose hands the journal's write lock is: nobody else can write, and nothing is changed."""
     uri = f"{file.absolute().as_uri()}?mode=rw"
@@ -323,4 +348,5 @@ _STRIKES: dict[str, Callable[[Striker, Strike], Awaitable[tuple[str, str]]]] = {
     "supervisor_stop": Striker._supervisor_stop,
     "both_kill": Striker._both_kill,
     "gateway_kill": Striker._gateway_kill,
+    "node_kill": Striker._node_kill,
 }

@@ -48,6 +48,7 @@ FAULTS: dict[str, Fault] = {
     "supervisor_stop": Fault("SIGSTOP of the supervisor, SIGCONT later", rest_ms=3_000, lasts_ms=(500, 2_000)),
     "both_kill": Fault("kill -9 of a call's process and of the supervisor at the same moment", 12_000, 10_000),
     "gateway_kill": Fault("kill -9 of the gateway; the carriers come back by the resume webhook", 12_000, 8_000),
+    "node_kill": Fault("kill -9 of a raylet, where there is another node and the journal is shared", 30_000, 30_000),
 }
 
 

@@ -130,6 +130,15 @@ def test_nothing_is_touched_that_is_none_of_rays_workers_here(workers: Workers) 
     assert done.missed == "there is no node" and lives(system.node["pid"])
 
 
+def test_a_node_is_killed_only_where_another_one_can_go_on(workers: Workers) -> None:
+    shared = System(pid=workers.start(), journal="")  # its parent is this test, and no raylet
+    own = System(pid=workers.start(), journal="/tmp/journal.sqlite")
+    for system in (shared, own):
+        (done,) = struck(system, Strike(0, "node_kill", 0.0))
+        assert done.missed.startswith("there is no node that is not the head's")
+    assert all(lives(process.pid) for process in workers.started)
+
+
 def test_a_call_that_was_struck_too_often_is_spared_and_so_is_one_without_a_spare(workers: Workers) -> None:
     system = System()
     many = [Strike(0, "call_stop", 0.0, lasts_ms=1)] * (HITS_MAX + 1)
