@@ -117,6 +117,8 @@ def _join(here: Running) -> None:
     Raises:
         StartFault: it cannot be joined.
     """
+    if here.ray_started_here:  # such a cluster has this user's token (~/.ray/auth_token), and wants it
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
     from offhook.actors.refs import NAMESPACE
 
