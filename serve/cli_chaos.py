@@ -51,26 +51,31 @@ def chaos(
 
     Exit code 1: something is not accounted for; the report ends with the command that repeats the run.
     """
-    from .chaos import Run
+    here = None if policy else _running_here(state_dir, yes)
+    from .chaos import Run  # here: it imports Ray, which reads its environment then
 
     run = Run(seed, seconds, calls, tuple(fault) if fault else Run().faults, per_minute, gap_ms_max)
     callers = _scripts(scripts)
     tell = (lambda _what: None) if json else terminal.progress
-    if policy:
-        words = texts(policy) or ()
-        with _started(tuple(str(Path(word).resolve()) for word in words), recognizer, voice, journal, calls) as ready:
-            report = asyncio.run(_report(run, ready, callers, journal or "", tell))
-    else:
-        here = running.find(read_settings(state_dir=str(state_dir) if state_dir else None).state_file)
-        if not yes:
-            raise CallerFault(
-                f"chaos harms the offhook that runs here (process {here.pid}) and its live calls: add --yes"
-            )
+    if here is not None:
         _join(here)
         report = asyncio.run(_report(run, here, callers, journal or "", tell))
+    else:
+        words = tuple(str(Path(word).resolve()) for word in texts(policy) or ())
+        with _started(words, recognizer, voice, journal, calls) as ready:
+            report = asyncio.run(_report(run, ready, callers, journal or "", tell))
     show(report, json, lambda: text(report))
     if report["violations"]:
         raise typer.Exit(1)
+
+
+def _running_here(state_dir: Path | None, yes: bool) -> Running:
+    here = running.find(read_settings(state_dir=str(state_dir) if state_dir else None).state_file)
+    if not yes:
+        raise CallerFault(f"chaos harms the offhook that runs here (process {here.pid}), and its calls: add --yes")
+    if here.ray_started_here:  # such a cluster has this user's token (~/.ray/auth_token), and wants to see it
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+    return here
 
 
 def _scripts(folder: Path | None) -> list[Script]:
@@ -117,8 +122,6 @@ def _join(here: Running) -> None:
     Raises:
         StartFault: it cannot be joined.
     """
-    if here.ray_started_here:  # such a cluster has this user's token (~/.ray/auth_token), and wants it
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
     from offhook.actors.refs import NAMESPACE
 
