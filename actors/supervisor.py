@@ -148,6 +148,8 @@ class Supervisor:
 
     async def leads(self, call: str) -> bool:
         """Whether a call goes on here: live, and not on its way to its end."""
+        if call not in self.table and await self.recovery.revive(call):
+            return True  # it died together with this supervisor, and is being taken over
         row = self.table.get(call)
         if row is None or self.takeovers.under_way(call):
             return row is not None
