@@ -159,7 +159,9 @@ class Supervisor:
 
     async def adopt(self, call: str) -> None:
         """Go on with a call of a lost node, from the journal that the nodes share. Raises: NoSuchCall, NoSpare."""
-        await self.orphans.adopt(call)
+        if call in self.table or not await self.recovery.revive(call):
+            await self.orphans.adopt(call)
+        await self.takeovers.owner(call)
 
     async def unled(self) -> list[str]:
         """Calls that a shared journal holds open and this node does not lead."""
