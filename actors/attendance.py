@@ -50,6 +50,9 @@ class Attendance:
                 row = node.table.get(call)
                 if row is not None and row.policy_version == resident.note["version"]:
                     row.seats.setdefault(str(resident.note["agent"]), resident.name)
+        elif resident.role == "gateway":
+            node.recovery.lines(running)
+        node.recovery.accounted(resident.name)
 
     def _adopt(self, resident: Resident, running: dict[str, Any]) -> bool:
         """A process says which call it runs: a known one, or one from before this supervisor. False = it is fenced."""
@@ -145,6 +148,7 @@ class Attendance:
     def gone(self, resident: Resident, why: str) -> None:
         """A resident's process is dead."""
         node = self._node
+        node.recovery.accounted(resident.name)
         if resident.role == "call":
             for row in node.table.owned_by(resident.name):
                 node.reception.lost(row)

@@ -136,6 +136,15 @@ class AnsweringMachine(Section):
     screening_reply: str = ""  # said to a call screener
 
 
+class Escalation(Section):
+    """What follows when a call fails again and again, in this order; a step that is empty is left out. The last step,
+    a goodbye, is always there. The policy that leads at that moment is asked: a safe one names its own next step."""
+
+    policy: str = ""  # a published one (its name or version) that leads the call from then on, made to be simple
+    transfer_to: str = ""  # the number of a person who takes the caller
+    transfer_line: str = "One moment, please. I will connect you with a colleague."
+
+
 class Limits(Section):
     """Deadlines of the whole call."""
 
@@ -146,6 +155,7 @@ class Limits(Section):
     grace_ms: int = Field(10_000, ge=0, le=60_000)  # for the goodbye after the limit
     line_lost_ms: int = Field(10_000, ge=0, le=120_000)  # how long a lost line may come back
     goodbye_line: str = "Thank you for your time. Goodbye."
+    escalation: Escalation = Field(default_factory=Escalation)
 
 
 class Voice(Section):

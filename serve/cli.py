@@ -21,6 +21,7 @@ from rich.markup import escape
 
 from . import cli_calls, cli_nodes, running, terminal
 from .backtest import backtest
+from .cli_chaos import chaos
 from .cli_cost import cost
 from .cli_options import AsJson, StateDir, show, texts
 from .cli_policies import policy_cli
@@ -174,6 +175,7 @@ def simulate(
 for _name, _command in (
     ("plan", plan),
     ("backtest", backtest),
+    ("chaos", chaos),
     ("call", cli_calls.place_script),
     ("calls", cli_calls.calls),
     ("show", cli_calls.show),
@@ -208,7 +210,7 @@ def _on_signal(act: Callable[..., None]) -> Iterator[None]:
 
 
 def _progress(what: str) -> None:
-    terminal.err().print(f"[dim]offhook[/dim] {what}")
+    terminal.progress(what)
 
 
 def _fail(message: str, code: int) -> None:
