@@ -1,0 +1,83 @@
+"""offhook beside Pipecat: the same probe, protocol, audio and script; nothing recognizes, thinks or synthesizes.
+
+    python tests/benchmarks/pipecat_calls.py [--sides offhook pipecat pipecat-tuned pipecat-each pipecat-tuned-each]
+        [--calls 1 5 10 15 20] [--seconds 40] [--json FILE] [--env FOLDER]
+
+`-each` = a process a call. For every size: labelled onset of an interruption on the wire -> `clear` received; stops at a
+listener's "mm-hm" and at a cough (real recordings) and how long the caller then waits for sound; gaps of 100 ms and more
+in utterances; CPU and memory of all processes of the side, and of those that lead calls (the rest is Ray and Serve). A
+size whose p99 is over ten times that of the first, or whose lines stay silent, is the last one tried. Pipecat is installed
+once into an environment of its own under `--env`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from peers.environments import DEFAULT, python_of
+from peers.figures import keep, show
+from peers.sides import Offhook, Pipecat, end_orderly, measure
+
+COLUMNS = {
+    "calls": "calls",
+    "onset → `clear`, p50 / p95 / p99 ms": "onset_to_clear_ms.50/onset_to_clear_ms.95/onset_to_clear_ms.99",
+    "missed, of": "missed/interruptions",
+    "stops at mm-hm, of": "mm-hm.stopped/mm-hm.heard",
+    "at a cough, of": "cough.stopped/cough.heard",
+    "then silent, p50 / p95 ms": "silent_after_false_stop_ms.50/silent_after_false_stop_ms.95",
+    "gaps in 100 utterances": "gaps_per_100_utterances",
+    "CPU ms per call-second, all / leading": "cpu_ms_per_call_second/leading_cpu_ms",
+    "PSS MB per call, all / leading": "pss_mb_per_call/leading_pss_mb",
+    "probe late, p99 ms": "probe_late_ms_p99",
+}
+SIDES = ("offhook", "pipecat", "pipecat-tuned", "pipecat-each", "pipecat-tuned-each")
+BROKEN = 10.0  # times the first size's p99: more calls would only show more of the same
+
+
+def start(side: str, calls: int, folder: Path) -> Offhook | Pipecat:
+    if side == "offhook":
+        return Offhook(calls)
+    return Pipecat(calls, folder, tuned="tuned" in side, process_a_call=side.endswith("each"))
+
+
+def grow(side: str, options: argparse.Namespace, first: bool) -> None:
+    """One side through all sizes, until it breaks."""
+    least_ms, doubled = 0.0, 0
+    for calls in options.calls:
+        running = start(side, calls, options.env)
+        name = running.name
+        try:
+            row = measure(running, options.seconds)
+        finally:
+            running.close()
+        keep(options.json, "live", name, row)
+        show(name, row, COLUMNS, first=first)
+        first = False
+        p99_ms = row["onset_to_clear_ms"]["99"]
+        least_ms = least_ms or p99_ms
+        doubled = doubled or (calls if not p99_ms < 2 * least_ms else 0)
+        if not p99_ms < BROKEN * least_ms or row["silent_lines"]:
+            break
+        time.sleep(2)
+    print(f"<!-- {name}: p99 doubles at {doubled or f'over {calls}'} calls -->", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
+    parser.add_argument("--calls", type=int, nargs="+", default=[1, 5, 10, 15, 20])
+    parser.add_argument("--seconds", type=float, default=40)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--env", type=Path, default=DEFAULT)
+    options = parser.parse_args()
+    end_orderly()
+    if any(side.startswith("pipecat") for side in options.sides):
+        python_of("pipecat", options.env)
+    for place, side in enumerate(options.sides):
+        grow(side, options, first=place == 0)
+
+
+if __name__ == "__main__":
+    main()
