@@ -3,8 +3,8 @@
     python tests/benchmarks/growth.py [--calls 1 10 25 50 100 150 200] [--seconds 40] [--json FILE]
 
 One installation a size, with a warm process for each call and none beside them; the black-box probe of `live_calls.py`
-interrupts, murmurs and coughs. Starting processes takes about a second each: `--calls 200` alone needs five minutes, and
-rows of several runs add up in `--json FILE`.
+interrupts, murmurs and coughs. Starting processes takes about a second each: `--calls 200` alone needs five minutes,
+and rows of several runs add up in `--json FILE`.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ its frames left. It knows nothing of offhook but the Twilio Media Streams protoc
 
     python tests/benchmarks/probe.py --urls FILE --seconds 60 --clip CLIP.wav [--murmurs CLIP.wav ...] [--seed 1]
 
-prints one JSON document. A murmur (a listener's token, a cough) is no interruption: what the agent does at it is counted
-apart, with how long the caller then waits until sound comes again.
+prints one JSON document. A murmur (a listener's token, a cough) is no interruption: what the agent does at it is
+counted apart, with how long the caller then waits until sound comes again.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Event-driven calls beside a task queue: the same callers, the same decisions (one core), in real time.
 
-    python tests/benchmarks/task_queue.py [--sides offhook celery] [--calls 1 10 50 100 200] [--seconds 30] [--json FILE]
-        [--workers 4] [--pool solo] [--queues sharded] [--env FOLDER]
+    python tests/benchmarks/task_queue.py [--sides offhook celery] [--calls 1 10 50 100 200] [--seconds 30]
+        [--json FILE] [--workers 4] [--pool solo] [--queues sharded] [--env FOLDER]
 
-offhook: real call actors, agent hosts, supervisor and journal on Ray. Celery: one task an event on a Redis of its own; see
-`peers/celery_calls.py`. From outside both: moment at which the agent should act (end of the caller's patience) -> its
-authorized action; onset of an interruption -> the order to fall silent; and mistimed actions, those carried out after the
-caller had already begun to take them back. `peers/script.py` is the workload and the judge.
+offhook: real call actors, agent hosts, supervisor and journal on Ray. Celery: one task an event on a Redis of its own;
+see `peers/celery_calls.py`. From outside both: moment at which the agent should act (end of the caller's patience) ->
+its authorized action; onset of an interruption -> the order to fall silent; and mistimed actions, those carried out
+after the caller had already begun to take them back. `peers/script.py` is the workload and the judge.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ def test_several_policies_are_separated_like_paths() -> None:
         ({"port": 70_000}, "port 70000 is not between 0 and 65535"),
         ({"port": 9, "media_port": 9}, "must differ"),
         ({"spares": -1}, "spares"),
+        ({"slots": 0}, "slots"),
         ({"ring_s": 60.0}, "ring_s"),
         ({"voice": "hal"}, "piper, clip, tone"),
         ({"recognizer": "ear"}, "moonshine, none"),

@@ -86,7 +86,7 @@ class Actors:
         self.folder = Path(tempfile.mkdtemp(prefix="oh-", dir="/tmp"))  # short: Unix sockets live in it
         ray.init("local", num_cpus=2, include_dashboard=False, namespace=NAMESPACE, object_store_memory=80 << 20,
                  log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": str(HERE.parent)}})  # fmt: skip
-        options = {"state_dir": str(self.folder), "spares": spares, "ring_ms": int(RING_S * 1_000)}
+        options = {"state_dir": str(self.folder), "spares": spares, "slots_max": spares, "ring_ms": int(RING_S * 1_000)}
         node = this_node()
         name = f"supervisor:{node}"
         where = {"name": name, "namespace": NAMESPACE, "lifetime": "detached", "num_cpus": 0}

@@ -1,8 +1,8 @@
 """The task-queue side of `task_queue.py`: the same decisions as tasks of Celery. Runs in Celery's own environment.
 
-One task an event. A worker reads the call's state from Redis, folds the event in with the very same core, asks the agent
-in the same task, writes the state back under optimistic locking (WATCH ... EXEC, tried again where another worker was
-faster), and publishes the commands in the same transaction. No result backend, prefetch 1, messages and state as
+One task an event. A worker reads the call's state from Redis, folds the event in with the very same core, asks the
+agent in the same task, writes the state back under optimistic locking (WATCH ... EXEC, tried again where another worker
+was faster), and publishes the commands in the same transaction. No result backend, prefetch 1, messages and state as
 msgpack, workers on both cores. With `--queues sharded` a call's events go to one worker's own queue, so they stay in
 order; with `shared` any worker takes them.
 
@@ -32,7 +32,6 @@ from offhook.policies.parts import replace
 from offhook.policies.policy import Policy
 from offhook.policies.state import CallState
 from offhook.policies.view import view_of
-
 from peers.script import POLICY, Call, Clerk, Play
 
 BROKER = os.environ.get("BENCH_REDIS", "redis://127.0.0.1:6379/0")

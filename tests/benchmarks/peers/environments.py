@@ -2,8 +2,8 @@
 
     python tests/benchmarks/peers/environments.py [--env FOLDER] [pipecat celery livekit]
 
-Made once and found again by the hash of its requirements, so that a change of versions makes a new one. The project's own
-environment never holds a peer.
+Made once and found again by the hash of its requirements, so that a change of versions makes a new one. The project's
+own environment never holds a peer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Figures of the benchmarks against peers: kept in one JSON file, a row a side and size, so that runs add up; and tables.
+"""Figures of the benchmarks against peers: kept in one JSON file, a row a side and size, so that runs add up; and
+tables.
 
 The file is `{benchmark: {side: {calls: row}}}`; measuring a row again replaces it.
 """

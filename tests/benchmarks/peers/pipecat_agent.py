@@ -2,10 +2,10 @@
 
     python pipecat_agent.py --sound SPEECH.wav [--tuned]      -> "ws://127.0.0.1:PORT/ws", until its input is closed
 
-It plays one long recording when the line is open and after every turn of the caller; no recognizer, model or synthesizer
-runs. Default: Silero VAD and Smart Turn v3 with Pipecat's own parameters. Tuned for speed: voice activity confirmed after
-40 ms instead of 200, no volume floor, a fixed 200 ms end of turn instead of the model, chunks of 20 ms, uvloop.
-One process takes any number of calls.
+It plays one long recording when the line is open and after every turn of the caller; no recognizer, model or
+synthesizer runs. Default: Silero VAD and Smart Turn v3 with Pipecat's own parameters. Tuned for speed: voice activity
+confirmed after 40 ms instead of 200, no volume floor, a fixed 200 ms end of turn instead of the model, chunks of 20 ms,
+uvloop. One process takes any number of calls.
 """
 
 from __future__ import annotations

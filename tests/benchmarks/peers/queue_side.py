@@ -1,4 +1,4 @@
-"""Runs the Celery side of `task_queue.py`: a Redis of its own, workers, the media process; all of it ends with the run."""
+"""Runs the Celery side of `task_queue.py`: its own Redis, workers, the media process; all of it ends with the run."""
 
 from __future__ import annotations
 

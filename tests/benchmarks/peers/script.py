@@ -2,8 +2,8 @@
 
 A caller asks for note after note ("please note number 17"), talking over the agent's answer to the one before. Half of
 the time the caller takes it back ("no, forget it") at a moment drawn around the one at which the agent would act: just
-before, or just after. The stream is played in real time whatever the side does (open loop); a side gets events and gives
-back acts and holds. Pure of both sides: the standard library and the core alone.
+before, or just after. The stream is played in real time whatever the side does (open loop); a side gets events and
+gives back acts and holds. Pure of both sides: the standard library and the core alone.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ POLICY: dict[str, Any] = {
     "name": "clerk",
     "agents": {"clerk": {"code": "agents/clerk.py:Clerk", "calls_per_actor": 50}},
     "endpointing": {
-        "base_ms": {s: PATIENCE_MS for s in ("opening", "qualifying", "offering", "objecting", "booking", "closing")},
+        "base_ms": dict.fromkeys(("opening", "qualifying", "offering", "objecting", "booking", "closing"), PATIENCE_MS),
         "semantic": False,
         "step_share": 0.0,
     },
@@ -49,7 +49,7 @@ class Clerk:
 
     topics = ()
 
-    def __init__(self, name: str, spec: Any) -> None:
+    def __init__(self, name: str, _spec: Any) -> None:
         self.name = name
 
     def propose(self, view: dict[str, Any], reason: str) -> list[Proposal]:

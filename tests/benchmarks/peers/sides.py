@@ -50,12 +50,12 @@ def below(roots: list[int]) -> list[int]:
 
 
 class Offhook:
-    """`offhook up` with a warm spare for each call."""
+    """`offhook up` with a warm process for each call, and none beside them."""
 
     name = "offhook"
 
     def __init__(self, calls: int) -> None:
-        self.house = Installation(calls)
+        self.house = Installation(calls, slots=calls)
         self.roots = [self.house.process.pid]
         try:
             self.house.wait_for_spares(calls)
