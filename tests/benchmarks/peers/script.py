@@ -65,7 +65,7 @@ class Clerk:
 
 @dataclass(slots=True)
 class Turn:
-    """One note: when it is due, when it was taken back, when it was acted on (seconds of `perf_counter`; 0 = never)."""
+    """One note: when it is due, when it was taken back, when it was acted on (seconds of the clock; 0 = never)."""
 
     due_at: float = 0.0
     taken_back_at: float = 0.0
@@ -74,64 +74,68 @@ class Turn:
 
 @dataclass(slots=True)
 class Call:
-    """One caller. `zero` is the moment of `perf_counter` at which the call's clock stood at 0."""
+    """One caller. `zero` is the moment of `clock` at which the call's own clock stood at 0."""
 
     number: int
+    clock: Callable[[], float] = time.perf_counter
     zero: float = 0.0
     turns: dict[int, Turn] = field(default_factory=dict)
     onset_at: float = 0.0  # of an interruption that the agent has not yielded to
     holds_ms: list[float] = field(default_factory=list)
 
     def now_ms(self) -> int:
-        return int((time.perf_counter() - self.zero) * 1_000)
+        return int((self.clock() - self.zero) * 1_000)
 
     def acted(self, action: str) -> None:
         """The side carries an action out, now."""
         turn = self.turns.get(int(action.partition(".")[2]))
         if turn is not None and not turn.acted_at:
-            turn.acted_at = time.perf_counter()
+            turn.acted_at = self.clock()
 
     def held(self) -> None:
         """The side silences the agent, now."""
         if self.onset_at:
-            self.holds_ms.append((time.perf_counter() - self.onset_at) * 1_000)
+            self.holds_ms.append((self.clock() - self.onset_at) * 1_000)
             self.onset_at = 0.0
 
 
 Send = Callable[[Call, ev.Event], None]
-Step = tuple[float, int, Callable[[Call], ev.Event]]  # second of the play, order, what then happens
 
 
 class Play:
-    """All callers of one run. `send` gives an event to the side and must not wait."""
+    """All callers of one run. `send` gives an event to the side and must not wait.
 
-    def __init__(self, calls: int, seconds: float, seed: int, send: Send) -> None:
-        self.calls = [Call(number) for number in range(calls)]
+    `plan` is what is still to happen: a heap of (second, order, call, what makes the event then).
+    """
+
+    def __init__(
+        self, calls: int, seconds: float, seed: int, send: Send, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self.calls = [Call(number, clock) for number in range(calls)]
+        self._clock = clock
         self.late_ms: list[float] = []
-        self._seconds = seconds
         self._send = send
-        self._order = 0
-        self._plan: list[tuple[float, int, Call, Callable[[Call], ev.Event]]] = []
+        order = 0
+        self.plan: list[tuple[float, int, Call, Callable[[Call], ev.Event]]] = []
         for call in self.calls:
             chance = random.Random(f"{seed}:{call.number}")
             start_s = TURN_MS / 1_000 * call.number / calls
             for number in range(int(seconds * 1_000 / TURN_MS)):
                 for at_ms, make in _turn(number, chance):
-                    self._order += 1
-                    heapq.heappush(self._plan, (start_s + at_ms / 1_000, self._order, call, make))
+                    order += 1
+                    heapq.heappush(self.plan, (start_s + at_ms / 1_000, order, call, make))
                 start_s += TURN_MS / 1_000
 
     async def run(self) -> None:
         """Play it in real time."""
-        began = time.perf_counter()
-        plan = self._plan
+        began = self._clock()
+        plan = self.plan
         while plan:
             due_s, _, call, make = heapq.heappop(plan)
-            wait_s = began + due_s - time.perf_counter()
-            if wait_s > 0 or self._order % 20 == 0:
+            wait_s = began + due_s - self._clock()
+            if wait_s > 0 or len(plan) % 20 == 0:  # also when late: the side's answers are to be taken
                 await asyncio.sleep(max(0.0, wait_s))
-            self._order += 1
-            self.late_ms.append(max(0.0, time.perf_counter() - began - due_s) * 1_000)
+            self.late_ms.append(max(0.0, self._clock() - began - due_s) * 1_000)
             self._send(call, make(call))
 
     def result(self) -> dict[str, Any]:
@@ -180,8 +184,8 @@ def _started(number: int, takes_back: bool = False) -> Callable[[Call], ev.Event
         now_ms = call.now_ms()
         turn = call.turns.setdefault(number, Turn())
         if takes_back:
-            turn.taken_back_at = time.perf_counter()
-        call.onset_at = time.perf_counter()
+            turn.taken_back_at = call.clock()
+        call.onset_at = call.clock()
         return ev.SpeechStarted(now_ms, max(0, now_ms - 40), -20.0, 25.0, 120.0)
 
     return make
