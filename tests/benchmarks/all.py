@@ -24,6 +24,9 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {  # name -> arguments; DATA and VAD st
     "link": (),
     "journal": (),
     "live_calls": ("--calls", "1", "20", "--seconds", "45"),
+    "growth": ("--calls", "1", "20", "50"),
+    "task_queue": ("--calls", "1", "10", "50"),  # these two install peers into environments of their own, once
+    "pipecat_calls": ("--calls", "1", "10", "20"),
     "takeover": ("--kills", "100", "--stops", "10"),
 }
 

@@ -24,7 +24,7 @@ SPEAK_MS = 700
 HANGOVER_MS = 160  # of the ears: speech is reported as over so long after it was
 PATIENCE_MS = 400  # fixed, so that the moment at which the agent should act is known
 AROUND_MS = 150  # the caller takes it back at most so long before or after that moment
-MEASURED_EVERY_MS = 200
+MEASURED_EVERY_MS = 100  # as the ears do
 # Longer than a turn, so that the agent is always talking when the next one begins.
 ANSWER = "Noted, and while you are here let me also tell you what we have on the list for today and for tomorrow."
 LEFT_OUT = "All right, I leave it out, and " + ANSWER.partition("and ")[2]
