@@ -1,7 +1,7 @@
 """Event-driven calls beside a task queue: the same callers, the same decisions (one core), in real time.
 
     python tests/benchmarks/task_queue.py [--sides offhook celery] [--calls 1 10 50 100 200] [--seconds 30]
-        [--json FILE] [--workers 4] [--pool solo] [--queues sharded] [--env FOLDER]
+        [--json FILE] [--workers 2] [--pool solo] [--queues sharded] [--env FOLDER]
 
 offhook: real call actors, agent hosts, supervisor and journal on Ray. Celery: one task an event on a Redis of its own;
 see `peers/celery_calls.py`. From outside both: moment at which the agent should act (end of the caller's patience) ->
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--pool", choices=("solo", "prefork"), default="solo")
     parser.add_argument("--prefork", type=int, default=2, help="processes of each worker, with --pool prefork")
     parser.add_argument("--queues", choices=("sharded", "shared"), default="sharded")

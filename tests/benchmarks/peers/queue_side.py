@@ -62,7 +62,7 @@ def run_celery(calls: int, seconds: float, seed: int, options: Any) -> dict[str,
                 text=True,
             )
             with media:
-                time.sleep(4 + calls * 0.02)
+                time.sleep(5 + calls * 0.03)
                 pids = [pid for pid in below([os.getpid()]) if pid not in (os.getpid(), media.pid)]
                 before, began = cpu_by_pid(pids), time.monotonic()
                 time.sleep(max(1.0, seconds - 2))
