@@ -15,16 +15,6 @@ from pathlib import Path
 from peers.figures import keep, show
 from peers.sides import Offhook, end_orderly, measure
 
-COLUMNS = {
-    "calls": "calls",
-    "onset → `clear`, p50 / p95 / p99 ms": "onset_to_clear_ms.50/onset_to_clear_ms.95/onset_to_clear_ms.99",
-    "missed, of": "missed/interruptions",
-    "gaps in 100 utterances": "gaps_per_100_utterances",
-    "CPU ms per call-second, all / leading": "cpu_ms_per_call_second/leading_cpu_ms",
-    "PSS MB per call, all / leading": "pss_mb_per_call/leading_pss_mb",
-    "probe late, p99 ms": "probe_late_ms_p99",
-}
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -40,7 +30,7 @@ def main() -> None:
         finally:
             side.close()
         keep(options.json, "live", side.name, row)
-        show(side.name, row, COLUMNS, first=place == 0)
+        show("live", side.name, row, first=place == 0)
 
 
 if __name__ == "__main__":

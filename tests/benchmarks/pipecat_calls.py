@@ -22,18 +22,6 @@ from peers.environments import DEFAULT, python_of, variables_of
 from peers.figures import keep, show
 from peers.sides import Offhook, Pipecat, end_orderly, measure
 
-COLUMNS = {
-    "calls": "calls",
-    "onset → `clear`, p50 / p95 / p99 ms": "onset_to_clear_ms.50/onset_to_clear_ms.95/onset_to_clear_ms.99",
-    "missed, of": "missed/interruptions",
-    "stops at mm-hm, of": "mm-hm.stopped/mm-hm.heard",
-    "at a cough, of": "cough.stopped/cough.heard",
-    "then silent, p50 / p95 ms": "silent_after_false_stop_ms.50/silent_after_false_stop_ms.95",
-    "gaps in 100 utterances": "gaps_per_100_utterances",
-    "CPU ms per call-second, all / leading": "cpu_ms_per_call_second/leading_cpu_ms",
-    "PSS MB per call, all / leading": "pss_mb_per_call/leading_pss_mb",
-    "probe late, p99 ms": "probe_late_ms_p99",
-}
 SIDES = ("offhook", "pipecat", "pipecat-tuned", "pipecat-each", "pipecat-tuned-each", "livekit-idle")
 LIVEKIT = Path(__file__).resolve().parent / "peers" / "livekit_idle.py"
 BROKEN = 10.0  # times the first size's p99: more calls would only show more of the same
@@ -56,7 +44,7 @@ def grow(side: str, options: argparse.Namespace, first: bool) -> None:
         finally:
             running.close()
         keep(options.json, "live", name, row)
-        show(name, row, COLUMNS, first=first)
+        show("live", name, row, first=first)
         first = False
         p99_ms = row["onset_to_clear_ms"]["99"]
         least_ms = least_ms or p99_ms

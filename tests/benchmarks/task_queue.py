@@ -19,17 +19,6 @@ from peers.environments import DEFAULT
 from peers.figures import keep, show
 from peers.sides import end_orderly
 
-COLUMNS = {
-    "calls": "calls",
-    "due → action, p50 / p95 / p99 ms": "act_ms.50/act_ms.95/act_ms.99",
-    "onset → silenced, p50 / p95 / p99 ms": "hold_ms.50/hold_ms.95/hold_ms.99",
-    "actions": "acted",
-    "mistimed": "mistimed",
-    "in 100": "mistimed_of_100",
-    "done of due": "done_in_time/due",
-    "CPU ms per call-second": "cpu_ms_per_call_second",
-    "played late, p99 ms": "played_late_ms_p99",
-}
 HOPELESS_MS = 2_000  # p50 of an action: the queue grows without end, more calls show nothing new
 
 
@@ -59,7 +48,7 @@ def queue(options: argparse.Namespace) -> None:
 
 def tell(side: str, row: dict[str, Any], options: argparse.Namespace, *, first: bool) -> None:
     keep(options.json, "queue", side, row)
-    show(side, row, COLUMNS, first=first)
+    show("queue", side, row, first=first)
 
 
 def main() -> None:
