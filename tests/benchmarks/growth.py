@@ -30,7 +30,7 @@ def main() -> None:
         finally:
             side.close()
         keep(options.json, "live", side.name, row)
-        show("live", side.name, row, first=place == 0)
+        show("growth", side.name, row, first=place == 0)
 
 
 if __name__ == "__main__":

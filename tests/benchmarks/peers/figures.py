@@ -28,6 +28,7 @@ LIVE = {
     "PSS MB per call, all / leading": "pss_mb_per_call/leading_pss_mb",
     "probe late, p99 ms": "probe_late_ms_p99",
 }
+GROWTH = {heading: path for heading, path in LIVE.items() if not heading.startswith(("stops", "at a", "then"))}
 QUEUE = {
     "calls": "calls",
     "due → action, p50 / p95 / p99 ms": "act_ms.50/act_ms.95/act_ms.99",
@@ -38,7 +39,7 @@ QUEUE = {
     "CPU ms per call-second": "cpu_ms_per_call_second",
     "played late, p99 ms": "played_late_ms_p99",
 }
-TABLES = {"live": LIVE, "queue": QUEUE}
+TABLES = {"live": LIVE, "growth": GROWTH, "queue": QUEUE}
 
 
 def keep(path: Path | None, benchmark: str, side: str, row: Mapping[str, Any]) -> None:
@@ -70,9 +71,10 @@ def _at(row: Mapping[str, Any], path: str) -> Any:
 
 def main() -> None:
     figures = json.loads((Path(sys.argv[1]) if len(sys.argv) > 1 else KEPT).read_text())
-    for benchmark in TABLES.keys() & figures.keys():
+    figures["growth"] = {"offhook": figures.get("live", {}).get("offhook", {})}
+    for benchmark in TABLES:
         first = True
-        for side, rows in figures[benchmark].items():
+        for side, rows in figures.get(benchmark, {}).items():
             for _, row in sorted(rows.items(), key=lambda item: int(item[0])):
                 show(benchmark, side, row, first=first)
                 first = False
