@@ -83,8 +83,9 @@ class Pipecat:
         python = python_of("pipecat", folder)
         command = [python, str(HERE / "pipecat_agent.py"), "--sound", str(sound), *["--tuned"] * tuned]
         pipe = subprocess.PIPE
+        variables = {**variables_of(python), "LOGURU_LEVEL": "ERROR"}  # it greets at every import
         self.processes = [
-            subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=variables_of(python))
+            subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=variables)
             for _ in range(calls if process_a_call else 1)
         ]
         self.roots = [process.pid for process in self.processes]
