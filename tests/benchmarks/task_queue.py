@@ -15,6 +15,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from offhook.serve.settings import prepare_ray_environment
 from peers.environments import DEFAULT
 from peers.figures import keep, show
 from peers.sides import end_orderly
@@ -24,6 +25,7 @@ HOPELESS_MS = 2_000  # p50 of an action: the queue grows without end, more calls
 
 def actors(options: argparse.Namespace) -> None:
     """offhook: one installation a size, so that no idle spare stands beside the calls."""
+    prepare_ray_environment()  # before Ray is imported
     from peers.actor_side import Actors
 
     for place, calls in enumerate(options.calls):
