@@ -30,6 +30,7 @@ class Settings:
     port: int = 8000
     media_port: int = 8790
     spares: int = 2  # warm call actors kept beyond the live calls
+    slots: int = 250  # of one node: live calls and spares together at most
     policies: tuple[str, ...] = ()  # bundles, or folders of bundles; the first one leads calls that name none
     recognizer: str = "none"
     voice: str = "tone"
@@ -67,6 +68,7 @@ class Settings:
         _between("port", self.port, 0, 65_535)
         _between("media_port", self.media_port, 0, 65_535)
         _between("spares", self.spares, 0, 1_000)
+        _between("slots", self.slots, 1, 10_000)
         _between("cpus", self.cpus, 0, 4_096)
         _between("ring_s", self.ring_s, 0, 12)
         _between("spares_max", self.spares_max, 0, 1_000)

@@ -79,15 +79,16 @@ def pss_mb(pid: int) -> float:
 
 
 class Installation:
-    """`offhook up` in a folder of its own."""
+    """`offhook up` in a folder of its own, with at most `slots` call processes, busy or not."""
 
-    def __init__(self, spares: int, policy_in: Callable[[Path], Path] | None = None) -> None:
+    def __init__(self, spares: int, policy_in: Callable[[Path], Path] | None = None, slots: int = 250) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="offhook-bench-")
         words = f"up --port 0 --media-port 0 --spares {spares} --recognizer none --voice tone --json".split()
         policy = policy_in(Path(self.folder.name)) if policy_in else EXAMPLES / "policies" / "monologue"
         folders = ["--policy", str(policy), "--state-dir", self.folder.name]
         command = [str(Path(sys.executable).with_name("offhook")), *words, *folders]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=self.folder.name)
+        variables = {**os.environ, "OFFHOOK_SLOTS": str(slots)}
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=self.folder.name, env=variables)
         assert self.process.stdout is not None
         self.api = json.loads(self.process.stdout.readline())["api"]
 
@@ -191,7 +192,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--json", action="store_true", help="one line of JSON a row")
     options = parser.parse_args()
-    house = Installation(max(options.calls))
+    # No more processes than calls: spares that were started beside a measurement would be measured too.
+    house = Installation(max(options.calls), slots=max(options.calls))
     try:
         house.wait_for_spares(max(options.calls))
         for count in options.calls:

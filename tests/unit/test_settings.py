@@ -49,6 +49,7 @@ def test_several_policies_are_separated_like_paths() -> None:
         ({"overflow": "redirect"}, "needs redirect_to"),
         ({"blocking": 0.9}, "blocking"),
         ({"late_ms": 0.0}, "late_ms"),
+        ({"slots": 0}, "slots"),
         ({"ring_s": 60.0}, "ring_s"),
         ({"voice": "hal"}, "piper, clip, tone"),
         ({"recognizer": "ear"}, "moonshine, none"),
