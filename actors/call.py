@@ -78,6 +78,7 @@ class CallDesk:
             node=node,
             own_endpoint=own_endpoint,
             running=self._running,
+            live=lambda: self.runtime is not None,
             on_message=self._told,
             on_up=self._up,
             on_down=self._down,
