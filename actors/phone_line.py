@@ -23,7 +23,8 @@ CODEC = "mulaw8k"
 FRAME_BYTES = 160  # 20 ms of mu-law at 8 kHz
 FRAME_MS = 20
 FRAMES_PER_MESSAGE_MAX = 500  # 10 s: what a gateway keeps for a takeover; more at once is nonsense
-ACK_EVERY = 10  # frames: 200 ms of sound that a gateway keeps longer than needed costs 1.6 kB and saves 8 messages
+ACK_EVERY = 25  # frames: half a second of sound that a next owner hears again costs it 2 ms; an ACK costs two processes
+# a wake-up each
 REACTIONS_MAX = 512  # kept for the state reply; the journal has all of them
 
 
@@ -159,10 +160,13 @@ class PhoneLine:
 
     # --- acknowledging ----------------------------------------------------------------------------------------------
 
+    @property
+    def acknowledgement_due(self) -> bool:
+        """True every `ACK_EVERY` frames."""
+        return self.frames % ACK_EVERY == 0
+
     def acknowledge(self, newest_record: int) -> None:
-        """Every `ACK_EVERY` frames: acknowledge them once what followed from them (`newest_record`) is journaled."""
-        if self.frames % ACK_EVERY:
-            return
+        """Acknowledge all frames taken in, once what followed from them (`newest_record`) is journaled."""
         self._to_ack.append((newest_record, self._next_seq - 1))
         self.journaled(self._safe_record)
 

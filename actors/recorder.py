@@ -42,11 +42,14 @@ class Recorder:
         self._retry: asyncio.TimerHandle | None = None
         self._refused = False  # something may have been; what is acknowledged meanwhile does not make up for it
 
-    def write(self, at_ms: int, kind: str, body: Any) -> int:
-        """Add one record; it leaves with the next `flush`, at the end of this turn of the loop at the latest."""
+    def write(self, at_ms: int, kind: str, body: Any, *, patient: bool = False) -> int:
+        """Add one record; it leaves with the next `flush`, at the end of this turn of the loop at the latest.
+
+        A `patient` one waits for the next that is not, or for a `flush`: its writer sees to that.
+        """
         self.seq += 1
         self._fresh.append([self.call, self.epoch, self.seq, at_ms, kind, body])
-        if self._flush_soon is None:
+        if self._flush_soon is None and not patient:
             self._flush_soon = asyncio.get_running_loop().call_soon(self.flush)
         return self.seq
 
