@@ -7,12 +7,13 @@ supervisor's death the table is rebuilt from both. Nothing here is decided.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .errors import NoSuchCall
-from .setup import Setup
+from .leases import Lease
+from .setup import Engines, Setup
 
 ENDED_MAX = 1_000  # rows kept of calls that are over; the journal has them all
 
@@ -64,6 +65,43 @@ class CallRow:
             endpoint,
             agent_tokens=dict(setup.agent_tokens),
             anchor=setup.anchor,
+        )
+
+    def leased(self, lease: Lease, pid: int, endpoint: str, agents: Iterable[str]) -> CallRow:
+        """The same call under the holder of another lease. Its tokens follow from the lease's: none outlives it."""
+        token = lease.media_token
+        return replace(
+            self,
+            epoch=lease.epoch,
+            owner=lease.holder,
+            pid=pid,
+            endpoint=endpoint,
+            media_token=token,
+            observer_token=f"{token}.observer",
+            agent_tokens={agent: f"{token}.{agent}" for agent in agents},
+            primed=False,
+        )
+
+    def setup(self, policy: Mapping[str, Any], engines: Engines, resume: Iterable[Any] = ()) -> Setup:
+        """What the call's owner is told. `resume`: the records that a call which goes on is folded from."""
+        return Setup(
+            call=self.call,
+            epoch=self.epoch,
+            direction=self.direction,
+            caller=self.caller,
+            callee=self.callee,
+            policy_version=self.policy_version,
+            policy=policy,
+            media_token=self.media_token,
+            agent_tokens=self.agent_tokens,
+            observer_token=self.observer_token,
+            origin_unix_ms=self.origin_unix_ms,
+            anchor=self.anchor,
+            at_least_ms=self.at_ms,
+            after_seq=self.seq,
+            engines=engines,
+            resume=tuple(resume),
+            farewell=self.farewell,
         )
 
     def plain(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from offhook.policies.policy import Policy
 from offhook.policies.view import view_of
 from pydantic import ValidationError
 
-from .errors import NoSuchCall
+from .errors import JournalAway, JournalDamaged, NoSuchCall
 from .journal import Journal
 
 PAGE = 1_000  # records read at one time
@@ -24,6 +24,14 @@ async def verdicts(journal: Journal, call: str) -> list[Any]:
         found += [record[5] for record in records if record[4] == "verdict"]
         after_seq = records[-1][2]
     return found
+
+
+async def known(journal: Journal, call: str) -> bool:
+    """Whether the journal has anything of a call, as far as it can be read."""
+    try:
+        return await journal.last(call) is not None
+    except (JournalAway, JournalDamaged):
+        return False
 
 
 async def last_state(journal: Journal, call: str) -> dict[str, Any]:

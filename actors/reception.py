@@ -22,7 +22,7 @@ from .clock import anchor_now
 from .errors import JournalAway, JournalDamaged, NoSpare
 from .hosts import Hosts
 from .journal import CALL_CHARS_MAX, Journal
-from .leases import Lease, LeaseBook
+from .leases import LeaseBook
 from .pool import Pool
 from .residents import Resident, Residents
 from .setup import Setup
@@ -83,11 +83,11 @@ class Reception:
                 parts.hosts.leave(host, call)
             raise
         lease = parts.leases.grant(call, resident.name, after_epoch=tail[1] if tail else 0)
-        setup = self._setup(lease, request, version, agents, tail[2] if tail else 0)
-        row = CallRow.of_setup(setup, resident.name, resident.pid, resident.endpoint)
+        row = _row(request, version, tail[2] if tail else 0)
+        row = row.leased(lease, resident.pid, resident.endpoint, agents)
         row.seats = seats
         parts.table.open(row)
-        refusal = await self.assign(resident, row, setup)
+        refusal = await self.assign(resident, row, row.setup(parts.shelf.plain(version), parts.shelf.engines))
         if refusal:
             parts.close(row, f"could not begin: {refusal}")
             # It is not known what state that process is in: a fresh one takes its place.
@@ -148,26 +148,6 @@ class Reception:
             raise NoSpare("the spare died at the moment of its lease; ask again")
         return resident
 
-    def _setup(
-        self, lease: Lease, request: Mapping[str, Any], version: str, agents: list[str], after_seq: int
-    ) -> Setup:
-        return Setup(
-            call=lease.call,
-            epoch=lease.epoch,
-            direction=str(request.get("direction") or "inbound"),
-            caller=str(request.get("caller") or ""),
-            callee=str(request.get("callee") or ""),
-            policy_version=version,
-            policy=self._parts.shelf.plain(version),
-            media_token=lease.media_token,
-            agent_tokens={agent: f"{lease.media_token}.{agent}" for agent in agents},
-            observer_token=f"{lease.media_token}.observer",
-            origin_unix_ms=time.time_ns() // 1_000_000,
-            anchor=anchor_now(),
-            after_seq=after_seq,
-            engines=self._parts.shelf.engines,
-        )
-
     async def assign(self, resident: Resident, row: CallRow, setup: Setup) -> str:
         """Give a call to a process; why that does not lead it, or "".
 
@@ -214,6 +194,23 @@ class Reception:
     def lost(self, row: CallRow) -> None:
         """The process to which a call was just assigned is dead: nobody waits for its answer."""
         self.assigned(row.call, row.epoch, "its process died")
+
+
+def _row(request: Mapping[str, Any], version: str, after_seq: int) -> CallRow:
+    """A call that begins now; its journal, if it was here before, goes on after `after_seq`."""
+    return CallRow(
+        call=str(request["call"]),
+        epoch=0,
+        owner="",
+        pid=0,
+        policy_version=version,
+        direction=str(request.get("direction") or "inbound"),
+        caller=str(request.get("caller") or ""),
+        callee=str(request.get("callee") or ""),
+        origin_unix_ms=time.time_ns() // 1_000_000,
+        seq=after_seq,
+        anchor=anchor_now(),
+    )
 
 
 def _settle(answer: asyncio.Future[str] | None, refusal: str) -> None:

@@ -178,11 +178,11 @@ class Takeovers:
         self, row: CallRow, resident: Resident, lease: Lease, records: list[list[Any]]
     ) -> tuple[CallRow, str]:
         parts = self._parts
-        parts.leases.adopt(replace(lease, holder=resident.name))
-        setup = await self._setup(row, records)
-        fresh = CallRow.of_setup(setup, resident.name, resident.pid, resident.endpoint)
-        fresh.seats, fresh.seq, fresh.at_ms, fresh.snapshot_seq = row.seats, row.seq, row.at_ms, row.snapshot_seq
-        fresh.restarts, fresh.takeovers, fresh.farewell = row.restarts, row.takeovers + 1, row.farewell
+        lease = replace(lease, holder=resident.name)
+        parts.leases.adopt(lease)
+        fresh = row.leased(lease, resident.pid, resident.endpoint, row.agent_tokens)
+        fresh.takeovers += 1
+        setup = await self._setup(fresh, records)
         if row.call not in parts.table:  # it was closed meanwhile
             parts.pool.free(resident.name)
             return fresh, ""
@@ -235,22 +235,4 @@ class Takeovers:
         engines = shelf.engines
         if row.farewell and engines.clips:  # nothing that has to be reached
             engines = Engines(synthesizer="clip", clips=engines.clips)
-        return Setup(
-            call=row.call,
-            epoch=row.epoch,
-            direction=row.direction,
-            caller=row.caller,
-            callee=row.callee,
-            policy_version=row.policy_version,
-            policy=policy,
-            media_token=row.media_token,
-            agent_tokens={agent: f"{row.media_token}.{agent}" for agent in row.agent_tokens},
-            observer_token=f"{row.media_token}.observer",
-            origin_unix_ms=row.origin_unix_ms,
-            anchor=row.anchor,
-            at_least_ms=row.at_ms,
-            after_seq=row.seq,
-            engines=engines,
-            resume=() if row.farewell else tuple(records),
-            farewell=row.farewell,
-        )
+        return row.setup(policy, engines, () if row.farewell else records)

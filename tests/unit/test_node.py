@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from offhook.actors.options import Options
 from offhook.actors.outbox import Outbox
 from offhook.actors.pool import CALLS_MAX, INTENSITY, QUIET_MS, SURPLUS_MS, Pool, Sizes, Standing
 from offhook.actors.residents import Residents, lives
+from offhook.actors.setup import Engines
 from offhook.actors.sqlite_journal import SqliteJournal
 from offhook.actors.tools import Outcome, ToolRegister
 from offhook.actors.watch import TICK_MS, Watch
@@ -361,9 +363,10 @@ class Desk:
 
     def __init__(self, path: Path, **options: Any) -> None:
         self.told: list[tuple[Any, ...]] = []
+        self.moved: list[tuple[str, str]] = []
         self.table = CallTable()
         self.journal = SqliteJournal(path / "j.sqlite", **options)
-        self.intake = Intake(self.journal, self.table, self._tell)
+        self.intake = Intake(self.journal, self.table, self._tell, lambda row, why: self.moved.append((row.call, why)))
 
     def _tell(self, _row: CallRow, *message: Any) -> bool:
         self.told.append(message)
@@ -522,3 +525,17 @@ def test_a_tool_that_fails_or_does_not_exist_is_an_answer_and_no_exception() -> 
 def test_options_that_cannot_work_say_which_and_why(raw: Any, says: str) -> None:
     with pytest.raises(CallerFault, match=says):
         Options.from_map(raw)
+
+
+def test_a_call_under_another_lease_is_the_same_call_with_other_tokens() -> None:
+    first = replace(row("c1"), seq=7, at_ms=140, anchor=("boot", 5)).leased(
+        Lease("c1", 1, "p1", "T1"), 11, "unix:/p1", ("booking", "closing")
+    )
+    setup = first.setup({"name": "sales"}, Engines(), ([1],))
+    assert (setup.after_seq, setup.at_least_ms, setup.anchor, setup.resume) == (7, 140, ("boot", 5), ([1],))
+    assert setup.agent_tokens == {"booking": "T1.booking", "closing": "T1.closing"}
+    assert CallRow.of_setup(setup, "p1", 11, "unix:/p1") == replace(first, seq=0, at_ms=0)
+    second = first.leased(Lease("c1", 2, "p2", "T2"), 12, "unix:/p2", first.agent_tokens)
+    assert not set(second.agent_tokens.values()) & set(first.agent_tokens.values())
+    assert (second.epoch, second.owner, second.media_token, second.observer_token) == (2, "p2", "T2", "T2.observer")
+    assert (second.seq, second.caller, second.origin_unix_ms) == (7, "+1", first.origin_unix_ms)
