@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 API = "offhook-api"
 ENGINES = ("offhook-recognizer", "offhook-synthesizer")
 READY_WITHIN_S = 120.0  # for the first spares on a machine that is busy; 5 s on one that is not
+READY_SPARES_MAX = 20  # calls can be taken; of many spares the others come up behind, about one a second
 OBJECT_STORE_BYTES = 100 << 20  # offhook keeps nothing in it; Ray's default would take a third of the memory
 API_REQUESTS_MAX = 1_000  # callers that ring are requests under way
 
@@ -139,7 +140,7 @@ class House:
         await director.engines(recognizer, synthesizer)
         self._progress(f"warming {settings.spares} spares")
         for node in await director.nodes():
-            await SupervisorRef.find(node).ready(settings.spares, READY_WITHIN_S)
+            await SupervisorRef.find(node).ready(min(settings.spares, READY_SPARES_MAX), READY_WITHIN_S)
         ready = self._running()
         running.write(settings.state_file, ready)
         return ready

@@ -24,6 +24,9 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {  # name -> arguments; DATA and VAD st
     "link": (),
     "journal": (),
     "live_calls": ("--calls", "1", "20", "--seconds", "45"),
+    "limits": (),
+    "spares": (),
+    "memory": (),
     "takeover": ("--kills", "100", "--stops", "10"),
 }
 
