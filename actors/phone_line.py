@@ -182,8 +182,8 @@ class PhoneLine:
     # --- what the gateway sends -------------------------------------------------------------------------------------
 
     def _message(self, link: Link, message: Message) -> None:
-        # Not a case like the others, because it comes 50 times a second: to match `int(seq)`, Python looks for an attribute
-        # that built-in types lack, and makes and drops an exception each time.
+        # Not a case like the others, because it comes 50 times a second: to match `int(seq)`, Python looks for an
+        # attribute that built-in types lack, and makes and drops an exception each time.
         if message[0] == wire.AUDIO and len(message) == 3 and type(message[1]) is int and type(message[2]) is bytes:
             self._sound(message[1], message[2])
             return
