@@ -161,7 +161,7 @@ class Limits(Section):
 class Voice(Section):
     """Speech out. Read by `actors/voice`."""
 
-    ahead_ms: int = Field(400, ge=100, le=1_000)  # sent ahead of real time
+    ahead_ms: int = Field(500, ge=200, le=1_000)  # sent ahead of real time, at most; 200 less before the next batch
     mark_every_ms: int = Field(500, ge=100, le=5_000)
 
 

@@ -176,6 +176,8 @@ _DEFAULTS = Settings()
 _RAY_ENVIRONMENT = {
     "RAY_worker_niceness": "0",  # Ray's default is 15: live calls would yield to everything else on the machine
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Nobody reads the tasks' events, and a process that reports none has a thread and 4 wake-ups a second less.
+    "RAY_task_events_report_interval_ms": "0",
     # Ray prints its own remarks on standard output, where `--json` puts its line; they stay in Ray's log files.
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
 }

@@ -68,6 +68,24 @@ class Yard:
         await turns()
 
 
+def test_spares_come_one_at_a_time_while_calls_are_live_and_nobody_waits() -> None:
+    async def test() -> None:
+        yard = Yard(spares=2, slots_max=10, starting_max=3)
+        yard.pool.fill()
+        await yard.come_up()
+        await yard.pool.take(0.0)
+        await yard.pool.take(0.0)
+        await turns()
+        assert (len(yard.asked), yard.pool.count(Standing.SPARE)) == (3, 0)  # two are missing, one starts
+        waiting = asyncio.create_task(yard.pool.take(5.0))
+        await turns()
+        assert len(yard.asked) == 5  # somebody waits: as many as may
+        await yard.come_up()
+        await waiting
+
+    within(test)
+
+
 def test_the_pool_fills_up_a_few_at_a_time_and_replaces_what_is_taken() -> None:
     async def test() -> None:
         yard = Yard(spares=3, slots_max=10, starting_max=2)
