@@ -182,7 +182,7 @@ if #doomed == 0 then
 end
 for _, call in ipairs(doomed) do
     local bytes = redis.call('HGET', P .. 'call:' .. call, 'bytes')
-    redis.call('UNLINK', P .. 'records:' .. call, P .. 'late:' .. call, P .. 'call:' .. call)
+    redis.call('UNLINK', P .. 'records:' .. call, P .. 'late:' .. call, P .. 'call:' .. call, P .. 'acts:' .. call)
     redis.call('ZREM', P .. 'calls', call)
     redis.call('ZREM', P .. 'ended', call)
     redis.call('DECRBY', P .. 'bytes', bytes or 0)
@@ -199,8 +199,8 @@ class Book:
         ValueError: no URL of a Redis.
         """
         self._retention = retention
-        self._writing = Redis(connection_pool=_pool(url, 1, tries=1))
-        self._reading = Redis(connection_pool=_pool(url, READERS_MAX, tries=2))
+        self._writing = Redis(connection_pool=connections(url, 1, tries=1))
+        self._reading = Redis(connection_pool=connections(url, READERS_MAX, tries=2))
         self._append = self._prune = ""  # the scripts' names in this Redis; "" = not loaded there
 
     # --- writing ----------------------------------------------------------------------------------------------------
@@ -324,7 +324,8 @@ class Book:
         ]
 
 
-def _pool(url: str, connections_max: int, tries: int) -> BlockingConnectionPool:
+def connections(url: str, connections_max: int, tries: int) -> BlockingConnectionPool:
+    """A pool of connections; `tries` of each command."""
     return BlockingConnectionPool.from_url(
         url,
         max_connections=connections_max,

@@ -36,9 +36,9 @@ from .reception import Parts, Reception
 from .refs import ResidentRef
 from .residents import Residents
 from .shelf import Shelf
-from .stores import open_journal
+from .stores import open_journal, open_register
 from .takeover import DIED, Takeovers
-from .tools import ToolRegister
+from .tools import STOCK
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +65,8 @@ class Supervisor:
         self.residents = Residents(attendance.owner(), self.places.roster, self.options.hung_ms)
         self.pool = Pool(self.options.sizes(), self._start_call_actor, self.residents.end)
         self.hosts = Hosts(self._start_host, self.residents.end)
-        self.tools = ToolRegister(self.places.tools)
-        self.outbox = Outbox(self.tools, self.leases, self.residents)
+        self.register = open_register(self.places.journal, self.places.tools, node)
+        self.outbox = Outbox(self.register, STOCK, self.leases, self.residents)
         self.shelf = Shelf(self.places.memory)
         parts = Parts(
             self.shelf, self.pool, self.hosts, self.residents, self.leases, self.table, self._journal, attendance.close
@@ -159,7 +159,7 @@ class Supervisor:
 
     async def acts(self, call: str) -> list[list[Any]]:
         """What tools did for a call, by their register: [action, key, how often it was begun]."""
-        return [list(act) for act in await asyncio.to_thread(self.tools.acts, call)]
+        return [list(act) for act in await self.register.acts(call)]
 
     async def hangup(self, call: str, by: str, reason: str) -> None:
         """End a call, with its goodbye where the policy has one. Raises: NoSuchCall, LinkLost."""
@@ -233,7 +233,7 @@ class Supervisor:
         self.shelf.forget()
         await self.residents.close()
         await self._journal.close()
-        self.tools.close()
+        await self.register.close()
 
     # --- telling residents ------------------------------------------------------------------------------------------
 
