@@ -27,6 +27,7 @@ from .call_table import CallRow, CallTable
 from .errors import LinkLost, NoSpare, NoSuchCall
 from .figures import figures
 from .hosts import Hosts
+from .http_tool import offered
 from .intake import Intake
 from .leases import LeaseBook
 from .options import Options
@@ -38,7 +39,6 @@ from .residents import Residents
 from .shelf import Shelf
 from .stores import open_journal, open_register
 from .takeover import DIED, Takeovers
-from .tools import STOCK
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Supervisor:
         self.pool = Pool(self.options.sizes(), self._start_call_actor, self.residents.end)
         self.hosts = Hosts(self._start_host, self.residents.end)
         self.register = open_register(self.places.journal, self.places.tools, node)
-        self.outbox = Outbox(self.register, STOCK, self.leases, self.residents)
+        self.outbox = Outbox(self.register, offered(self.options.tools), self.leases, self.residents)
         self.shelf = Shelf(self.places.memory)
         parts = Parts(
             self.shelf, self.pool, self.hosts, self.residents, self.leases, self.table, self._journal, attendance.close

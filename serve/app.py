@@ -36,6 +36,7 @@ from .gateway_actor import GatewayRef
 from .policy_files import Bundle
 from .running import Running
 from .settings import Settings, prepare_ray_environment
+from .tool_file import read_tools
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ class House:
         if not settings.policies:
             raise SettingFault("no policy to lead calls by; give one: --policy DIR, a folder with a policy.yaml in it")
         self._bundles = policy_files.find(settings.policies)
+        read_tools(settings.tools)  # what is wrong with it is said before anything is started
         before = running.read(settings.state_file)
         if before is not None and before.alive():
             raise StartFault(f"offhook already runs here: process {before.pid}, {before.api}; end it: offhook down")
@@ -271,6 +273,7 @@ def _supervisor_options(settings: Settings) -> dict[str, Any]:
         "journal": settings.journal,
         "spares": settings.spares,
         "ring_ms": max(1, round(settings.ring_s * 1_000)),
+        "tools": read_tools(settings.tools),
     }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from offhook.serve import settings
 from offhook.serve.errors import SettingFault
+from offhook.serve.tool_file import read_tools
 
 
 def test_the_command_line_wins_over_the_environment_which_wins_over_the_default() -> None:
@@ -62,3 +64,29 @@ def test_secrets_are_not_shown() -> None:
     assert "passw0rd" not in shown
     assert "s3cret" not in shown
     assert "t0ken" not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("- book", "holds actions and their tools"),
+        ("book: {url: ", "is no YAML, line 1"),
+        ("book: {url: 'ftp://x', headers: {Authorization: s3cret}}", "tool book: url is http"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_tool_file_that_cannot_be_used_says_why(tmp_path: Path, text: str | None, says: str) -> None:
+    path = tmp_path / "tools.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SettingFault, match=says) as fault:
+        read_tools(str(path))
+    assert "s3cret" not in str(fault.value)
+
+
+def test_a_tool_file_names_actions_and_their_places(tmp_path: Path) -> None:
+    path = tmp_path / "tools.yaml"
+    path.write_text("book_meeting:\n  url: https://calendar.example/acts\n  look_up: get\n")
+    assert read_tools(str(path)) == {"book_meeting": {"url": "https://calendar.example/acts", "look_up": "get"}}
+    assert read_tools("") == {}
+    assert settings.read({"OFFHOOK_TOOLS": str(path)}).tools == str(path)
