@@ -18,6 +18,7 @@ from .link import Message
 from .residents import Owner, Resident
 from .setup import Setup
 from .takeover import DIED
+from .tools import Order
 
 if TYPE_CHECKING:
     from .supervisor import Supervisor
@@ -81,8 +82,9 @@ class Attendance:
                 node.reception.assigned(call, epoch, refusal)
             case [wire.ENDED, str(call), int(epoch), str(outcome)]:
                 self._ended(resident, call, epoch, outcome)
-            case [wire.PERFORM, str(call), int(epoch), str(), str(action), list(arguments), str(key)]:
-                node.outbox.order(resident, call, epoch, action, arguments, key)
+            case [wire.PERFORM, str(call), int(epoch), str(grant), str(action), list(arguments), str(key)]:
+                pairs = {str(name): str(value) for name, value in arguments}
+                node.outbox.order(resident, Order(call, epoch, grant, action, pairs, key))
             case [wire.ATTACHED, str(call), str(agent), str(refusal)]:
                 node.reception.attached(call, agent, refusal)
             case [wire.OFFERED, str(call), int(), str(version)]:

@@ -27,6 +27,7 @@ from .call_table import CallRow, CallTable
 from .errors import LinkLost, NoSpare, NoSuchCall
 from .figures import figures
 from .hosts import Hosts
+from .http_tool import offered
 from .intake import Intake
 from .leases import LeaseBook
 from .options import Options
@@ -39,12 +40,11 @@ from .refs import ResidentRef
 from .residents import Residents
 from .shadow_refs import ShadowRefs
 from .shelf import Shelf
-from .stores import open_journal
+from .stores import open_journal, open_register
 from .swap import FORCE
 from .swaps import Swaps
 from .takeover import Takeovers
 from .tally import STARTED
-from .tools import ToolRegister
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +73,8 @@ class Supervisor:
         self.pool.on_start = lambda took_s: self.table.tally.note(STARTED, took_s)
         self.drained_by = ""
         self.hosts = Hosts(self._start_host, self.residents.end)
-        self.tools = ToolRegister(self.places.tools)
-        self.outbox = Outbox(self.tools, self.leases, self.residents)
+        self.register = open_register(self.places.journal, self.places.tools, node)
+        self.outbox = Outbox(self.register, offered(self.options.tools), self.leases, self.residents)
         self.shelf = Shelf(self.places.memory)
         self.shadows = ShadowRefs(node, self.shelf)
         self.shelf.prices = self.options.prices
@@ -213,7 +213,7 @@ class Supervisor:
 
     async def acts(self, call: str) -> list[list[Any]]:
         """What tools did for a call, by their register: [action, key, how often it was begun]."""
-        return [list(act) for act in await asyncio.to_thread(self.tools.acts, call)]
+        return [list(act) for act in await self.register.acts(call)]
 
     async def hangup(self, call: str, by: str, reason: str) -> None:
         """End a call, with its goodbye where the policy has one. Raises: NoSuchCall, LinkLost."""
@@ -334,7 +334,7 @@ class Supervisor:
         await asyncio.to_thread(self.shadows.end_all)
         await self.residents.close()
         await self._journal.close()
-        self.tools.close()
+        await self.register.close()
 
     # --- telling residents ------------------------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ from .gateway_actor import GatewayStart
 from .policy_files import Bundle
 from .running import Running
 from .settings import Settings, prepare_ray_environment
+from .tool_file import read_tools
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ class House:
         if not settings.policies:
             raise SettingFault("no policy to lead calls by; give one: --policy DIR, a folder with a policy.yaml in it")
         self._bundles = policy_files.find(settings.policies)
+        read_tools(settings.tools)  # what is wrong with it is said before anything is started
         before = running.read(settings.state_file)
         if before is not None and before.alive():
             raise StartFault(f"offhook already runs here: process {before.pid}, {before.api}; end it: offhook down")
@@ -263,6 +265,7 @@ def _supervisor_options(settings: Settings) -> dict[str, Any]:
         "slots_max": settings.slots,
         "ring_ms": max(1, round(settings.ring_s * 1_000)),
         "prices": tables.read_prices(Path(settings.prices) if settings.prices else None).model_dump(),
+        "tools": read_tools(settings.tools),
     }
 
 

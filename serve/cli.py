@@ -75,6 +75,7 @@ def up(
     address: Annotated[str | None, typer.Option(help="of a Ray cluster to join (auto); else Ray starts here")] = None,
     cpus: Annotated[int | None, typer.Option(help="for a Ray that starts here; default: as found")] = None,
     journal: Annotated[str | None, typer.Option(help="redis://host[:port][/db] for a cluster; else SQLite")] = None,
+    tools: Annotated[Path | None, typer.Option(help="a YAML file: which actions HTTP tools carry out")] = None,
     state_dir: StateDir = None,
     detach: Annotated[bool, typer.Option("--detach", help="return when ready, and run on in the background")] = False,
     json: AsJson = False,
@@ -92,6 +93,7 @@ def up(
         "address": address,
         "cpus": cpus,
         "journal": journal,
+        "tools": str(tools) if tools else None,
         "state_dir": str(state_dir) if state_dir else None,
     }
     settings = read_settings(**chosen)

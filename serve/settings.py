@@ -38,6 +38,7 @@ class Settings:
     address: str = ""  # of a Ray cluster to join; empty = start Ray here
     cpus: int = 0  # for a Ray that is started here; 0 = as found
     journal: str = field(default="", repr=False)  # redis://... for a cluster (may hold a password); empty = SQLite
+    tools: str = ""  # a YAML file: which actions are carried out by which HTTP tools
     state_dir: str = ""  # what lasts: the state file, journals, bundles, logs
     runtime_dir: str = ""  # a short path to the state directory, for the Unix sockets in it
     public_url: str = ""  # how carriers reach the API, where that is not the address they used (a proxy, a tunnel)
@@ -125,7 +126,7 @@ def read(environ: Mapping[str, str] | None = None, **chosen: Any) -> Settings:
     name = hashlib.sha256(values["state_dir"].encode()).hexdigest()[:8]  # one path a state directory
     values["runtime_dir"] = values.get("runtime_dir") or f"/tmp/offhook-{os.getuid()}/{name}"
     values["policies"] = tuple(str(Path(each).expanduser().resolve()) for each in values.get("policies", ()))
-    for name in ("clips", "admission", "prices"):
+    for name in ("clips", "admission", "prices", "tools"):
         if values.get(name):
             values[name] = str(Path(values[name]).expanduser().resolve())
     return replace(_DEFAULTS, **values)
