@@ -10,8 +10,8 @@ from offhook.policies.policy import Policy
 from offhook.policies.view import view_of
 from pydantic import ValidationError
 
-from .errors import NoSuchCall
-from .journal import Journal
+from .errors import JournalDamaged, NoSuchCall
+from .journal import Journal, read_intact
 
 PAGE = 1_000  # records read at one time
 
@@ -32,13 +32,16 @@ async def last_state(journal: Journal, call: str) -> dict[str, Any]:
     Raises:
         NoSuchCall: the journal has nothing of it.
     """
-    newest = await journal.last(call)
-    if newest is None:
-        raise NoSuchCall(f"call {call!r}: neither live here nor in the journal")
+    try:
+        newest = await journal.last(call)
+        if newest is None:
+            raise NoSuchCall(f"call {call!r}: neither live here nor in the journal")
+        start = await journal.read(call, -1, 1)
+        snapshot = await journal.last(call, "snapshot")
+        end = await journal.last(call, "end")
+    except JournalDamaged:
+        start, newest, snapshot, end = await _what_is_whole(journal, call)
     told: dict[str, Any] = {"call": call, "epoch": newest[1], "seq": newest[2], "live": False}
-    start = await journal.read(call, -1, 1)
-    snapshot = await journal.last(call, "snapshot")
-    end = await journal.last(call, "end")
     if start and start[0][4] == "start":
         told["policy_version"] = start[0][5].get("policy_version", "")
         told["created_unix_ms"] = start[0][5].get("unix_ms", 0)
@@ -52,3 +55,27 @@ async def last_state(journal: Journal, call: str) -> dict[str, Any]:
         told["outcome"] = end[5].get("outcome", "")
         told["counts"] = end[5].get("counts", {})
     return told
+
+
+async def _what_is_whole(
+    journal: Journal, call: str
+) -> tuple[list[list[Any]], list[Any], list[Any] | None, list[Any] | None]:
+    """Of a damaged journal, what stands before the damage: its first record, the newest, the last snapshot, the end.
+
+    Raises:
+        JournalDamaged: not even the first one can be read.
+    """
+    start: list[list[Any]] = []
+    newest: list[Any] = []
+    snapshot = end = None
+    while True:
+        page, damage = await read_intact(journal, call, newest[2] if newest else -1, PAGE)
+        start = start or page[:1]
+        for newest in page:
+            snapshot = newest if newest[4] == "snapshot" else snapshot
+            end = newest if newest[4] == "end" else end
+        if damage is not None or len(page) < PAGE:
+            break
+    if not newest:
+        raise damage or NoSuchCall(f"call {call!r}: nothing of it can be read")
+    return start, newest, snapshot, end

@@ -39,6 +39,7 @@ from .residents import Residents
 from .shelf import Shelf
 from .stores import open_journal, open_register
 from .takeover import DIED, Takeovers
+from .witness import Damages, Witness
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,11 @@ class Supervisor:
         self.places = self.options.places(node)
         self.table = CallTable()
         self.leases = LeaseBook()
-        self._journal = open_journal(self.places.journal, self._journal_health)
+        self.damages = Damages()
+        store = open_journal(
+            self.places.journal, self._journal_health, on_damage=lambda what: self.damages.note("", what)
+        )
+        self._journal = Witness(store, self.damages)
         self.intake = Intake(self._journal, self.table, self.tell)
         self._attendance = attendance = Attendance(self)
         self.residents = Residents(attendance.owner(), self.places.roster, self.options.hung_ms)
@@ -141,13 +146,13 @@ class Supervisor:
         row = self.table.get(call)
         if row is not None:
             with contextlib.suppress(LinkLost):
-                return {**await self.residents.query(row.owner, "state"), **row.plain()}
-            return row.plain()
+                return {**await self.residents.query(row.owner, "state"), **row.plain(), **self.damages.of(call)}
+            return {**row.plain(), **self.damages.of(call)}
         try:
             known = self.table.find(call).plain()
         except NoSuchCall:
             known = {}
-        return {**await past.last_state(self._journal, call), **known}
+        return {**await past.last_state(self._journal, call), **known, **self.damages.of(call)}
 
     async def journal(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[list[Any]]:
         """Records of a call after `after_seq`, in order."""
