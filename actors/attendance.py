@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MOVED = "moved to another node"  # the outcome that this node tells of such a call
+
 
 class Attendance:
     """The attendance of one node's residents."""
@@ -114,6 +116,11 @@ class Attendance:
         body = {"outcome": outcome, "why": why, "by": "supervisor"}
         node.intake.close_call(row, now_unix_ms - row.origin_unix_ms, body)
         log.error("call ended: %s", outcome, extra={"call": row.call, "why": why})
+
+    def moved(self, row: CallRow, why: str) -> None:
+        """Another node leads this call by now, and this one had not noticed: whoever leads it here is ended."""
+        self.close(row, MOVED, None)
+        self._node.residents.kill(row.owner, f"call {row.call} is led on another node: {why}")
 
     def _leave_seats(self, row: CallRow) -> None:
         node = self._node

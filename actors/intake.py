@@ -29,12 +29,20 @@ OPEN_CALLS_MAX = 1_000  # looked at after a restart: four times what a node hold
 
 
 class Intake:
-    """Takes records for one node's journal. `tell(row, *message)` sends to a call's owner."""
+    """Takes records for one node's journal.
 
-    def __init__(self, journal: Journal, table: CallTable, tell: Callable[..., bool]) -> None:
+    Args:
+        tell: sends to a call's owner: row, message.
+        moved: told of a call that is led on another node by now, and how that is known.
+    """
+
+    def __init__(
+        self, journal: Journal, table: CallTable, tell: Callable[..., bool], moved: Callable[[CallRow, str], None]
+    ) -> None:
         self._journal = journal
         self._table = table
         self._tell = tell
+        self._moved = moved
         self._accepted: dict[str, int] = {}  # call -> newest record handed to the journal, without a gap before it
         self.records = 0
         self.refused = 0
@@ -75,6 +83,8 @@ class Intake:
             return
         if isinstance(fault, Fenced):
             log.warning("%s", fault)
+            if self._table.get(row.call) is row:  # not by a takeover of this node
+                self._moved(row, str(fault))
             return
         log.error("records %d to %d of a call are refused: %s", first, last, fault, extra={"call": row.call})
         self._accepted[row.call] = min(self._accepted.get(row.call, first - 1), first - 1)

@@ -10,7 +10,7 @@ from offhook.policies.policy import Policy
 from offhook.policies.view import view_of
 from pydantic import ValidationError
 
-from .errors import JournalDamaged, NoSuchCall
+from .errors import JournalAway, JournalDamaged, NoSuchCall
 from .journal import Journal, read_intact
 
 PAGE = 1_000  # records read at one time
@@ -24,6 +24,14 @@ async def verdicts(journal: Journal, call: str) -> list[Any]:
         found += [record[5] for record in records if record[4] == "verdict"]
         after_seq = records[-1][2]
     return found
+
+
+async def known(journal: Journal, call: str) -> bool:
+    """Whether the journal has anything of a call, as far as it can be read."""
+    try:
+        return await journal.last(call) is not None
+    except (JournalAway, JournalDamaged):
+        return False
 
 
 async def last_state(journal: Journal, call: str) -> dict[str, Any]:
@@ -79,3 +87,43 @@ async def _what_is_whole(
     if not newest:
         raise damage or NoSuchCall(f"call {call!r}: nothing of it can be read")
     return start, newest, snapshot, end
+
+
+async def since_snapshot(
+    journal: Journal, call: str, snapshot_seq: int = -1
+) -> tuple[list[list[Any]], JournalDamaged | None]:
+    """A call's newest snapshot and all that follows, for a new owner; or what of it is whole, and the damage.
+
+    Where the snapshot itself is damaged, everything but it: the events before it tell what it said.
+
+    Args:
+        snapshot_seq: the snapshot's number; 0 = there is none, -1 = not known.
+
+    Raises:
+        JournalAway: the store cannot be read.
+    """
+    if snapshot_seq < 0:
+        try:
+            newest = await journal.last(call, "snapshot")
+            snapshot_seq = newest[2] if newest is not None else 0
+        except JournalDamaged:
+            snapshot_seq = 0
+    records, damage = await _all_after(journal, call, snapshot_seq - 1)
+    if records or damage is None:
+        return records, damage
+    records, _ = await _all_after(journal, call, -1)
+    if records:
+        rest, _ = await _all_after(journal, call, records[-1][2] + 1)
+        if rest and rest[0][4] == "place":  # written behind every snapshot: that is what cannot be read
+            records += rest
+    return records, damage
+
+
+async def _all_after(journal: Journal, call: str, after_seq: int) -> tuple[list[list[Any]], JournalDamaged | None]:
+    records: list[list[Any]] = []
+    while True:
+        page, damage = await read_intact(journal, call, after_seq, PAGE)
+        records += page
+        if damage is not None or len(page) < PAGE:
+            return records, damage
+        after_seq = page[-1][2]

@@ -41,9 +41,12 @@ def this_node() -> str:
     return str(ray.get_runtime_context().get_node_id())
 
 
-def live_nodes() -> list[str]:
-    """The ids of the cluster's live nodes. Blocks for a round trip to the control store."""
-    return [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+def live_nodes() -> dict[str, str]:
+    """The cluster's live nodes, this one first: id -> its machine's address. Blocks for a round trip to the control
+    store."""
+    here = this_node()
+    alive = sorted((node for node in ray.nodes() if node["Alive"]), key=lambda node: node["NodeID"] != here)
+    return {node["NodeID"]: node["NodeManagerAddress"] for node in alive}
 
 
 class ResidentRef:
@@ -202,6 +205,28 @@ class SupervisorRef(ActorRef):
     async def observe(self, call: str) -> dict[str, Any]:
         """Where an observer subscribes: {endpoint, token, epoch}. Raises: NoSuchCall."""
         return dict(await self.ask("observe", call))
+
+    async def knows(self, call: str) -> str:
+        """ "live", "kept" (in its journal) or ""."""
+        return str(await self.ask("knows", call))
+
+    async def leads(self, call: str) -> bool:
+        """Whether a call goes on there."""
+        return bool(await self.ask("leads", call))
+
+    async def adopt(self, call: str) -> None:
+        """Have a call of a lost node go on there. Raises: NoSuchCall, NoSpare."""
+        await self.ask("adopt", call)
+
+    async def unled(self) -> list[str]:
+        """Calls that a shared journal holds open and that node does not lead."""
+        return list(await self.ask("unled"))
+
+    async def close_unled(self, call: str, why: str) -> None:
+        """Raises:
+        NoSuchCall: somebody leads it, or it has ended.
+        """
+        await self.ask("close_unled", call, why)
 
     async def calls(self) -> list[dict[str, Any]]:
         return list(await self.ask("calls"))

@@ -140,6 +140,7 @@ class CallRuntime:
             "policy_version": setup.policy_version,
             "policy": dict(setup.policy),
             "direction": setup.direction,
+            "anchor": list(setup.anchor),
         }
         self.recorder.write(at_ms, "start", start)
         self.take(ev.CallCreated(at_ms, setup.call, setup.direction, setup.caller, setup.callee, setup.policy_version))

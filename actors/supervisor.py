@@ -31,6 +31,7 @@ from .http_tool import offered
 from .intake import Intake
 from .leases import LeaseBook
 from .options import Options
+from .orphans import Orphans
 from .outbox import Outbox
 from .pool import Pool, Standing
 from .reception import Parts, Reception
@@ -60,13 +61,11 @@ class Supervisor:
         self.places = self.options.places(node)
         self.table = CallTable()
         self.leases = LeaseBook()
-        self.damages = Damages()
-        store = open_journal(
-            self.places.journal, self._journal_health, on_damage=lambda what: self.damages.note("", what)
-        )
-        self._journal = Witness(store, self.damages)
-        self.intake = Intake(self._journal, self.table, self.tell)
         self._attendance = attendance = Attendance(self)
+        self.damages = Damages()
+        store = open_journal(self.places.journal, self._journal_health, on_damage=self.damages.of_store)
+        self._journal = Witness(store, self.damages)
+        self.intake = Intake(self._journal, self.table, self.tell, attendance.moved)
         self.residents = Residents(attendance.owner(), self.places.roster, self.options.hung_ms)
         self.pool = Pool(self.options.sizes(), self._start_call_actor, self.residents.end)
         self.hosts = Hosts(self._start_host, self.residents.end)
@@ -79,6 +78,7 @@ class Supervisor:
         self.reception = Reception(parts, self.options.ring_ms)
         wait_s = self.options.takeover_ms / 1_000
         self.takeovers = Takeovers(parts, self.intake, self.reception, self.tell_gateways, attendance.close, wait_s)
+        self.orphans = Orphans(parts, self.takeovers)
         await self._recover()
         self.spawn(self._tend())
 
@@ -130,6 +130,33 @@ class Supervisor:
         """Where the call's owner takes observers: {endpoint, token, epoch}; waits like `claim`. Raises: NoSuchCall."""
         row = await self.takeovers.owner(call)
         return _door(row, row.observer_token)
+
+    async def knows(self, call: str) -> str:
+        """ "live": led here; "kept": this node's journal has it; "" = never heard of."""
+        if call in self.table:
+            return "live"
+        return "kept" if await past.known(self._journal, call) else ""
+
+    async def leads(self, call: str) -> bool:
+        """Whether a call goes on here: live, and not on its way to its end."""
+        row = self.table.get(call)
+        if row is None or self.takeovers.under_way(call):
+            return row is not None
+        with contextlib.suppress(LinkLost):
+            return not (await self.residents.query(row.owner, "state")).get("outcome")
+        return call in self.table
+
+    async def adopt(self, call: str) -> None:
+        """Go on with a call of a lost node, from the journal that the nodes share. Raises: NoSuchCall, NoSpare."""
+        await self.orphans.adopt(call)
+
+    async def unled(self) -> list[str]:
+        """Calls that a shared journal holds open and this node does not lead."""
+        return await self.orphans.unled()
+
+    async def close_unled(self, call: str, why: str) -> None:
+        """Write the end of a call that nobody leads. Raises: NoSuchCall: somebody does, or it has ended."""
+        await self.orphans.close(call, why)
 
     def _live(self, call: str) -> CallRow:
         row = self.table.get(call)

@@ -36,6 +36,10 @@ class Damages:
         self.found[call] = what
         log.error("the journal is damaged: %s", what, extra={"call": call})
 
+    def of_store(self, what: str) -> None:
+        """The store as a whole is not what was written."""
+        self.note("", what)
+
     def of(self, call: str) -> dict[str, str]:
         """For a call's state: {"damaged": what is wrong with its journal}, or nothing."""
         return {"damaged": self.found[call]} if call in self.found else {}

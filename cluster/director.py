@@ -13,25 +13,38 @@ from collections.abc import Mapping
 from typing import Any
 
 import ray
-from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall
+from offhook.actors.errors import LinkLost, NoSpare
 from offhook.actors.refs import NAMESPACE, ActorRef, SupervisorRef
 
-from .nodes import Nodes
+from .media import Gateways, StartGateway
+from .nodes import ANSWER_S, Nodes
+from .whereabouts import Whereabouts
 
 log = logging.getLogger(__name__)
 
 NAME = "director"
 LOOK_S = 2.0  # between two looks at the nodes: a node that joins takes many seconds to do so
 FULL_WAIT_S = 0.5  # for a spare on a node that is not the last choice
-PLACES_MAX = 100_000  # calls whose node is remembered; older ones are asked for on every node
+RESUME_S = 60.0  # a carrier asks the webhook within a second or two, and may ask again
+RING_S_MAX = 15.0  # a carrier gives up on a webhook then
+HEAD = "node:__internal_head__"  # the resource by which Ray marks the head node
 
 
 class Director:
-    """Ray starts it; see `DirectorRef`. `options` are those of every supervisor (`actors/options.py`)."""
+    """Ray starts it; see `DirectorRef`.
 
-    async def __init__(self, options: dict[str, Any]) -> None:  # type: ignore[misc]  # Ray awaits it
-        self._nodes = Nodes(options, self._bring_up)
-        self._places: dict[str, str] = {}  # call -> node
+    Args:
+        options: those of every supervisor (`actors/options.py`).
+        start_gateway: has a node's gateway started (`media.py`); None = there are none.
+        resume_s: how long a call that nobody leads waits for its carrier; then it is closed.
+    """
+
+    async def __init__(  # type: ignore[misc]  # Ray awaits it
+        self, options: dict[str, Any], start_gateway: StartGateway | None = None, resume_s: float = RESUME_S
+    ) -> None:
+        self._gateways = Gateways(start_gateway)
+        self._nodes = Nodes(options, self._bring_up, self._gateways.forget)
+        self._calls = Whereabouts(self._nodes, resume_s)
         self._policies: dict[str, tuple[dict[str, Any], str | bytes]] = {}
         self._engines: tuple[dict[str, Any], dict[str, Any]] | None = None
         await self._nodes.look()
@@ -51,30 +64,28 @@ class Director:
             last = number == len(nodes) - 1
             asked = request if last else {**request, "wait_s": FULL_WAIT_S}
             try:
-                placed = await self._nodes.get(node).reserve(asked)
+                within_s = float(asked.get("wait_s") or RING_S_MAX) + ANSWER_S
+                placed = await self._nodes.ask(node, self._nodes.get(node).reserve(asked), within_s)
             except (NoSpare, LinkLost) as fault:
                 refusals.append(f"{node[:8]}: {fault}")
                 continue
             self._nodes.took(node)
-            self._places[str(request.get("call"))] = node
-            if len(self._places) > PLACES_MAX:
-                del self._places[next(iter(self._places))]
-            return placed
+            self._calls.placed(str(request.get("call")), node)
+            return {**placed, "media": await self._gateways.address(node)}
         raise NoSpare("; ".join(refusals) or "no node takes calls now")
 
     async def find(self, call: str) -> str:
-        """The node that knows a call. Raises: NoSuchCall."""
-        node = self._places.get(call)
-        if node is not None and node in self._nodes:
-            return node
-        for name, supervisor in self._nodes.supervisors().items():
-            try:
-                await supervisor.claim(call)
-            except (NoSuchCall, LinkLost):
-                continue
-            self._places[call] = name
-            return name
-        raise NoSuchCall(f"no node knows call {call!r} as a live one")
+        """The node that leads a call, or else one that can tell of it. Raises: NoSuchCall."""
+        return await self._calls.find(call)
+
+    async def resume(self, call: str) -> dict[str, Any]:
+        """Where a call goes on whose line broke: {node, media}. Another node adopts it where its own does not answer.
+
+        Raises:
+            NoSuchCall: it is over, or never was. NoSpare: nobody can take it now.
+        """
+        node = await self._calls.resume(call)
+        return {"node": node, "media": await self._gateways.address(node)}
 
     async def calls(self) -> list[dict[str, Any]]:
         """The calls of all nodes, newest first."""
@@ -110,15 +121,22 @@ class Director:
             "calls": sum(int(told["calls"]) for told in nodes.values()),
             "free_slots": sum(int(told["free_slots"]) for told in nodes.values()),
             "cordoned": sorted(self._nodes.cordoned),
+            "silent": sorted(self._nodes.silent),
+            **self._calls.figures(),
         }
 
     async def nodes(self) -> list[str]:
         """The nodes that have a supervisor."""
         return self._nodes.names()
 
+    async def ready(self) -> None:
+        """Waits until carriers can bring audio to every node. Raises: StartFault: a media port is taken."""
+        await self._gateways.ready()
+
     async def stop(self) -> None:
-        """End every node's residents and supervisor."""
+        """End every node's gateway, residents and supervisor."""
         self._looking.cancel()
+        await self._gateways.stop()
         await self._nodes.everywhere(lambda s: s.stop())
         self._nodes.forget()
 
@@ -129,11 +147,13 @@ class Director:
             await asyncio.sleep(LOOK_S)
             try:
                 await self._nodes.look()
+                await self._calls.sweep(asyncio.get_running_loop().time())
             except Exception:
                 log.exception("looking at the nodes failed; it is tried again")  # this loop must never stop
 
-    async def _bring_up(self, _node: str, supervisor: SupervisorRef) -> None:
-        """A node that joined is offered what the others have."""
+    async def _bring_up(self, node: str, host: str, supervisor: SupervisorRef) -> None:
+        """A node that joined gets a gateway and is offered what the others have."""
+        await self._gateways.bring_up(node, host)
         has = await supervisor.stats()
         for version, (policy, bundle) in self._policies.items():
             if version not in has["policies"]:
@@ -146,8 +166,13 @@ class DirectorRef(ActorRef):
     """The cluster's director, wherever it runs."""
 
     @classmethod
-    def start(cls, options: Mapping[str, Any]) -> DirectorRef:
-        """The director, started where there is none. Blocks for a round trip to the control store."""
+    def start(
+        cls, options: Mapping[str, Any], start_gateway: StartGateway | None = None, resume_s: float = RESUME_S
+    ) -> DirectorRef:
+        """The director, started where there is none. Blocks for a round trip to the control store.
+
+        It lives on the head node: whatever ends that one takes the control store along, and other nodes may leave.
+        """
         handle = (
             ray.remote(Director)
             .options(
@@ -156,11 +181,12 @@ class DirectorRef(ActorRef):
                 lifetime="detached",
                 get_if_exists=True,
                 num_cpus=0,
+                resources={HEAD: 0.001},
                 max_restarts=-1,
                 max_concurrency=1_000,
                 enable_task_events=False,
             )
-            .remote(dict(options))
+            .remote(dict(options), start_gateway, resume_s)
         )
         return cls(handle, NAME)
 
@@ -176,6 +202,10 @@ class DirectorRef(ActorRef):
 
     async def reserve(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return dict(await self.order("reserve", dict(request)))
+
+    async def resume(self, call: str) -> dict[str, Any]:
+        """Where a call goes on whose line broke: {node, media}. Raises: NoSuchCall, NoSpare."""
+        return dict(await self.ask("resume", call))
 
     async def supervisor(self, call: str) -> SupervisorRef:
         """The supervisor of the node that has a call. Raises: NoSuchCall."""
@@ -198,6 +228,10 @@ class DirectorRef(ActorRef):
 
     async def stats(self) -> dict[str, Any]:
         return dict(await self.ask("stats"))
+
+    async def ready(self) -> None:
+        """Waits until carriers can bring audio. Raises: StartFault."""
+        await self.ask("ready")
 
     async def stop(self) -> None:
         """End everything that offhook runs in this cluster, the director last."""

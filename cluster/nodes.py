@@ -1,7 +1,8 @@
-"""The nodes of the cluster as the director knows them: their supervisors, who has room, who is cordoned.
+"""The nodes of the cluster as the director knows them: their supervisors, who has room, who is cordoned, who is silent.
 
-Supervisors are started on nodes that join and forgotten with nodes that are gone. What a node is offered, and which of
-them takes a call, is `director.py`'s matter.
+Supervisors are started on nodes that join and forgotten with nodes that are gone. Ray tells of a dead node late (after
+ten seconds and more); a supervisor that does not answer makes its node silent at once, and silent nodes get no calls.
+What a node is offered, and which of them takes a call, is `director.py`'s matter.
 """
 
 from __future__ import annotations
@@ -16,19 +17,30 @@ from offhook.actors.refs import SupervisorRef, live_nodes
 
 log = logging.getLogger(__name__)
 
+ANSWER_S = 5.0  # a restarted supervisor is there again after 2 s
+
 
 class Nodes:
-    """Node -> supervisor. `bring_up(node, supervisor)` is awaited before a node that joined counts.
+    """Node -> supervisor.
 
     Args:
         options: those of every supervisor (`actors/options.py`).
+        bring_up: awaited with node, its machine's address and its supervisor, before a node that joined counts.
+        gone: told of a node that is gone.
     """
 
-    def __init__(self, options: Mapping[str, Any], bring_up: Callable[[str, SupervisorRef], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        bring_up: Callable[[str, str, SupervisorRef], Awaitable[None]],
+        gone: Callable[[str], None],
+    ) -> None:
         self._options = dict(options)
         self._bring_up = bring_up
+        self._gone = gone
         self._supervisors: dict[str, SupervisorRef] = {}
         self._free: dict[str, int] = {}  # slots, as last told
+        self.silent: set[str] = set()  # did not answer when they were asked last
         self.cordoned: set[str] = set()
 
     def __contains__(self, node: object) -> bool:
@@ -52,10 +64,9 @@ class Nodes:
         return dict(self._supervisors)
 
     def by_room(self) -> list[str]:
-        """The nodes that take calls, the one with the most free slots first."""
-        return sorted(
-            (node for node in self._supervisors if node not in self.cordoned), key=lambda node: -self._free.get(node, 0)
-        )
+        """The nodes that take calls, the one with the most free slots first; silent ones are the last resort."""
+        takes = (node for node in self._supervisors if node not in self.cordoned)
+        return sorted(takes, key=lambda node: (node in self.silent, -self._free.get(node, 0)))
 
     def took(self, node: str) -> None:
         """A call was placed there."""
@@ -65,10 +76,27 @@ class Nodes:
         """They are stopped."""
         self._supervisors.clear()
 
-    async def everywhere(self, ask: Callable[[SupervisorRef], Awaitable[Any]]) -> dict[str, Any]:
+    async def ask(self, node: str, work: Awaitable[Any], within_s: float = ANSWER_S) -> Any:
+        """One node's answer. Raises: LinkLost: it does not answer in time; the node is silent from here on."""
+        try:
+            async with asyncio.timeout(within_s):
+                answer = await work
+        except TimeoutError as error:
+            self.silent.add(node)
+            raise LinkLost(f"node {node[:8]} has not answered within {within_s:g} s") from error
+        except LinkLost:
+            self.silent.add(node)
+            raise
+        self.silent.discard(node)
+        return answer
+
+    async def everywhere(
+        self, ask: Callable[[SupervisorRef], Awaitable[Any]], within_s: float = ANSWER_S
+    ) -> dict[str, Any]:
         """Ask every node at once; one that is away is left out."""
         nodes = tuple(self._supervisors.items())
-        answers = await asyncio.gather(*(ask(supervisor) for _, supervisor in nodes), return_exceptions=True)
+        asked = (self.ask(node, ask(supervisor), within_s) for node, supervisor in nodes)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
         told = {}
         for (node, _), answer in zip(nodes, answers, strict=True):
             if isinstance(answer, BaseException):
@@ -79,14 +107,23 @@ class Nodes:
 
     async def look(self) -> None:
         """Start supervisors on nodes that joined, forget nodes that are gone, learn who has room."""
-        alive = set(await asyncio.to_thread(live_nodes))
-        for node in set(self._supervisors) - alive:
+        alive = await asyncio.to_thread(live_nodes)
+        for node in set(self._supervisors) - set(alive):
             log.warning("node %s is gone", node[:8])
             del self._supervisors[node]
             self._free.pop(node, None)
-        for node in alive - set(self._supervisors):
-            supervisor = await asyncio.to_thread(SupervisorRef.start, node, self._options)
-            await self._bring_up(node, supervisor)
-            self._supervisors[node] = supervisor
+            self.silent.discard(node)
+            self._gone(node)
+        joined = [node for node in alive if node not in self._supervisors]
+        await asyncio.gather(*(self._join(node, alive[node]) for node in joined))
         for node, told in (await self.everywhere(lambda s: s.stats())).items():
             self._free[node] = int(told["free_slots"])
+
+    async def _join(self, node: str, host: str) -> None:
+        try:
+            supervisor = await asyncio.to_thread(SupervisorRef.start, node, self._options)
+            await self._bring_up(node, host, supervisor)
+        except Exception as error:  # it may be leaving already; the others must not wait for it
+            log.warning("node %s could not be brought up, which is tried again: %s", node[:8], error)
+        else:
+            self._supervisors[node] = supervisor

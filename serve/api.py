@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from . import problems
 from .door import Door
+from .node_routes import add_nodes
 from .policy_routes import add_policies
 from .recorded import Recorded
 from .switchboard import Switchboard
@@ -73,6 +74,7 @@ def make_api(switchboard: Switchboard, door: Door) -> FastAPI:
     _add_calls(app, switchboard, door)
     _add_records(app, switchboard)
     _add_house(app, switchboard)
+    add_nodes(app, switchboard)
     add_policies(app, switchboard, door)
     add_twilio(app, switchboard, door)
     return app
@@ -94,7 +96,7 @@ def _add_calls(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
         call = f"call-{secrets.token_hex(CALL_ID_BYTES)}"
         wanted = {"call": call, "direction": new.direction, "caller": new.caller, "callee": new.callee}
         placed = await switchboard.reserve(wanted | {"policy": door.version_of(new.policy), "wait_s": door.ring_s})
-        return PlacedCall(call_id=call, media_url=door.media_url(request, call, placed.get("node", "")))
+        return PlacedCall(call_id=call, media_url=door.media_url(request, call, placed.get("media", ())))
 
     @app.get("/v1/calls", tags=["calls"])
     async def list_calls(

@@ -20,8 +20,8 @@ from typing import Any
 
 import ray
 from offhook.actors.parcel import pack
-from offhook.actors.refs import NAMESPACE, SupervisorRef, this_node
-from offhook.cluster.director import DirectorRef
+from offhook.actors.refs import NAMESPACE, SupervisorRef
+from offhook.cluster.director import HEAD, DirectorRef
 from ray import serve
 from ray.serve import RunTarget
 from ray.serve.schema import LoggingConfig
@@ -32,7 +32,7 @@ from .clips import stock_clips
 from .cluster_switchboard import ClusterSwitchboard
 from .door import Door
 from .errors import SettingFault, StartFault
-from .gateway_actor import GatewayRef
+from .gateway_actor import GatewayStart
 from .policy_files import Bundle
 from .running import Running
 from .settings import Settings, prepare_ray_environment
@@ -60,7 +60,6 @@ class House:
         self._bundles: list[Bundle] = []
         self._kept: dict[str, str] = {}  # version -> its copy
         self._director: DirectorRef | None = None
-        self._gateways: list[GatewayRef] = []
         self._apps: list[str] = []
         self._joined = False
         self._serve_was_here = False
@@ -127,10 +126,8 @@ class House:
     async def _compose(self) -> Running:
         settings = self._settings
         self._progress("starting supervisors, gateways, engines and API")
-        director = self._director = DirectorRef.start(_supervisor_options(settings))
-        hosts = _media_hosts()
-        for node in hosts.values():
-            self._gateways.append(GatewayRef.start(node, settings.host, settings.media_port, settings.media_secret))
+        gateways = GatewayStart(settings.host, settings.media_port, settings.media_secret)
+        director = self._director = DirectorRef.start(_supervisor_options(settings), gateways, settings.resume_s)
         for bundle in reversed(self._bundles):  # the default last: the latest one published is the inside's default
             kept = await asyncio.to_thread(_keep, bundle, settings.state_path / "bundles")
             self._kept[bundle.version] = str(kept)
@@ -138,8 +135,8 @@ class House:
         engines, recognizer, synthesizer = self._choose_engines()
         await asyncio.gather(
             # All applications in one go: Serve comes up once, and its builder is not made for several threads.
-            asyncio.to_thread(self._serve, [self._api(hosts), *engines]),
-            *(gateway.ready() for gateway in self._gateways),
+            asyncio.to_thread(self._serve, [self._api(), *engines]),
+            director.ready(),
         )
         await director.engines(recognizer, synthesizer)
         self._progress(f"warming {settings.spares} spares")
@@ -160,7 +157,7 @@ class House:
         if self._serve_was_here:  # a Serve that was here before keeps the address that it was started with
             running.Api(self._running().api).get("/healthz")
 
-    def _api(self, hosts: dict[str, str]) -> RunTarget:
+    def _api(self) -> RunTarget:
         settings = self._settings
         door = Door(
             secret=settings.media_secret,
@@ -169,7 +166,6 @@ class House:
             default_policy=self._bundles[0].name,
             public_url=settings.public_url,
             public_media_url=settings.public_media_url,
-            media_hosts={node: host for host, node in hosts.items()} if len(hosts) > 1 else {},
             twilio_auth_token=settings.twilio_auth_token,
             publish_key=settings.publish_key,
             bundles_dir=str(settings.state_path / "bundles"),
@@ -181,7 +177,7 @@ class House:
             return make_api(ClusterSwitchboard(), door)
 
         options = {"num_replicas": 1, "max_ongoing_requests": API_REQUESTS_MAX, "logging_config": _QUIET}
-        options |= {"ray_actor_options": {"num_cpus": 0}}
+        options |= {"ray_actor_options": {"num_cpus": 0, "resources": {HEAD: 0.001}}}  # beside the director
         return RunTarget(serve.deployment(serve.ingress(api)(), name="api", **options).bind(), API, "/")
 
     def _choose_engines(self) -> tuple[list[RunTarget], dict[str, Any], dict[str, Any]]:
@@ -235,8 +231,6 @@ class House:
     # --- down -------------------------------------------------------------------------------------------------------
 
     async def _decompose(self) -> None:
-        for gateway in self._gateways:
-            await _quietly(gateway.stop())
         if self._director is not None:
             await _quietly(self._director.stop())
         if self._apps and not self._serve_was_here:
@@ -244,17 +238,6 @@ class House:
             return
         for app in self._apps:
             await _quietly(asyncio.to_thread(serve.delete, app))
-
-
-def _media_hosts() -> dict[str, str]:
-    """Where carriers can bring audio: host -> the node whose gateway listens there, this node first. Nodes that share a
-    host (in tests) share a gateway."""
-    here = this_node()
-    nodes = sorted((node for node in ray.nodes() if node["Alive"]), key=lambda node: node["NodeID"] != here)
-    hosts: dict[str, str] = {}
-    for node in nodes:
-        hosts.setdefault(node["NodeManagerAddress"], node["NodeID"])
-    return hosts
 
 
 def _engine_target(app: str, make: Callable[..., Any], engine: dict[str, Any]) -> RunTarget:

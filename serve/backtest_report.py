@@ -13,8 +13,9 @@ from typing import Any
 from offhook.policies.differences import RANK, TIMES, quantile
 from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
+
+from . import terminal
 
 SHOWN_MAX = 200  # differences in full, the most consequential first; the counts are of all
 LINES_MAX = 20  # of them on a terminal
@@ -90,21 +91,21 @@ def text(report: dict[str, Any]) -> RenderableType:
     lines: list[RenderableType] = [Text.from_markup(f"[bold]{escape(line)}[/bold]") for line in _head(report)[:1]]
     lines += [Text(line, "dim") for line in _head(report)[1:]]
     if report["counts"]:
-        counts = _table("differences", "times")
+        counts = terminal.columns("differences", "times")
         for kind, count in report["counts"].items():
             counts.add_row(WORDS[kind], str(count))
         lines += [Text(), counts]
     if report["flips"]:
-        flips = _table("verdicts flipped", "before", "after", "by the rule", "times")
+        flips = terminal.columns("verdicts flipped", "before", "after", "by the rule", "times")
         for each in report["flips"]:
             flips.add_row(*(escape(str(each[name])) for name in ("what", "before", "after", "rule", "times")))
         lines += [Text(), flips]
-    times = _table("ms", "before p50", "p95", "after p50", "p95")
+    times = terminal.columns("ms", "before p50", "p95", "after p50", "p95")
     for kind, sides in report["times_ms"].items():
         times.add_row(TIME_WORDS[kind], *(str(sides[s][q]) for s in ("before", "after") for q in ("p50", "p95")))
     lines += [Text(), times]
     if report["differences"]:
-        ranked = _table("call", "at", "what", "before", "after", "why")
+        ranked = terminal.columns("call", "at", "what", "before", "after", "why")
         for each in report["differences"][:LINES_MAX]:
             ranked.add_row(*(escape(cell) for cell in _cells(each)))
         lines += [Text(), ranked]
@@ -157,13 +158,6 @@ def _cells(each: dict[str, Any]) -> tuple[str, ...]:
         why = " → ".join(f"“{each.get(key, '')}”" for key in ("pii_before", "pii_after") if each.get(key))
     at = f"{each['at_ms'] / 1_000:.2f} s"
     return (each["call"], at, each["what"], each["before"] or "-", each["after"] or "-", why)
-
-
-def _table(*heads: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for head in heads:
-        table.add_column(head, overflow="fold")
-    return table
 
 
 def _rows(heads: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> str:

@@ -19,7 +19,7 @@ import typer
 from offhook.policies.errors import Bug, CallerFault, OffhookError
 from rich.markup import escape
 
-from . import cli_calls, running, terminal
+from . import cli_calls, cli_nodes, running, terminal
 from .backtest import backtest
 from .cli_options import AsJson, StateDir, show, texts
 from .cli_policies import policy_cli
@@ -179,6 +179,8 @@ for _name, _command in (
     ("explain", cli_calls.explain),
     ("replay", cli_calls.replay_call),
     ("hangup", cli_calls.hangup),
+    ("nodes", cli_nodes.nodes),
+    ("drain", cli_nodes.drain),
 ):
     cli.command(_name)(_command)
 

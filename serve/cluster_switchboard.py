@@ -30,6 +30,9 @@ class ClusterSwitchboard:
     async def reserve(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return await (await self._cluster()).reserve(request)
 
+    async def resume(self, call: str) -> dict[str, Any]:
+        return await (await self._cluster()).resume(call)
+
     async def claim(self, call: str, lost_epoch: int = 0) -> Claim:
         """Where the call's owner takes its line; waits while the call is being taken over.
 
@@ -59,6 +62,9 @@ class ClusterSwitchboard:
 
     async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
         await (await self._node_of(call)).decide(call, proposal, approved, operator)
+
+    async def drain(self, node: str, on: bool) -> dict[str, Any]:
+        return await (await self._cluster()).drain(node, on)
 
     async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes) -> None:
         await (await self._cluster()).publish_policy(version, policy, parcel)

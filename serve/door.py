@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import Request
 from offhook.actors.errors import UnknownPolicy
@@ -27,7 +28,6 @@ class Door:
     bundles_dir: str = ""  # where bundles are unpacked
     bundles: dict[str, str] = field(default_factory=dict)  # version -> folder, of every version that is offered
     ring_s: float = 5.0
-    media_hosts: Mapping[str, str] = field(default_factory=dict)  # node -> host, where the audio must find its node
 
     def version_of(self, name: str | None) -> str:
         """The version that new calls of a policy get; the name may be a version too.
@@ -42,12 +42,17 @@ class Door:
             return name
         raise UnknownPolicy(f"policy {name!r} is not published here; published: {', '.join(sorted(self.policies))}")
 
-    def media_url(self, request: Request, call: str, node: str = "") -> str:
-        """Where the carrier brings the audio of `call` on `node`, with a token that opens it once."""
+    def media_url(self, request: Request, call: str, media: Sequence[Any] = ()) -> str:
+        """Where the carrier brings the audio of `call`, with a token that opens it once.
+
+        Args:
+            media: the gateway's host and port, as the director tells them; "" = the host that the carrier used.
+        """
         base = self.public_media_url.rstrip("/")
         if not base:
-            host = self.media_hosts.get(node) or request.url.hostname or "127.0.0.1"
-            base = f"ws://[{host}]:{self.media_port}" if ":" in host else f"ws://{host}:{self.media_port}"
+            host, port = media or ("", 0)
+            host, port = host or request.url.hostname or "127.0.0.1", port or self.media_port
+            base = f"ws://[{host}]:{port}" if ":" in host else f"ws://{host}:{port}"
         return f"{base}{tokens.MEDIA_PATH}/{tokens.issue(self.secret, call, time.time())}"
 
     def api_url(self, request: Request, path: str) -> str:

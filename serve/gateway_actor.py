@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
@@ -102,6 +103,19 @@ class GatewayActor:
                 if asyncio.get_running_loop().time() > deadline:
                     raise StartFault(f"the media port {host}:{port} cannot be used: {error}") from error
             await asyncio.sleep(LISTEN_RETRY_S)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayStart:
+    """Starts gateways, as the director asks for them (`cluster/media.py`): what all of them are told."""
+
+    host: str
+    port: int
+    secret: str = field(repr=False)
+
+    def __call__(self, node: str, own_port: bool) -> GatewayRef:
+        """The gateway of a node, at the port of the settings, or at any free one."""
+        return GatewayRef.start(node, self.host, self.port if own_port else 0, self.secret)
 
 
 class GatewayRef(ActorRef):

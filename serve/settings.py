@@ -44,6 +44,7 @@ class Settings:
     media_secret: str = field(default="", repr=False)  # signs media tokens; empty = a new one at every start
     publish_key: str = field(default="", repr=False)  # signs bundles; where it is set, unsigned ones are refused
     twilio_auth_token: str = field(default="", repr=False)  # checks the webhooks' signatures; empty = not checked
+    resume_s: float = 60.0  # how long a call whose node was lost waits for its carrier; then it is closed
     ring_s: float = 5.0  # how long a caller rings while no spare is free; carriers give up on a webhook after 15 s
 
     def __post_init__(self) -> None:
@@ -52,6 +53,7 @@ class Settings:
         _between("spares", self.spares, 0, 1_000)
         _between("cpus", self.cpus, 0, 4_096)
         _between("ring_s", self.ring_s, 0, 12)
+        _between("resume_s", self.resume_s, 1, 3_600)
         _one_of("recognizer", self.recognizer, RECOGNIZERS)
         _one_of("voice", self.voice, VOICES)
         _starts("journal", self.journal, ("redis://", "rediss://", "unix://", "sqlite:///"))

@@ -24,6 +24,14 @@ class Switchboard(Protocol):
             UnknownPolicy: no such version is published.
         """
 
+    async def resume(self, call: str) -> dict[str, Any]:
+        """Where a call goes on whose line broke: `media` (the gateway's host and port).
+
+        Raises:
+            NoSuchCall: it is over, or never was.
+            NoSpare: nobody can lead it at this moment.
+        """
+
     async def calls(self) -> list[dict[str, Any]]:
         """One row a call, newest first."""
 
@@ -45,6 +53,9 @@ class Switchboard(Protocol):
 
     async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
         """An operator's answer to a proposal that waits for approval."""
+
+    async def drain(self, node: str, on: bool) -> dict[str, Any]:
+        """Give a node no new calls (`on`), or let it take them again; its figures. Raises: LinkLost: no such node."""
 
     async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes) -> None:
         """Offer a policy version, with the bundle of its agents' code, to calls on every node. Raises: PolicyError."""

@@ -46,7 +46,7 @@ def calls(rows: list[dict[str, Any]]) -> RenderableType:
     """One row a call."""
     if not rows:
         return Text("no calls yet", "dim")
-    table = _table("call", "since", "state", "direction", "from", "policy", "epoch", "owner")
+    table = columns("call", "since", "state", "direction", "from", "policy", "epoch", "owner")
     for row in rows:
         state = Text("live", "green") if row.get("live") else Text(row.get("outcome") or "over", "dim")
         created_s = row.get("created_unix_ms", 0) / 1_000
@@ -79,13 +79,13 @@ def call(state: dict[str, Any]) -> RenderableType:
             facts.add_row(Text(name, "dim"), value if isinstance(value, Text) else escape(str(value)))
     parts: list[RenderableType] = [facts]
     if state.get("concerns"):
-        table = _table("concern", "standing", "answers", "words")
+        table = columns("concern", "standing", "answers", "words")
         for each in state["concerns"]:
             cells = (each["topic"], each["standing"], each.get("answers", 0), each.get("pii_text", ""))
             table.add_row(*(escape(str(cell)) for cell in cells))
         parts.append(table)
     if state.get("ledger"):
-        table = _table("at", "evidence", "strength", "words")
+        table = columns("at", "evidence", "strength", "words")
         for signal in state["ledger"]:
             style = "dim" if signal.get("stands") is False else ""
             name = " ".join(filter(None, (signal["sign"], signal.get("topic", ""))))
@@ -123,7 +123,7 @@ def _verdict(row: dict[str, Any], every_rule: bool) -> list[Text]:
 
 def record(record: dict[str, Any]) -> RenderableType:
     """How a scripted call went, as the caller's side knows it."""
-    table = _table("step", "began", "took")
+    table = columns("step", "began", "took")
     for step in record["steps"]:
         took = seconds(step["ended_ms"] - step["began_ms"])
         table.add_row(f"{step['kind']} (line {step['line']})", seconds(step["began_ms"]), took)
@@ -153,7 +153,8 @@ def _utterance(utterance: dict[str, Any] | None) -> str:
     return f"{said} heard: {utterance.get('pii_heard', '')}" if utterance.get("cut") else said
 
 
-def _table(*heads: str) -> Table:
+def columns(*heads: str) -> Table:
+    """A table as all commands draw it."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for number, head in enumerate(heads):
         table.add_column(head, overflow="fold", no_wrap=number == 0)  # the first names the row: it is copied whole

@@ -23,6 +23,7 @@ from .switchboard import Switchboard
 
 RESUME = "/carriers/twilio/resume"
 RECORDS_AT_ONCE = 2_000
+RESUME_PAUSE_S = 1  # TwiML pauses in whole seconds
 
 
 class TwilioForm(BaseModel):
@@ -48,8 +49,9 @@ def add_twilio(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
         if not hmac.compare_digest(wanted, request.headers.get("X-Twilio-Signature", "")):
             raise HTTPException(403, "X-Twilio-Signature does not fit this request")
 
-    def stream(request: Request, call: str, node: str) -> str:
-        return twiml.stream(door.media_url(request, call, node), door.api_url(request, RESUME))
+    def stream(request: Request, call: str, placed: dict[str, Any]) -> Response:
+        media_url = door.media_url(request, call, placed.get("media", ()))
+        return _xml(twiml.stream(media_url, door.api_url(request, RESUME)))
 
     guard = [Depends(really_twilio)]
 
@@ -63,26 +65,29 @@ def add_twilio(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
             placed = await switchboard.reserve(wanted | {"policy": policy, "wait_s": door.ring_s})
         except NoSpare:
             return _xml(twiml.reject())
-        return _xml(stream(request, form.call, placed.get("node", "")))
+        return stream(request, form.call, placed)
 
     @app.post(RESUME, response_class=Response, tags=["carriers"], dependencies=guard)
     async def resume(request: Request, form: Annotated[TwilioForm, Form()]) -> Response:
-        """A stream ended: connect it again while the call lives, dial when it was handed over, else hang up."""
+        """A stream ended: connect it again while the call lives (on another node, where its own was lost), dial when it
+        was handed over, else hang up."""
         try:
-            state = await switchboard.state(form.call)
+            return stream(request, form.call, await switchboard.resume(form.call))
+        except NoSpare:  # nobody can lead it at this moment: ask again
+            return _xml(twiml.wait(RESUME_PAUSE_S, door.api_url(request, RESUME)))
         except NoSuchCall:
-            return _xml(twiml.hang_up())
-        if not state.get("outcome"):
-            return _xml(stream(request, form.call, state.get("node", "")))
-        target = await _transfer_target(switchboard, form.call)
-        return _xml(twiml.dial(target) if target else twiml.hang_up())
+            target = await _transfer_target(switchboard, form.call)
+            return _xml(twiml.dial(target) if target else twiml.hang_up())
 
 
 async def _transfer_target(switchboard: Switchboard, call: str) -> str:
     """Whom the call was handed over to, from its journal; empty = nobody."""
     after_seq, target = -1, ""
     while True:
-        records: list[list[Any]] = await switchboard.journal(call, after_seq, RECORDS_AT_ONCE)
+        try:
+            records: list[list[Any]] = await switchboard.journal(call, after_seq, RECORDS_AT_ONCE)
+        except NoSuchCall:
+            return ""
         for _call, _epoch, after_seq, _at_ms, kind, body in records:  # noqa: B007 (goes on after the last one)
             if kind != "commands":
                 continue

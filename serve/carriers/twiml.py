@@ -22,6 +22,11 @@ def stream(media_url: str, resume_url: str) -> str:
     return _response(connect, f'<Redirect method="POST">{escape(resume_url)}</Redirect>')
 
 
+def wait(pause_s: int, resume_url: str) -> str:
+    """Be silent for a while, then ask `resume_url` again."""
+    return _response(f'<Pause length="{pause_s}"/>', f'<Redirect method="POST">{escape(resume_url)}</Redirect>')
+
+
 def hang_up() -> str:
     """The call is over."""
     return _response("<Hangup/>")

@@ -138,7 +138,7 @@ def test_while_redis_is_away_records_wait_within_a_limit_and_the_call_sends_the_
         refused: list[str] = []
         table = CallTable()
         table.open(CallRow("c1", 1, "owner", 0, "", "", "", "", 0))
-        intake = Intake(journal, table, tell)
+        intake = Intake(journal, table, tell, lambda *_: None)
         recorder = Recorder("c1", 1, send, up.append)
         for number in range(50):
             recorder.write(number, "event", "text")

@@ -14,18 +14,18 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 class Phone(WSListener):  # type: ignore[misc]
     """The carrier's end of one socket."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: str = "MZ1") -> None:
         self.messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.closed: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
-        self.writer = twilio.CarrierWriter("MZ1", "CA1")
+        self.writer = twilio.CarrierWriter(stream, "CA1")
         self.transport: WSTransport
         self.first_audio_s = 0.0
         self.returns_marks = False  # at once, as if nothing were ever buffered
 
     @classmethod
-    async def dial(cls, url: str) -> Phone:
-        """Open a socket; nothing is said yet."""
-        _, phone = await ws_connect(cls, url)
+    async def dial(cls, url: str, stream: str = "MZ1") -> Phone:
+        """Open a socket; nothing is said yet. No two streams of one call have the same name."""
+        _, phone = await ws_connect(lambda: cls(stream), url)
         made: Phone = phone
         return made
 

@@ -33,6 +33,9 @@ VERDICT = Verdict(
 )  # fmt: skip
 
 
+NODES = ("ab12c" + "0" * 51, "ab12d" + "0" * 51)
+
+
 class Memory:
     """A switchboard with `spares` spares and its calls in memory."""
 
@@ -61,6 +64,13 @@ class Memory:
             raise NoSuchCall(f"call {call!r} is not known on this node")
         return self.rows[call]
 
+    async def resume(self, call: str) -> dict[str, Any]:
+        if not self.spares:
+            raise NoSpare("nobody can take it over")
+        if self._row(call).get("outcome"):
+            raise NoSuchCall(f"call {call!r} is over")
+        return {"media": ["node-2.example", 8801]}
+
     async def calls(self) -> list[dict[str, Any]]:
         return list(reversed(self.rows.values()))
 
@@ -87,13 +97,17 @@ class Memory:
             raise CallerFault("proposal 'late' does not wait for approval")
         self.decided.append((call, proposal, approved, operator))
 
+    async def drain(self, node: str, on: bool) -> dict[str, Any]:
+        self.drained = {node} if on else set()
+        return {"draining": on, "calls": 3}
+
     async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes) -> None:
         self.published.append((version, policy["name"], parcel))
 
     async def stats(self) -> dict[str, Any]:
         if self.away:
             raise LinkLost("the supervisor is gone")
-        return {"spares": self.spares}
+        return {"spares": self.spares, "nodes": {node: {"calls": 3} for node in NODES}, "silent": [NODES[1]]}
 
 
 def run(
@@ -196,7 +210,8 @@ def test_no_spare_and_a_supervisor_that_is_away_can_be_tried_again() -> None:
         answer = await client.post("/v1/calls", json={})
         problem(answer, 503, "no-spare")
         assert answer.headers["retry-after"] == "2"
-        assert (await client.get("/healthz")).json() == {"status": "ok", "spares": 0}
+        told = (await client.get("/healthz")).json()
+        assert (told["status"], told["spares"]) == ("ok", 0)
         memory.away = True
         problem(await client.get("/healthz"), 503, "part-away")
         problem(await client.post("/v1/calls", json={}), 503, "part-away")
@@ -305,7 +320,10 @@ def test_the_resume_webhook_connects_again_dials_or_hangs_up() -> None:
 
         assert "<Hangup/>" in await resumed()
         await client.post("/carriers/twilio/voice", data=FORM)
-        assert "<Stream" in await resumed()
+        assert "ws://node-2.example:8801/media/CA123." in await resumed()  # wherever it goes on
+        memory.spares, spares = 0, memory.spares
+        assert '<Pause length="1"/><Redirect' in await resumed()  # nobody has room at this moment: asked again
+        memory.spares = spares
         memory.rows["CA123"]["outcome"] = "completed"
         assert "<Hangup/>" in await resumed()
         for seq, command in enumerate([HangUp("x"), TransferCall("g1", "+1555<9>", False)]):
@@ -349,6 +367,8 @@ def test_openapi_lists_every_address_and_the_console_is_served() -> None:
             "/v1/calls/{call_id}/journal",
             "/v1/calls/{call_id}/verdicts",
             "/v1/calls/{call_id}/proposals/{proposal_id}",
+            "/v1/nodes",
+            "/v1/nodes/{node}/drain",
             "/v1/policies",
             "/v1/policies/{name}",
             "/healthz",
@@ -359,5 +379,20 @@ def test_openapi_lists_every_address_and_the_console_is_served() -> None:
         assert console.status_code == 200
         assert "offhook" in console.text
         assert "default-src 'none'" in console.headers["content-security-policy"]
+
+    run(test)
+
+
+def test_a_node_is_drained_by_the_beginning_of_its_id_and_takes_calls_again() -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        told = (await client.get("/v1/nodes")).json()
+        assert [row["node"] for row in told["nodes"]] == list(NODES)
+        assert (told["nodes"][0]["calls"], told["silent"]) == (3, [NODES[1]])
+        answer = await client.post("/v1/nodes/ab12c/drain")
+        assert (answer.status_code, answer.json()["node"], memory.drained) == (202, NODES[0], {NODES[0]})
+        assert (await client.delete("/v1/nodes/ab12c/drain")).json()["draining"] is False
+        ambiguous = problem(await client.post("/v1/nodes/ab12/drain"), 409, "not-possible")
+        assert "more than one node; nodes are ab12c000, ab12d000" in ambiguous["detail"]
+        problem(await client.post("/v1/nodes/ab12ff/drain"), 409, "not-possible")
 
     run(test)

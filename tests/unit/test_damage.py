@@ -208,6 +208,31 @@ def test_a_file_that_is_put_aside_is_told(tmp_path: Path) -> None:
     run(test)
 
 
+def test_a_damaged_snapshot_is_made_up_for_by_the_events_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    kinds = {10: "snapshot", 11: "place", 20: "snapshot", 21: "place"}
+    records = [record(seq, kinds.get(seq, "event")) for seq in range(1, 31)]
+
+    async def test() -> None:
+        journal = SqliteJournal(path)
+        await store(journal, records)
+        for known in (20, -1):
+            assert await past.since_snapshot(journal, "c1", known) == (records[19:], None)
+        assert await past.since_snapshot(journal, "c1", 0) == (records, None)
+        with closing(sqlite3.connect(path)) as base, base:
+            base.execute("UPDATE records SET crc = crc + 1 WHERE key & 4294967295 = 20")
+        for known in (20, -1):
+            found, damage = await past.since_snapshot(journal, "c1", known)
+            assert found == records[:19] + records[20:] and "record 20" in str(damage)
+        with closing(sqlite3.connect(path)) as base, base:
+            base.execute("UPDATE records SET crc = crc + 1 WHERE key & 4294967295 = 5")
+        found, damage = await past.since_snapshot(journal, "c1", 20)
+        assert found == records[:4] and damage is not None, "behind an event that is lost nothing can be folded"
+        await journal.close()
+
+    run(test)
+
+
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     if not redis_server.PROGRAM:

@@ -360,9 +360,10 @@ class Desk:
 
     def __init__(self, path: Path, **options: Any) -> None:
         self.told: list[tuple[Any, ...]] = []
+        self.moved: list[tuple[str, str]] = []
         self.table = CallTable()
         self.journal = SqliteJournal(path / "j.sqlite", **options)
-        self.intake = Intake(self.journal, self.table, self._tell)
+        self.intake = Intake(self.journal, self.table, self._tell, lambda row, why: self.moved.append((row.call, why)))
 
     def _tell(self, _row: CallRow, *message: Any) -> bool:
         self.told.append(message)

@@ -242,7 +242,8 @@ def test_a_supervisor_closes_no_call_of_another_node(run: Callable[[Test], None]
     async def test(url: str, _anybody: Redis) -> None:
         here, there = RedisJournal(url), RedisJournal(url)
         assert await store(there, [record(0)]) is None
-        await Intake(here, CallTable(), lambda *_: True).close_unclaimed("died", "nobody claims it here")
+        intake = Intake(here, CallTable(), lambda *_: True, lambda *_: None)
+        await intake.close_unclaimed("died", "nobody claims it here")
         assert await store(there, [record(1)]) is None
         assert [kept.ended for kept in await here.calls()] == [False]
         await here.close()

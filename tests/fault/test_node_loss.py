@@ -1,0 +1,136 @@
+"""A node dies with all its processes: its calls go on elsewhere with their state, or are closed with a record."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import redis_server
+from offhook.policies.replay import replay
+from phone import SILENCE, voice
+from raylets import Raylets, until
+from redis_server import RedisServer
+from twilio_phone import Phone
+
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.fault,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not redis_server.PROGRAM, reason=redis_server.ABSENT),
+]
+
+MONOLOGUE = Path(__file__).resolve().parents[2] / "examples" / "policies" / "monologue"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Raylets]:
+    with RedisServer(tmp_path_factory.mktemp("redis")) as redis, Raylets(more=2) as raylets:
+        raylets.up(MONOLOGUE, "--journal", redis.url)
+        yield raylets
+
+
+def stream_of(answer: str) -> str:
+    """The media URL of a TwiML answer; "" = none."""
+    found = ElementTree.fromstring(answer).find("Connect/Stream")
+    return found.attrib["url"] if found is not None else ""
+
+
+def ask(cluster: Raylets, webhook: str, call: str) -> str:
+    """What the carrier is told for a call: a media URL, or ""."""
+    answer = cluster.api.post(f"/carriers/twilio/{webhook}", data={"CallSid": call, "From": "+1", "To": "+2"})
+    assert answer.status_code == 200, answer.text
+    return stream_of(answer.text)
+
+
+def state(cluster: Raylets, call: str) -> dict[str, Any]:
+    return dict(cluster.api.get(f"/v1/calls/{call}").json())
+
+
+def journal(cluster: Raylets, call: str) -> list[list[Any]]:
+    rows = cluster.api.get(f"/v1/calls/{call}/journal", params={"limit": 10_000}).json()["records"]
+    return [[call, row["epoch"], row["seq"], row["at_ms"], row["kind"], row["body"]] for row in rows]
+
+
+def drain_all_but(cluster: Raylets, wanted: str) -> None:
+    for row in cluster.api.get("/v1/nodes").json()["nodes"]:
+        on = row["node"] != wanted
+        (cluster.api.post if on else cluster.api.delete)(f"/v1/nodes/{row['node']}/drain")
+
+
+async def answered(url: str, stream: str = "MZ1") -> Phone:
+    phone = await Phone.dial(url, stream)
+    phone.returns_marks = True
+    phone.start()
+    return phone
+
+
+def test_the_calls_of_a_lost_node_go_on_elsewhere_or_are_closed_with_a_record(cluster: Raylets) -> None:
+    doomed = cluster.nodes[0]
+    drain_all_but(cluster, doomed.node_id)
+
+    async def before() -> tuple[Phone, Phone]:
+        stays, leaves = (
+            await answered(ask(cluster, "voice", "CAstays")),
+            await answered(ask(cluster, "voice", "CAleaves")),
+        )
+        await asyncio.gather(stays.talk([SILENCE] * 60 + voice(30) + [SILENCE] * 40), leaves.talk([SILENCE] * 60))
+        await stays.until("clear")  # the caller has interrupted: there is a state worth keeping
+        return stays, leaves
+
+    async def test() -> None:
+        stays, leaves = await before()
+        told = state(cluster, "CAstays")
+        assert told["epoch"] == 1 and told["line"] == "open"
+        for row in cluster.api.get("/v1/nodes").json()["nodes"]:
+            cluster.api.delete(f"/v1/nodes/{row['node']}/drain")
+        await asyncio.to_thread(cluster.lose, doomed)
+        lost_s = time.perf_counter()
+        await asyncio.gather(stays.closed, leaves.closed)  # its gateway is dead: the carrier sees its socket close
+        url = await asyncio.to_thread(ask, cluster, "resume", "CAstays")
+        assert url, "the call goes on elsewhere"
+        phone = await answered(url, "MZ2")
+        await phone.until("media")
+        print("node lost -> sound again", time.perf_counter() - lost_s)
+        after = state(cluster, "CAstays")
+        assert (after["epoch"], after["live"], after["owner"] != told["owner"]) == (2, True, True)
+        assert after["turn"] >= told["turn"] and after["stage"] == told["stage"]
+        assert after["ledger"][: len(told["ledger"])] == told["ledger"]
+        await phone.talk(voice(60) + [SILENCE] * 20)
+        await phone.until("clear")  # it hears, and falls silent
+        phone.send(phone.writer.stop())
+        await phone.goodbye()
+
+    asyncio.run(test())
+    until(lambda: not state(cluster, "CAstays")["live"])
+    records = journal(cluster, "CAstays")
+    assert [record[2] for record in records] == list(range(1, len(records) + 1))
+    assert {record[1] for record in records} == {1, 2}
+    found = replay(records)
+    assert found.same, str(found.divergence)
+    assert found.ended
+    # The other carrier never asks: its call must not stay open for ever.
+    until(lambda: journal(cluster, "CAleaves")[-1][4] == "end", within_s=120)
+    end = journal(cluster, "CAleaves")[-1]
+    assert (end[1], end[5]["outcome"]) == (2, "node lost")
+    assert ask(cluster, "resume", "CAleaves") == ""
+
+
+def test_a_node_that_joins_gets_a_supervisor_spares_and_a_gateway(cluster: Raylets) -> None:
+    node = cluster.add()
+    until(lambda: any(row["node"] == node.node_id for row in cluster.api.get("/v1/nodes").json()["nodes"]), 60)
+    drain_all_but(cluster, node.node_id)
+    media = until(lambda: ask(cluster, "voice", "CAjoins"), 60)
+
+    async def test() -> None:
+        phone = await answered(media)
+        await phone.talk([SILENCE] * 30)
+        await phone.until("media")
+        phone.send(phone.writer.stop())
+        await phone.goodbye()
+
+    asyncio.run(test())
