@@ -109,7 +109,7 @@ async def since_snapshot(
         except JournalDamaged:
             snapshot_seq = 0
     records, damage = await _all_after(journal, call, snapshot_seq - 1)
-    if records or damage is None:
+    if damage is None or (records and records[0][2] == snapshot_seq):
         return records, damage
     records, _ = await _all_after(journal, call, -1)
     if records:
