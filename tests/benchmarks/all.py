@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {  # name -> arguments; DATA and VAD st
     "answering": (),
     "link": (),
     "journal": (),
+    "recovery": (),
     "live_calls": ("--calls", "1", "20", "--seconds", "45"),
     "takeover": ("--kills", "100", "--stops", "10"),
 }
