@@ -67,6 +67,7 @@ async def row_from_journal(journal: Journal, call: str) -> CallRow | None:
         primed=True,
         takeovers=newest[1] - beginning[0][1],
         arm=str(start.get("arm", "")),
+        tenant=str(start.get("tenant", "")),
     )
 
 

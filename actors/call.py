@@ -26,6 +26,7 @@ from .link import Link, LinkServer, Message
 from .resident import Resident
 from .runtime import CallRuntime
 from .setup import Setup
+from .usage import pss_kb
 from .warm_up import warm_up
 
 log = logging.getLogger(__name__)
@@ -164,12 +165,3 @@ def own_endpoint_beside(endpoint: str, name: str) -> str:
     if kind != "unix":
         return "tcp:127.0.0.1:0"
     return f"unix:{Path(where).with_name(f'{name}.sock')}"
-
-
-def pss_kb(pid: int | str = "self") -> int:
-    """Proportional set size of a process in kB: what it really costs, shared pages divided among those who share."""
-    try:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from .pool import Standing
 
+DRIFTS_MIN = 5  # live calls: the lag of fewer is not of their number, and a node without calls would never open again
+
 if TYPE_CHECKING:
     from .supervisor import Supervisor
 
@@ -30,8 +32,11 @@ def figures(node: Supervisor) -> dict[str, Any]:
         "calls": len(node.table),
         **{str(standing): pool.count(standing) for standing in Standing},
         "started": pool.started,
-        "free_slots": 0 if pool.draining else node.options.slots_max - pool.count(Standing.BUSY),
+        "free_slots": 0 if pool.draining else max(0, pool.sizes.slots_max - pool.count(Standing.BUSY)),
+        "slots": pool.sizes.slots_max,
+        "spares_wanted": pool.sizes.spares,
         "draining": pool.draining,
+        "drained_by": node.drained_by if pool.draining else "",
         "hung": residents.hung,
         "takeovers": takeovers.done,
         "farewells": takeovers.farewells,
@@ -40,8 +45,16 @@ def figures(node: Supervisor) -> dict[str, Any]:
         "records_refused": node.intake.refused,
         "journal_up": node.intake.journal_up,
         "lag_ms_max": max(lags.values(), default=0.0),
+        "drift_ms": round(_most(residents.watch.drifts()), 1),
         "policies": list(node.shelf.policies),
         "default_policy": node.shelf.default,
         "hosts": [{**row, "pid": pid(str(row["host"]))} for row in hosts.stats()],
         "agents_given_up": {f"{version}/{agent}": why for (version, agent), why in hosts.given_up.items()},
     }
+
+
+def _most(drifts_ms: list[float]) -> float:
+    """What nine in ten stay below: the node is late, not one process of it. 0 for too few to tell."""
+    if len(drifts_ms) < DRIFTS_MIN:
+        return 0.0
+    return sorted(drifts_ms)[-(len(drifts_ms) // 10) - 1]

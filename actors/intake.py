@@ -83,6 +83,8 @@ class Intake:
         for record in records:
             if record[4] == "policy":
                 self.led_by(row, str(record[5]["version"]))
+        if records[-1][4] == "end":
+            row.usage = dict(records[-1][5].get("usage") or {})
         self._journal.append(records, lambda fault: self._done(row, first, last, fault))
 
     def _done(self, row: CallRow, first: int, last: int, fault: OffhookError | None) -> None:

@@ -88,7 +88,9 @@ class Reception:
         row.seats = seats
         parts.table.open(row)
         refusal = await self.assign(
-            resident, row, row.setup(parts.shelf.plain(version), parts.shelf.engines_for(version))
+            resident,
+            row,
+            row.setup(parts.shelf.plain(version), parts.shelf.engines_for(version), prices=parts.shelf.prices),
         )
         if refusal:
             parts.close(row, f"could not begin: {refusal}")
@@ -219,6 +221,7 @@ def _row(request: Mapping[str, Any], version: str, after_seq: int) -> CallRow:
         seq=after_seq,
         anchor=anchor_now(),
         arm=str(request.get("arm") or ""),
+        tenant=str(request.get("tenant") or ""),
     )
 
 

@@ -270,8 +270,14 @@ class SupervisorRef(ActorRef):
     async def stats(self) -> dict[str, Any]:
         return dict(await self.ask("stats"))
 
-    async def drain(self, on: bool = True) -> dict[str, Any]:
-        return dict(await self.ask("drain", on))
+    async def report(self, life: int = 0, number: int = 0) -> dict[str, Any]:
+        return dict(await self.ask("report", life, number))
+
+    async def keep(self, spares: int, slots_max: int = 0) -> None:
+        await self.ask("keep", spares, slots_max)
+
+    async def drain(self, on: bool = True, by: str = "") -> dict[str, Any]:
+        return dict(await self.ask("drain", on, by))
 
     async def stop(self) -> None:
         """End the node's residents and the supervisor itself."""

@@ -44,6 +44,7 @@ from .recorder import Recorder
 from .setup import Setup
 from .swap import PolicySwap
 from .timers import Timers
+from .usage import Meter, in_record
 from .voice import Voice
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class CallRuntime:
 
     def __init__(self, setup: Setup, uplink: Uplink, server: LinkServer, on_over: Callable[[str], None]) -> None:
         self.setup = replace(setup, resume=())  # it is folded here, and large
+        self._meter = Meter()
         self.uplink = uplink
         self._on_over = on_over
         self._loop = asyncio.get_running_loop()
@@ -117,6 +119,11 @@ class CallRuntime:
     def state(self) -> CallState:
         return self.funnel.state
 
+    @property
+    def synthesized_s(self) -> float:
+        """Seconds of sound that an engine has made."""
+        return self._synthesizer.used_s
+
     def now(self) -> int:
         """The present moment on the call's clock."""
         return self.clock.now_ms()
@@ -144,6 +151,7 @@ class CallRuntime:
             "direction": setup.direction,
             "anchor": list(setup.anchor),
             "arm": setup.arm,
+            "tenant": setup.tenant,
         }
         self.recorder.write(at_ms, "start", start)
         self.take(ev.CallCreated(at_ms, setup.call, setup.direction, setup.caller, setup.callee, setup.policy_version))
@@ -352,7 +360,8 @@ class CallRuntime:
         self.errands.close()
         if not self._farewell.begun:
             self.funnel.snapshot()
-        self.recorder.write(self.now(), "end", {"outcome": self.ending, "counts": counts(self)})
+        used = in_record(self._meter.read(self), self.setup.prices)
+        self.recorder.write(self.now(), "end", {"outcome": self.ending, "counts": counts(self), **used})
         self.recorder.flush()
         self.later(LINGER_MS, self._over)
 

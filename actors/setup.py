@@ -59,6 +59,10 @@ class Setup:
     after_seq: int = 0  # of the newest record that the journal already has of this call
     engines: Engines = field(default_factory=Engines)
     resume: tuple[Any, ...] = ()  # a takeover: the newest snapshot and all records after it; empty = a new call
+    prices: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # what it costs, see policies/cost.py; empty = the stock ones
+    tenant: str = ""  # whose call it is, for limits and accounts
     farewell: str = ""  # why the call is only said goodbye to, without its core; "" = it goes on
     arm: str = ""  # of a rollout, to which the call was assigned (`arms.py`); "" = of none
 

@@ -35,6 +35,7 @@ class Shelf:
         self.default = ""
         self.engines = Engines()
         self.withdrawn: set[str] = set()  # no call begins with them; those that are led by them go on
+        self.prices: Mapping[str, Any] = {}
 
     def publish(self, version: str, policy: Mapping[str, Any], bundle: str | bytes) -> Policy:
         """Check a version and offer it. Its bundle is a folder here, or a parcel (`parcel.py`): nodes share no disk.

@@ -41,6 +41,7 @@ from .shelf import Shelf
 from .stores import open_journal
 from .swaps import Swaps
 from .takeover import DIED, Takeovers
+from .tally import STARTED
 from .tools import ToolRegister
 
 log = logging.getLogger(__name__)
@@ -67,11 +68,14 @@ class Supervisor:
         self.intake = Intake(self._journal, self.table, self.tell, attendance.moved)
         self.residents = Residents(attendance.owner(), self.places.roster, self.options.hung_ms)
         self.pool = Pool(self.options.sizes(), self._start_call_actor, self.residents.end)
+        self.pool.on_start = lambda took_s: self.table.tally.note(STARTED, took_s)
+        self.drained_by = ""
         self.hosts = Hosts(self._start_host, self.residents.end)
         self.tools = ToolRegister(self.places.tools)
         self.outbox = Outbox(self.tools, self.leases, self.residents)
         self.shelf = Shelf(self.places.memory)
         self.shadows = ShadowRefs(node, self.shelf)
+        self.shelf.prices = self.options.prices
         parts = Parts(
             self.shelf, self.pool, self.hosts, self.residents, self.leases, self.table, self._journal, attendance.close
         )
@@ -290,8 +294,20 @@ class Supervisor:
         answers = await asyncio.gather(*(self.residents.query(n, "stats") for n in names), return_exceptions=True)
         return [{"name": n, **a} for n, a in zip(names, answers, strict=True) if isinstance(a, dict)]
 
-    async def drain(self, on: bool = True) -> dict[str, Any]:
-        """Take no new calls (and let the spares go), or take them again; live calls are not touched."""
+    async def report(self, life: int = 0, number: int = 0) -> dict[str, Any]:
+        """For the director: the figures, and what came and went since it asked last (`Tally.since`). Where it has
+        missed something, `live` has every live call: [call, tenant]."""
+        told = self.table.tally.since(life, number)
+        live = [] if told["whole"] else [[row.call, row.tenant] for row in self.table.live()]
+        return {**told, "live": live, "stats": figures(self)}
+
+    async def keep(self, spares: int, slots_max: int = 0) -> None:
+        """Keep so many spares warm, and carry at most `slots_max` calls (0 = as it was started)."""
+        self.pool.keep(max(0, spares), slots_max if slots_max > 0 else self.options.slots_max)
+
+    async def drain(self, on: bool = True, by: str = "") -> dict[str, Any]:
+        """Take no new calls (and let the spares go), or take them again, as `by` says; live calls are not touched."""
+        self.drained_by = by if on else ""
         self.pool.drain(on)
         return await self.stats()
 

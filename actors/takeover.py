@@ -236,4 +236,4 @@ class Takeovers:
         engines = shelf.engines_for(row.policy_version)
         if row.farewell and engines.clips:  # nothing that has to be reached
             engines = Engines(synthesizer="clip", clips=engines.clips)
-        return row.setup(policy, engines, () if row.farewell else records)
+        return row.setup(policy, engines, () if row.farewell else records, shelf.prices)

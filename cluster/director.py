@@ -13,12 +13,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
-from offhook.actors.errors import LinkLost, NoSpare, UnknownPolicy
+from offhook.actors.errors import LinkLost, UnknownPolicy
 from offhook.actors.refs import NAMESPACE, SupervisorRef
 from offhook.actors.swaps import merged
 
+from .capacity_keeper import CapacityKeeper
+from .capacity_rules import CapacityRules
+from .front_desk import FrontDesk
 from .media import Gateways, StartGateway
 from .memory import MemoryAway, open_memory
+from .meters import Meters, ray_gauge
 from .nodes import ANSWER_S, Nodes
 from .publishing import Publishing, PublishingRef
 from .rollouts import Rollouts, keep_ticking
@@ -30,7 +34,6 @@ log = logging.getLogger(__name__)
 
 NAME = "director"
 LOOK_S = 2.0  # between two looks at the nodes: a node that joins takes many seconds to do so
-FULL_WAIT_S = 0.5  # for a spare on a node that is not the last choice
 RESUME_S = 60.0  # a carrier asks the webhook within a second or two, and may ask again
 RING_S_MAX = 15.0  # a carrier gives up on a webhook then
 HEAD = "node:__internal_head__"  # the resource by which Ray marks the head node
@@ -43,48 +46,51 @@ class Director(Publishing):
         options: those of every supervisor (`actors/options.py`).
         start_gateway: has a node's gateway started (`media.py`); None = there are none.
         resume_s: how long a call that nobody leads waits for its carrier; then it is closed.
+        capacity: see `capacity_rules.py`; empty = the options' spares on every node, and nothing is scaled.
     """
 
     async def __init__(  # type: ignore[misc]  # Ray awaits it
-        self, options: dict[str, Any], start_gateway: StartGateway | None = None, resume_s: float = RESUME_S
+        self,
+        options: dict[str, Any],
+        start_gateway: StartGateway | None = None,
+        resume_s: float = RESUME_S,
+        capacity: dict[str, Any] | None = None,
     ) -> None:
         self._gateways = Gateways(start_gateway)
         self._nodes = Nodes(options, self._bring_up, self._gateways.forget)
         self._calls = Whereabouts(self._nodes, resume_s)
+        rules = CapacityRules.of(capacity or {}, options)
+        self._desk = FrontDesk(rules.admission, self._place)
+        self._capacity = CapacityKeeper(rules, self._nodes, self._desk, self._gateways.end, Meters(ray_gauge))
         self._wanted = Wanted(open_memory(str(options.get("journal") or ""), options["state_dir"]))
         self._rollouts = Rollouts(self, self._wanted, Shadowing(self))
         await self._recall()
         await self._nodes.look()
+        await self._capacity.look()
         loop = asyncio.get_running_loop()
+        self._keeping = loop.create_task(self._capacity.run())
         self._looking = loop.create_task(self._keep_looking())
         self._ticking = loop.create_task(keep_ticking(self._rollouts))
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
     async def reserve(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Place a call on the node with the most free slots; on the next one where that has no spare in time.
+        """Place a call where a slot is free, within its ring budget (`front_desk.py`).
 
         Raises:
-            NoSpare: no node has one. Whatever else `Supervisor.reserve` raises.
+            Overflow (a NoSpare): it gets none; says what becomes of it. Whatever else `Supervisor.reserve` raises.
         """
-        led = self.led(request)
-        nodes = self._nodes.by_room()
-        refusals = []
-        for number, node in enumerate(nodes):
-            last = number == len(nodes) - 1
-            asked = led if last else {**led, "wait_s": FULL_WAIT_S}
-            try:
-                within_s = float(asked.get("wait_s") or RING_S_MAX) + ANSWER_S
-                placed = await self._nodes.ask(node, self._nodes.get(node).reserve(asked), within_s)
-            except (NoSpare, LinkLost) as fault:
-                refusals.append(f"{node[:8]}: {fault}")
-                continue
-            except UnknownPolicy:
-                raise self.unknown(request) from None
-            self._nodes.took(node)
-            self._calls.placed(str(request.get("call")), node)
-            return {**placed, "media": await self._gateways.address(node)}
-        raise NoSpare("; ".join(refusals) or "no node takes calls now")
+        try:
+            return await self._desk.admit(self.led(request))
+        except UnknownPolicy:
+            raise self.unknown(request) from None
+
+    async def _place(self, node: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        within_s = float(request.get("wait_s") or RING_S_MAX) + ANSWER_S
+        placed = await self._nodes.ask(node, self._nodes.get(node).reserve(request), within_s)
+        self._nodes.took(node)
+        self._calls.placed(str(request.get("call")), node)
+        return {**placed, "media": await self._gateways.address(node)}
 
     async def find(self, call: str) -> str:
         """The node that leads a call, or else one that can tell of it. Raises: NoSuchCall."""
@@ -126,6 +132,7 @@ class Director(Publishing):
         supervisor = self._nodes.get(node)
         await self._wanted.cordon(node, on, self._nodes.names())
         (self._nodes.cordoned.add if on else self._nodes.cordoned.discard)(node)
+        self._desk.cordon(node, on)
         return await supervisor.drain(on)
 
     async def stats(self) -> dict[str, Any]:
@@ -138,7 +145,12 @@ class Director(Publishing):
             "cordoned": sorted(self._nodes.cordoned),
             "silent": sorted(self._nodes.silent),
             **self._calls.figures(),
+            "capacity": self._capacity.figures(),
         }
+
+    async def cost(self) -> dict[str, Any]:
+        """What calls have cost, by policy version and tenant."""
+        return self._capacity.cost()
 
     async def nodes(self) -> list[str]:
         """The nodes that have a supervisor."""
@@ -152,6 +164,7 @@ class Director(Publishing):
         """End every node's gateway, residents and supervisor."""
         self._looking.cancel()
         self._ticking.cancel()
+        self._keeping.cancel()
         await self._gateways.stop()
         await self._nodes.everywhere(lambda s: s.stop())
         self._nodes.forget()
@@ -202,7 +215,11 @@ class DirectorRef(PublishingRef):
 
     @classmethod
     def start(
-        cls, options: Mapping[str, Any], start_gateway: StartGateway | None = None, resume_s: float = RESUME_S
+        cls,
+        options: Mapping[str, Any],
+        start_gateway: StartGateway | None = None,
+        resume_s: float = RESUME_S,
+        capacity: Mapping[str, Any] | None = None,
     ) -> DirectorRef:
         """The director, started where there is none. Blocks for a round trip to the control store.
 
@@ -221,7 +238,7 @@ class DirectorRef(PublishingRef):
                 max_concurrency=1_000,
                 enable_task_events=False,
             )
-            .remote(dict(options), start_gateway, resume_s)
+            .remote(dict(options), start_gateway, resume_s, dict(capacity or {}))
         )
         return cls(handle, NAME)
 
@@ -270,6 +287,9 @@ class DirectorRef(PublishingRef):
     async def ready(self) -> None:
         """Waits until carriers can bring audio. Raises: StartFault."""
         await self.ask("ready")
+
+    async def cost(self) -> dict[str, Any]:
+        return dict(await self.ask("cost"))
 
     async def stop(self) -> None:
         """End everything that offhook runs in this cluster, the director last."""

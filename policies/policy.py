@@ -101,7 +101,8 @@ class Gate(Section):
     actions: dict[str, ActionRules] = Field(default_factory=dict)  # by tool, "say:<purpose>", "hangup", "transfer", ...
     proposal_lifetime_ms: int = Field(4_000, ge=100, le=60_000)
     repeats_max: int = Field(3, ge=1, le=100)  # the same thing said or done in a row: the loop breaker
-    budget_cents: float = Field(500.0, ge=0)
+    budget_cents: float = Field(500.0, ge=0)  # no action may bring the call's cost above it
+    minute_cents: float = Field(0.0, ge=0)  # what a minute of the call costs by itself (`offhook cost` tells); counts
     autonomy_max: Level = "act"  # of tools and transfers, whatever they are given above; what is said is not touched
 
 

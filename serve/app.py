@@ -26,8 +26,9 @@ from ray import serve
 from ray.serve import RunTarget
 from ray.serve.schema import LoggingConfig
 
-from . import policy_files, running, tokens
+from . import policy_files, running, tables, tokens
 from .api import make_api
+from .capacity_settings import rules_of
 from .clips import stock_clips
 from .cluster_switchboard import ClusterSwitchboard
 from .door import Door
@@ -124,7 +125,9 @@ class House:
         settings = self._settings
         self._progress("starting supervisors, gateways, engines and API")
         gateways = GatewayStart(settings.host, settings.media_port, settings.media_secret)
-        director = self._director = DirectorRef.start(_supervisor_options(settings), gateways, settings.resume_s)
+        rules = rules_of(settings)
+        director = DirectorRef.start(_supervisor_options(settings), gateways, settings.resume_s, rules)
+        self._director = director
         for bundle in reversed(self._bundles):  # the default last: the latest one published is the inside's default
             kept = await asyncio.to_thread(_keep, bundle, settings.state_path / "bundles")
             parcel = await asyncio.to_thread(pack, kept)
@@ -143,7 +146,8 @@ class House:
         await director.engines(recognizer, synthesizer)
         self._progress(f"warming {settings.spares} spares")
         for node in await director.nodes():
-            await SupervisorRef.find(node).ready(settings.spares, READY_WITHIN_S)
+            if not settings.nodes_max:  # else spares stand on nodes that the autoscaler may have to start first
+                await SupervisorRef.find(node).ready(settings.spares, READY_WITHIN_S)
         ready = self._running()
         running.write(settings.state_file, ready)
         return ready
@@ -170,6 +174,7 @@ class House:
             publish_key=settings.publish_key,
             bundles_dir=str(settings.state_path / "bundles"),
             ring_s=settings.ring_s,
+            queue_message=settings.queue_message,
         )
 
         def api() -> Any:
@@ -255,6 +260,7 @@ def _supervisor_options(settings: Settings) -> dict[str, Any]:
         "journal": settings.journal,
         "spares": settings.spares,
         "ring_ms": max(1, round(settings.ring_s * 1_000)),
+        "prices": tables.read_prices(Path(settings.prices) if settings.prices else None).model_dump(),
     }
 
 

@@ -21,6 +21,7 @@ from rich.markup import escape
 
 from . import cli_calls, cli_nodes, running, terminal
 from .backtest import backtest
+from .cli_cost import cost
 from .cli_options import AsJson, StateDir, show, texts
 from .cli_policies import policy_cli
 from .cli_rollouts import rollout_cli
@@ -179,6 +180,7 @@ for _name, _command in (
     ("explain", cli_calls.explain),
     ("replay", cli_calls.replay_call),
     ("hangup", cli_calls.hangup),
+    ("cost", cost),
     ("nodes", cli_nodes.nodes),
     ("drain", cli_nodes.drain),
 ):

@@ -93,6 +93,9 @@ class ClusterSwitchboard:
     async def drain(self, node: str, on: bool) -> dict[str, Any]:
         return await (await self._cluster()).drain(node, on)
 
+    async def cost(self) -> dict[str, Any]:
+        return await (await self._cluster()).cost()
+
     async def stats(self) -> dict[str, Any]:
         return await (await self._cluster()).stats()
 

@@ -24,6 +24,7 @@ class Door:
     publish_key: str = field(default="", repr=False)  # bundles must be signed with it; empty = not asked for
     bundles_dir: str = ""  # where bundles are unpacked; empty = this installation takes none
     ring_s: float = 5.0
+    queue_message: str = ""  # said to callers in the queue, or the URL of a recording
 
     def media_url(self, request: Request, call: str, media: Sequence[Any] = ()) -> str:
         """Where the carrier brings the audio of `call`, with a token that opens it once.

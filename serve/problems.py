@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from offhook.actors.errors import JournalAway, NoSpare, NoSuchCall, UnknownPolicy
+from offhook.cluster.errors import Overflow
 from offhook.cluster.rollouts import NoSuchRollout
 from offhook.policies.errors import CallerFault, OffhookError, WorldFault
 from pydantic import BaseModel, Field
@@ -73,7 +74,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(OffhookError)
     async def offhook_error(request: Request, error: OffhookError) -> JSONResponse:
         _, status, name, title = next(row for row in PROBLEMS if isinstance(error, row[0]))
-        return problem(request, status, name, title, str(error))
+        more = {"overflow": error.act, "to": error.to} if isinstance(error, Overflow) else {}
+        return problem(request, status, name, title, str(error), **more)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -87,5 +87,8 @@ class Switchboard(Protocol):
     async def drain(self, node: str, on: bool) -> dict[str, Any]:
         """Give a node no new calls (`on`), or let it take them again; its figures. Raises: LinkLost: no such node."""
 
+    async def cost(self) -> dict[str, Any]:
+        """What calls have cost: {since_unix_s, prices, rows, total}."""
+
     async def stats(self) -> dict[str, Any]:
         """Figures of every node."""

@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {  # name -> arguments; DATA and VAD st
     "journal": (),
     "live_calls": ("--calls", "1", "20", "--seconds", "45"),
     "swap": ("--calls", "100"),
+    "spike": ("--base", "5", "--peak", "20", "--within", "10", "--spares", "20", "2"),
     "takeover": ("--kills", "100", "--stops", "10"),
 }
 
