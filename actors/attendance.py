@@ -18,6 +18,7 @@ from .link import Message
 from .residents import Owner, Resident
 from .setup import Setup
 from .takeover import DIED
+from .tools import Order
 
 if TYPE_CHECKING:
     from .supervisor import Supervisor
@@ -50,6 +51,9 @@ class Attendance:
                 row = node.table.get(call)
                 if row is not None and row.policy_version == resident.note["version"]:
                     row.seats.setdefault(str(resident.note["agent"]), resident.name)
+        elif resident.role == "gateway":
+            node.recovery.lines(running)
+        node.recovery.accounted(resident.name)
 
     def _adopt(self, resident: Resident, running: dict[str, Any]) -> bool:
         """A process says which call it runs: a known one, or one from before this supervisor. False = it is fenced."""
@@ -78,8 +82,9 @@ class Attendance:
                 node.reception.assigned(call, epoch, refusal)
             case [wire.ENDED, str(call), int(epoch), str(outcome)]:
                 self._ended(resident, call, epoch, outcome)
-            case [wire.PERFORM, str(call), int(epoch), str(), str(action), list(arguments), str(key)]:
-                node.outbox.order(resident, call, epoch, action, arguments, key)
+            case [wire.PERFORM, str(call), int(epoch), str(grant), str(action), list(arguments), str(key)]:
+                pairs = {str(name): str(value) for name, value in arguments}
+                node.outbox.order(resident, Order(call, epoch, grant, action, pairs, key))
             case [wire.ATTACHED, str(call), str(agent), str(refusal)]:
                 node.reception.attached(call, agent, refusal)
             case [wire.OFFERED, str(call), int(), str(version)]:
@@ -145,6 +150,7 @@ class Attendance:
     def gone(self, resident: Resident, why: str) -> None:
         """A resident's process is dead."""
         node = self._node
+        node.recovery.accounted(resident.name)
         if resident.role == "call":
             for row in node.table.owned_by(resident.name):
                 node.reception.lost(row)

@@ -44,6 +44,7 @@ class CallRow:
     primed: bool = False  # its owner has said that it leads it
     restarts: tuple[int, ...] = ()  # moments of its takeovers that count against its intensity
     takeovers: int = 0
+    calmed: str = ""  # the policy version that it was escalated to, when it had failed too often
     farewell: str = ""  # why it is only said goodbye to
     ended_unix_ms: int = 0
     outcome: str = ""  # empty while it goes on

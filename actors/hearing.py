@@ -77,7 +77,9 @@ class Hearing:
         self.recognizer.feed(frame, at_ms)
         if ended:
             self.recognizer.flush()
-        self.line.acknowledge(self._recorder.seq)
+        if self.line.acknowledgement_due:
+            self._recorder.flush()
+            self.line.acknowledge(self._recorder.seq)
 
     def digit(self, digit: str) -> None:
         """A key.

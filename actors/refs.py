@@ -17,7 +17,7 @@ from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from .agents import AgentHost
-from .call import CallActor
+from .call_actor import CallActor
 from .errors import LinkLost
 
 NAMESPACE = "offhook"

@@ -107,7 +107,7 @@ class CallRuntime:
         )
         self.doors = Doors(self, server)
         self.swap = PolicySwap(self)
-        self._farewell = Farewell(self.voice, self.line, self.recorder, self._loop, self.end)
+        self._farewell = Farewell(self.voice, self.line, self.recorder, self._loop, self.now, self.end)
         self._caller_ended_ms = 0  # end of the caller's speech that no utterance has followed yet
         self.ending = ""  # why, from the moment at which the end began
         self._finished = False  # its end is written; nothing is taken in any more
@@ -333,7 +333,7 @@ class CallRuntime:
         """The core fails at every turn: say goodbye without it."""
         log.error("giving the call up: %s", reason, extra={"call": self.setup.call})
         self.timers.clear()
-        self._farewell.begin(reason, self.policy.limits.goodbye_line, self.now())
+        self._farewell.begin(reason, self.policy.limits, self.now())
 
     def end(self, outcome: str) -> None:
         """Shut the doors; what is still on its way (a tool's answer) is waited for, then the end is written."""

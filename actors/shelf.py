@@ -83,6 +83,12 @@ class Shelf:
             raise UnknownPolicy(f"policy {version!r} was not published here; known: {known}")
         return policy
 
+    def named(self, wanted: str) -> str:
+        """The version that is meant: itself, or the latest one whose policy has this name; "" = there is none."""
+        if wanted in self.policies:
+            return wanted
+        return next((v for v, policy in reversed(self.policies.items()) if policy.name == wanted), "")
+
     def withdraw(self, version: str) -> None:
         """Offer a version to nobody any more; nothing happens where it is not offered."""
         if version not in self.policies:

@@ -37,12 +37,14 @@ from .gateway_actor import GatewayStart
 from .policy_files import Bundle
 from .running import Running
 from .settings import Settings, prepare_ray_environment
+from .tool_file import read_tools
 
 log = logging.getLogger(__name__)
 
 API = "offhook-api"
 ENGINES = ("offhook-recognizer", "offhook-synthesizer")
 READY_WITHIN_S = 120.0  # for the first spares on a machine that is busy; 5 s on one that is not
+SPARE_S = 2.0  # on top of that, for each spare: its process takes about one second to start
 OBJECT_STORE_BYTES = 100 << 20  # offhook keeps nothing in it; Ray's default would take a third of the memory
 API_REQUESTS_MAX = 1_000  # callers that ring are requests under way
 
@@ -74,6 +76,7 @@ class House:
         if not settings.policies:
             raise SettingFault("no policy to lead calls by; give one: --policy DIR, a folder with a policy.yaml in it")
         self._bundles = policy_files.find(settings.policies)
+        read_tools(settings.tools)  # what is wrong with it is said before anything is started
         before = running.read(settings.state_file)
         if before is not None and before.alive():
             raise StartFault(f"offhook already runs here: process {before.pid}, {before.api}; end it: offhook down")
@@ -147,7 +150,7 @@ class House:
         self._progress(f"warming {settings.spares} spares")
         for node in await director.nodes():
             if not settings.nodes_max:  # else spares stand on nodes that the autoscaler may have to start first
-                await SupervisorRef.find(node).ready(settings.spares, READY_WITHIN_S)
+                await SupervisorRef.find(node).ready(settings.spares, READY_WITHIN_S + SPARE_S * settings.spares)
         ready = self._running()
         running.write(settings.state_file, ready)
         return ready
@@ -259,8 +262,10 @@ def _supervisor_options(settings: Settings) -> dict[str, Any]:
         "state_dir": settings.runtime_dir,
         "journal": settings.journal,
         "spares": settings.spares,
+        "slots_max": settings.slots,
         "ring_ms": max(1, round(settings.ring_s * 1_000)),
         "prices": tables.read_prices(Path(settings.prices) if settings.prices else None).model_dump(),
+        "tools": read_tools(settings.tools),
     }
 
 
