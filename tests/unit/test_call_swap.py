@@ -19,7 +19,7 @@ from offhook.policies import events as ev
 from offhook.policies import machine, silence
 from offhook.policies.codec import encode
 from offhook.policies.policy import Ears as EarsPolicy
-from offhook.policies.policy import Policy
+from offhook.policies.policy import Policy, Voice
 from offhook.policies.replay import replay
 from phone import SILENCE, voice
 from swapped_call import AgentLink, SwappedCall, policy
@@ -263,7 +263,7 @@ def test_a_core_that_fails_in_the_trial_brings_the_former_policy_back_and_no_eve
         version, why = await bench.answer()
         assert version == "v2" and why.startswith("undone: the core fails under it, in DigitPressed")
         assert bench.call.state.policy_version == bench.call.setup.policy_version == "v1"
-        assert bench.call.voice.policy.ahead_ms == 400
+        assert bench.call.voice.policy.ahead_ms == Voice().ahead_ms
         await bench.until(lambda: latter.of(wire.GONE))
         await bench.until(lambda: bench.events("DigitPressed"))
         assert [body["version"] for body in bench.of("policy")] == ["v2", "v1"]
