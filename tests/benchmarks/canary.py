@@ -2,8 +2,9 @@
 
     python tests/benchmarks/canary.py [--json] [--streams N]
 
-Calls are drawn to both arms by the share, each is marked by its arm's rate, the guards of a usual plan (seven, one false
-alarm in a hundred rollouts in all) look after every call. Told is the number of the candidate's calls at the rollback.
+Calls are drawn to both arms by the share, each is marked by its arm's rate, and the guards of a usual plan (seven, with
+one false alarm in a hundred rollouts in all) look after every call. Told is the number of the candidate's calls at the
+rollback.
 """
 
 from __future__ import annotations
