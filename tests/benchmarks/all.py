@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {  # name -> arguments; DATA and VAD st
     "step": (),
     "backtest": (),
     "shadow": (),
+    "canary": (),
     "overlap": ("--data", "DATA"),
     "cues": ("--data", "DATA"),
     "end_of_turn": ("--data", "DATA"),
