@@ -124,9 +124,10 @@ class Swaps:
         answer: asyncio.Future[str] = loop.create_future()
         self._offers[row.call] = (version, opened, answer)
         tokens = agent_tokens(row.media_token, version, seats)
-        policy = node.shelf.plain(version)
+        clips = node.shelf.engines_for(version).clips
+        order = (version, node.shelf.plain(version), tokens, deadline_ms, at_deadline, clips)
         try:
-            if not node.tell(row, wire.SWAP, row.call, row.epoch, version, policy, tokens, deadline_ms, at_deadline):
+            if not node.tell(row, wire.SWAP, row.call, row.epoch, *order):
                 return LOST if node.takeovers.under_way(row.call) else "its process cannot be told now; try again"
             first: set[asyncio.Future[Any]] = {opened, answer}
             await asyncio.wait(first, timeout=OPEN_S, return_when=asyncio.FIRST_COMPLETED)

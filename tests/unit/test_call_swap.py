@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import wave
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,15 @@ from offhook.actors import wire
 from offhook.actors.ears import Ears
 from offhook.actors.errors import ProtocolFault
 from offhook.actors.resume import fold, trimmed
+from offhook.actors.setup import Engines
 from offhook.policies import events as ev
 from offhook.policies import machine, silence
 from offhook.policies.codec import encode
 from offhook.policies.policy import Ears as EarsPolicy
 from offhook.policies.policy import Policy
+from offhook.policies.policy import Voice as VoicePolicy
 from offhook.policies.replay import replay
-from phone import SILENCE, voice
+from phone import SILENCE, mulaw, voice
 from swapped_call import AgentLink, SwappedCall, policy
 
 LONG = "A word or two."
@@ -263,7 +266,7 @@ def test_a_core_that_fails_in_the_trial_brings_the_former_policy_back_and_no_eve
         version, why = await bench.answer()
         assert version == "v2" and why.startswith("undone: the core fails under it, in DigitPressed")
         assert bench.call.state.policy_version == bench.call.setup.policy_version == "v1"
-        assert bench.call.voice.policy.ahead_ms == 400
+        assert bench.call.voice.policy == VoicePolicy()
         await bench.until(lambda: latter.of(wire.GONE))
         await bench.until(lambda: bench.events("DigitPressed"))
         assert [body["version"] for body in bench.of("policy")] == ["v2", "v1"]
@@ -379,6 +382,42 @@ def test_the_room_of_the_present_silence_is_the_new_policys(run: Any) -> None:
         await bench.swapped()
         assert bench.call.state.timers[silence.TIMER] > before + 10_000
         assert bench.call.timers
+
+    run(test)
+
+
+def recordings(folder: Path, level: int) -> str:
+    """A folder with one recording for all texts: a second of one level."""
+    folder.mkdir()
+    with wave.open(str(folder / "default.wav"), "wb") as clip:
+        clip.setnchannels(1)
+        clip.setsampwidth(2)
+        clip.setframerate(8_000)
+        clip.writeframes(level.to_bytes(2, "little") * 8_000)
+    return str(folder)
+
+
+@pytest.mark.parametrize("undone", [False, True])
+def test_a_version_speaks_with_its_own_recordings(run: Any, tmp_path: Path, undone: bool) -> None:
+    former, latter = recordings(tmp_path / "former", 20_000), recordings(tmp_path / "latter", 500)
+
+    async def test(bench: SwappedCall) -> None:
+        await bench.begin(engines=Engines(synthesizer="clip", clips=former))
+        agent = AgentLink()
+        bench.offer(clips=str(tmp_path / "none"))
+        assert "EngineAway" in (await bench.answer())[1]
+        bench.sent.clear()
+        await bench.swap(agent, clips=latter)
+        await bench.swapped()
+        assert bench.call.setup.engines.clips == latter
+        if undone:
+            agent.link.send(wire.FAILED, 1, 1, "KeyError")
+            assert (await bench.answer())[1].startswith("undone")
+        (bench.former if undone else agent).says = "A word."
+        await bench.caller_speaks()
+        await bench.phone.have(wire.PLAY)
+        played = next(fields[-1] for _, name, fields in bench.phone.events if name == wire.PLAY)
+        assert played[0] == mulaw(20_000 if undone else 500)
 
     run(test)
 
