@@ -34,6 +34,7 @@ SEAT_S = 15.0  # for hosts that have to be started first: a process takes about 
 OPEN_S = 2.0  # for the call's word that its doors are open; it takes a millisecond
 GRACE_MS = 2_000  # for its last word, beyond all that it may wait for itself
 DEADLINE_MAX_MS = 600_000  # longer than any sane pause of a call
+WITHIN_S = 60.0  # for a node's answer, beyond the deadline: all of the above, and takeovers meanwhile
 LOST = "its process died"
 
 
