@@ -113,6 +113,12 @@ class SwappedCall:
         """Until that version leads."""
         await self.until(lambda: self.call.state.policy_version == version)
 
+    def proved(self) -> None:
+        """The time of the trial is over."""
+        swap = self.call.swap
+        assert swap._trial is not None
+        swap._proved(swap._trial)
+
     async def answer(self) -> tuple[str, str]:
         """The call's answer to the supervisor: version, refusal."""
         await self.until(lambda: any(message[0] == wire.SWAPPED for message in self.sent))
