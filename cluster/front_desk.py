@@ -22,6 +22,7 @@ from offhook.policies.errors import CallerFault
 from .errors import Overflow
 
 OTHER_NODE_MS = 500  # for a spare on a node that is not the last choice
+SAME_NODE_MS = 4_000  # on the last one: two starts of a process; there may be another node by then
 LIVE = "asks twice"
 
 # Has a node lease a slot to the request: raises NoSpare or LinkLost where it cannot.
@@ -81,7 +82,7 @@ class FrontDesk:
                 raise self._overflow(answer)
             left_ms = max(1, ask.ring_until_ms - self._now_ms())
             others = self.desk.others(answer.node, ask.avoid)
-            wait_s = (min(left_ms, OTHER_NODE_MS) if others else left_ms) / 1_000
+            wait_s = min(left_ms, OTHER_NODE_MS if others else SAME_NODE_MS) / 1_000
             try:
                 placed = await self._place(answer.node, {**request, "wait_s": wait_s})
             except (NoSpare, LinkLost) as fault:
@@ -149,7 +150,9 @@ class FrontDesk:
     def told(self, node: str, stats: Mapping[str, Any], slots: int, cordoned: bool, asked_ms: int) -> None:
         """A node's figures (`actors/figures.py`), asked for at `asked_ms`."""
         lag_ms = float(stats.get("drift_ms", 0.0))
-        free, warm = int(stats["free_slots"]), int(stats.get("spare", 0))
+        # A supervisor that has just started does not know yet how many calls its node carries.
+        free = min(int(stats["free_slots"]), slots - int(stats["calls"]))
+        warm = int(stats.get("spare", 0))
         self.desk.tell(node, free, slots, lag_ms, asked_ms, self._now_ms(), warm)
         self.desk.cordon(node, cordoned)
 
