@@ -13,7 +13,7 @@ from typing import Any
 
 from .errors import NoSuchCall
 from .leases import Lease
-from .setup import Engines, Setup
+from .setup import Engines, Setup, agent_tokens
 from .tally import BEGAN, ENDED, Tally
 
 ENDED_MAX = 1_000  # rows kept of calls that are over; the journal has them all
@@ -44,9 +44,11 @@ class CallRow:
     primed: bool = False  # its owner has said that it leads it
     restarts: tuple[int, ...] = ()  # moments of its takeovers that count against its intensity
     takeovers: int = 0
+    calmed: str = ""  # the policy version that it was escalated to, when it had failed too often
     farewell: str = ""  # why it is only said goodbye to
     ended_unix_ms: int = 0
     outcome: str = ""  # empty while it goes on
+    arm: str = ""  # of a rollout; "" = it is in none
     tenant: str = ""
     usage: dict[str, float] = field(default_factory=dict)  # what it has used, by its end's record (policies/cost.py)
 
@@ -68,6 +70,7 @@ class CallRow:
             endpoint,
             agent_tokens=dict(setup.agent_tokens),
             anchor=setup.anchor,
+            arm=setup.arm,
             tenant=setup.tenant,
         )
 
@@ -82,7 +85,7 @@ class CallRow:
             endpoint=endpoint,
             media_token=token,
             observer_token=f"{token}.observer",
-            agent_tokens={agent: f"{token}.{agent}" for agent in agents},
+            agent_tokens=agent_tokens(token, self.policy_version, agents),
             primed=False,
         )
 
@@ -114,6 +117,7 @@ class CallRow:
             prices=prices or {},
             tenant=self.tenant,
             farewell=self.farewell,
+            arm=self.arm,
         )
 
     def plain(self) -> dict[str, Any]:

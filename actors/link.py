@@ -72,6 +72,7 @@ class Link(asyncio.Protocol):
         self.backlog_bytes_max = BACKLOG_BYTES_MAX
         self._transport: asyncio.Transport | None = None
         self._unpacker = _unpacker(MESSAGE_BYTES_MAX, ARRAY_LENGTH_MAX)
+        self._fed_bytes = 0  # to the present unpacker
         self._reason = "closed by the peer"
 
     @property
@@ -134,6 +135,7 @@ class Link(asyncio.Protocol):
                     sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
     def data_received(self, data: bytes) -> None:
+        self._fed_bytes += len(data)
         try:
             self._unpacker.feed(data)
         except (msgpack.UnpackException, ValueError):
@@ -155,6 +157,9 @@ class Link(asyncio.Protocol):
             return
         try:
             for _ in range(MESSAGES_AT_ONCE):
+                # Asking an empty unpacker costs an exception within it, several times the reading of a frame.
+                if self._unpacker.tell() == self._fed_bytes:
+                    return
                 message = self._next()
                 if message is None or transport.is_closing():
                     return
@@ -211,6 +216,7 @@ class _Entrant(Link):
         rest = self._unpacker.read_bytes(HELLO_BYTES_MAX + 2 * PACKET_BYTES_MAX)
         self._unpacker = _unpacker(MESSAGE_BYTES_MAX, ARRAY_LENGTH_MAX)
         self._unpacker.feed(rest)
+        self._fed_bytes = len(rest)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)

@@ -25,6 +25,9 @@ CALLS_MAX = 2_000  # of one process: whatever leaks, leaks this far
 SURPLUS_MS = 60_000  # spares beyond the wanted number are kept this long after a spike
 START_MS_MAX = 60_000  # from asking Ray to the hello; a starved node takes its time
 INTENSITY = ChildSpec(intensity=10, period_ms=30_000)  # deaths of processes that had no call
+# Processes that start at once to fill up spares while calls are live and nobody waits. A start burns a core for about a
+# second; one at a time leaves the calls the others. Whoever waits for a spare is worth `starting_max`.
+GENTLE_STARTS = 1
 QUIET_MS = 150  # without new processes after a spare was given to a takeover
 REST_MS = 30_000  # without new processes after the intensity was exceeded
 
@@ -235,7 +238,9 @@ class Pool:
         needed = urgent if self.draining else self.sizes.spares + len(self._waiters)
         wanted = needed - self.count(Standing.SPARE) - starting
         room = self.sizes.slots_max - len(self.members) - self._asked
-        for _ in range(min(wanted, room, self.sizes.starting_max - starting)):
+        gentle = self.count(Standing.BUSY) and not self._waiters
+        at_once = min(GENTLE_STARTS, self.sizes.starting_max) if gentle else self.sizes.starting_max
+        for _ in range(min(wanted, room, at_once - starting)):
             self._asked += 1
             self._births += 1
             task = asyncio.get_running_loop().create_task(self._bear(f"{self._name}-{self._births}"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
@@ -17,7 +17,7 @@ from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from .agents import AgentHost
-from .call import CallActor
+from .call_actor import CallActor
 from .errors import LinkLost
 
 NAMESPACE = "offhook"
@@ -249,6 +249,16 @@ class SupervisorRef(ActorRef):
     async def publish_policy(self, version: str, policy: Mapping[str, Any], bundle: str | bytes = "") -> None:
         """Raises: PolicyError."""
         await self.ask("publish_policy", version, dict(policy), bundle)
+
+    async def swap_policy(
+        self, to_version: str, from_version: str, calls: Sequence[str], deadline_ms: int, at_deadline: str
+    ) -> dict[str, Any]:
+        """Swap live calls to another version: {asked, swapped, kept, refused: {call: why}}; see `Supervisor`."""
+        return dict(await self.ask("swap_policy", to_version, from_version, list(calls), deadline_ms, at_deadline))
+
+    async def withdraw_policy(self, version: str) -> None:
+        """Offer a version to no new call."""
+        await self.ask("withdraw_policy", version)
 
     async def engines(self, recognizer: Mapping[str, Any], synthesizer: Mapping[str, Any]) -> None:
         await self.ask("engines", dict(recognizer), dict(synthesizer))

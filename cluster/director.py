@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
-from offhook.actors.errors import LinkLost
-from offhook.actors.refs import NAMESPACE, ActorRef, SupervisorRef
+from offhook.actors.errors import LinkLost, UnknownPolicy
+from offhook.actors.refs import NAMESPACE, SupervisorRef
+from offhook.actors.swaps import merged
 
 from .capacity_keeper import CapacityKeeper
 from .capacity_rules import CapacityRules
 from .front_desk import FrontDesk
 from .media import Gateways, StartGateway
+from .memory import MemoryAway, open_memory
 from .meters import Meters, ray_gauge
 from .nodes import ANSWER_S, Nodes
+from .publishing import Publishing, PublishingRef
+from .rollouts import Rollouts, keep_ticking
+from .shadowing import Shadowing
+from .wanted import Wanted
 from .whereabouts import Whereabouts
 
 log = logging.getLogger(__name__)
@@ -33,7 +39,7 @@ RING_S_MAX = 15.0  # a carrier gives up on a webhook then
 HEAD = "node:__internal_head__"  # the resource by which Ray marks the head node
 
 
-class Director:
+class Director(Publishing):
     """Ray starts it; see `DirectorRef`.
 
     Args:
@@ -53,15 +59,18 @@ class Director:
         self._gateways = Gateways(start_gateway)
         self._nodes = Nodes(options, self._bring_up, self._gateways.forget)
         self._calls = Whereabouts(self._nodes, resume_s)
+        self._wanted = Wanted(open_memory(str(options.get("journal") or ""), options["state_dir"]))
+        self._rollouts = Rollouts(self, self._wanted, Shadowing(self))
         rules = CapacityRules.of(capacity or {}, options)
         self._desk = FrontDesk(rules.admission, self._place)
         self._capacity = CapacityKeeper(rules, self._nodes, self._desk, self._gateways.end, Meters(ray_gauge))
-        self._policies: dict[str, tuple[dict[str, Any], str | bytes]] = {}
-        self._engines: tuple[dict[str, Any], dict[str, Any]] | None = None
+        await self._recall()
         await self._nodes.look()
         await self._capacity.look()
-        self._keeping = asyncio.get_running_loop().create_task(self._capacity.run())
-        self._looking = asyncio.get_running_loop().create_task(self._keep_looking())
+        loop = asyncio.get_running_loop()
+        self._keeping = loop.create_task(self._capacity.run())
+        self._looking = loop.create_task(self._keep_looking())
+        self._ticking = loop.create_task(keep_ticking(self._rollouts))
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
@@ -71,7 +80,10 @@ class Director:
         Raises:
             Overflow (a NoSpare): it gets none; says what becomes of it. Whatever else `Supervisor.reserve` raises.
         """
-        return await self._desk.admit(request)
+        try:
+            return await self._desk.admit(self.led(request))
+        except UnknownPolicy:
+            raise self.unknown(request) from None
 
     async def _place(self, node: str, request: Mapping[str, Any]) -> dict[str, Any]:
         within_s = float(request.get("wait_s") or RING_S_MAX) + ANSWER_S
@@ -100,22 +112,25 @@ class Director:
 
     # --- what is wanted ---------------------------------------------------------------------------------------------
 
-    async def publish_policy(self, version: str, policy: dict[str, Any], bundle: str | bytes = "") -> None:
-        """Offer a policy version to new calls on every node, now and on those that join. Raises: PolicyError."""
-        for supervisor in self._nodes.supervisors().values():
-            await supervisor.publish_policy(version, policy, bundle)
-        self._policies.pop(version, None)
-        self._policies[version] = (policy, bundle)
+    async def swap_policy(
+        self, to_version: str, from_version: str, calls: list[str], deadline_ms: int, at_deadline: str
+    ) -> dict[str, Any]:
+        """Have live calls of all nodes led by another version; see `Supervisor.swap_policy`. Raises as that does."""
+        order = (to_version, from_version, calls, deadline_ms, at_deadline)
+        nodes = self._nodes.supervisors()
+        answers = await asyncio.gather(*(s.swap_policy(*order) for s in nodes.values()), return_exceptions=True)
+        return merged(dict(zip(nodes, answers, strict=True)))
 
     async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
         """Where new calls find their speech engines, on every node, now and on those that join."""
+        await self._wanted.keep_engines(recognizer, synthesizer)
         for supervisor in self._nodes.supervisors().values():
             await supervisor.engines(recognizer, synthesizer)
-        self._engines = (recognizer, synthesizer)
 
     async def drain(self, node: str, on: bool = True) -> dict[str, Any]:
         """Give a node no new calls; its live ones stay. Raises: LinkLost: no such node."""
         supervisor = self._nodes.get(node)
+        await self._wanted.cordon(node, on, self._nodes.names())
         (self._nodes.cordoned.add if on else self._nodes.cordoned.discard)(node)
         self._desk.cordon(node, on)
         return await supervisor.drain(on)
@@ -148,6 +163,7 @@ class Director:
     async def stop(self) -> None:
         """End every node's gateway, residents and supervisor."""
         self._looking.cancel()
+        self._ticking.cancel()
         self._keeping.cancel()
         await self._gateways.stop()
         await self._nodes.everywhere(lambda s: s.stop())
@@ -159,6 +175,8 @@ class Director:
         while True:
             await asyncio.sleep(LOOK_S)
             try:
+                if not self._wanted.recalled:
+                    await self._recall()
                 await self._nodes.look()
                 await self._calls.sweep(asyncio.get_running_loop().time())
             except Exception:
@@ -167,15 +185,32 @@ class Director:
     async def _bring_up(self, node: str, host: str, supervisor: SupervisorRef) -> None:
         """A node that joined gets a gateway and is offered what the others have."""
         await self._gateways.bring_up(node, host)
+        await self._offer_all(node, supervisor)
+
+    async def _offer_all(self, node: str, supervisor: SupervisorRef) -> None:
         has = await supervisor.stats()
-        for version, (policy, bundle) in self._policies.items():
+        for version, kept in self._wanted.versions.items():
             if version not in has["policies"]:
-                await supervisor.publish_policy(version, policy, bundle)
-        if self._engines is not None:
-            await supervisor.engines(*self._engines)
+                await supervisor.publish_policy(version, kept.policy, kept.bundle)
+        if self._wanted.engines is not None:
+            await supervisor.engines(*self._wanted.engines)
+        if node in self._wanted.cordoned:
+            await supervisor.drain(True)
+
+    async def _recall(self) -> None:
+        """What was wanted before this director's start. While it cannot be read, nodes go on with what they have."""
+        try:
+            await self._wanted.recall()
+            await self._rollouts.recall()
+        except MemoryAway as fault:
+            log.error("what is wanted cannot be recalled; it is tried again: %s", fault)
+            return
+        self._nodes.cordoned |= self._wanted.cordoned
+        for node, supervisor in self._nodes.supervisors().items():
+            await self._offer_all(node, supervisor)
 
 
-class DirectorRef(ActorRef):
+class DirectorRef(PublishingRef):
     """The cluster's director, wherever it runs."""
 
     @classmethod
@@ -234,8 +269,11 @@ class DirectorRef(ActorRef):
     async def calls(self) -> list[dict[str, Any]]:
         return list(await self.ask("calls"))
 
-    async def publish_policy(self, version: str, policy: Mapping[str, Any], bundle: str | bytes = "") -> None:
-        await self.ask("publish_policy", version, dict(policy), bundle)
+    async def swap_policy(
+        self, to_version: str, from_version: str, calls: Sequence[str], deadline_ms: int, at_deadline: str
+    ) -> dict[str, Any]:
+        """Swap live calls to another version: {asked, swapped, kept, refused: {call: why}}; see `Supervisor`."""
+        return dict(await self.ask("swap_policy", to_version, from_version, list(calls), deadline_ms, at_deadline))
 
     async def engines(self, recognizer: Mapping[str, Any], synthesizer: Mapping[str, Any]) -> None:
         await self.ask("engines", dict(recognizer), dict(synthesizer))

@@ -24,6 +24,7 @@ from .door import Door
 from .node_routes import add_nodes
 from .policy_routes import add_policies
 from .recorded import Recorded
+from .rollout_routes import add_rollouts
 from .switchboard import Switchboard
 from .webhooks import add_twilio
 
@@ -78,6 +79,7 @@ def make_api(switchboard: Switchboard, door: Door) -> FastAPI:
     _add_house(app, switchboard)
     add_nodes(app, switchboard)
     add_policies(app, switchboard, door)
+    add_rollouts(app, switchboard)
     add_twilio(app, switchboard, door)
     return app
 
@@ -98,7 +100,7 @@ def _add_calls(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
         call = f"call-{secrets.token_hex(CALL_ID_BYTES)}"
         wanted = {"call": call, "direction": new.direction, "caller": new.caller, "callee": new.callee}
         wanted |= {"tenant": new.tenant, "priority": new.priority}
-        placed = await switchboard.reserve(wanted | {"policy": door.version_of(new.policy), "wait_s": door.ring_s})
+        placed = await switchboard.reserve(wanted | {"policy": new.policy or "", "wait_s": door.ring_s})
         return PlacedCall(call_id=call, media_url=door.media_url(request, call, placed.get("media", ())))
 
     @app.get("/v1/calls", tags=["calls"])

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from offhook.actors.errors import JournalAway, NoSpare, NoSuchCall, UnknownPolicy
 from offhook.cluster.errors import Overflow
+from offhook.cluster.rollouts import NoSuchRollout
 from offhook.policies.errors import CallerFault, OffhookError, WorldFault
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
@@ -48,6 +49,7 @@ class Problem(BaseModel):
 # The first row whose class fits decides, so the special ones come first.
 PROBLEMS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (NoSuchCall, 404, "no-such-call", "There is no such call"),
+    (NoSuchRollout, 404, "no-such-rollout", "There is no such rollout"),
     (UnknownPolicy, 422, "unknown-policy", "There is no such policy"),
     (NoSpare, 503, "no-spare", "No call can be taken right now"),
     (JournalAway, 503, "journal-away", "The journal cannot be read right now"),

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from house import GREETER, House
-from offhook.actors.errors import NoSpare, NoSuchCall
+from offhook.actors.errors import NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.refs import SupervisorRef
 from offhook.cluster.director import DirectorRef
 from offhook.cluster.errors import Overflow
 from phone import Phone
@@ -122,5 +123,45 @@ def test_what_is_published_to_the_director_is_offered_on_every_node(director: tu
         stats = (await ref.stats())["nodes"][house.node]
         assert stats["policies"] == [version, "second"]
         assert stats["default_policy"] == "second"
+        phone = await house.call("swapped", version)
+        await phone.listen_until(lambda: phone.played_bytes)
+        told = await ref.swap_policy("second", version, ["swapped", "elsewhere"], 0, "force")  # it talks for minutes
+        assert told == {"asked": 1, "swapped": 1, "kept": 0, "refused": {}}
+        assert [row["policy_version"] for row in await ref.calls() if row["live"]] == ["second"]
+        with pytest.raises(UnknownPolicy):
+            await ref.swap_policy("third", "", [], 0, "force")
+        phone.hang_up()
+        await house.ended("swapped")
 
     house.run(test)
+
+
+def test_what_is_published_and_a_rollout_outlive_everything_that_runs(ray_folder: Path) -> None:
+    house = House(ray_folder)
+    ref = DirectorRef.start(house.options)
+    closing = {"closer": {"code": "offhook.policies.agents.closing:Closing", "calls_per_actor": 50}}
+    plain = {"name": "desk", "agents": closing}
+
+    async def before() -> None:
+        await ref.engines({"kind": "none"}, {"kind": "tone"})
+        assert (await ref.publish_policy("v1", plain))["leads"]
+        assert not (await ref.publish_policy("v2", {**plain, "limits": {"call_ms": 60_000}}))["leads"]
+        told = await ref.rollout_start({"version": "v2", "plan": {"steps": [{"share": 0.5, "autonomy": "suggest"}]}})
+        assert told["stage"] == "canary"
+        await ref.stop()
+
+    async def after() -> None:
+        again = DirectorRef.start(house.options)
+        rows = (await again.policies())["policies"]
+        assert [(row["name"], row["version"], set(row["others"])) for row in rows] == [
+            ("desk", "v1", {"v2", "v2+suggest"})
+        ]
+        assert (await again.rollout("desk"))["stage"] == "canary"
+        await SupervisorRef.find(house.node).ready(1, 60)
+        await again.reserve({"call": "kept", "policy": "desk"})
+        assert (await again.calls())[0]["policy_version"] in ("v1", "v2+suggest")
+        await again.stop()
+
+    house.run(before)
+    house.run(after)
+    house.close()

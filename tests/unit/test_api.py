@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import httpx
 import pytest
-from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall
+from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall, UnknownPolicy
 from offhook.cluster.errors import Overflow
 from offhook.policies import codec
 from offhook.policies.commands import HangUp, TransferCall
@@ -24,6 +24,7 @@ from offhook.serve.api import make_api
 from offhook.serve.carriers import twiml
 from offhook.serve.door import Door
 
+LEADS = {"sales": "v1", "monologue": "v2"}
 SECRET = "a secret of this test"
 FORM = {"CallSid": "CA123", "From": "+15550001", "To": "+15550002"}
 
@@ -45,7 +46,6 @@ class Memory:
         self.rows: dict[str, dict[str, Any]] = {}
         self.records: list[list[Any]] = []
         self.decided: list[tuple[Any, ...]] = []
-        self.published: list[tuple[str, str, bytes]] = []
         self.away = False
         self.overflow: Overflow | None = None
 
@@ -59,8 +59,11 @@ class Memory:
             raise self.overflow
         if not self.spares:
             raise NoSpare("none left")
+        policy = request["policy"] or "sales"
+        if policy not in LEADS:
+            raise UnknownPolicy(f"policy {policy!r} is not published here; published: {', '.join(sorted(LEADS))}")
         self.spares -= 1
-        self.rows[request["call"]] = {**request, "live": True, "epoch": 1, "owner": "call-1"}
+        self.rows[request["call"]] = {**request, "policy": LEADS[policy], "live": True, "epoch": 1, "owner": "call-1"}
         return {"call": request["call"], "epoch": 1}
 
     async def cost(self) -> dict[str, Any]:
@@ -108,9 +111,6 @@ class Memory:
         self.drained = {node} if on else set()
         return {"draining": on, "calls": 3}
 
-    async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes) -> None:
-        self.published.append((version, policy["name"], parcel))
-
     async def stats(self) -> dict[str, Any]:
         if self.away:
             raise LinkLost("the supervisor is gone")
@@ -121,13 +121,7 @@ def run(
     test: Callable[[httpx.AsyncClient, Memory], Awaitable[None]], memory: Memory | None = None, **options: Any
 ) -> None:
     memory = memory or Memory()
-    door = Door(
-        SECRET,
-        8790,
-        {"sales": "v1", "monologue": "v2"},
-        "sales",
-        **{"ring_s": 0.0, "queue_message": "All busy.", **options},
-    )
+    door = Door(SECRET, 8790, **{"ring_s": 0.0, "queue_message": "All busy.", **options})
     api = make_api(memory, door)
 
     async def main() -> None:
@@ -421,6 +415,11 @@ def test_openapi_lists_every_address_and_the_console_is_served() -> None:
             "/v1/nodes/{node}/drain",
             "/v1/policies",
             "/v1/policies/{name}",
+            "/v1/rollouts",
+            "/v1/rollouts/{name}",
+            "/v1/rollouts/{name}/{word}",
+            "/v1/rollouts/{name}/divergence",
+            "/v1/rollouts/{name}/report",
             "/v1/cost",
             "/healthz",
             "/carriers/twilio/voice",

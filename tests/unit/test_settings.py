@@ -11,6 +11,7 @@ from offhook.serve import settings
 from offhook.serve.capacity_settings import rules_of
 from offhook.serve.errors import SettingFault
 from offhook.serve.tables import TableFault
+from offhook.serve.tool_file import read_tools
 from source_tree import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -49,6 +50,7 @@ def test_several_policies_are_separated_like_paths() -> None:
         ({"overflow": "redirect"}, "needs redirect_to"),
         ({"blocking": 0.9}, "blocking"),
         ({"late_ms": 0.0}, "late_ms"),
+        ({"slots": 0}, "slots"),
         ({"ring_s": 60.0}, "ring_s"),
         ({"voice": "hal"}, "piper, clip, tone"),
         ({"recognizer": "ear"}, "moonshine, none"),
@@ -99,3 +101,29 @@ def test_a_table_that_cannot_be_used_names_the_line(tmp_path: Path) -> None:
         rules_of(settings.read({}, admission=str(table)))
     assert "admission.yaml:3: tenants.acme.calls_max: -1" in str(fault.value)
     assert "admission.yaml:4: keep: not known" in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("- book", "holds actions and their tools"),
+        ("book: {url: ", "is no YAML, line 1"),
+        ("book: {url: 'ftp://x', headers: {Authorization: s3cret}}", "tool book: url is http"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_tool_file_that_cannot_be_used_says_why(tmp_path: Path, text: str | None, says: str) -> None:
+    path = tmp_path / "tools.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SettingFault, match=says) as fault:
+        read_tools(str(path))
+    assert "s3cret" not in str(fault.value)
+
+
+def test_a_tool_file_names_actions_and_their_places(tmp_path: Path) -> None:
+    path = tmp_path / "tools.yaml"
+    path.write_text("book_meeting:\n  url: https://calendar.example/acts\n  look_up: get\n")
+    assert read_tools(str(path)) == {"book_meeting": {"url": "https://calendar.example/acts", "look_up": "get"}}
+    assert read_tools("") == {}
+    assert settings.read({"OFFHOOK_TOOLS": str(path)}).tools == str(path)
