@@ -86,11 +86,12 @@ class Director(Publishing):
             raise self.unknown(request) from None
 
     async def _place(self, node: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        media = await self._gateways.address(node)  # first: a node whose gateway is away is to lease nothing
         within_s = float(request.get("wait_s") or RING_S_MAX) + ANSWER_S
         placed = await self._nodes.ask(node, self._nodes.get(node).reserve(request), within_s)
         self._nodes.took(node)
         self._calls.placed(str(request.get("call")), node)
-        return {**placed, "media": await self._gateways.address(node)}
+        return {**placed, "media": media}
 
     async def find(self, call: str) -> str:
         """The node that leads a call, or else one that can tell of it. Raises: NoSuchCall."""
