@@ -23,6 +23,7 @@ from .link import Link, LinkServer, Message
 from .resident import Resident
 from .runtime import CallRuntime
 from .setup import Setup
+from .usage import pss_kb
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ class CallDesk:
                 self.resident.end(reason)
             case _ if self.runtime is not None and self.runtime.told(message):
                 pass
-            case [wire.JOURNALED | wire.JOURNAL_AWAY | wire.PERFORMED | wire.EVENT, *_]:
+            case [wire.JOURNALED | wire.JOURNAL_AWAY | wire.PERFORMED | wire.EVENT | wire.SWAP, *_]:
                 pass  # of a call that is over here
             case _:
                 raise ProtocolFault(f"a supervisor does not send {message[0]!r} with {len(message) - 1} fields")
@@ -152,12 +153,3 @@ def own_endpoint_beside(endpoint: str, name: str) -> str:
     if kind != "unix":
         return "tcp:127.0.0.1:0"
     return f"unix:{Path(where).with_name(f'{name}.sock')}"
-
-
-def pss_kb(pid: int | str = "self") -> int:
-    """Proportional set size of a process in kB: what it really costs, shared pages divided among those who share."""
-    try:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0)

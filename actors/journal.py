@@ -33,6 +33,10 @@ SEQ_MAX = (1 << 32) - 1
 BODY_BYTES_MAX = 1 << 20  # a link's message limit; a snapshot of a very long call stays under 300 kB
 NUMBER_MAX = (1 << 63) - 1
 
+COMPACTED_KINDS = ("snapshot", "place")  # what compaction drops; the events tell all of it
+COMPACT_EVERY_MS = 50  # between two steps
+COMPACT_IDLE_MS = 1_000  # ... where the last one found nothing to do
+
 
 @dataclass(frozen=True, slots=True)
 class Tail:
@@ -51,6 +55,8 @@ class Kept:
     seq: int
     begun_unix_ms: int  # when its first record was stored
     ended: bool  # an "end" record was stored
+    dropped: int = 0  # records that compaction has dropped
+    dropped_upto: int = -1  # none of them is newer than this seq
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class Retention:
     calls_max: int = 100_000
     bytes_max: int = 8 << 30  # in the store; a tenth more, and nothing is stored until something was dropped
     keep_ms: int = 30 * 86_400_000
+    compact_after_ms: int = 600_000  # a call must be over for this long; of live ones two snapshots are always kept
 
 
 class Journal(Protocol):
@@ -98,6 +105,10 @@ class Journal(Protocol):
 
     async def calls(self, limit: int = 100) -> list[Kept]:
         """The calls of which there are records, the newest first. Raises as `read` does."""
+        ...
+
+    async def kept(self, call: str) -> Kept | None:
+        """One call; None = there are no records of it. Raises as `read` does."""
         ...
 
     async def close(self) -> None:
@@ -185,6 +196,22 @@ async def read_intact(
         except JournalDamaged:
             long = middle
     return good, damage
+
+
+def unexplained(records: Sequence[Sequence[Any]], kept: Kept) -> int:
+    """How many records of a call are missing without a reason, given all that were read, in order.
+
+    Compaction has dropped as many as it has noted; a "lost" record says what its writer could not hand over. What is
+    missing beyond that is damage. (A call that was here before begins anew after its old records; so it has no gap.)
+    """
+    missing = 0
+    last = records[0][2] - 1 if records else -1
+    for record in records:
+        seq, kind, body = record[2], record[4], record[5]
+        since = body.get("from", seq) if kind == "lost" and isinstance(body, dict) else seq
+        missing += max(0, min(seq, since) - last - 1)
+        last = seq
+    return max(0, missing - kept.dropped) + max(0, kept.seq - last)
 
 
 def checksum(call: str, epoch: int, seq: int, at_ms: int, kind: str, body: bytes) -> int:

@@ -6,12 +6,13 @@ Nothing is read from the environment here: `serve/settings.py` does that, and ha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from offhook.policies.errors import CallerFault
 
+from .http_tool import offered
 from .pool import Sizes
 from .stores import check_url
 from .watch import HUNG_MS
@@ -31,6 +32,8 @@ class Options:
     ring_ms: int = 10_000  # how long a new call rings for a spare
     hung_ms: int = HUNG_MS
     takeover_ms: int = 8_000  # how long a call whose process died waits for a spare; 10 s of its audio are kept
+    prices: Mapping[str, Any] = field(default_factory=dict)  # for what calls cost; see policies/cost.py
+    tools: Mapping[str, Any] = field(default_factory=dict, repr=False)  # action -> an HTTP tool (see http_tool.py)
     journal: str = ""  # a URL (see stores.py), or a file name in state_dir; "" = a file for each node, named after it
 
     @classmethod
@@ -51,6 +54,7 @@ class Options:
                 f" at most {SOCKET_PATH_MAX - NAME_ROOM - 10} bytes"
             )
         check_url(options.journal)
+        offered(options.tools)
         return options
 
     def as_map(self) -> dict[str, Any]:

@@ -47,11 +47,13 @@ async def last_state(journal: Journal, call: str) -> dict[str, Any]:
     start = await journal.read(call, -1, 1)
     snapshot = await journal.last(call, "snapshot")
     end = await journal.last(call, "end")
+    swapped = await journal.last(call, "policy")
     if start and start[0][4] == "start":
-        told["policy_version"] = start[0][5].get("policy_version", "")
+        led = swapped[5] if swapped is not None else start[0][5]
+        told["policy_version"] = led.get("version") or led.get("policy_version", "")
         told["created_unix_ms"] = start[0][5].get("unix_ms", 0)
         try:
-            policy = Policy.model_validate(start[0][5].get("policy") or {})
+            policy = Policy.model_validate(led.get("policy") or {})
             told = {**(view_of(decode(snapshot[5]), policy) if snapshot else {}), **told}
         except (ValidationError, CallerFault):
             pass  # written by another version of offhook: what can be told is told

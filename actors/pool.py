@@ -12,7 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from offhook.policies.supervision import Act, ChildSpec, decide
@@ -81,6 +81,7 @@ class Pool:
         self.members: dict[str, Member] = {}
         self.started = 0
         self.draining = False
+        self.on_start: Callable[[float], None] = lambda _took_s: None  # told when a process is warm, and how soon
         self._start = start
         self._end = end
         self._now_ms = now_ms
@@ -91,6 +92,7 @@ class Pool:
         self._rest_until_ms = 0
         self._quiet_until_ms = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asked_ms: dict[str, int] = {}  # process -> when Ray was asked to start it
         self._name = f"call-{time.time_ns() // 1_000_000 % 100_000_000:08d}"
 
     def count(self, standing: Standing) -> int:
@@ -172,6 +174,8 @@ class Pool:
         if member is None:
             member = self.members[name] = Member(name, since_ms=self._now_ms())
         member.connected = True
+        if name in self._asked_ms:
+            self.on_start((self._now_ms() - self._asked_ms.pop(name)) / 1_000)
         if busy:
             self._stands(member, Standing.BUSY)
         elif member.standing is not Standing.RETIRING:
@@ -188,6 +192,7 @@ class Pool:
     def gone(self, name: str, why: str) -> Member | None:
         """Its process is dead. None where that was known already."""
         member = self.members.pop(name, None)
+        self._asked_ms.pop(name, None)
         if member is None:
             return None
         if member.standing in (Standing.STARTING, Standing.SPARE):
@@ -216,6 +221,11 @@ class Pool:
 
     # --- keeping the size -------------------------------------------------------------------------------------------
 
+    def keep(self, spares: int, slots_max: int) -> None:
+        """Another size, from now on; surplus spares go after `SURPLUS_MS`, calls are not touched."""
+        self.sizes = replace(self.sizes, spares=spares, slots_max=slots_max)
+        self.fill()
+
     def fill(self) -> None:
         """Start what is missing, as far as the limits allow; called after every change and now and then."""
         now_ms = self._now_ms()
@@ -239,9 +249,11 @@ class Pool:
 
     async def _bear(self, name: str) -> None:
         try:
+            self._asked_ms[name] = self._now_ms()
             await self._start(name)
         except Exception as error:
             log.error("a call actor could not be started: %s", error)
+            self._asked_ms.pop(name, None)
             self._rest_until_ms = self._now_ms() + 1_000
         else:
             self.started += 1

@@ -1,15 +1,16 @@
-"""The Redis side of the journal: keys, the scripts that compare epochs and append in one step, retention, reading.
+"""The Redis side of the journal: keys, writing, retention, reading. Queue and retries are `redis_journal.py`'s.
 
-No queue, no retries: those are `redis_journal.py`'s. Every failure of the store is left to the caller as it comes from
-the client (`redis.RedisError`, `OSError`). Redis runs a script from end to end before it does anything else, so
-between the comparison of an epoch and the records that depend on it nobody else's command can come.
+Every failure of the store is left to the caller as it comes from the client (`redis.RedisError`, `OSError`). What is
+written is written by scripts (`redis_scripts.py`, `redis_compaction.py`).
 
 Keys; the braces make all of them one slot, so that a script may touch several calls:
 
     {offhook}:records:CALL  stream    id SEQ-1 (0-0 is no id), one field "r": the packed record
     {offhook}:late:CALL     hash      SEQ -> packed record, where it came after a newer one (a stream only grows)
-    {offhook}:call:CALL     hash      epoch, seq, number, begun, bytes, ended, k:KIND = the newest seq of a kind
+    {offhook}:call:CALL     hash      epoch, seq, number, begun, bytes, ended, k:KIND = the newest seq of a kind;
+                                      compacted, dropped, before = the newest snapshot but one (redis_compaction.py)
     {offhook}:calls, ended  sorted    call by number: the order in which calls began
+    {offhook}:grown, over   sorted    call by the time of its newest snapshot, of its end: what is to be compacted
     {offhook}:number, bytes, version  of the last call, of all records, of this layout
 """
 
@@ -27,6 +28,8 @@ from redis.backoff import NoBackoff
 
 from .errors import Fenced, JournalDamaged, ProtocolFault
 from .journal import Kept, Retention, Stored, Tail, Unit, restored
+from .redis_compaction import COMPACT
+from .redis_scripts import APPEND, PRUNE
 
 log = logging.getLogger(__name__)
 
@@ -37,158 +40,8 @@ READERS_MAX = 8  # connections; takeovers of many calls read at the same time
 READER_WAIT_S = 10.0  # for one of them
 PAGE = 2_000  # records in one reading command: Redis serves nobody else meanwhile, 1 to 5 ms
 PRUNED_AT_ONCE = 20  # calls in one script
-RECORD_BYTES = 12  # of memory that Redis takes beside the packed record itself, measured with a usual event
 
 _PREFIX = "{offhook}:"
-
-_APPEND = """
-local P = '{offhook}:'
-local units, bytes_max = cmsgpack.unpack(ARGV[1]), tonumber(ARGV[2])
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local total = tonumber(redis.call('GET', P .. 'bytes') or '0')
-local lines = {}
-
-local function line_of(call)
-    local line = lines[call]
-    if not line then
-        local found = redis.call('HMGET', P .. 'call:' .. call, 'epoch', 'seq', 'number')
-        line = {epoch = found[1] or '', seq = tonumber(found[2] or '-1'), number = found[3]}
-        lines[call] = line
-    end
-    return line
-end
-
-local function find(call, seq)
-    local id = seq .. '-1'
-    local entry = redis.call('XRANGE', P .. 'records:' .. call, id, id)[1]
-    if entry then return entry[2][2] end
-    return redis.call('HGET', P .. 'late:' .. call, seq)
-end
-
--- What a unit would change: {calls in order, call -> change}; or a fault. Changes nothing.
-local function check(unit)
-    local order, changes, bytes = {}, {}, 0
-    local function change_of(call, epoch)
-        local line, change = line_of(call), changes[call]
-        if not change then
-            change = {epoch = line.epoch, seq = line.seq, fresh = {}, there = {}, kinds = {}, bytes = 0}
-            changes[call] = change
-            order[#order + 1] = call
-        end
-        if epoch < change.epoch then return nil, {'fenced', call, change.epoch} end
-        change.epoch = epoch
-        return change
-    end
-    if unit[1] ~= '' then
-        local _, fault = change_of(unit[1], unit[2])
-        if fault then return fault end
-    end
-    for _, record in ipairs(unit[3]) do
-        local call, epoch, seq, kind, blob = unpack(record)
-        local change, fault = change_of(call, epoch)
-        if fault then return fault end
-        local there = seq <= change.seq and (change.there[seq] or find(call, seq))
-        if there and there ~= blob then return {'other', call, tostring(seq)} end
-        if not there then
-            change.there[seq] = blob
-            change.fresh[#change.fresh + 1] = {seq, blob, seq > change.seq}
-            change.bytes = change.bytes + #blob + RECORD_BYTES
-            bytes = bytes + #blob + RECORD_BYTES
-            change.seq = math.max(change.seq, seq)
-            change.kinds[kind] = math.max(change.kinds[kind] or -1, seq)
-        end
-    end
-    if bytes > 0 and total + bytes > bytes_max then return {'full'} end
-    return nil, order, changes
-end
-
-local function write(call, change)
-    local line, key = line_of(call), P .. 'call:' .. call
-    for _, record in ipairs(change.fresh) do
-        if record[3] then
-            redis.call('XADD', P .. 'records:' .. call, record[1] .. '-1', 'r', record[2])
-        else
-            redis.call('HSET', P .. 'late:' .. call, record[1], record[2])
-        end
-    end
-    local set = {'epoch', change.epoch, 'seq', change.seq}
-    if not line.number then
-        line.number = redis.call('INCR', P .. 'number')
-        redis.call('ZADD', P .. 'calls', line.number, call)
-        for _, value in ipairs({'number', line.number, 'begun', string.format('%.0f', now)}) do
-            set[#set + 1] = value
-        end
-    end
-    for kind, seq in pairs(change.kinds) do
-        if seq >= line.seq or seq > tonumber(redis.call('HGET', key, 'k:' .. kind) or '-1') then
-            set[#set + 1] = 'k:' .. kind
-            set[#set + 1] = seq
-        end
-    end
-    if change.kinds['end'] then
-        set[#set + 1] = 'ended'
-        set[#set + 1] = 1
-        redis.call('ZADD', P .. 'ended', line.number, call)
-    end
-    redis.call('HSET', key, unpack(set))
-    if change.bytes > 0 then
-        redis.call('HINCRBY', key, 'bytes', change.bytes)
-        total = redis.call('INCRBY', P .. 'bytes', change.bytes)
-    end
-    line.epoch, line.seq = change.epoch, change.seq
-end
-
-local function store(unit)
-    local fault, order, changes = check(unit)
-    if fault then return fault end
-    for _, call in ipairs(order) do write(call, changes[call]) end
-    if unit[1] == '' then return {'ok'} end
-    return {'ok', line_of(unit[1]).epoch, line_of(unit[1]).seq}
-end
-
-local answers, full = {}, false
-for number, unit in ipairs(units) do
-    local good, answer = true, {'full'}
-    if not full then good, answer = pcall(store, unit) end
-    if not good then
-        local text = type(answer) == 'table' and answer.err or tostring(answer)
-        -- Somebody else wrote to this call's keys; any other error is the store's and concerns all.
-        if not (text:find('WRONGTYPE', 1, true) or text:find('equal or smaller', 1, true)) then
-            return redis.error_reply(text)
-        end
-        answer = {'damaged', text}
-    end
-    full = answer[1] == 'full'
-    answers[number] = answer
-end
-return answers
-""".replace("RECORD_BYTES", str(RECORD_BYTES))
-
-# What is removed goes first: a full Redis refuses every command that could grow, until a script has shrunk something.
-_PRUNE = """
-local P = '{offhook}:'
-local keep_ms, calls_max, bytes_max, most = unpack(ARGV)
-local time, doomed = redis.call('TIME'), {}
-local old = time[1] * 1000 + math.floor(time[2] / 1000) - keep_ms
-for _, call in ipairs(redis.call('ZRANGE', P .. 'calls', 0, most - 1)) do
-    if tonumber(redis.call('HGET', P .. 'call:' .. call, 'begun') or '0') >= old then break end
-    doomed[#doomed + 1] = call
-end
-if #doomed == 0 then
-    local over = redis.call('ZCARD', P .. 'calls') - calls_max
-    if tonumber(redis.call('GET', P .. 'bytes') or '0') > tonumber(bytes_max) then over = tonumber(most) end
-    if over > 0 then doomed = redis.call('ZRANGE', P .. 'ended', 0, math.min(over, most) - 1) end
-end
-for _, call in ipairs(doomed) do
-    local bytes = redis.call('HGET', P .. 'call:' .. call, 'bytes')
-    redis.call('UNLINK', P .. 'records:' .. call, P .. 'late:' .. call, P .. 'call:' .. call)
-    redis.call('ZREM', P .. 'calls', call)
-    redis.call('ZREM', P .. 'ended', call)
-    redis.call('DECRBY', P .. 'bytes', bytes or 0)
-end
-return #doomed
-"""
 
 
 class Book:
@@ -199,9 +52,9 @@ class Book:
         ValueError: no URL of a Redis.
         """
         self._retention = retention
-        self._writing = Redis(connection_pool=_pool(url, 1, tries=1))
-        self._reading = Redis(connection_pool=_pool(url, READERS_MAX, tries=2))
-        self._append = self._prune = ""  # the scripts' names in this Redis; "" = not loaded there
+        self._writing = Redis(connection_pool=connections(url, 1, tries=1))
+        self._reading = Redis(connection_pool=connections(url, READERS_MAX, tries=2))
+        self._append = self._prune = self._compact = ""  # the scripts' names in this Redis; "" = not loaded there
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -210,12 +63,13 @@ class Book:
         pipe = self._writing.pipeline(transaction=False)
         pipe.set(f"{_PREFIX}version", VERSION, nx=True)
         pipe.get(f"{_PREFIX}version")
-        pipe.script_load(_APPEND)
-        pipe.script_load(_PRUNE)
+        pipe.script_load(APPEND)
+        pipe.script_load(PRUNE)
+        pipe.script_load(COMPACT)
         pipe.info()
         pipe.config_get("appendfsync")
-        _, version, self._append, self._prune, *about = await pipe.execute(raise_on_error=False)
-        for answer in (version, self._append, self._prune):
+        _, version, self._append, self._prune, self._compact, *about = await pipe.execute(raise_on_error=False)
+        for answer in (version, self._append, self._prune, self._compact):
             if isinstance(answer, Exception):
                 self.forget()
                 raise answer
@@ -226,7 +80,7 @@ class Book:
 
     def forget(self) -> None:
         """After a failure: whether the scripts are still there is not known."""
-        self._append = self._prune = ""
+        self._append = self._prune = self._compact = ""
 
     async def write(self, group: Sequence[Unit]) -> int:
         """Store a group. A unit that breaks a rule gets its `fault`, the others are stored.
@@ -252,6 +106,13 @@ class Book:
         keep = self._retention
         limits = [str(limit) for limit in (keep.keep_ms, keep.calls_max, keep.bytes_max, PRUNED_AT_ONCE)]
         return int(await self._writing.evalsha(self._prune, 1, f"{_PREFIX}calls", *limits))
+
+    async def compact(self) -> bool:
+        """Drop a little of what is superseded. True: there is more."""
+        if not self._compact:
+            await self.open()
+        after_ms = str(self._retention.compact_after_ms)
+        return bool(await self._writing.evalsha(self._compact, 1, f"{_PREFIX}calls", after_ms))
 
     async def close(self) -> None:
         """Close every connection."""
@@ -300,8 +161,10 @@ class Book:
         pipe.xrange(f"{_PREFIX}records:{call}", f"{int(seq)}-1", f"{int(seq)}-1")
         pipe.hget(f"{_PREFIX}late:{call}", seq)
         entries, late = await pipe.execute()
-        if not entries and late is None and not await self._known(call):
-            return None
+        if not entries and late is None:
+            compacted = await self._reading.hget(f"{_PREFIX}call:{call}", "compacted")
+            if int(seq) <= int(compacted or -1) or not await self._known(call):
+                return None
         return _record(call, int(seq), entries[0][1].get(b"r", b"") if entries else late or b"")
 
     async def _known(self, call: str) -> bool:
@@ -313,18 +176,27 @@ class Book:
         names: list[Any] = []  # of bytes; the client's type says more than it gives
         if limit > 0:
             names += await self._reading.zrevrange(f"{_PREFIX}calls", 0, limit - 1)
+        return await self._kept([name.decode() for name in names])
+
+    async def kept(self, call: str) -> Kept | None:
+        """One call."""
+        found = await self._kept([call])
+        return found[0] if found else None
+
+    async def _kept(self, calls: Sequence[str]) -> list[Kept]:
         pipe = self._reading.pipeline(transaction=False)
-        for name in names:
-            pipe.hmget(f"{_PREFIX}call:{name.decode()}", "epoch", "seq", "begun", "ended")
+        for call in calls:
+            pipe.hmget(f"{_PREFIX}call:{call}", "epoch", "seq", "begun", "ended", "dropped", "compacted")
         rows = await pipe.execute()
         return [
-            Kept(name.decode(), int(epoch), int(seq), int(begun), ended is not None)
-            for name, (epoch, seq, begun, ended) in zip(names, rows, strict=True)
+            Kept(call, int(epoch), int(seq), int(begun), ended is not None, int(dropped or 0), int(compacted or -1))
+            for call, (epoch, seq, begun, ended, dropped, compacted) in zip(calls, rows, strict=True)
             if begun is not None  # dropped meanwhile
         ]
 
 
-def _pool(url: str, connections_max: int, tries: int) -> BlockingConnectionPool:
+def connections(url: str, connections_max: int, tries: int) -> BlockingConnectionPool:
+    """A pool of connections; `tries` of each command."""
     return BlockingConnectionPool.from_url(
         url,
         max_connections=connections_max,

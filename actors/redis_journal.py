@@ -22,7 +22,7 @@ from offhook.policies.errors import CallerFault, OffhookError
 from redis import RedisError
 
 from .errors import JournalAway
-from .journal import Done, Kept, Record, Retention, Stored, Tail, Unit, fence_unit
+from .journal import COMPACT_EVERY_MS, COMPACT_IDLE_MS, Done, Kept, Record, Retention, Stored, Tail, Unit, fence_unit
 from .redis_book import Book
 
 log = logging.getLogger(__name__)
@@ -106,6 +106,10 @@ class RedisJournal:
         """See `Journal`."""
         return await self._read(self._book.calls(limit))
 
+    async def kept(self, call: str) -> Kept | None:
+        """See `Journal`."""
+        return await self._read(self._book.kept(call))
+
     async def close(self) -> None:
         """See `Journal`. What cannot be stored within CLOSE_MS is refused with JournalAway."""
         if self._closing:
@@ -152,7 +156,8 @@ class RedisJournal:
     async def _write(self) -> None:
         pause_ms = PAUSE_MS_FIRST
         prune_at = self._loop.time()  # at once: so it is known from the start whether the store is there
-        while (group := await self._next_group(prune_at)) is not None:
+        compact_at = self._loop.time() + COMPACT_IDLE_MS / 1_000
+        while (group := await self._next_group(min(prune_at, compact_at))) is not None:
             done = 0
             try:
                 if group:
@@ -175,6 +180,17 @@ class RedisJournal:
             self._tell(True, "")
             self._settle(group, done)
             pause_ms = PAUSE_MS_FIRST
+            if self._loop.time() >= compact_at:  # those who wait for this group have been told
+                compact_at = self._loop.time() + await self._compact() / 1_000
+
+    async def _compact(self) -> int:
+        """One step; when the next one is due, in ms. That the store is away is the next write's matter."""
+        try:
+            return COMPACT_EVERY_MS if await self._book.compact() else COMPACT_IDLE_MS
+        except (RedisError, OSError) as error:
+            log.warning("a step of compaction failed: %s", error)
+            self._book.forget()
+            return COMPACT_IDLE_MS
 
     async def _next_group(self, until: float) -> list[Unit] | None:
         """What waits, after lingering for more; [] = it is time to prune; None = closed, and nothing waits."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
@@ -250,6 +250,16 @@ class SupervisorRef(ActorRef):
         """Raises: PolicyError."""
         await self.ask("publish_policy", version, dict(policy), bundle)
 
+    async def swap_policy(
+        self, to_version: str, from_version: str, calls: Sequence[str], deadline_ms: int, at_deadline: str
+    ) -> dict[str, Any]:
+        """Swap live calls to another version: {asked, swapped, kept, refused: {call: why}}; see `Supervisor`."""
+        return dict(await self.ask("swap_policy", to_version, from_version, list(calls), deadline_ms, at_deadline))
+
+    async def withdraw_policy(self, version: str) -> None:
+        """Offer a version to no new call."""
+        await self.ask("withdraw_policy", version)
+
     async def engines(self, recognizer: Mapping[str, Any], synthesizer: Mapping[str, Any]) -> None:
         await self.ask("engines", dict(recognizer), dict(synthesizer))
 
@@ -260,8 +270,14 @@ class SupervisorRef(ActorRef):
     async def stats(self) -> dict[str, Any]:
         return dict(await self.ask("stats"))
 
-    async def drain(self, on: bool = True) -> dict[str, Any]:
-        return dict(await self.ask("drain", on))
+    async def report(self, life: int = 0, number: int = 0) -> dict[str, Any]:
+        return dict(await self.ask("report", life, number))
+
+    async def keep(self, spares: int, slots_max: int = 0) -> None:
+        await self.ask("keep", spares, slots_max)
+
+    async def drain(self, on: bool = True, by: str = "") -> dict[str, Any]:
+        return dict(await self.ask("drain", on, by))
 
     async def stop(self) -> None:
         """End the node's residents and the supervisor itself."""

@@ -47,6 +47,8 @@ def plan(text: str) -> tuple[tuple[str, int, int], ...]:
 class ToneSource:
     """A tone for every word. Costs the call a few microseconds a word."""
 
+    used_s = 0.0  # no engine
+
     def speak(self, utterance: str, sound: Sound) -> None:
         """See `Synthesizer`."""
         del utterance
@@ -74,6 +76,8 @@ class ClipSource:
         EngineAway: the folder or a file in it cannot be read, or holds no clip.
         ProtocolFault: a file is not 8 kHz mono 16-bit or mu-law; the message names it.
     """
+
+    used_s = 0.0  # no engine
 
     def __init__(self, folder: str) -> None:
         self._clips = _clips(folder)

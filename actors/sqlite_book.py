@@ -17,7 +17,8 @@ from typing import Any
 from offhook.policies.errors import OffhookError
 
 from .errors import Fenced, ProtocolFault
-from .journal import SEQ_MAX, Kept, Retention, Tail, Unit
+from .journal import COMPACTED_KINDS, SEQ_MAX, Kept, Retention, Stored, Tail, Unit
+from .sqlite_compaction import Compaction
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,9 @@ CREATE TABLE IF NOT EXISTS calls (
     call TEXT NOT NULL UNIQUE,
     epoch INTEGER NOT NULL,
     begun_unix_ms INTEGER NOT NULL,
-    ended INTEGER NOT NULL DEFAULT 0
+    ended INTEGER NOT NULL DEFAULT 0, -- when, in Unix ms; 0 = it goes on
+    compacted INTEGER NOT NULL DEFAULT -1, -- up to which seq (see sqlite_compaction.py)
+    dropped INTEGER NOT NULL DEFAULT 0 -- how many records of it compaction has dropped
 );
 -- key = number << 32 | seq: a call's records lie together and in order in the table's own tree, without an index
 CREATE TABLE IF NOT EXISTS records (
@@ -44,7 +47,12 @@ CREATE TABLE IF NOT EXISTS records (
     crc INTEGER NOT NULL
 );
 """
-VERSION = 1  # of this schema, kept in user_version
+_AFTER = f"CREATE INDEX IF NOT EXISTS calls_to_compact ON calls (ended) WHERE ended > 0 AND compacted < {SEQ_MAX}"
+_SINCE_1 = (
+    "ALTER TABLE calls ADD COLUMN compacted INTEGER NOT NULL DEFAULT -1",
+    "ALTER TABLE calls ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0",
+)
+VERSION = 2  # of this schema, kept in user_version
 
 Row = tuple[int, int, int, str, bytes, int]  # as written: key, epoch, ...; as read: epoch, seq, at_ms, kind, body, crc
 
@@ -71,6 +79,7 @@ class Book:
         self._reading: sqlite3.Connection | None = None
         self._lines: dict[str, _Line] = {}
         self._data_version = -1
+        self._compaction = Compaction(retention.compact_after_ms)
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -122,14 +131,17 @@ class Book:
                 line = self._line(base, record.call, record.epoch)
                 before.setdefault(record.call, line.seq)
                 key = line.number << 32 | record.seq
-                if record.seq <= line.seq and (crc := self._crc(base, key, rows, fresh)) is not None:
-                    if crc != record.crc:
+                if record.seq <= line.seq:
+                    if (crc := self._crc(base, key, rows, fresh)) not in (None, record.crc):
                         raise ProtocolFault(f"record {record.seq} of call {record.call} is there, and is another one")
-                    continue
+                    if crc is not None or _was_dropped(base, line.number, record):
+                        continue
                 line.seq = max(line.seq, record.seq)
                 fresh.append((key, record.epoch, record.at_ms, record.kind, record.body, record.crc))
-                if record.kind == "end":
-                    base.execute("UPDATE calls SET ended = 1 WHERE number = ?", (line.number,))
+                if record.kind == "snapshot":
+                    self._compaction.grown(line.number)
+                elif record.kind == "end":
+                    _end(base, line.number)
         except OffhookError as fault:
             unit.fault = fault
             for call, seq in before.items():
@@ -187,6 +199,9 @@ class Book:
                 if version > VERSION:
                     raise sqlite3.NotSupportedError(f"{self.path} was written by a newer offhook (schema {version})")
                 base.executescript(_SCHEMA)
+                for change in _SINCE_1 if version == 1 else ():
+                    base.execute(change)
+                base.execute(_AFTER)
                 base.execute(f"PRAGMA user_version = {VERSION}")
                 page_bytes = base.execute("PRAGMA page_size").fetchone()[0]
                 base.execute(f"PRAGMA max_page_count = {self._retention.bytes_max * 11 // 10 // page_bytes}")
@@ -223,8 +238,16 @@ class Book:
                 base.execute("DELETE FROM calls WHERE number = ?", (number,))
             base.execute("COMMIT")
             self._lines.clear()
-            base.execute("PRAGMA incremental_vacuum(1000)").fetchall()
         return len(doomed)
+
+    def compact(self) -> bool:
+        """Drop a little of what is superseded, and give pages back. True: there is more. Raises sqlite3.Error."""
+        base = self._writer()
+        base.execute("PRAGMA synchronous = NORMAL")  # a power cut may undo it, so it need not wait for the disk
+        try:
+            return self._compaction.step(base, time.time_ns() // 1_000_000)
+        finally:
+            base.execute(f"PRAGMA synchronous = {'FULL' if self._power_safe else 'NORMAL'}")
 
     @staticmethod
     def _bytes(base: sqlite3.Connection) -> int:
@@ -259,6 +282,7 @@ class Book:
                 self._writing.close()
             self._writing = None
         self._lines.clear()
+        self._compaction.forget()
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -281,13 +305,21 @@ class Book:
 
     def calls(self, limit: int) -> list[Kept]:
         """The newest calls."""
-        query = """
-            SELECT call, epoch, begun_unix_ms, ended,
+        return self._kept("ORDER BY number DESC LIMIT ?", limit)
+
+    def kept(self, call: str) -> Kept | None:
+        """One call."""
+        found = self._kept("WHERE call = ?", call)
+        return found[0] if found else None
+
+    def _kept(self, which: str, value: object) -> list[Kept]:
+        query = f"""
+            SELECT call, epoch, begun_unix_ms, ended, dropped, compacted,
                    (SELECT max(key) FROM records WHERE key BETWEEN number << 32 AND number << 32 | 4294967295)
-            FROM calls ORDER BY number DESC LIMIT ?"""
+            FROM calls {which}"""
         return [
-            Kept(call, epoch, last & SEQ_MAX if last is not None else -1, begun, bool(ended))
-            for call, epoch, begun, ended, last in self._query(query, limit)
+            Kept(call, epoch, last & SEQ_MAX if last is not None else -1, begun, bool(ended), dropped, compacted)
+            for call, epoch, begun, ended, dropped, compacted, last in self._query(query, value)
         ]
 
     def close_reading(self) -> None:
@@ -314,6 +346,21 @@ class Book:
         except sqlite3.Error:
             self.close_reading()
             raise
+
+
+def _end(base: sqlite3.Connection, number: int) -> None:
+    """A call is over; where it had been over before, what has come since is compacted too."""
+    again = f"CASE WHEN compacted = {SEQ_MAX} THEN -1 ELSE compacted END"
+    query = f"UPDATE calls SET ended = ?, compacted = {again} WHERE number = ?"
+    base.execute(query, (time.time_ns() // 1_000_000, number))
+
+
+def _was_dropped(base: sqlite3.Connection, number: int, record: Stored) -> bool:
+    """It was stored, and compacted since. Only asked where a seq comes again."""
+    if record.kind not in COMPACTED_KINDS:
+        return False
+    compacted = base.execute("SELECT compacted FROM calls WHERE number = ?", (number,)).fetchone()[0]
+    return bool(record.seq <= compacted)
 
 
 def _keys(number: int) -> tuple[int, int]:

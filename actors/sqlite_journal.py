@@ -21,7 +21,19 @@ from typing import Any, TypeVar
 from offhook.policies.errors import OffhookError
 
 from .errors import JournalAway
-from .journal import Done, Kept, Record, Retention, Stored, Tail, Unit, fence_unit, restored
+from .journal import (
+    COMPACT_EVERY_MS,
+    COMPACT_IDLE_MS,
+    Done,
+    Kept,
+    Record,
+    Retention,
+    Stored,
+    Tail,
+    Unit,
+    fence_unit,
+    restored,
+)
 from .sqlite_book import Book
 
 log = logging.getLogger(__name__)
@@ -106,6 +118,10 @@ class SqliteJournal:
         """See `Journal`."""
         return await self._read(lambda: self._book.calls(limit))
 
+    async def kept(self, call: str) -> Kept | None:
+        """See `Journal`."""
+        return await self._read(lambda: self._book.kept(call))
+
     async def close(self) -> None:
         """See `Journal`. What cannot be stored within CLOSE_MS is refused with JournalAway."""
         with self._changed:
@@ -176,7 +192,8 @@ class SqliteJournal:
         up = True
         pause_ms = PAUSE_MS_FIRST
         prune_at = time.monotonic() + PRUNE_EVERY_MS / 1_000
-        while (group := self._next_group(prune_at)) is not None:
+        compact_at = time.monotonic() + COMPACT_IDLE_MS / 1_000
+        while (group := self._next_group(min(prune_at, compact_at))) is not None:
             try:
                 if group:
                     self._book.write(group)
@@ -200,7 +217,18 @@ class SqliteJournal:
             if group or back:
                 self._tell(group, back)
             up, pause_ms = True, PAUSE_MS_FIRST
+            if time.monotonic() >= compact_at:  # those who wait for this group have been told
+                compact_at = time.monotonic() + self._compact() / 1_000
         self._book.close_writing()
+
+    def _compact(self) -> int:
+        """One step; when the next one is due, in ms. A failure is the next write's matter."""
+        try:
+            return COMPACT_EVERY_MS if self._book.compact() else COMPACT_IDLE_MS
+        except sqlite3.Error as error:
+            log.warning("a step of compaction failed", extra={"path": str(self._book.path), "error": str(error)})
+            self._book.mend(error)
+            return COMPACT_IDLE_MS
 
     def _next_group(self, until: float) -> list[Unit] | None:
         """What waits, after lingering for more; [] = it is time to prune; None = closed, and nothing waits."""

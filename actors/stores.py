@@ -1,4 +1,5 @@
-"""Which journal a URL means: the one place that knows the stores. A store's client is imported where it is used."""
+"""Which journal and which register of acts a URL means: the one place that knows the stores. A store's client is
+imported where it is used."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from pathlib import Path
 from offhook.policies.errors import CallerFault
 
 from .journal import Journal, Retention
+from .register import Register
 
 REDIS = ("redis", "rediss", "unix")
 SQLITE = "sqlite"
@@ -46,3 +48,22 @@ def open_journal(
     except ImportError as error:
         raise CallerFault("a journal in Redis needs its client: pip install 'offhook[redis]'") from error
     return RedisJournal(str(url), on_health, retention or RETENTION)
+
+
+def open_register(url: str | Path, path: Path, holder: str) -> Register:
+    """The register of acts that goes with the journal at `url`: in the same Redis, or in a file of this node at `path`.
+
+    Raises:
+        CallerFault: no such store, or its client is not installed.
+    """
+    check_url(str(url))
+    scheme, colon, rest = str(url).partition("://")
+    if not colon or scheme == SQLITE:
+        from .sqlite_register import SqliteRegister
+
+        return SqliteRegister(path, holder, Path(rest if colon else url))
+    try:
+        from .redis_register import RedisRegister
+    except ImportError as error:
+        raise CallerFault("a register in Redis needs its client: pip install 'offhook[redis]'") from error
+    return RedisRegister(str(url), holder)

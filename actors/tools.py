@@ -1,34 +1,162 @@
-"""Tools: what carries out authorized actions. Stock tools act on a small book of their own; real ones register here.
+"""Tools: what carries out authorized actions. What an order and an outcome are, what a tool offers, the stock tools.
 
-An action comes with its idempotency key (the same in every retry and after every takeover). The register writes down
-that it begins before it acts, and the result after, in one SQLite file: the same key acts once, whoever asks again,
-also after the supervisor's own death. Whether something may be done was decided at the gate; tools do as they are told.
+An order comes with its idempotency key, the same in every retry and after every takeover. Whether something may be done
+was decided at the gate; tools do as they are told. When a tool is asked, and what follows where it gave no answer, is
+`outbox.py`'s matter; what was begun and what came of it is written in a register (`register.py`).
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-import sqlite3
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+import inspect
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-Arguments = Mapping[str, str]
+from offhook.policies.errors import CallerFault, WorldFault
+
+LIMIT_MS = 10_000  # of one act; a caller waits on the line meanwhile
+LIMIT_MS_MAX = 120_000
+RESULT_CHARS_MAX = 500  # of what is told to the agents
+HUNG_MAX = 20  # acts of one blocking tool that were given up and hold a thread each; beyond it the tool is not asked
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One authorized action. `grant` tells a further order under the same key (a retry) from the same one."""
+
+    call: str
+    epoch: int
+    grant: str
+    action: str
+    arguments: Mapping[str, str]
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an action. `result` is told to the agents: plain words without secrets."""
+    """What came of an action. `result` is told to the agents: plain words without secrets.
+
+    `known` False: whether it happened is not known; `ok` is False then, and a person has to find out.
+    """
 
     ok: bool
     result: str
+    known: bool = True
 
 
-class Tool(Protocol):
-    """Carries out one kind of action. `key` must make a repetition harmless on the tool's side."""
+class NotKnown(WorldFault):
+    """Whether an action happened cannot be told."""
 
-    def __call__(self, key: str, arguments: Arguments) -> Outcome: ...
+
+Act = Callable[[Order], Outcome | Awaitable[Outcome]]
+LookUp = Callable[[Order], Outcome | Awaitable[Outcome | None] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Carries out one kind of action.
+
+    Args:
+        act: does it. An exception says that it may have happened; what surely did not is an Outcome with ok False.
+        look_up: whether it happened: what came of it, or None where it did not. Raises where that cannot be told.
+        idempotent: under the same key it is harmless to act again.
+        limit_ms: of one act, and of one look-up.
+
+    Plain functions run in a thread of their own, coroutine functions on the supervisor's loop.
+    """
+
+    act: Act
+    look_up: LookUp | None = None
+    idempotent: bool = False
+    limit_ms: int = LIMIT_MS
+    _threads: _Threads = field(default_factory=lambda: _Threads(), repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.limit_ms <= LIMIT_MS_MAX:
+            raise CallerFault(f"a tool's limit_ms is 1 to {LIMIT_MS_MAX}, not {self.limit_ms}")
+
+    async def carry_out(self, order: Order) -> Outcome:
+        """Act once. Raises: NotKnown: within the limit there was no answer, or it failed; the message says which."""
+        if self._threads.full:
+            return Outcome(False, f"not carried out: {HUNG_MAX} acts of this tool hang")
+        outcome = await self._ask(self.act, order, "it was given up after")
+        if not isinstance(outcome, Outcome):
+            raise NotKnown(f"the tool answered with {type(outcome).__name__}, not with an Outcome")
+        return outcome
+
+    async def find_out(self, order: Order) -> Outcome | None:
+        """What came of an act; None = it did not happen. Raises: NotKnown."""
+        if self.look_up is None:
+            raise NotKnown("the tool cannot be asked whether it happened")
+        found = await self._ask(self.look_up, order, "asked whether it happened, it did not answer within")
+        if found is not None and not isinstance(found, Outcome):
+            raise NotKnown(f"the tool answered with {type(found).__name__}, not with an Outcome or None")
+        return found
+
+    async def _ask(self, function: Callable[[Order], Any], order: Order, late: str) -> Any:
+        try:
+            async with asyncio.timeout(self.limit_ms / 1_000):
+                if inspect.iscoroutinefunction(function):
+                    return await function(order)
+                return await self._threads.run(function, order)
+        except TimeoutError:
+            raise NotKnown(f"{late} {self.limit_ms} ms") from None
+        except NotKnown:
+            raise
+        except Exception as error:
+            raise NotKnown(f"the tool failed: {type(error).__name__}") from error
+
+
+class _Threads:
+    """The threads of one blocking tool. One that hangs keeps its thread, and nobody else waits for it."""
+
+    def __init__(self) -> None:
+        self._held = 0
+        self._lock = threading.Lock()
+
+    @property
+    def full(self) -> bool:
+        """No further act is begun."""
+        return self._held >= HUNG_MAX
+
+    async def run(self, function: Callable[[Order], Any], order: Order) -> Any:
+        if self.full:
+            raise NotKnown(f"{HUNG_MAX} acts of this tool hang")
+        with self._lock:
+            self._held += 1
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+
+        def settle(outcome: Any, error: BaseException | None) -> None:
+            if answer.done():
+                return  # given up
+            if error is None:
+                answer.set_result(outcome)
+            else:
+                answer.set_exception(error)
+
+        def work() -> None:
+            outcome, fault = None, None
+            try:
+                outcome = function(order)
+            except BaseException as error:
+                fault = error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
+            with self._lock:
+                self._held -= 1
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(settle, outcome, fault)
+
+        # Not from a pool: a hung act would take its place there for ever. A daemon: it does not hold the process up.
+        threading.Thread(target=work, name=f"tool-{order.action}", daemon=True).start()
+        return await answer
+
+
+def unknown(why: str) -> Outcome:
+    """The outcome of an act of which nobody knows whether it happened."""
+    return Outcome(False, f"it is not known whether this happened ({why}); a person must confirm it", known=False)
 
 
 def _reference(key: str) -> str:
@@ -36,70 +164,23 @@ def _reference(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:8]
 
 
-def book_meeting(key: str, arguments: Arguments) -> Outcome:
+async def book_meeting(order: Order) -> Outcome:
     """Stock calendar: takes any time that it is given."""
+    arguments = order.arguments
     when = " ".join(arguments[name] for name in ("day", "time", "when", "slot") if arguments.get(name))
     if not when:
         return Outcome(False, "no time was given")
-    return Outcome(True, f"booked for {when}, reference {_reference(key)}")
+    return Outcome(True, f"booked for {when}, reference {_reference(order.key)}")
 
 
-def send_details(key: str, arguments: Arguments) -> Outcome:
+async def send_details(order: Order) -> Outcome:
     """Stock follow-up: notes that the details are to be sent."""
-    target = arguments.get("to") or arguments.get("channel") or "the number that called"
-    return Outcome(True, f"details go to {target}, reference {_reference(key)}")
+    target = order.arguments.get("to") or order.arguments.get("channel") or "the number that called"
+    return Outcome(True, f"details go to {target}, reference {_reference(order.key)}")
 
 
-STOCK: dict[str, Tool] = {"book_meeting": book_meeting, "send_details": send_details}
-
-
-class ToolRegister:
-    """Performs actions once per key. Blocking (a disk write on each side of the act): call it off the loop."""
-
-    def __init__(self, path: Path | str = ":memory:", tools: Mapping[str, Tool] | None = None) -> None:
-        self._tools = dict(STOCK if tools is None else tools)
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS acts (key TEXT PRIMARY KEY, call TEXT, epoch INTEGER, action TEXT,"
-            " tries INTEGER, ok INTEGER, result TEXT)"
-        )
-
-    def register(self, action: str, tool: Tool) -> None:
-        """Have `tool` carry out `action` from now on."""
-        self._tools[action] = tool
-
-    def perform(self, call: str, epoch: int, action: str, arguments: Arguments, key: str) -> Outcome:
-        """Carry out an action, or tell what came of it where this key has acted already."""
-        row = self._db.execute("SELECT ok, result FROM acts WHERE key = ?", (key,)).fetchone()
-        if row is not None and row[0] is not None:
-            return Outcome(bool(row[0]), row[1])
-        newest = self._db.execute("SELECT max(epoch) FROM acts WHERE call = ?", (call,)).fetchone()[0]
-        if newest is not None and epoch < newest:
-            return Outcome(False, f"call {call} has an owner at epoch {newest}; epoch {epoch} orders nothing any more")
-        tool = self._tools.get(action)
-        if tool is None:
-            return Outcome(False, f"no tool carries out {action!r}; known are {', '.join(sorted(self._tools))}")
-        # Begun and not finished = this process died in between: the tool is asked again under the same key.
-        self._db.execute(
-            "INSERT INTO acts VALUES (?, ?, ?, ?, 1, NULL, '') ON CONFLICT(key) DO UPDATE SET tries = tries + 1,"
-            " epoch = excluded.epoch",
-            (key, call, epoch, action),
-        )
-        outcome = _guarded(tool, key, arguments)
-        self._db.execute("UPDATE acts SET ok = ?, result = ? WHERE key = ?", (outcome.ok, outcome.result, key))
-        return outcome
-
-    def acts(self, call: str) -> list[tuple[str, str, int]]:
-        """What was done in a call: (action, key, how often it was tried)."""
-        return self._db.execute("SELECT action, key, tries FROM acts WHERE call = ?", (call,)).fetchall()
-
-    def close(self) -> None:
-        self._db.close()
-
-
-def _guarded(tool: Callable[[str, Arguments], Outcome], key: str, arguments: Arguments) -> Outcome:
-    try:
-        return tool(key, arguments)
-    except Exception as error:
-        return Outcome(False, f"the tool failed: {type(error).__name__}")
+# They keep no book outside of the register: to do them again is to say the same again.
+STOCK: dict[str, Tool] = {
+    "book_meeting": Tool(book_meeting, idempotent=True),
+    "send_details": Tool(send_details, idempotent=True),
+}

@@ -1,4 +1,4 @@
-"""The parts of a node's supervisor that need no Ray: pool, hosts, watch, leases, call table, intake, tools."""
+"""The parts of a node's supervisor that need no Ray: pool, hosts, watch, leases, call table, intake."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,10 @@ from offhook.actors.hosts import Hosts
 from offhook.actors.intake import Intake
 from offhook.actors.leases import Lease, LeaseBook
 from offhook.actors.options import Options
-from offhook.actors.outbox import Outbox
 from offhook.actors.pool import CALLS_MAX, INTENSITY, QUIET_MS, SURPLUS_MS, Pool, Sizes, Standing
-from offhook.actors.residents import Residents, lives
-from offhook.actors.setup import Engines
+from offhook.actors.residents import lives
+from offhook.actors.setup import Engines, agent_tokens
 from offhook.actors.sqlite_journal import SqliteJournal
-from offhook.actors.tools import Outcome, ToolRegister
 from offhook.actors.watch import TICK_MS, Watch
 from offhook.policies.errors import CallerFault
 from offhook.policies.policy import AgentSpec, Policy
@@ -454,82 +451,7 @@ def test_the_end_of_a_dead_process_call_is_its_next_record_at_its_own_epoch(tmp_
     within(test)
 
 
-# --- tools and options ----------------------------------------------------------------------------------------------
-
-
-def test_a_key_acts_once_also_for_a_second_supervisor(tmp_path: Path) -> None:
-    acted: list[str] = []
-
-    def tool(key: str, arguments: Any) -> Outcome:
-        acted.append(key)
-        return Outcome(True, f"done {len(acted)}")
-
-    first = ToolRegister(tmp_path / "t", {"act": tool})
-    assert first.perform("c", 1, "act", {}, "k1").result == "done 1"
-    assert first.perform("c", 1, "act", {}, "k1").result == "done 1"
-    first.close()
-    second = ToolRegister(tmp_path / "t", {"act": tool})
-    assert second.perform("c", 2, "act", {}, "k1").result == "done 1"
-    assert second.perform("c", 2, "act", {}, "k2").result == "done 2"
-    assert acted == ["k1", "k2"]
-    assert second.acts("c") == [("act", "k1", 1), ("act", "k2", 1)]
-
-
-def test_an_act_that_two_owners_order_is_carried_out_once_and_both_are_told(tmp_path: Path) -> None:
-    async def test() -> None:
-        acted: list[str] = []
-        begun, done = threading.Event(), threading.Event()
-
-        def slow(key: str, arguments: Any) -> Outcome:
-            begun.set()
-            done.wait(5)
-            acted.append(key)
-            return Outcome(True, f"done {len(acted)}")
-
-        outbox = Outbox(ToolRegister(tmp_path / "t", {"act": slow}), LeaseBook(), Residents.__new__(Residents))
-        first = asyncio.create_task(outbox.perform("c", 1, "act", {}, "k1"))
-        await asyncio.to_thread(begun.wait, 5)
-        second = asyncio.create_task(outbox.perform("c", 2, "act", {}, "k1"))
-        await turns()
-        done.set()
-        assert (await first) == (await second) == Outcome(True, "done 1")
-        assert acted == ["k1"]
-
-    within(test)
-
-
-def test_the_register_takes_no_order_of_a_former_owner_but_tells_what_came_of_an_act(tmp_path: Path) -> None:
-    register = ToolRegister(tmp_path / "t", {"act": lambda key, _arguments: Outcome(True, key)})
-    assert register.perform("c", 1, "act", {}, "k1").ok
-    assert register.perform("c", 2, "act", {}, "k2").ok
-    late = register.perform("c", 1, "act", {}, "k3")
-    assert not late.ok and "epoch 1 orders nothing any more" in late.result
-    assert register.perform("c", 1, "act", {}, "k1") == Outcome(True, "k1")
-
-
-def test_an_act_that_was_cut_short_is_asked_for_again_under_its_key(tmp_path: Path) -> None:
-    def dies(key: str, arguments: Any) -> Outcome:
-        raise KeyboardInterrupt  # the process is ended in the middle of the act
-
-    first = ToolRegister(tmp_path / "t", {"act": dies})
-    with pytest.raises(KeyboardInterrupt):
-        first.perform("c", 1, "act", {}, "k1")
-    first.close()
-    second = ToolRegister(tmp_path / "t", {"act": lambda key, _arguments: Outcome(True, key)})
-    assert second.perform("c", 1, "act", {}, "k1") == Outcome(True, "k1")
-    assert second.acts("c") == [("act", "k1", 2)]
-
-
-def test_a_tool_that_fails_or_does_not_exist_is_an_answer_and_no_exception() -> None:
-    def fails(key: str, arguments: Any) -> Outcome:
-        raise ValueError("secret words of the caller")
-
-    register = ToolRegister(tools={"act": fails})
-    assert register.perform("c", 1, "act", {}, "k1") == Outcome(False, "the tool failed: ValueError")
-    assert "known are act" in register.perform("c", 1, "fly", {}, "k2").result
-    stock = ToolRegister()
-    assert stock.perform("c", 1, "book_meeting", {"time": "ten"}, "k3").ok
-    assert not stock.perform("c", 1, "book_meeting", {}, "k4").ok
+# --- options -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -551,7 +473,7 @@ def test_a_call_under_another_lease_is_the_same_call_with_other_tokens() -> None
     )
     setup = first.setup({"name": "sales"}, Engines(), ([1],))
     assert (setup.after_seq, setup.at_least_ms, setup.anchor, setup.resume) == (7, 140, ("boot", 5), ([1],))
-    assert setup.agent_tokens == {"booking": "T1.booking", "closing": "T1.closing"}
+    assert setup.agent_tokens == agent_tokens("T1", first.policy_version, ("booking", "closing"))
     assert CallRow.of_setup(setup, "p1", 11, "unix:/p1") == replace(first, seq=0, at_ms=0)
     second = first.leased(Lease("c1", 2, "p2", "T2"), 12, "unix:/p2", first.agent_tokens)
     assert not set(second.agent_tokens.values()) & set(first.agent_tokens.values())
