@@ -212,7 +212,7 @@ class SupervisorRef(ActorRef):
         return dict(await self.ask("observe", call))
 
     async def knows(self, call: str) -> str:
-        """ "live", "kept" (in its journal) or ""."""
+        """Whether a call is led there ("live"), in its journal ("kept"), or unknown ("")."""
         return str(await self.ask("knows", call))
 
     async def leads(self, call: str) -> bool:
