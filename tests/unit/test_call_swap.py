@@ -315,7 +315,7 @@ def test_a_former_agent_that_comes_back_during_the_trial_is_there_for_the_way_ba
         assert trial is not None
         first = trial.aside["closer"][0]
         bench.former.link.abort("its link broke")
-        again = await AgentLink("Still the former.").join(bench.endpoint, tokens["closer"])
+        await AgentLink("Still the former.").join(bench.endpoint, tokens["closer"])
         await bench.until(lambda: trial.aside.get("closer", (first,))[0] is not first)
         latter.link.abort("its host died")
         version, why = await bench.answer()
