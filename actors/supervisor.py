@@ -88,7 +88,7 @@ class Supervisor:
         self.recovery = Recovery(parts, self.takeovers, self.intake, self.spawn)
         self.swaps = Swaps(self)
         self.intake.led_by = self.swaps.led_by
-        self.takeovers.calm = self._calm
+        self.takeovers.calm = lambda row: self.spawn(self.swaps.swap(row.calmed, "", [row.call], CALM_MS, FORCE))
         await self._recover()
         self.spawn(self._tend())
 
@@ -214,6 +214,10 @@ class Supervisor:
     async def acts(self, call: str) -> list[list[Any]]:
         """What tools did for a call, by their register: [action, key, how often it was begun]."""
         return [list(act) for act in await self.register.acts(call)]
+
+    async def kept(self, call: str) -> dict[str, Any] | None:
+        """What the journal has noted of a call (`journal.Kept`), to tell what is missing from what was dropped."""
+        return await past.noted(self._journal, call)
 
     async def hangup(self, call: str, by: str, reason: str) -> None:
         """End a call, with its goodbye where the policy has one. Raises: NoSuchCall, LinkLost."""
@@ -377,10 +381,6 @@ class Supervisor:
             except Exception:
                 log.exception("tending failed; it is tried again")  # this loop must never stop
             await asyncio.sleep(TEND_S)
-
-    def _calm(self, row: CallRow) -> None:
-        """A call that failed too often is led by its policy's safe one from now on, at the latest within CALM_MS."""
-        self.spawn(self.swaps.swap(row.calmed, "", [row.call], CALM_MS, FORCE))
 
     def _journal_health(self, up: bool, reason: str) -> None:
         if not up:
