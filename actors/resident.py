@@ -20,7 +20,9 @@ from .link import Link, Message, connect
 
 log = logging.getLogger(__name__)
 
-BEAT_MS = 120  # four chances within the 500 ms after which a live process counts as hung
+# Two chances within the 450 ms after which a live process counts as hung. More would guard against nothing: one that is
+# merely late waits for a core, and the watch asks the kernel for that. A beat costs 0.1 ms here and half of it there.
+BEAT_MS = 200
 IDLE_BEAT_MS = 1_000  # a spare costs its node one wake-up a second
 RETRY_MS = (20, 50, 100, 200, 500)  # a restarted supervisor listens again after about 2 s
 ORPHAN_MS = 60_000  # longer than any restart of a supervisor, shorter than anybody's patience with a leaked process

@@ -45,6 +45,7 @@ from .swap import FORCE
 from .swaps import Swaps
 from .takeover import Takeovers
 from .tally import STARTED
+from .witness import Damages, Witness
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,9 @@ class Supervisor:
         self.table = CallTable()
         self.leases = LeaseBook()
         self._attendance = attendance = Attendance(self)
-        self._journal = open_journal(self.places.journal, self._journal_health)
+        self.damages = Damages()
+        store = open_journal(self.places.journal, self._journal_health, on_damage=self.damages.of_store)
+        self._journal = Witness(store, self.damages)
         self.intake = Intake(self._journal, self.table, self.tell, attendance.moved)
         self.residents = Residents(attendance.owner(), self.places.roster, self.options.hung_ms)
         self.pool = Pool(self.options.sizes(), self._start_call_actor, self.residents.end)
@@ -195,13 +198,13 @@ class Supervisor:
         row = self.table.get(call)
         if row is not None:
             with contextlib.suppress(LinkLost):
-                return {**await self.residents.query(row.owner, "state"), **row.plain()}
-            return row.plain()
+                return {**await self.residents.query(row.owner, "state"), **row.plain(), **self.damages.of(call)}
+            return {**row.plain(), **self.damages.of(call)}
         try:
             known = self.table.find(call).plain()
         except NoSuchCall:
             known = {}
-        return {**await past.last_state(self._journal, call), **known}
+        return {**await past.last_state(self._journal, call), **known, **self.damages.of(call)}
 
     async def journal(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[list[Any]]:
         """Records of a call after `after_seq`, in order."""

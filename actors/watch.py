@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICK_MS = 50  # a hung process is noticed this much after its limit at the latest
-HUNG_MS = 450  # without a beat while a call is live: nearly four beats; with a tick on top it is half a second
+HUNG_MS = 450  # without a beat while a call is live: more than two beats; with a tick on top it is half a second
 IDLE_HUNG_MS = 10_000  # while nothing is live: ten beats, and nobody waits for it
 DRIFT_BEATS = 8  # a second of a live process's beats
 STARVED_FACTOR = 6  # a starved process gets this many times the limit before it counts as hung
