@@ -139,18 +139,13 @@ class Supervisor:
         Raises:
             NoSuchCall: the call is over, or never was.
         """
-        row = await self._owner(call, lost_epoch)
+        row = await self.recovery.owner(call, lost_epoch)
         return _door(row, row.media_token)
 
     async def observe(self, call: str) -> dict[str, Any]:
         """Where the call's owner takes observers: {endpoint, token, epoch}; waits like `claim`. Raises: NoSuchCall."""
-        row = await self._owner(call)
+        row = await self.recovery.owner(call)
         return _door(row, row.observer_token)
-
-    async def _owner(self, call: str, lost_epoch: int = 0) -> CallRow:
-        if call not in self.table:
-            await self.recovery.revive(call, lost_epoch)  # it may have died while this supervisor was away
-        return await self.takeovers.owner(call, lost_epoch)
 
     async def knows(self, call: str) -> str:
         """ "live": led here; "kept": this node's journal has it; "" = never heard of."""
