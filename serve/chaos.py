@@ -38,7 +38,6 @@ STAGGER_S = 0.4
 JOURNAL_S = 40.0  # after the last call: a line that was lost is waited for by its policy, then the end is written
 PAGE = 5_000
 LEAVE_S = 10.0  # a caller in the midst of a script at the end of the run may finish a phrase
-VIOLATIONS_SHOWN = 50
 
 Progress = Callable[[str], None]
 
