@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from .supervisor import Supervisor
 
 
+DAMAGES_TOLD = 10  # the latest
+
+
 def figures(node: Supervisor) -> dict[str, Any]:
     """The node's figures, plain values. `takeover_ms`: of each takeover, from the death's notice to the new owner's
     word; `machine`: two nodes with the same one are processes of one machine; `journal`: its file, "" = in Redis (a
@@ -49,6 +52,9 @@ def figures(node: Supervisor) -> dict[str, Any]:
         "records": node.intake.records,
         "records_refused": node.intake.refused,
         "journal_up": node.intake.journal_up,
+        "journal_damages": node.damages.count,
+        "journal_damaged": list(node.damages.found.values())[-DAMAGES_TOLD:],
+        "acts_unknown": node.outbox.unknown,
         "lag_ms_max": max(lags.values(), default=0.0),
         "drift_ms": round(_most(residents.watch.drifts()), 1),
         "policies": list(node.shelf.policies),

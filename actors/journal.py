@@ -72,8 +72,15 @@ class Retention:
 class Journal(Protocol):
     """A store of records. Used from one event loop; nothing here blocks it."""
 
-    up: bool  # the store takes records, as far as is known
-    shared: bool  # other nodes' calls are in this store too
+    @property
+    def up(self) -> bool:
+        """The store takes records, as far as is known."""
+        ...
+
+    @property
+    def shared(self) -> bool:
+        """Other nodes' calls are in this store too."""
+        ...
 
     def append(self, records: Sequence[Record], done: Done) -> None:
         """Store records. `done` is called on the loop with None once they are safe, or with why they are not:

@@ -20,6 +20,7 @@ from offhook.policies.view import view_of
 from . import wire
 from .errors import ProtocolFault
 from .link import Link, Message
+from .sources import ClipSource
 
 if TYPE_CHECKING:
     from .runtime import CallRuntime
@@ -47,6 +48,7 @@ class Offer:
         policy: Policy,
         plain: Mapping[str, Any],
         tokens: Mapping[str, str],
+        clips: ClipSource | None,
         look: Callable[[], None],
         refuse: Callable[[str], None],
     ) -> None:
@@ -54,6 +56,7 @@ class Offer:
         self.policy = policy
         self.plain = plain
         self.tokens = tokens
+        self.clips = clips  # recordings of its own
         self.seats: Seats = {}
         self.memories: dict[str, dict[str, Any]] = {}
         self._call = call

@@ -11,7 +11,7 @@ from offhook.policies.view import view_of
 from pydantic import ValidationError
 
 from .errors import JournalAway, JournalDamaged, NoSuchCall
-from .journal import Journal
+from .journal import Journal, read_intact
 
 PAGE = 1_000  # records read at one time
 
@@ -40,14 +40,17 @@ async def last_state(journal: Journal, call: str) -> dict[str, Any]:
     Raises:
         NoSuchCall: the journal has nothing of it.
     """
-    newest = await journal.last(call)
-    if newest is None:
-        raise NoSuchCall(f"call {call!r}: neither live here nor in the journal")
+    try:
+        newest = await journal.last(call)
+        if newest is None:
+            raise NoSuchCall(f"call {call!r}: neither live here nor in the journal")
+        start = await journal.read(call, -1, 1)
+        snapshot = await journal.last(call, "snapshot")
+        end = await journal.last(call, "end")
+        swapped = await journal.last(call, "policy")
+    except JournalDamaged:
+        start, newest, snapshot, end, swapped = await _what_is_whole(journal, call)
     told: dict[str, Any] = {"call": call, "epoch": newest[1], "seq": newest[2], "live": False}
-    start = await journal.read(call, -1, 1)
-    snapshot = await journal.last(call, "snapshot")
-    end = await journal.last(call, "end")
-    swapped = await journal.last(call, "policy")
     if start and start[0][4] == "start":
         led = swapped[5] if swapped is not None else start[0][5]
         told["policy_version"] = led.get("version") or led.get("policy_version", "")
@@ -62,3 +65,69 @@ async def last_state(journal: Journal, call: str) -> dict[str, Any]:
         told["outcome"] = end[5].get("outcome", "")
         told["counts"] = end[5].get("counts", {})
     return told
+
+
+async def _what_is_whole(
+    journal: Journal, call: str
+) -> tuple[list[list[Any]], list[Any], list[Any] | None, list[Any] | None, list[Any] | None]:
+    """Of a damaged journal, what stands before the damage: its first record, the newest, the last snapshot, the end,
+    the last policy it was swapped to.
+
+    Raises:
+        JournalDamaged: not even the first one can be read.
+    """
+    start: list[list[Any]] = []
+    newest: list[Any] = []
+    snapshot = end = swapped = None
+    while True:
+        page, damage = await read_intact(journal, call, newest[2] if newest else -1, PAGE)
+        start = start or page[:1]
+        for newest in page:
+            snapshot = newest if newest[4] == "snapshot" else snapshot
+            end = newest if newest[4] == "end" else end
+            swapped = newest if newest[4] == "policy" else swapped
+        if damage is not None or len(page) < PAGE:
+            break
+    if not newest:
+        raise damage or NoSuchCall(f"call {call!r}: nothing of it can be read")
+    return start, newest, snapshot, end, swapped
+
+
+async def since_snapshot(
+    journal: Journal, call: str, snapshot_seq: int = -1
+) -> tuple[list[list[Any]], JournalDamaged | None]:
+    """A call's newest snapshot and all that follows, for a new owner; or what of it is whole, and the damage.
+
+    Where the snapshot itself is damaged, everything but it: the events before it tell what it said.
+
+    Args:
+        snapshot_seq: the snapshot's number; 0 = there is none, -1 = not known.
+
+    Raises:
+        JournalAway: the store cannot be read.
+    """
+    if snapshot_seq < 0:
+        try:
+            newest = await journal.last(call, "snapshot")
+            snapshot_seq = newest[2] if newest is not None else 0
+        except JournalDamaged:
+            snapshot_seq = 0
+    records, damage = await _all_after(journal, call, snapshot_seq - 1)
+    if damage is None or (records and records[0][2] == snapshot_seq):
+        return records, damage
+    records, _ = await _all_after(journal, call, -1)
+    if records:
+        rest, _ = await _all_after(journal, call, records[-1][2] + 1)
+        if rest and rest[0][4] == "place":  # written behind every snapshot: that is what cannot be read
+            records += rest
+    return records, damage
+
+
+async def _all_after(journal: Journal, call: str, after_seq: int) -> tuple[list[list[Any]], JournalDamaged | None]:
+    records: list[list[Any]] = []
+    while True:
+        page, damage = await read_intact(journal, call, after_seq, PAGE)
+        records += page
+        if damage is not None or len(page) < PAGE:
+            return records, damage
+        after_seq = page[-1][2]

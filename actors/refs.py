@@ -112,6 +112,11 @@ class ActorRef:
         self._handle = handle
         self.name = name
 
+    async def meet(self) -> None:
+        """Call it once, for nothing: a process's first call to an actor asks the control store where it is, every later
+        one goes there directly and works while that store is away. Raises: LinkLost."""
+        await self.ask("__ray_ready__")
+
     async def ask(self, method: str, *arguments: Any) -> Any:
         """Call a method that may be repeated: asked again while the actor is restarting.
 
@@ -207,7 +212,7 @@ class SupervisorRef(ActorRef):
         return dict(await self.ask("observe", call))
 
     async def knows(self, call: str) -> str:
-        """ "live", "kept" (in its journal) or ""."""
+        """Whether a call is led there ("live"), in its journal ("kept"), or unknown ("")."""
         return str(await self.ask("knows", call))
 
     async def leads(self, call: str) -> bool:

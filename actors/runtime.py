@@ -101,9 +101,9 @@ class CallRuntime:
             setup.epoch,
             Hearer(self.hearing.frame, self._marked, self.hearing.digit, self._line_stopped, self._line_lost),
         )
-        self._synthesizer = make_synthesizer(setup.engines, self.take, self.clock)
+        self.synthesizer = make_synthesizer(setup.engines, self.take, self.clock)
         self.voice = Voice(
-            self.line, self._synthesizer, self.take, self.clock, self._loop, self.policy.voice, setup.epoch
+            self.line, self.synthesizer, self.take, self.clock, self._loop, self.policy.voice, setup.epoch
         )
         self.doors = Doors(self, server)
         self.swap = PolicySwap(self)
@@ -122,7 +122,7 @@ class CallRuntime:
     @property
     def synthesized_s(self) -> float:
         """Seconds of sound that an engine has made."""
-        return self._synthesizer.used_s
+        return self.synthesizer.used_s
 
     def now(self) -> int:
         """The present moment on the call's clock."""
@@ -345,7 +345,7 @@ class CallRuntime:
         for handle in self._grace:
             handle.cancel()
         self.voice.close()
-        self._synthesizer.close()
+        self.synthesizer.close()
         self.hearing.recognizer.close()
         self.broadcaster.close("the call is over")
         self.doors.shut()

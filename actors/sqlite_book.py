@@ -6,10 +6,9 @@ after a failure. Every error is left to the caller as `sqlite3.Error`.
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,7 @@ from offhook.policies.errors import OffhookError
 from .errors import Fenced, ProtocolFault
 from .journal import COMPACTED_KINDS, SEQ_MAX, Kept, Retention, Stored, Tail, Unit
 from .sqlite_compaction import Compaction
-
-log = logging.getLogger(__name__)
+from .sqlite_damage import Log, is_damage
 
 TAILS_MAX = 10_000  # calls whose tail is remembered; the others' is read from the table
 BUSY_MS = 1_000  # another process (a former supervisor on its way out) holds the write lock
@@ -71,7 +69,10 @@ class _Line:
 class Book:
     """The database of one journal."""
 
-    def __init__(self, path: Path, retention: Retention, power_safe: bool) -> None:
+    def __init__(
+        self, path: Path, retention: Retention, power_safe: bool, damaged: Callable[[str], None] = lambda _what: None
+    ) -> None:
+        """`damaged` is told, on the writer's thread, what is wrong with the file."""
         self.path = path
         self._retention = retention
         self._power_safe = power_safe
@@ -79,6 +80,7 @@ class Book:
         self._reading: sqlite3.Connection | None = None
         self._lines: dict[str, _Line] = {}
         self._data_version = -1
+        self._damaged = damaged
         self._compaction = Compaction(retention.compact_after_ms)
 
     # --- writing ----------------------------------------------------------------------------------------------------
@@ -189,6 +191,7 @@ class Book:
     def _writer(self) -> sqlite3.Connection:
         if self._writing is None:
             # Autocommit: transactions are opened by hand. Used by one thread, closed perhaps by another.
+            written = Log.of(self.path)
             base = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1_000)
             try:
                 base.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -208,6 +211,8 @@ class Book:
             except BaseException:
                 base.close()
                 raise
+            if (lost := written.lost(base)) is not None:
+                self._damaged(lost)
             self._writing = base
             self._data_version = -1
         return self._writing
@@ -265,10 +270,10 @@ class Book:
                     self._writing.execute("ROLLBACK")
                 self.prune()
         self.close_writing()
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if is_damage(error):
             # Calls that run now need a journal more than calls that are over; nothing is deleted.
             aside = self.path.with_name(f"{self.path.name}.damaged-{time.time_ns() // 1_000_000}")
-            log.error("the journal's file is damaged; a new one is begun", extra={"aside": str(aside)})
+            self._damaged(f"{self.path}: {error}; a new file is begun, the damaged one is {aside.name}")
             with suppress(OSError):
                 self.path.rename(aside)
             for suffix in ("-wal", "-shm"):

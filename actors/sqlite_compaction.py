@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 from .journal import COMPACTED_KINDS, SEQ_MAX
 
-SCAN_ROWS = 1_000  # seqs looked at in one step: under a millisecond
+SCAN_ROWS = 500  # seqs looked at in one step: some tenths of a millisecond
 DROPPED_AT_ONCE = 100  # rows in one step
-DROPPED_BYTES = 512 << 10  # ... or so many of their bytes: freed pages are written too
+DROPPED_BYTES = 128 << 10  # ... or so many of their bytes: what is freed has to be read and noted page by page
 HORIZON_ROWS = 4_000  # back from the end of a call; a snapshot comes every 256 events, of two or three records each
 FREE_PAGES = 256  # stay in the file, for what is written next
-VACUUM_PAGES = 32  # given back in one step
+VACUUM_PAGES = 16  # given back in one step
 GROWN_MAX = 10_000  # live calls that wait for their turn; beyond it they wait for their end
 
 _KINDS = ", ".join(f"'{kind}'" for kind in COMPACTED_KINDS)
@@ -55,7 +55,7 @@ class Compaction:
         job = self._job = self._job or self._next(base, now_ms)
         if job is not None:
             self._drop(base, job)
-        return self._give_back(base) or self._job is not None or bool(self._grown)
+        return self._give_back(base) or job is not None
 
     def _next(self, base: sqlite3.Connection, now_ms: int) -> _Job | None:
         if self._grown:
@@ -100,7 +100,8 @@ class Compaction:
         free = base.execute("PRAGMA freelist_count").fetchone()[0] - FREE_PAGES
         if free <= 0:
             return False
-        base.execute(f"PRAGMA incremental_vacuum({min(free, VACUUM_PAGES)})").fetchall()
+        # Not `execute`: it would take one step of the statement, and a step is a page.
+        base.executescript(f"PRAGMA incremental_vacuum({min(free, VACUUM_PAGES)})")
         return bool(free > VACUUM_PAGES)
 
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from offhook.policies.errors import OffhookError
 
-from .errors import JournalAway
+from .errors import JournalAway, JournalDamaged
 from .journal import (
     COMPACT_EVERY_MS,
     COMPACT_IDLE_MS,
@@ -35,6 +35,7 @@ from .journal import (
     restored,
 )
 from .sqlite_book import Book
+from .sqlite_damage import is_damage
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -59,6 +60,7 @@ class SqliteJournal:
         retention: how much is kept.
         power_safe: an acknowledged record outlives a power cut, not only the death of every process. Costs one fsync
             a group.
+        on_damage: told on the loop when the file as a whole is found damaged.
         waiting_bytes_max: of records that wait for the store.
     """
 
@@ -72,11 +74,13 @@ class SqliteJournal:
         *,
         power_safe: bool = True,
         waiting_bytes_max: int = WAITING_BYTES_MAX,
+        on_damage: Callable[[str], None] | None = None,
     ) -> None:
         self.up = True
         self._loop = asyncio.get_running_loop()
         self._on_health = on_health
-        self._book = Book(Path(path), retention or Retention(), power_safe)
+        self._on_damage = on_damage or (lambda _what: None)
+        self._book = Book(Path(path), retention or Retention(), power_safe, self._damaged)
         self._waiting: deque[Unit] = deque()
         self._waiting_bytes = 0
         self._waiting_bytes_max = waiting_bytes_max
@@ -166,6 +170,8 @@ class SqliteJournal:
         try:
             return await self._loop.run_in_executor(self._reader, work)
         except sqlite3.Error as error:
+            if is_damage(error):
+                raise JournalDamaged(f"{self._book.path}: {error}") from error
             raise JournalAway(f"{self._book.path}: {error}") from error
         except RuntimeError as error:  # the executor is shut down
             raise JournalAway("the journal is closed") from error
@@ -174,6 +180,11 @@ class SqliteJournal:
         """From the writer's thread to the loop, once a group."""
         with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
             self._loop.call_soon_threadsafe(self._told, units, health)
+
+    def _damaged(self, what: str) -> None:
+        """From the writer's thread."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._on_damage, what)
 
     def _told(self, units: Sequence[Unit], health: tuple[bool, str] | None) -> None:
         if health is not None:

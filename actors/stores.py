@@ -28,11 +28,14 @@ def open_journal(
     url: str | Path,
     on_health: Callable[[bool, str], None] | None = None,
     retention: Retention | None = None,
+    on_damage: Callable[[str], None] | None = None,
 ) -> Journal:
     """The journal at `url`: redis://..., rediss://..., unix://... (Redis), sqlite:///PATH or a path (SQLite).
 
     Args:
         on_health: told on the loop when the store goes away (False, why) and is back (True, "").
+        on_damage: told on the loop when the store as a whole is found damaged. What is wrong with single records is
+            told to whoever reads them.
 
     Raises:
         CallerFault: no such store, or its client is not installed.
@@ -42,7 +45,7 @@ def open_journal(
     if not colon or scheme == SQLITE:
         from .sqlite_journal import SqliteJournal
 
-        return SqliteJournal(rest if colon else url, on_health, retention)
+        return SqliteJournal(rest if colon else url, on_health, retention, on_damage=on_damage)
     try:
         from .redis_journal import RETENTION, RedisJournal
     except ImportError as error:

@@ -2,29 +2,26 @@
 
 An async Ray actor, detached, restarted by Ray for ever. Nothing that is live needs it: while it is away calls talk on,
 and after its return residents connect again and say what runs in them; table and leases are rebuilt from that and from
-the journal. Each part has a file of its own (pool, hosts, residents, intake, leases); here they meet, and here is the
-API that the director, the gateway and the operators' side call (through `refs.SupervisorRef`). What residents do, and
-what follows, is `attendance.py`'s.
+the journal. Each part has a file of its own (pool, hosts, residents, intake, leases); here they meet, and here is what
+the director asks of a node (through `refs.SupervisorRef`). What is asked about single calls is `enquiries.py`'s, what
+residents do, and what follows, `attendance.py`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import sys
 import time
 from typing import Any
 
-from offhook.policies import events as ev
-from offhook.policies.codec import encode
 from offhook.policies.errors import CallerFault
 from offhook.policies.policy import AgentSpec
 
-from . import past, wire
 from .attendance import Attendance
 from .call_table import CallRow, CallTable
-from .errors import LinkLost, NoSpare, NoSuchCall
+from .enquiries import Enquiries, door
+from .errors import NoSpare
 from .figures import figures
 from .hosts import Hosts
 from .http_tool import offered
@@ -45,6 +42,7 @@ from .swap import FORCE
 from .swaps import Swaps
 from .takeover import Takeovers
 from .tally import STARTED
+from .witness import Damages, Witness
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +51,7 @@ CALM_MS = 2_000  # a call that fails again and again waits no longer for a pause
 SWITCH_S = 0.0005  # other threads give way to the loop within this; Python's 5 ms, again and again, delay a takeover
 
 
-class Supervisor:
+class Supervisor(Enquiries):
     """One node's supervisor. Ray starts it; see `refs.SupervisorRef`."""
 
     async def __init__(self, node: str, options: dict[str, Any]) -> None:  # type: ignore[misc]  # Ray awaits it
@@ -66,7 +64,9 @@ class Supervisor:
         self.table = CallTable()
         self.leases = LeaseBook()
         self._attendance = attendance = Attendance(self)
-        self._journal = open_journal(self.places.journal, self._journal_health)
+        self.damages = Damages()
+        store = open_journal(self.places.journal, self._journal_health, on_damage=self.damages.of_store)
+        self._journal = Witness(store, self.damages)
         self.intake = Intake(self._journal, self.table, self.tell, attendance.moved)
         self.residents = Residents(attendance.owner(), self.places.roster, self.options.hung_ms)
         self.pool = Pool(self.options.sizes(), self._start_call_actor, self.residents.end)
@@ -125,107 +125,7 @@ class Supervisor:
         row = await self.reception.begin(request)
         if row.arm:
             self.intake.arms.began(row.call, row.arm, seated=not set(row.agent_tokens) - set(row.seats))
-        return {**_door(row, row.media_token), "call": row.call, "node": self.node}
-
-    async def claim(self, call: str, lost_epoch: int = 0) -> dict[str, Any]:
-        """Where the call's owner takes the media link: {endpoint, token, epoch}; waits while it is being taken over.
-
-        Args:
-            lost_epoch: of the owner whose link the gateway has just lost; 0 = it had none.
-
-        Raises:
-            NoSuchCall: the call is over, or never was.
-        """
-        row = await self._owner(call, lost_epoch)
-        return _door(row, row.media_token)
-
-    async def observe(self, call: str) -> dict[str, Any]:
-        """Where the call's owner takes observers: {endpoint, token, epoch}; waits like `claim`. Raises: NoSuchCall."""
-        row = await self._owner(call)
-        return _door(row, row.observer_token)
-
-    async def _owner(self, call: str, lost_epoch: int = 0) -> CallRow:
-        if call not in self.table:
-            await self.recovery.revive(call, lost_epoch)  # it may have died while this supervisor was away
-        return await self.takeovers.owner(call, lost_epoch)
-
-    async def knows(self, call: str) -> str:
-        """ "live": led here; "kept": this node's journal has it; "" = never heard of."""
-        if call in self.table:
-            return "live"
-        return "kept" if await past.known(self._journal, call) else ""
-
-    async def leads(self, call: str) -> bool:
-        """Whether a call goes on here: live, and not on its way to its end."""
-        if call not in self.table and await self.recovery.revive(call):
-            return True  # it died together with this supervisor, and is being taken over
-        row = self.table.get(call)
-        if row is None or self.takeovers.under_way(call):
-            return row is not None
-        with contextlib.suppress(LinkLost):
-            return not (await self.residents.query(row.owner, "state")).get("outcome")
-        return call in self.table
-
-    async def adopt(self, call: str) -> None:
-        """Go on with a call of a lost node, from the journal that the nodes share. Raises: NoSuchCall, NoSpare."""
-        if call in self.table or not await self.recovery.revive(call):
-            await self.orphans.adopt(call)
-        await self.takeovers.owner(call)
-
-    async def unled(self) -> list[str]:
-        """Calls that a shared journal holds open and this node does not lead."""
-        return await self.orphans.unled()
-
-    async def close_unled(self, call: str, why: str) -> None:
-        """Write the end of a call that nobody leads. Raises: NoSuchCall: somebody does, or it has ended."""
-        await self.orphans.close(call, why)
-
-    def _live(self, call: str) -> CallRow:
-        row = self.table.get(call)
-        if row is None:
-            raise NoSuchCall(f"call {call!r} is not live on this node")
-        return row
-
-    async def calls(self) -> list[dict[str, Any]]:
-        """All calls that this node knows, newest first."""
-        return self.table.rows()
-
-    async def state(self, call: str) -> dict[str, Any]:
-        """The call's view with its owner, epoch and version; once it is over, its last. Raises: NoSuchCall."""
-        row = self.table.get(call)
-        if row is not None:
-            with contextlib.suppress(LinkLost):
-                return {**await self.residents.query(row.owner, "state"), **row.plain()}
-            return row.plain()
-        try:
-            known = self.table.find(call).plain()
-        except NoSuchCall:
-            known = {}
-        return {**await past.last_state(self._journal, call), **known}
-
-    async def journal(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[list[Any]]:
-        """Records of a call after `after_seq`, in order."""
-        return await self._journal.read(call, after_seq, min(limit, 10_000))
-
-    async def verdicts(self, call: str) -> list[Any]:
-        """All verdicts of a call, as codec arrays, in order."""
-        return await past.verdicts(self._journal, call)
-
-    async def acts(self, call: str) -> list[list[Any]]:
-        """What tools did for a call, by their register: [action, key, how often it was begun]."""
-        return [list(act) for act in await self.register.acts(call)]
-
-    async def hangup(self, call: str, by: str, reason: str) -> None:
-        """End a call, with its goodbye where the policy has one. Raises: NoSuchCall, LinkLost."""
-        self._event(call, ev.HangupRequested(0, by, reason))
-
-    async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
-        """An operator's answer to a proposal that waits for approval. Raises: NoSuchCall, LinkLost."""
-        self._event(call, ev.OperatorDecided(0, proposal, bool(approved), operator))
-
-    def _event(self, call: str, event: ev.Event) -> None:
-        if not self.tell(self._live(call), wire.EVENT, call, encode(event)):
-            raise LinkLost(f"the owner of call {call} cannot be told now; try again")
+        return {**door(row, row.media_token), "call": row.call, "node": self.node}
 
     # --- API: the node ----------------------------------------------------------------------------------------------
 
@@ -338,11 +238,8 @@ class Supervisor:
 
     # --- telling residents ------------------------------------------------------------------------------------------
 
-    def tell(self, row: CallRow, *message: Any) -> bool:
-        owner = self.residents.get(row.owner)
-        return owner is not None and owner.send(*message)
-
     def tell_gateways(self, *message: Any) -> None:
+        """Send to every gateway of the node."""
         for name in self.residents.names("gateway"):
             gateway = self.residents.get(name)
             if gateway is not None:
@@ -392,7 +289,3 @@ class Supervisor:
         task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _door(row: CallRow, token: str) -> dict[str, Any]:
-    return {"endpoint": row.endpoint, "token": token, "epoch": row.epoch}

@@ -3,7 +3,7 @@
     SWAP ─▶ offer: doors open to the new version's agents; each joins, is asked once on the present view (what it
             proposes is thrown away) and so has shown that it neither raises nor hangs; the former agents' memories
          ─▶ swap, at the first safe point (policies/swap.py), or at the deadline: "policy" record, `PolicyChanged`;
-            funnel, voice, ears and doors go by the new policy; the former agents' links are laid aside
+            funnel, voice (and its recordings), ears and doors go by it; the former agents' links are laid aside
          ─▶ trial: a bug of the core under the new policy, or a new agent that fails, brings the former policy and its
             agents back, again by a "policy" record; an event that could not be folded is folded then
          ─▶ SWAPPED, and the former agents go
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from offhook.policies import events as ev
 from offhook.policies import machine
-from offhook.policies.errors import CallerFault
+from offhook.policies.errors import OffhookError
 from offhook.policies.policy import Policy
 from offhook.policies.state import Line
 from offhook.policies.swap import unsafe
@@ -31,9 +31,12 @@ from offhook.policies.view import view_of
 from pydantic import ValidationError
 
 from . import wire
+from .engines import clips_of
 from .errors import ProtocolFault
 from .link import Link
 from .offer import Offer, Seats, dismiss
+from .setup import Setup
+from .sources import ClipSource
 
 if TYPE_CHECKING:
     from .runtime import CallRuntime
@@ -52,12 +55,11 @@ EVENTS_MAX = 32  # that could not be folded during a trial and are folded after 
 class _Trial:
     """A version that leads and may still have to go."""
 
-    former_version: str
+    former: Setup
     former_policy: Policy
-    former_plain: Mapping[str, Any]
-    former_tokens: Mapping[str, str]
     version: str
     tokens: Mapping[str, str]
+    clips: ClipSource | None  # the recordings that are not spoken with at this moment
     faults: int  # of the core, when it began
     aside: Seats = field(default_factory=dict)
     unfolded: list[ev.Event] = field(default_factory=list)
@@ -88,13 +90,19 @@ class PolicySwap:
             ProtocolFault: not the fields of an offer.
         """
         match fields:
-            case [str(version), dict(plain), dict(tokens), int(deadline_ms), str(at_deadline)]:
-                self._take_offer(version, plain, tokens, deadline_ms, at_deadline)
+            case [str(version), dict(plain), dict(tokens), int(deadline_ms), str(at_deadline), str(clips)]:
+                self._take_offer(version, plain, tokens, deadline_ms, at_deadline, clips)
             case _:
-                raise ProtocolFault("an offer has a version, a policy, tokens, deadline_ms and at_deadline")
+                raise ProtocolFault("an offer has a version, a policy, tokens, deadline_ms, at_deadline and clips")
 
     def _take_offer(
-        self, version: str, plain: dict[str, Any], tokens: dict[str, str], deadline_ms: int, at_deadline: str
+        self,
+        version: str,
+        plain: dict[str, Any],
+        tokens: dict[str, str],
+        deadline_ms: int,
+        at_deadline: str,
+        clips: str,
     ) -> None:
         call = self._call
         if version == call.setup.policy_version and self._trial is None:
@@ -102,7 +110,9 @@ class PolicySwap:
             return
         try:
             policy = self._checked(version, plain, tokens, at_deadline)
-        except (ValidationError, CallerFault, ProtocolFault) as error:
+            spoken = clips_of(call.synthesizer) if clips != call.setup.engines.clips else None
+            recordings = ClipSource(clips) if spoken is not None else None
+        except (ValidationError, OffhookError) as error:
             self._tell(version, f"{type(error).__name__}: {error}")
             return
         except Exception as error:  # a bug that the new thresholds bring to light: better now than in a minute
@@ -112,7 +122,7 @@ class PolicySwap:
         self._asked = (deadline_ms, at_deadline == FORCE)
         self._overdue = False
         offer = self._offer = Offer(
-            call, version, policy, plain, tokens, self.look, lambda why: self._refuse(offer, why)
+            call, version, policy, plain, tokens, recordings, self.look, lambda why: self._refuse(offer, why)
         )
         call.doors.admit_agents(SUCCESSOR, tokens)
         self._deadline = self._loop.call_later(deadline_ms / 1_000, self._deadline_passed, offer)
@@ -216,38 +226,34 @@ class PolicySwap:
             self._swap(offer)
 
     def _swap(self, offer: Offer) -> None:
-        call, setup = self._call, self._call.setup
-        trial = self._trial = _Trial(
-            setup.policy_version,
-            call.policy,
-            setup.policy,
-            setup.agent_tokens,
-            offer.version,
-            offer.tokens,
-            call.funnel.faults,
-        )
-        call.doors.admit_agents(FORMER, trial.former_tokens)
+        call, former = self._call, self._call.setup
+        trial = self._trial = _Trial(former, call.policy, offer.version, offer.tokens, offer.clips, call.funnel.faults)
+        call.doors.admit_agents(FORMER, former.agent_tokens)
         for subscriber in call.broadcaster.set_agents_aside():
             self._lay_aside(trial, subscriber.name, subscriber.link, sorted(subscriber.topics))
         call.doors.admit_agents("agent", offer.tokens)
         for agent, (link, topics) in offer.seats.items():
             call.doors.seat(link, agent, topics)
             link.send(wire.UPGRADE, offer.memories.get(agent, {}))  # also empty: what it saw in rehearsal is forgotten
-        self._lead_by(offer.version, offer.policy, offer.plain, offer.tokens, "")
+        setup = replace(former, policy_version=offer.version, policy=offer.plain, agent_tokens=dict(offer.tokens))
+        if offer.clips is not None:
+            setup = replace(setup, engines=replace(former.engines, clips=offer.clips.folder))
+        self._lead_by(setup, offer.policy, trial.clips, "")
         trial.timers.append(self._loop.call_later(TRIAL_MS / 1_000, self._proved, trial))
 
-    def _lead_by(
-        self, version: str, policy: Policy, plain: Mapping[str, Any], tokens: Mapping[str, str], reason: str
-    ) -> None:
+    def _lead_by(self, setup: Setup, policy: Policy, clips: ClipSource | None, reason: str) -> None:
         """From the next event on the call is led by `policy`. The snapshot before it spares whoever takes the call over
         from here on two policies for one tail."""
-        call = self._call
+        call, version = self._call, setup.policy_version
         call.funnel.snapshot()
         call.hearing.write_place()
-        call.recorder.write(call.now(), "policy", {"version": version, "policy": dict(plain), "why": reason})
+        call.recorder.write(call.now(), "policy", {"version": version, "policy": dict(setup.policy), "why": reason})
         call.policy = call.funnel.policy = policy
-        call.setup = replace(call.setup, policy_version=version, policy=plain, agent_tokens=dict(tokens))
+        call.setup = setup
         call.voice.policy = policy.voice
+        spoken = clips_of(call.synthesizer)
+        if clips is not None and spoken is not None:
+            spoken.exchange(clips)
         call.hearing.lead_by(policy.ears)
         call.take(ev.PolicyChanged(call.now(), version, tuple(call.broadcaster.agents()), reason))
         call.recorder.flush()
@@ -285,10 +291,10 @@ class PolicySwap:
         failed = {each.name: (each.link, sorted(each.topics)) for each in call.broadcaster.set_agents_aside()}
         call.doors.revoke(trial.tokens)
         dismiss(failed, why)
-        call.doors.admit_agents("agent", trial.former_tokens)
+        call.doors.admit_agents("agent", trial.former.agent_tokens)
         for agent, (link, topics) in trial.aside.items():
             call.doors.seat(link, agent, topics)
-        self._lead_by(trial.former_version, trial.former_policy, trial.former_plain, trial.former_tokens, trial.failed)
+        self._lead_by(trial.former, trial.former_policy, trial.clips, trial.failed)
         for event in trial.unfolded:
             call.take(event)
         self._tell(trial.version, why)
@@ -297,7 +303,7 @@ class PolicySwap:
         if trial.failed or trial is not self._trial:
             return
         self._end_trial(trial)
-        self._call.doors.revoke(trial.former_tokens)
+        self._call.doors.revoke(trial.former.agent_tokens)
         dismiss(trial.aside, "another version leads the call")
         self._tell(trial.version, "")
 

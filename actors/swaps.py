@@ -34,6 +34,7 @@ SEAT_S = 15.0  # for hosts that have to be started first: a process takes about 
 OPEN_S = 2.0  # for the call's word that its doors are open; it takes a millisecond
 GRACE_MS = 2_000  # for its last word, beyond all that it may wait for itself
 DEADLINE_MAX_MS = 600_000  # longer than any sane pause of a call
+WITHIN_S = 60.0  # for a node's answer, beyond the deadline: all of the above, and takeovers meanwhile
 LOST = "its process died"
 
 
@@ -124,9 +125,10 @@ class Swaps:
         answer: asyncio.Future[str] = loop.create_future()
         self._offers[row.call] = (version, opened, answer)
         tokens = agent_tokens(row.media_token, version, seats)
-        policy = node.shelf.plain(version)
+        clips = node.shelf.engines_for(version).clips
+        order = (version, node.shelf.plain(version), tokens, deadline_ms, at_deadline, clips)
         try:
-            if not node.tell(row, wire.SWAP, row.call, row.epoch, version, policy, tokens, deadline_ms, at_deadline):
+            if not node.tell(row, wire.SWAP, row.call, row.epoch, *order):
                 return LOST if node.takeovers.under_way(row.call) else "its process cannot be told now; try again"
             first: set[asyncio.Future[Any]] = {opened, answer}
             await asyncio.wait(first, timeout=OPEN_S, return_when=asyncio.FIRST_COMPLETED)

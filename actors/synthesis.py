@@ -96,7 +96,7 @@ class SynthesisClient:
         self._emit = emit
         self._clock = clock
         self._voice = voice
-        self._fallback = fallback
+        self.fallback = fallback
         self._asks: dict[str, _Ask] = {}  # by utterance
         self._by_wire: dict[str, _Ask] = {}
         self.used_s = 0.0
@@ -123,16 +123,16 @@ class SynthesisClient:
         if ask is not None:
             self._cancel_on_wire(ask)
             self._done(ask)
-        elif self._fallback is not None:
-            self._fallback.cancel(utterance)
+        elif self.fallback is not None:
+            self.fallback.cancel(utterance)
 
     def close(self) -> None:
         """See `Synthesizer`."""
         self._redial.stop()
         for ask in list(self._asks.values()):
             self._done(ask)
-        if self._fallback is not None:
-            self._fallback.close()
+        if self.fallback is not None:
+            self.fallback.close()
 
     # --- one asking -------------------------------------------------------------------------------------------------
 
@@ -153,14 +153,14 @@ class SynthesisClient:
         """Have the rest of it spoken by the fallback, or give it up."""
         self._done(ask)
         base_ms, rest = ask.sound.rest()
-        if self._fallback is None or not rest:
+        if self.fallback is None or not rest:
             ask.sound.fail(reason)
             return
         if not base_ms:
-            self._fallback.speak(ask.utterance, ask.sound)
+            self.fallback.speak(ask.utterance, ask.sound)
             return
         tail = Sound(rest)
-        self._fallback.speak(ask.utterance, tail)
+        self.fallback.speak(ask.utterance, tail)
         _append(tail, ask.sound, base_ms)
 
     def _watch(self, ask: _Ask) -> None:

@@ -26,8 +26,9 @@ from . import wire
 from .call_table import CallRow
 from .errors import JournalAway, NoSpare, NoSuchCall, ProtocolFault
 from .intake import Intake
-from .journal import Tail, read_intact
+from .journal import Tail
 from .leases import Lease
+from .past import since_snapshot
 from .reception import Parts, Reception
 from .residents import Resident
 from .resume import trimmed
@@ -38,7 +39,6 @@ log = logging.getLogger(__name__)
 DIED = "call process died"  # the outcome of a call that nobody could take over
 INTENSITY = ChildSpec(intensity=3, period_ms=30_000)  # of one call; a fourth failure within it is no accident
 DOUBT_S = 0.1  # after a gateway lost its owner: a death is known here by then
-PAGE = 2_000  # records read at one time; a tail has some hundreds
 TIMES_MAX = 1_000  # takeovers whose duration is remembered
 
 
@@ -226,17 +226,8 @@ class Takeovers:
         journal = self._parts.journal
         try:
             tail = await journal.fence(row.call, epoch)
-            if row.snapshot_seq < 0:  # this supervisor has not seen the call begin
-                newest = await journal.last(row.call, "snapshot")
-                row.snapshot_seq = newest[2] if newest is not None else 0
-            records: list[list[Any]] = []
-            after_seq = row.snapshot_seq - 1
-            while True:
-                page, damage = await read_intact(journal, row.call, after_seq, PAGE)
-                records += [trimmed(record) for record in page]
-                if damage is not None or len(page) < PAGE:
-                    break
-                after_seq = page[-1][2]
+            whole, damage = await since_snapshot(journal, row.call, row.snapshot_seq)
+            records = [trimmed(record) for record in whole]
         except JournalAway as fault:
             return Tail(epoch, row.seq), [], f"the journal is away: {fault}"
         if damage is not None:

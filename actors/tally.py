@@ -1,8 +1,8 @@
 """The tally: which calls came and went on a node and how long its processes took to start, numbered, for the director.
 
-The director asks for what is new since a number, so a lost answer loses nothing. After the supervisor's restart, or
-when too much was missed, it is told that the numbers begin anew and looks at the live calls itself. Counts only: what
-people said is not here.
+The director asks for what is new since a number, so a lost answer loses nothing. A director that has just started asks
+for all of it, and has its accounts again. After the supervisor's restart, or when too much was missed, it is told so
+and compares the live calls. Counts only: what people said is not here.
 """
 
 from __future__ import annotations
@@ -33,8 +33,13 @@ class Tally:
         self._notes.append([kind, *fields])
 
     def since(self, life: int, number: int) -> dict[str, Any]:
-        """{life, number, notes, whole}: what is new since `number` of `life`; `whole` False = something was missed."""
+        """{life, number, notes, whole, all}: what is new since `number` of `life`; another life: what is still here.
+
+        `whole` False = it does not follow what was told before; `all` = nothing of this life was left out.
+        """
         new = self._number - number
         whole = life == self.life and 0 <= new <= len(self._notes)
-        notes = list(islice(self._notes, len(self._notes) - new, None)) if whole else []
-        return {"life": self.life, "number": self._number, "notes": notes, "whole": whole}
+        kept = len(self._notes)
+        notes = list(islice(self._notes, kept - new, None)) if whole else list(self._notes)
+        told = {"life": self.life, "number": self._number, "notes": notes}
+        return {**told, "whole": whole, "all": len(notes) == self._number}

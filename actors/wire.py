@@ -54,7 +54,8 @@ ASSIGN = "assign"  # -> call:          assign, call, epoch, setup (map: see acto
 ATTACH = "attach"  # -> agent host:    attach, call, epoch, agent, endpoint, token
 DETACH = "detach"  # -> agent host:    detach, call
 SWAP = "swap"  # -> call:              swap, call, epoch, version, policy, tokens (agent -> token), deadline_ms (from
-#                             now), at_deadline ("force" | "keep"): let that version lead the call (see swap.py)
+#                             now), at_deadline ("force" | "keep"), clips (the folder of its recordings, "" = none):
+#                             let that version lead the call (see swap.py)
 JOURNALED = "journaled"  # -> call:    journaled, call, epoch, seq: everything up to seq is safe
 JOURNAL_AWAY = "journal_away"  # -> call: journal_away, reason
 PERFORMED = "performed"  # -> call:    performed, key, ok, result: the tool's answer

@@ -158,6 +158,8 @@ class CapacityKeeper:
         """Take down what came and went on a node since it was asked last."""
         if not report["whole"]:
             self.scaling.forget(node)
+            if report["all"]:  # all calls of this supervisor are on the account
+                self.since_unix_s = min(self.since_unix_s, report["life"] / 1e9)
             self._desk.only(node, {call for call, _ in report["live"]})
             for call, tenant in report["live"]:
                 self._desk.began(call, tenant, node)

@@ -15,7 +15,7 @@ from typing import Any
 import ray
 from offhook.actors.errors import LinkLost, UnknownPolicy
 from offhook.actors.refs import NAMESPACE, SupervisorRef
-from offhook.actors.swaps import merged
+from offhook.actors.swaps import WITHIN_S, merged
 
 from .capacity_keeper import CapacityKeeper
 from .capacity_rules import CapacityRules
@@ -86,11 +86,12 @@ class Director(Publishing):
             raise self.unknown(request) from None
 
     async def _place(self, node: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        media = await self._gateways.address(node)  # first: a node whose gateway is away is to lease nothing
         within_s = float(request.get("wait_s") or RING_S_MAX) + ANSWER_S
         placed = await self._nodes.ask(node, self._nodes.get(node).reserve(request), within_s)
         self._nodes.took(node)
         self._calls.placed(str(request.get("call")), node)
-        return {**placed, "media": await self._gateways.address(node)}
+        return {**placed, "media": media}
 
     async def find(self, call: str) -> str:
         """The node that leads a call, or else one that can tell of it. Raises: NoSuchCall."""
@@ -118,7 +119,9 @@ class Director(Publishing):
         """Have live calls of all nodes led by another version; see `Supervisor.swap_policy`. Raises as that does."""
         order = (to_version, from_version, calls, deadline_ms, at_deadline)
         nodes = self._nodes.supervisors()
-        answers = await asyncio.gather(*(s.swap_policy(*order) for s in nodes.values()), return_exceptions=True)
+        within_s = deadline_ms / 1_000 + WITHIN_S
+        asked = (self._nodes.ask(node, each.swap_policy(*order), within_s) for node, each in nodes.items())
+        answers = await asyncio.gather(*asked, return_exceptions=True)
         return merged(dict(zip(nodes, answers, strict=True)))
 
     async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:

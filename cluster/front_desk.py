@@ -14,17 +14,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from offhook.actors.errors import LinkLost, NoSpare
+from offhook.actors.errors import NoSpare
 from offhook.policies.admission import Act, Answer, Ask, Desk
 from offhook.policies.admission_rules import Admission, Priority
-from offhook.policies.errors import CallerFault
+from offhook.policies.errors import CallerFault, WorldFault
 
 from .errors import Overflow
 
 OTHER_NODE_MS = 500  # for a spare on a node that is not the last choice
+SAME_NODE_MS = 4_000  # on the last one: two starts of a process; there may be another node by then
 LIVE = "asks twice"
 
-# Has a node lease a slot to the request: raises NoSpare or LinkLost where it cannot.
+# Has a node lease a slot to the request: raises NoSpare where it has no spare in time, another WorldFault where it
+# cannot be reached.
 Place = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
 
@@ -54,7 +56,7 @@ class FrontDesk:
 
         Raises:
             Overflow: it gets none; says what becomes of it.
-            CallerFault: an unknown priority, or it has asked already. What `place` raises, but NoSpare and LinkLost.
+            CallerFault: an unknown priority, or it has asked already. What `place` raises that is no WorldFault.
         """
         ask = self._ask_of(request)
         line = self._lines.get(ask.call)
@@ -81,12 +83,12 @@ class FrontDesk:
                 raise self._overflow(answer)
             left_ms = max(1, ask.ring_until_ms - self._now_ms())
             others = self.desk.others(answer.node, ask.avoid)
-            wait_s = (min(left_ms, OTHER_NODE_MS) if others else left_ms) / 1_000
+            wait_s = min(left_ms, OTHER_NODE_MS if others else SAME_NODE_MS) / 1_000
             try:
                 placed = await self._place(answer.node, {**request, "wait_s": wait_s})
-            except (NoSpare, LinkLost) as fault:
+            except WorldFault as fault:
                 self.desk.refused(ask.call)
-                if isinstance(fault, LinkLost):
+                if not isinstance(fault, NoSpare):
                     self.desk.cordon(answer.node, True)  # until it answers again
                 now_ms = self._now_ms()
                 ask = replace(ask, at_ms=now_ms, again=True, avoid=ask.avoid | {answer.node})
@@ -149,7 +151,9 @@ class FrontDesk:
     def told(self, node: str, stats: Mapping[str, Any], slots: int, cordoned: bool, asked_ms: int) -> None:
         """A node's figures (`actors/figures.py`), asked for at `asked_ms`."""
         lag_ms = float(stats.get("drift_ms", 0.0))
-        free, warm = int(stats["free_slots"]), int(stats.get("spare", 0))
+        # A supervisor that has just started does not know yet how many calls its node carries.
+        free = min(int(stats["free_slots"]), slots - int(stats["calls"]))
+        warm = int(stats.get("spare", 0))
         self.desk.tell(node, free, slots, lag_ms, asked_ms, self._now_ms(), warm)
         self.desk.cordon(node, cordoned)
 

@@ -1,6 +1,7 @@
 """The switchboard of a real cluster: the director places calls, the node that has a call tells of it.
 
-References to nodes are kept: finding an actor is a blocking round trip to the control store.
+References to nodes are kept, and met before they are needed: finding an actor takes the control store, which may be
+away when a call comes.
 """
 
 from __future__ import annotations
@@ -109,5 +110,7 @@ class ClusterSwitchboard:
 
     async def _supervisor(self, node: str) -> SupervisorRef:
         if node not in self._supervisors:
-            self._supervisors[node] = await asyncio.to_thread(SupervisorRef.find, node)
+            supervisor = await asyncio.to_thread(SupervisorRef.find, node)
+            await supervisor.meet()
+            self._supervisors[node] = supervisor
         return self._supervisors[node]

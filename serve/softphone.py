@@ -172,14 +172,16 @@ class _Caller:
 
     async def _live(self) -> None:
         steps = asyncio.ensure_future(self._steps())
-        await asyncio.wait((steps, self.line.closed), return_when=asyncio.FIRST_COMPLETED)
-        if not steps.done():
-            steps.cancel()
-            await asyncio.wait((steps,))
-        elif not steps.cancelled() and steps.exception() is not None:
-            raise steps.exception() or RuntimeError
-        if not self.line.closed.done():
-            await asyncio.wait((self.line.closed,), timeout=self.script.stay_s)
+        try:
+            await asyncio.wait((steps, self.line.closed), return_when=asyncio.FIRST_COMPLETED)
+            if steps.done() and not steps.cancelled() and steps.exception() is not None:
+                raise steps.exception() or RuntimeError
+            if steps.done() and not self.line.closed.done():
+                await asyncio.wait((self.line.closed,), timeout=self.script.stay_s)
+        finally:
+            if not steps.done():
+                steps.cancel()
+                await asyncio.wait((steps,))
 
     async def hang_up(self) -> None:
         """Leave the line, if it is still there, and close the record."""

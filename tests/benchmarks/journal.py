@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -20,11 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
-from offhook.actors.journal import Journal
+from offhook.actors.journal import Journal, Retention
 from offhook.actors.sqlite_journal import SqliteJournal
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 import redis_server
+from own_cpu import cpu_s
 
 BODY = ["SpeechMeasured", 123_456, 123_000, 456, -23.5, 14.25, 121.0]  # a usual event, as the codec writes it
 PER_CALL_S = 10
@@ -44,12 +44,13 @@ class Store:
     def name(self) -> str:
         return f"{self.kind} {'fsync' if self.power_safe else 'no fsync'}"
 
-    def open(self, run: int) -> Journal:
+    def open(self, run: int, retention: Retention | None = None) -> Journal:
         if self.url:
-            from offhook.actors.redis_journal import RedisJournal
+            from offhook.actors.redis_journal import RETENTION, RedisJournal
 
-            return RedisJournal(f"{self.url[:-1]}{run}")
-        return SqliteJournal(self.folder / f"{run}-{self.power_safe}.db", power_safe=self.power_safe)
+            return RedisJournal(f"{self.url[:-1]}{run}", retention=retention or RETENTION)
+        path = self.folder / f"{run}-{self.power_safe}.db"
+        return SqliteJournal(path, retention=retention, power_safe=self.power_safe)
 
 
 @contextmanager
@@ -63,11 +64,6 @@ def stores(folder: Path) -> Iterator[list[Store]]:
     fast = redis_server.RedisServer(folder / "redis-everysec", "--appendfsync", "everysec")
     with safe, fast:
         yield [*found, Store("redis", True, folder, safe.url), Store("redis", False, folder, fast.url)]
-
-
-def cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 def share(values: list[float], part: float) -> float:
@@ -117,8 +113,10 @@ async def lag(stop: asyncio.Event) -> float:
     return worst * 1_000
 
 
-async def live_calls(store: Store, run: int, calls: int, seconds: float) -> dict[str, float]:
-    journal = store.open(run)
+async def live_calls(
+    store: Store, run: int, calls: int, seconds: float, retention: Retention | None = None
+) -> dict[str, float]:
+    journal = store.open(run, retention)
     writer, stop = Writer(journal), asyncio.Event()
     watch = asyncio.ensure_future(lag(stop))
     loop = asyncio.get_running_loop()

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import json
 import multiprocessing
-import resource
 import tempfile
 import time
 from multiprocessing.connection import Connection
@@ -19,14 +18,10 @@ from typing import Any
 
 import uvloop
 from offhook.actors.link import Link, LinkServer, Message, connect
+from own_cpu import cpu_s
 
 FRAME = b"\x55" * 160
 TOKEN = "benchmark"
-
-
-def cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 def share(sorted_values: list[float], part: float) -> float:

@@ -5,7 +5,7 @@
 One supervised node, no recognizer, tone voice; callers on lines of the test exchange (the gateway's own, without a
 WebSocket) talk for `--seconds`, interrupting the agent every few seconds. Then all calls are swapped at once: first
 forced at `--deadline-ms` where no safe point came before, then back, kept as they are where none came within 30 s. From
-the journals: when each call was led by the new version; whether a record or a frame is missing; whether all of it
+the journals: when each call was led by the new version; whether an event or a frame is missing; whether all of it
 replays to the same decisions over both swaps; the reaction (confirming frame in -> `clear` written) before and during.
 From outside: first frame of speech sent -> `clear` received, and silences inside of the agent's speech.
 """
@@ -159,14 +159,24 @@ class Bench:
 
     async def _report(self, calls: list[str]) -> dict[str, Any]:
         created = {row["call"]: row["created_unix_ms"] for row in await self.house.supervisor.calls()}
-        lost = {"records": 0, "records_missing": 0, "diverged": 0, "frames_lost": 0, "faults": 0, "illegal": 0}
+        lost = {
+            "records": 0,
+            "events": 0,
+            "events_missing": 0,
+            "diverged": 0,
+            "frames_lost": 0,
+            "faults": 0,
+            "illegal": 0,
+        }
         holds: list[tuple[float, float]] = []  # (unix ms, reaction in ms)
         led: dict[str, list[float]] = {}  # version -> moments
         for call in calls:
             records = await self._journal(call)
             lost["records"] += len(records)
-            lost["records_missing"] += records[-1][2] - len(records)
-            lost["diverged"] += not replay(records).same
+            found = replay(records)
+            lost["events"] += found.events
+            lost["events_missing"] += found.state.revision - found.events  # each that was folded is one revision
+            lost["diverged"] += not found.same
             for _call, _epoch, _seq, at_ms, kind, body in records:
                 if kind == "measure" and body["what"] == "hold":
                     holds.append((created[call] + at_ms, body["us"] / 1_000))

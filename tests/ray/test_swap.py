@@ -62,9 +62,9 @@ async def whole(house: House, call: str) -> list[list[Any]]:
     """The journal of a call that is over: nothing is missing, and it replays to the same decisions."""
     await house.ended(call)
     records = await house.records(call)
-    assert [record[2] for record in records] == list(range(1, len(records) + 1))
     found = replay(records)
     assert found.same, str(found.divergence)
+    assert found.events == found.state.revision  # compaction drops snapshots, never an event
     assert found.ended
     return records
 

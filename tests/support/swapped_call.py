@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from offhook.actors import wire
 from offhook.actors.link import Link, LinkServer, connect
 from offhook.actors.runtime import CallRuntime
-from offhook.actors.setup import Setup, agent_tokens
+from offhook.actors.setup import Engines, Setup, agent_tokens
 from offhook.policies.codec import encode
 from offhook.policies.proposals import Kind, Proposal, Purpose
 from phone import SILENCE, Phone, voice
@@ -80,11 +81,12 @@ class SwappedCall:
     def _acknowledge(self) -> None:
         self.call.told([wire.JOURNALED, "c1", 1, self.records[-1][2]])
 
-    async def begin(self, former: AgentLink | None = None, **more: Any) -> None:
+    async def begin(self, former: AgentLink | None = None, engines: Engines | None = None, **more: Any) -> None:
         """The call, with its agent and a caller on the line."""
         self.endpoint = await self.server.start(f"unix:{self.folder / 'c.sock'}")
         tokens = agent_tokens("media", "v1", ["closer"])
         setup = Setup("c1", 1, "inbound", "+1", "+2", "v1", policy(**more), "media", tokens, "observer", _now_ms())
+        setup = replace(setup, engines=engines or setup.engines)
         self.call = CallRuntime(setup, self, self.server, self.over.set_result)
         self.call.start()
         self.former = former or self.former
@@ -93,11 +95,13 @@ class SwappedCall:
         await self.phone.dial(self.endpoint, "media")
         await self.until(lambda: self.call.state.answered_ms or self.call.state.line == "open")
 
-    def offer(self, version: str = "v2", ms: int = 60_000, then: str = "keep", **more: Any) -> dict[str, str]:
+    def offer(
+        self, version: str = "v2", ms: int = 60_000, then: str = "keep", clips: str = "", **more: Any
+    ) -> dict[str, str]:
         """What a supervisor sends; returns the tokens of the new version's agents."""
         plain = policy(**more)
         tokens = agent_tokens("media", version, plain["agents"])
-        assert self.call.told([wire.SWAP, "c1", 1, version, plain, tokens, ms, then])
+        assert self.call.told([wire.SWAP, "c1", 1, version, plain, tokens, ms, then, clips])
         return tokens
 
     async def swap(self, latter: AgentLink, version: str = "v2", **more: Any) -> None:
@@ -108,6 +112,12 @@ class SwappedCall:
     async def swapped(self, version: str = "v2") -> None:
         """Until that version leads."""
         await self.until(lambda: self.call.state.policy_version == version)
+
+    def proved(self) -> None:
+        """The time of the trial is over."""
+        swap = self.call.swap
+        assert swap._trial is not None
+        swap._proved(swap._trial)
 
     async def answer(self) -> tuple[str, str]:
         """The call's answer to the supervisor: version, refusal."""

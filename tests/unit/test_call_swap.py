@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import wave
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -15,22 +16,25 @@ from offhook.actors import wire
 from offhook.actors.ears import Ears
 from offhook.actors.errors import ProtocolFault
 from offhook.actors.resume import fold, trimmed
+from offhook.actors.setup import Engines
 from offhook.policies import events as ev
 from offhook.policies import machine, silence
 from offhook.policies.codec import encode
 from offhook.policies.policy import Ears as EarsPolicy
-from offhook.policies.policy import Policy, Voice
+from offhook.policies.policy import Policy
+from offhook.policies.policy import Voice as VoicePolicy
 from offhook.policies.replay import replay
-from phone import SILENCE, voice
+from phone import SILENCE, mulaw, voice
 from swapped_call import AgentLink, SwappedCall, policy
 
-LONG = "A word or two."
+SHORT = "A word or two."
+LONG = "This takes its time, far more than any test does. " * 10
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[SwappedCall], Awaitable[None]]], None]:
-    monkeypatch.setattr(swap_module, "TRIAL_MS", 150)
-    monkeypatch.setattr(offer_module, "REMEMBER_MS", 100)
+    for module, limit in ((swap_module, "TRIAL_MS"), (offer_module, "REMEMBER_MS"), (offer_module, "READY_MS")):
+        monkeypatch.setattr(module, limit, 60_000)  # no test waits for one that it does not set
 
     def runner(test: Callable[[SwappedCall], Awaitable[None]]) -> None:
         async def limited() -> None:
@@ -66,6 +70,7 @@ def test_a_quiet_call_is_swapped_at_once_with_all_that_its_parts_go_by(run: Any)
         assert call.hearing._ears._activity._policy.hangover_ms == 300
         assert call.state.agents == ("closer",)
         assert not bench.former.of(wire.GONE)  # it may still be needed
+        bench.proved()
         assert await bench.answer() == ("v2", "")
         await bench.until(lambda: bench.former.of(wire.GONE))
         assert not call.told([wire.SWAP, "c1", 2, "v3"])  # not this owner's
@@ -82,17 +87,16 @@ def test_a_quiet_call_is_swapped_at_once_with_all_that_its_parts_go_by(run: Any)
 
 def test_an_utterance_is_heard_out_before_another_version_leads(run: Any) -> None:
     async def test(bench: SwappedCall) -> None:
-        await bench.begin(AgentLink(LONG))
+        await bench.begin(AgentLink(SHORT))
         await bench.until(lambda: bench.call.state.speech.current)
         latter = AgentLink("From here on it is me.")
         await bench.swap(latter)
-        await bench.until(lambda: latter.of(wire.INVITE))
-        await bench.until(lambda: bench.events("PlaybackEnded"))
-        assert bench.call.state.policy_version == "v1"
         await bench.swapped()
+        kinds = [record[5][0] if record[4] == "event" else record[4] for record in bench.records]
+        assert kinds.index("PlaybackEnded") < kinds.index("policy")
         await bench.caller_speaks()
         await bench.until(lambda: len(bench.said()) > 1)
-        assert bench.said() == [LONG, "From here on it is me."]
+        assert bench.said() == [SHORT, "From here on it is me."]
         assert latter.of(wire.UPGRADE) == [[wire.UPGRADE, {}]]
         whole(bench)
 
@@ -107,7 +111,10 @@ def test_at_the_deadline_a_swap_is_forced_and_cuts_nothing(run: Any) -> None:
         await bench.swapped()
         current = bench.call.state.speech.current
         assert current is not None and current.playing == "playing"
-        await bench.until(lambda: bench.events("PlaybackEnded"))
+        heard = len(bench.events("PlaybackReached"))
+        await bench.until(lambda: len(bench.events("PlaybackReached")) > heard)
+        assert not any(c[0] in ("CutSpeech", "HoldSpeech") for commands in bench.of("commands") for c in commands)
+        bench.proved()
         assert await bench.answer() == ("v2", "")
         whole(bench)
 
@@ -139,6 +146,7 @@ def test_what_the_former_agent_still_thinks_is_fenced(run: Any) -> None:
         bench.former.says = "I am the former."
         bench.former.answer(bench.former.of(wire.INVITE)[0])
         await bench.until(bench.said)
+        bench.proved()
         assert await bench.answer() == ("v2", "")
         assert bench.said() == ["I am the latter."]  # the round was open: it was asked anew
         assert all(body[3] == 1 for body in bench.events("AgentAnswered"))
@@ -149,7 +157,7 @@ def test_what_the_former_agent_still_thinks_is_fenced(run: Any) -> None:
 
 def test_a_memory_is_handed_on_as_of_the_last_answer(run: Any) -> None:
     async def test(bench: SwappedCall) -> None:
-        former = AgentLink(LONG, memory={"asked": 1})
+        former = AgentLink(SHORT, memory={"asked": 1})
         await bench.begin(former)
         latter = AgentLink()
         tokens = bench.offer()
@@ -163,7 +171,9 @@ def test_a_memory_is_handed_on_as_of_the_last_answer(run: Any) -> None:
     run(test)
 
 
-def test_a_memory_that_does_not_come_costs_the_memory(run: Any) -> None:
+def test_a_memory_that_does_not_come_costs_the_memory(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offer_module, "REMEMBER_MS", 20)
+
     async def test(bench: SwappedCall) -> None:
         await bench.begin()
         bench.former.link.on_message = lambda _link, _message: None  # it hangs
@@ -187,7 +197,8 @@ def test_a_memory_that_does_not_come_costs_the_memory(run: Any) -> None:
 def test_a_version_whose_agent_is_no_good_never_leads(
     run: Any, monkeypatch: pytest.MonkeyPatch, latter: AgentLink | None, why: str
 ) -> None:
-    monkeypatch.setattr(offer_module, "READY_MS", 80)
+    if "within" in why:
+        monkeypatch.setattr(offer_module, "READY_MS", 80)
 
     async def test(bench: SwappedCall) -> None:
         await bench.begin()
@@ -263,7 +274,7 @@ def test_a_core_that_fails_in_the_trial_brings_the_former_policy_back_and_no_eve
         version, why = await bench.answer()
         assert version == "v2" and why.startswith("undone: the core fails under it, in DigitPressed")
         assert bench.call.state.policy_version == bench.call.setup.policy_version == "v1"
-        assert bench.call.voice.policy.ahead_ms == Voice().ahead_ms
+        assert bench.call.voice.policy == VoicePolicy()
         await bench.until(lambda: latter.of(wire.GONE))
         await bench.until(lambda: bench.events("DigitPressed"))
         assert [body["version"] for body in bench.of("policy")] == ["v2", "v1"]
@@ -300,9 +311,12 @@ def test_a_former_agent_that_comes_back_during_the_trial_is_there_for_the_way_ba
         tokens = dict(bench.call.setup.agent_tokens)
         await bench.swap(latter)
         await bench.swapped()
+        trial = bench.call.swap._trial
+        assert trial is not None
+        first = trial.aside["closer"][0]
         bench.former.link.abort("its link broke")
-        again = await AgentLink("Still the former.").join(bench.endpoint, tokens["closer"])
-        await bench.until(lambda: bench.call.swap._trial and again.link.open)
+        await AgentLink("Still the former.").join(bench.endpoint, tokens["closer"])
+        await bench.until(lambda: trial.aside.get("closer", (first,))[0] is not first)
         latter.link.abort("its host died")
         version, why = await bench.answer()
         assert version == "v2" and why.startswith("undone: agent closer fails")
@@ -379,6 +393,42 @@ def test_the_room_of_the_present_silence_is_the_new_policys(run: Any) -> None:
         await bench.swapped()
         assert bench.call.state.timers[silence.TIMER] > before + 10_000
         assert bench.call.timers
+
+    run(test)
+
+
+def recordings(folder: Path, level: int) -> str:
+    """A folder with one recording for all texts: a second of one level."""
+    folder.mkdir()
+    with wave.open(str(folder / "default.wav"), "wb") as clip:
+        clip.setnchannels(1)
+        clip.setsampwidth(2)
+        clip.setframerate(8_000)
+        clip.writeframes(level.to_bytes(2, "little") * 8_000)
+    return str(folder)
+
+
+@pytest.mark.parametrize("undone", [False, True])
+def test_a_version_speaks_with_its_own_recordings(run: Any, tmp_path: Path, undone: bool) -> None:
+    former, latter = recordings(tmp_path / "former", 20_000), recordings(tmp_path / "latter", 500)
+
+    async def test(bench: SwappedCall) -> None:
+        await bench.begin(engines=Engines(synthesizer="clip", clips=former))
+        agent = AgentLink()
+        bench.offer(clips=str(tmp_path / "none"))
+        assert "EngineAway" in (await bench.answer())[1]
+        bench.sent.clear()
+        await bench.swap(agent, clips=latter)
+        await bench.swapped()
+        assert bench.call.setup.engines.clips == latter
+        if undone:
+            agent.link.send(wire.FAILED, 1, 1, "KeyError")
+            assert (await bench.answer())[1].startswith("undone")
+        (bench.former if undone else agent).says = "A word."
+        await bench.caller_speaks()
+        await bench.phone.have(wire.PLAY)
+        played = next(fields[-1] for _, name, fields in bench.phone.events if name == wire.PLAY)
+        assert played[0] == mulaw(20_000 if undone else 500)
 
     run(test)
 

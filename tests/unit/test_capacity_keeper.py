@@ -168,6 +168,25 @@ def test_comings_and_goings_reach_desk_scaling_and_accounts() -> None:
     asyncio.run(test())
 
 
+def test_a_restarted_director_has_its_accounts_again() -> None:
+    async def test() -> None:
+        one = Supervisor()
+        used = {"talk_s": 60.0, "carrier_s": 60.0}
+        one.tally.note(BEGAN, "a", "acme")
+        one.tally.note(ENDED, "a", "acme", "v1", 60.0, used)
+        one.tally.note(BEGAN, "b", "acme")
+        one.live = [["b", "acme"]]
+        before, after = Fleet({}, one=one), Fleet({}, one=one)
+        await before.keeper.look()
+        await after.keeper.look()
+        for fleet in (before, after):
+            assert fleet.keeper.cost()["total"]["calls"] == 1
+            assert fleet.keeper.cost()["since_unix_s"] == pytest.approx(one.tally.life / 1e9, abs=0.01)
+            assert fleet.desk.desk._tenant_calls["acme"] == 1
+
+    asyncio.run(test())
+
+
 def test_a_restarted_supervisors_calls_are_compared_with_those_known() -> None:
     async def test() -> None:
         one = Supervisor()

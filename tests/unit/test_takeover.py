@@ -23,6 +23,7 @@ from offhook.actors.runtime import CallRuntime
 from offhook.actors.setup import Setup
 from offhook.actors.sound import Sound
 from offhook.actors.sources import ToneSource
+from offhook.policies import events as ev
 from offhook.policies.codec import encode
 from offhook.policies.policy import Policy
 from offhook.policies.proposals import Kind, Proposal, Purpose
@@ -342,6 +343,60 @@ def test_an_order_without_an_answer_is_given_again_under_its_key_and_an_answered
         third = await story.takeover()
         assert third.orders() == []
         assert len(story.events("ActionFinished")) == 1
+        caller.leave()
+
+    run(test)
+
+
+async def booked(story: Story) -> Caller:
+    """The caller has said yes, and the agent wants to book."""
+    caller = story.exchange.dial("c1")
+    await story.until(lambda: story.events("LineAnswered"))
+    call = story.owners[-1].call
+    call.take(ev.WordsHeard(call.now(), 0, "yes please book it", True, call.now(), call.now()))
+    await story.agent(BOOKING)
+    return caller
+
+
+IRREVERSIBLE = {**POLICY, "gate": {"actions": {"book_meeting": {"irreversible": True}}}}
+
+
+def test_an_irreversible_order_waits_for_the_journal_and_a_death_meanwhile_doubles_nothing(run: Any) -> None:
+    async def test(story: Story) -> None:
+        story.policy = IRREVERSIBLE
+        first = await story.owner()
+        first.acknowledges = False
+        caller = await booked(story)
+        await story.until(lambda: len(first.call.errands))
+        assert first.orders() == [], "its order is not known to be in the journal"
+        second = await story.takeover()
+        await story.until(second.orders)
+        second.call.recorder.again()  # what is not known to be safe is sent again, and acknowledged again
+        await story.until(lambda: not second.call.recorder.unsafe)
+        assert len(second.orders()) == 1 and not first.orders()
+        key = second.orders()[0][6]
+        assert second.call.told([wire.PERFORMED, key, True, "booked"])
+        await story.until(lambda: story.events("ActionFinished"))
+        assert [event[2:] for event in story.events("ActionFinished")] == [[second.orders()[0][3], True, "booked"]]
+        caller.leave()
+
+    run(test)
+
+
+def test_an_irreversible_order_goes_on_when_the_journal_is_back(run: Any) -> None:
+    async def test(story: Story) -> None:
+        story.policy = IRREVERSIBLE
+        owner = await story.owner()
+        owner.acknowledges = False
+        caller = await booked(story)
+        await story.until(lambda: len(owner.call.errands))
+        owner.call.told([wire.JOURNAL_AWAY, "gone"])
+        await story.until(lambda: story.events("HealthChanged"))
+        assert owner.orders() == []
+        owner.acknowledges = True
+        owner.call.recorder.again()
+        await story.until(owner.orders)
+        assert len(owner.orders()) == 1
         caller.leave()
 
     run(test)

@@ -16,6 +16,13 @@ def test_what_is_new_is_told_once_and_again_where_the_answer_was_lost() -> None:
     assert tally.since(tally.life, 2)["notes"] == []
 
 
+def test_who_knows_nothing_is_told_everything() -> None:
+    tally = Tally()
+    tally.note(BEGAN, "a", "acme")
+    told = tally.since(0, 0)
+    assert (told["notes"], told["whole"], told["all"]) == ([[BEGAN, "a", "acme"]], False, True)
+
+
 def test_another_life_and_a_gap_are_said() -> None:
     tally = Tally()
     assert not tally.since(tally.life - 1, 0)["whole"]
@@ -23,6 +30,8 @@ def test_another_life_and_a_gap_are_said() -> None:
     for _ in range(NOTES_MAX + 1):
         tally.note(STARTED, 1.0)
     assert not tally.since(tally.life, 0)["whole"]
+    missed = tally.since(0, 0)
+    assert (missed["whole"], missed["all"], len(missed["notes"])) == (False, False, NOTES_MAX)
     assert len(tally.since(tally.life, 1)["notes"]) == NOTES_MAX
 
 

@@ -36,6 +36,9 @@ class Uplink:
         return True
 
 
+RANG_MS = 50  # before it was answered
+
+
 def test_the_end_says_what_was_used_and_what_it_costs() -> None:
     async def test() -> None:
         uplink, over = Uplink(), asyncio.get_running_loop().create_future()
@@ -50,7 +53,7 @@ def test_the_end_says_what_was_used_and_what_it_costs() -> None:
                 call="c1", epoch=1, direction="inbound", caller="", callee="", policy_version="v1",
                 policy={"name": "quiet", "agents": {"closer": {"code": "offhook.policies.agents.closing:Closing"}}},
                 media_token="media", agent_tokens={"closer": "agent"}, observer_token="observer",
-                origin_unix_ms=time.time_ns() // 1_000_000, prices=PRICES, tenant="acme",
+                origin_unix_ms=time.time_ns() // 1_000_000 - RANG_MS, prices=PRICES, tenant="acme",
             )  # fmt: skip
             call = uplink.call = CallRuntime(setup, uplink, server, over.set_result)
             call.start()
