@@ -32,6 +32,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {  # name -> arguments; DATA and VAD st
     "growth": ("--calls", "1", "20", "50"),
     "task_queue": ("--calls", "1", "10", "50"),  # these two install peers into environments of their own, once
     "pipecat_calls": ("--calls", "1", "10", "20"),
+    "call_cpu": (),
     "limits": (),
     "spares": (),
     "memory": (),
