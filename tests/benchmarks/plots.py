@@ -64,7 +64,7 @@ def panel(left: float, width: float, title: str, lines: Iterable[tuple[str, str,
           low: float, high: float, goal: float = 0.0) -> list[str]:  # fmt: skip
     """One chart: axes, grid, lines of (series, colour, width, points) on a logarithmic number of calls."""
     across = Axis(1, 200, left + 48, left + width - 16, logarithmic=True)
-    up = Axis(low, high, HEIGHT - 46 - top, 44, logarithmic=low > 0)
+    up = Axis(low, high, HEIGHT - 58 - top, 44, logarithmic=low > 0)
     out = [f'<text class="title" x="{left + 48}" y="24">{title}</text>']
     for tick in up.ticks():
         y = up.at(tick)
