@@ -29,7 +29,7 @@ COLOURS = (
 )  # over 3:1 on white and on #0d1117
 WIDTH, HEIGHT = 880, 420
 STYLE = """
-  text { font: 13px system-ui, sans-serif; fill: #57606a } .title { font-size: 15px; font-weight: 600 }
+  text { font: 13px system-ui, sans-serif; fill: #6e7781 } .title { font-size: 15px; font-weight: 600 }
   .grid { stroke: #8b949e; stroke-opacity: .3 } .goal { stroke: #8b949e; stroke-dasharray: 5 4 }
   @media (prefers-color-scheme: dark) { text { fill: #c9d1d9 } }
 """
