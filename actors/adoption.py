@@ -66,6 +66,8 @@ async def row_from_journal(journal: Journal, call: str) -> CallRow | None:
         anchor=_anchor(start.get("anchor")),
         primed=True,
         takeovers=newest[1] - beginning[0][1],
+        arm=str(start.get("arm", "")),
+        tenant=str(start.get("tenant", "")),
     )
 
 

@@ -28,8 +28,10 @@ from offhook.policies.supervision import Act, ChildSpec, decide
 
 from . import wire
 from .bundle import agent_class
+from .ceiling import limit_memory
 from .errors import LinkLost, ProtocolFault
 from .link import Link, Message, connect
+from .memories import Memories
 from .resident import Resident
 
 log = logging.getLogger(__name__)
@@ -54,7 +56,10 @@ class Invitation:
 class Seat:
     """One call's agent: its instance, its link to the call, what it thinks about now and what comes next."""
 
-    __slots__ = ("agent", "call", "endpoint", "epoch", "history", "instance", "link", "next", "thinking", "token")
+    __slots__ = (
+        "agent", "asked", "call", "endpoint", "epoch", "history", "instance", "link", "memory", "next", "thinking",
+        "token",
+    )  # fmt: skip
 
     def __init__(self, call: str, epoch: int, agent: str, endpoint: str, token: str, instance: Any) -> None:
         self.call = call
@@ -66,6 +71,8 @@ class Seat:
         self.link: Link | None = None
         self.thinking: asyncio.Task[None] | None = None
         self.next: Invitation | None = None
+        self.asked = 0  # number of the question what it remembers; 0 = none
+        self.memory: dict[str, Any] | None = None  # of its predecessor, not yet taken in
         self.history: tuple[int, ...] = ()
 
 
@@ -76,6 +83,7 @@ class AgentHost:
         self, endpoint: str, token: str, name: str, node: str, agent: str, spec: dict[str, Any], bundle: str
     ) -> str:
         """Serve calls until the supervisor retires this process; returns why it ended."""
+        limit_memory(int(spec.get("memory_mb") or AgentSpec.model_fields["memory_mb"].default))
         return str(uvloop.run(serve_agents(endpoint, token, name, node, agent, spec, bundle)))
 
 
@@ -117,6 +125,7 @@ class AgentBench:
         self._thread_count = min(THREADS_MAX, spec.calls_per_actor)
         self._stuck = 0  # threads whose agent never came back
         self._tasks: set[asyncio.Task[None]] = set()
+        self._memories = Memories()
         self.answers = 0
         self.failures = 0
 
@@ -200,11 +209,14 @@ class AgentBench:
     def _invited(self, seat: Seat, message: Message) -> None:
         match message:
             case [wire.INVITE, int(turn), int(revision), str(reason), int(), dict(view)]:
-                invitation = Invitation(turn, revision, reason, view)
-                if seat.thinking is not None:
-                    seat.next = invitation  # an older one that waited is moot
-                else:
-                    seat.thinking = self._start(self._think(seat, invitation))
+                seat.next = Invitation(turn, revision, reason, view)  # an older one that waited is moot
+                self._go_on(seat)
+            case [wire.REMEMBER, int(number)]:
+                seat.asked = number
+                self._go_on(seat)
+            case [wire.UPGRADE, dict(memory)]:
+                seat.memory = memory
+                self._go_on(seat)
             case [wire.NOTICE, *_]:
                 notice = getattr(seat.instance, "notice", None)
                 if notice is not None:
@@ -215,14 +227,29 @@ class AgentBench:
             case _:
                 raise ProtocolFault(f"a call does not send {message[0]!r} to an agent")
 
-    async def _think(self, seat: Seat, invitation: Invitation) -> None:
+    def _go_on(self, seat: Seat) -> None:
+        """One thing at a time: an agent's memory is not looked into while it thinks."""
+        if seat.thinking is None and (seat.asked or seat.memory is not None or seat.next is not None):
+            seat.thinking = self._start(self._do_next(seat))
+
+    async def _do_next(self, seat: Seat) -> None:
         try:
-            await self._answer(seat, invitation)
+            if seat.memory is not None:
+                memory, seat.memory = seat.memory, None
+                with contextlib.suppress(Exception):  # the class itself fails: the agent that was rehearsed goes on
+                    seat.instance = await self._memories.upgrade(lambda: self._class(self._agent, self._spec), memory)
+            elif seat.next is not None:
+                invitation, seat.next = seat.next, None
+                await self._answer(seat, invitation)
+            elif seat.asked:
+                number, seat.asked = seat.asked, 0
+                memory, keeps = await self._memories.of(seat.instance)
+                if seat.link is not None:
+                    seat.link.send(wire.MEMORY, number, memory, keeps)
         finally:
             seat.thinking = None
-        following, seat.next = seat.next, None
-        if following is not None and self._seats.get(seat.call) is seat:
-            seat.thinking = self._start(self._think(seat, following))
+        if self._seats.get(seat.call) is seat:
+            self._go_on(seat)
 
     async def _answer(self, seat: Seat, invitation: Invitation) -> None:
         loop = asyncio.get_running_loop()

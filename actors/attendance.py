@@ -49,8 +49,11 @@ class Attendance:
             node.hosts.seated(resident.name, list(running))
             for call in running:
                 row = node.table.get(call)
-                if row is not None:
+                if row is not None and row.policy_version == resident.note["version"]:
                     row.seats.setdefault(str(resident.note["agent"]), resident.name)
+        elif resident.role == "gateway":
+            node.recovery.lines(running)
+        node.recovery.accounted(resident.name)
 
     def _adopt(self, resident: Resident, running: dict[str, Any]) -> bool:
         """A process says which call it runs: a known one, or one from before this supervisor. False = it is fenced."""
@@ -64,7 +67,7 @@ class Attendance:
             return False
         row = CallRow.of_setup(setup, resident.name, resident.pid, resident.endpoint)
         row.seq, row.snapshot_seq, row.primed = int(running["seq"]), int(running["snapshot_seq"]) or -1, True
-        row.seats = {agent: host for agent in setup.agent_tokens for host in node.hosts.serving(setup.call, agent)}
+        row.seats = node.hosts.seats_of(setup.call, setup.policy_version)
         node.table.open(row)
         log.info("adopted a call that was live before this supervisor", extra={"call": setup.call})
         return True
@@ -84,6 +87,10 @@ class Attendance:
                 node.outbox.order(resident, Order(call, epoch, grant, action, pairs, key))
             case [wire.ATTACHED, str(call), str(agent), str(refusal)]:
                 node.reception.attached(call, agent, refusal)
+            case [wire.OFFERED, str(call), int(), str(version)]:
+                node.swaps.opened(call, version)
+            case [wire.SWAPPED, str(call), int(), str(version), str(refusal)]:
+                node.swaps.answered(call, version, refusal)
             case [wire.GAVE_UP, str(call), str(agent), str(reason)]:
                 log.warning("agent %s is given up in a call: %s", agent, reason, extra={"call": call})
                 node.hosts.leave(resident.name, call)
@@ -98,6 +105,7 @@ class Attendance:
         if row is not None:
             node.leases.end(call, epoch)
             node.intake.over(call)
+            node.intake.arms.over(call, row.arm, outcome)
             node.takeovers.settle_doubts(call)
             self._leave_seats(row)
         node.pool.free(resident.name)
@@ -109,6 +117,7 @@ class Attendance:
         if node.table.end(row.call, row.epoch, outcome, now_unix_ms) is None:
             return
         node.leases.end(row.call, row.epoch)
+        node.intake.arms.over(row.call, row.arm, outcome, lost=True)
         node.takeovers.settle_doubts(row.call)
         self._leave_seats(row)
         if why is None:
@@ -124,11 +133,11 @@ class Attendance:
 
     def _leave_seats(self, row: CallRow) -> None:
         node = self._node
-        for host in row.seats.values():
-            resident = node.residents.get(host)
+        for host in node.hosts.serving_call(row.call):
+            resident = node.residents.get(host.name)
             if resident is not None:
                 resident.send(wire.DETACH, row.call)
-            node.hosts.leave(host, row.call)
+            node.hosts.leave(host.name, row.call)
 
     def away(self, resident: Resident) -> None:
         """Its link has closed; whether it is dead is not known yet."""
@@ -141,9 +150,11 @@ class Attendance:
     def gone(self, resident: Resident, why: str) -> None:
         """A resident's process is dead."""
         node = self._node
+        node.recovery.accounted(resident.name)
         if resident.role == "call":
             for row in node.table.owned_by(resident.name):
                 node.reception.lost(row)
+                node.swaps.lost(row.call)
                 if row.primed:
                     node.takeovers.begin(row, why)
                 elif not node.takeovers.under_way(row.call):
@@ -153,4 +164,7 @@ class Attendance:
             log.warning("agent host %s is gone: %s", resident.name, why)
             host = node.hosts.gone(resident.name, why)
             for call in host.calls if host is not None else ():
+                led = node.table.get(call)
+                if led is None or host is None or led.policy_version != host.version:
+                    continue  # of a swap: the call itself sees whether its agent comes
                 node.spawn(node.reception.reseat(call, resident.note["agent"]))

@@ -157,6 +157,16 @@ class Broadcaster:
                 asked.add(subscriber.name)
         return tuple(agent for agent in agents if agent not in asked)
 
+    def tell_agent(self, agent: str, *message: Any) -> bool:
+        """Send to one agent; False where it has no link."""
+        return any(s.link.send(*message) for s in self._subscribers if s.kind == "agent" and s.name == agent)
+
+    def set_agents_aside(self) -> list[Subscriber]:
+        """Take the agents out without telling anybody; their links stay open and are the caller's from here on."""
+        aside = [subscriber for subscriber in self._subscribers if subscriber.kind == "agent"]
+        self._subscribers = [subscriber for subscriber in self._subscribers if subscriber.kind != "agent"]
+        return aside
+
     def agents(self) -> list[str]:
         """Names of the agents that are connected now."""
         return [subscriber.name for subscriber in self._subscribers if subscriber.kind == "agent"]

@@ -1,9 +1,7 @@
-"""The call actor: one process of the warm pool, one live call at a time, call after call.
+"""What a call actor does: one process of the warm pool, one live call at a time, call after call.
 
-A sync Ray actor whose only method `run` never returns: it runs an event loop of its own, on which the process listens
-for links and keeps its own to the supervisor. So the process costs nothing while idle (an async actor's loop would wake
-a hundred times a second), the hot path shares its loop with nothing of Ray's, and the outstanding `run` is the watch:
-it fails within milliseconds when the process dies. What happens inside a call is `runtime.py`'s matter.
+The process listens for links and keeps its own to the supervisor, all on one event loop. How it comes up is
+`call_actor.py`'s matter, what happens inside a call `runtime.py`'s.
 """
 
 from __future__ import annotations
@@ -15,7 +13,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import uvloop
 from offhook.policies.errors import OffhookError
 from pydantic import ValidationError
 
@@ -26,23 +23,15 @@ from .link import Link, LinkServer, Message
 from .resident import Resident
 from .runtime import CallRuntime
 from .setup import Setup
-from .warm_up import warm_up
+from .usage import pss_kb
 
 log = logging.getLogger(__name__)
 
 GC_YOUNG = 20_000  # objects: a call makes few cycles; a collection every some seconds instead of several a second
 
 
-class CallActor:
-    """One warm process for calls. Ray starts it; see `refs.CallActorRef`."""
-
-    def run(self, endpoint: str, token: str, name: str, node: str = "") -> str:
-        """Serve calls until the supervisor retires this process; returns why it ended."""
-        return str(uvloop.run(serve_calls(endpoint, token, name, node)))
-
-
 async def serve_calls(endpoint: str, token: str, name: str, node: str) -> str:
-    """What `run` does, on the present loop: needs no Ray."""
+    """What the call actor's `run` does, on the present loop: needs no Ray."""
     desk = CallDesk()
     await desk.open(endpoint, token, name, node)
     try:
@@ -63,10 +52,9 @@ class CallDesk:
         self._reserved_at = time.monotonic()
 
     async def open(self, endpoint: str, token: str, name: str, node: str) -> None:
-        """Listen, warm up, connect."""
+        """Listen, connect. The process is warm by now (`call_actor.py`): what it holds, it holds for good."""
         self.server = LinkServer(self._hello)
         own_endpoint = await self.server.start(own_endpoint_beside(endpoint, name))
-        warm_up()
         gc.collect()
         gc.freeze()  # what every call needs is never looked at again
         gc.set_threshold(GC_YOUNG, 20, 50)
@@ -78,6 +66,7 @@ class CallDesk:
             node=node,
             own_endpoint=own_endpoint,
             running=self._running,
+            live=lambda: self.runtime is not None,
             on_message=self._told,
             on_up=self._up,
             on_down=self._down,
@@ -121,7 +110,7 @@ class CallDesk:
                 self.resident.end(reason)
             case _ if self.runtime is not None and self.runtime.told(message):
                 pass
-            case [wire.JOURNALED | wire.JOURNAL_AWAY | wire.PERFORMED | wire.EVENT, *_]:
+            case [wire.JOURNALED | wire.JOURNAL_AWAY | wire.PERFORMED | wire.EVENT | wire.SWAP, *_]:
                 pass  # of a call that is over here
             case _:
                 raise ProtocolFault(f"a supervisor does not send {message[0]!r} with {len(message) - 1} fields")
@@ -164,12 +153,3 @@ def own_endpoint_beside(endpoint: str, name: str) -> str:
     if kind != "unix":
         return "tcp:127.0.0.1:0"
     return f"unix:{Path(where).with_name(f'{name}.sock')}"
-
-
-def pss_kb(pid: int | str = "self") -> int:
-    """Proportional set size of a process in kB: what it really costs, shared pages divided among those who share."""
-    try:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0)

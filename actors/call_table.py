@@ -13,7 +13,8 @@ from typing import Any
 
 from .errors import NoSuchCall
 from .leases import Lease
-from .setup import Engines, Setup
+from .setup import Engines, Setup, agent_tokens
+from .tally import BEGAN, ENDED, Tally
 
 ENDED_MAX = 1_000  # rows kept of calls that are over; the journal has them all
 
@@ -43,9 +44,13 @@ class CallRow:
     primed: bool = False  # its owner has said that it leads it
     restarts: tuple[int, ...] = ()  # moments of its takeovers that count against its intensity
     takeovers: int = 0
+    calmed: str = ""  # the policy version that it was escalated to, when it had failed too often
     farewell: str = ""  # why it is only said goodbye to
     ended_unix_ms: int = 0
     outcome: str = ""  # empty while it goes on
+    arm: str = ""  # of a rollout; "" = it is in none
+    tenant: str = ""
+    usage: dict[str, float] = field(default_factory=dict)  # what it has used, by its end's record (policies/cost.py)
 
     @classmethod
     def of_setup(cls, setup: Setup, owner: str, pid: int, endpoint: str) -> CallRow:
@@ -65,6 +70,8 @@ class CallRow:
             endpoint,
             agent_tokens=dict(setup.agent_tokens),
             anchor=setup.anchor,
+            arm=setup.arm,
+            tenant=setup.tenant,
         )
 
     def leased(self, lease: Lease, pid: int, endpoint: str, agents: Iterable[str]) -> CallRow:
@@ -78,11 +85,17 @@ class CallRow:
             endpoint=endpoint,
             media_token=token,
             observer_token=f"{token}.observer",
-            agent_tokens={agent: f"{token}.{agent}" for agent in agents},
+            agent_tokens=agent_tokens(token, self.policy_version, agents),
             primed=False,
         )
 
-    def setup(self, policy: Mapping[str, Any], engines: Engines, resume: Iterable[Any] = ()) -> Setup:
+    def setup(
+        self,
+        policy: Mapping[str, Any],
+        engines: Engines,
+        resume: Iterable[Any] = (),
+        prices: Mapping[str, Any] | None = None,
+    ) -> Setup:
         """What the call's owner is told. `resume`: the records that a call which goes on is folded from."""
         return Setup(
             call=self.call,
@@ -101,7 +114,10 @@ class CallRow:
             after_seq=self.seq,
             engines=engines,
             resume=tuple(resume),
+            prices=prices or {},
+            tenant=self.tenant,
             farewell=self.farewell,
+            arm=self.arm,
         )
 
     def plain(self) -> dict[str, Any]:
@@ -121,6 +137,7 @@ class CallRow:
             "outcome": self.outcome,
             "seq": self.seq,
             "takeovers": self.takeovers,
+            "tenant": self.tenant,
         }
 
 
@@ -128,6 +145,7 @@ class CallTable:
     """Live calls by id, and the last `ENDED_MAX` that are over."""
 
     def __init__(self) -> None:
+        self.tally = Tally()
         self._live: dict[str, CallRow] = {}
         self._ended: deque[CallRow] = deque(maxlen=ENDED_MAX)
 
@@ -139,6 +157,8 @@ class CallTable:
 
     def open(self, row: CallRow) -> None:
         """A call begins here, or goes on here under a new owner."""
+        if row.call not in self._live:
+            self.tally.note(BEGAN, row.call, row.tenant)
         self._live[row.call] = row
 
     def live(self) -> Iterator[CallRow]:
@@ -184,6 +204,8 @@ class CallTable:
         row.outcome = outcome
         row.ended_unix_ms = now_unix_ms
         self._ended.append(row)
+        holding_s = max(0, now_unix_ms - row.origin_unix_ms) / 1_000
+        self.tally.note(ENDED, call, row.tenant, row.policy_version, holding_s, row.usage)
         return row
 
     def rows(self) -> list[dict[str, Any]]:

@@ -36,6 +36,7 @@ class Comeback:
     def __init__(self, call: CallRuntime, legacy: Legacy | None, parting: str) -> None:
         self.parting = parting or (legacy.parting if legacy is not None else "")
         self.line_is_back = False
+        self.over = False  # nothing is waited for any more
         self._call = call
         self._legacy = legacy
         self._awaited = set(legacy.state.agents) if legacy is not None else set()
@@ -160,6 +161,7 @@ class Comeback:
     def _settled(self) -> None:
         call = self._call
         awaited, self._awaited = self._awaited, set()
+        self.over = True
         for agent in sorted(awaited):
             if not call.ending:
                 call.take(ev.AgentLost(call.now(), agent, "it has not come back after the takeover"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from offhook.policies import events as ev
@@ -33,8 +34,17 @@ class Doors:
         setup = self._call.setup
         self._admit((GATEWAY, ""), setup.media_token)
         self._admit((OBSERVER, ""), setup.observer_token)
-        for agent, token in setup.agent_tokens.items():
-            self._admit((AGENT, agent), token)
+        self.admit_agents(AGENT, setup.agent_tokens)
+
+    def admit_agents(self, role: str, tokens: Mapping[str, str]) -> None:
+        """Let agents in under these tokens (agent -> token), as members of the call or of another version."""
+        for agent, token in tokens.items():
+            self._admit((role, agent), token)
+
+    def revoke(self, tokens: Mapping[str, str]) -> None:
+        """These agents are not let in any more."""
+        for token in tokens.values():
+            self._server.revoke(token)
 
     def shut(self) -> None:
         """Admit nobody any more."""
@@ -59,6 +69,8 @@ class Doors:
             case "agent" | "observer", [str(said), str(kind), list(topics), *since] if kind == role:
                 since_seq = since[0] if since and isinstance(since[0], int) else -1
                 self._subscriber(link, name or said, kind, topics, since_seq)
+            case "successor" | "former", [str(), "agent", list(topics), *_]:
+                self._call.swap.hello(link, role, name, topics)
             case _:
                 raise ProtocolFault(f"this token is for a link of kind {role!r}; its hello has other fields")
 
@@ -75,12 +87,19 @@ class Doors:
 
     def _subscriber(self, link: Link, name: str, kind: str, topics: list[str], since_seq: int) -> None:
         call = self._call
-        subscriber = call.broadcaster.join(link, name, kind, topics, since_seq)
-        link.on_message = lambda _link, message: self._said(subscriber, message)
+        self._seat(link, name, kind, topics, since_seq)
         if kind == AGENT:
             if call.comeback is not None:
                 call.comeback.agent_back(name)
             call.take(ev.AgentJoined(call.now(), name))
+
+    def seat(self, link: Link, agent: str, topics: list[str]) -> None:
+        """Give an agent its seat of which the core learns by another event than its joining."""
+        self._seat(link, agent, AGENT, topics, -1)
+
+    def _seat(self, link: Link, name: str, kind: str, topics: list[str], since_seq: int) -> None:
+        subscriber = self._call.broadcaster.join(link, name, kind, topics, since_seq)
+        link.on_message = lambda _link, message: self._said(subscriber, message)
 
     def _said(self, subscriber: Subscriber, message: Message) -> None:
         call = self._call
@@ -94,5 +113,8 @@ class Doors:
                 # It failed at this one task and stands again: whoever waits for its answer learns both.
                 call.take(ev.AgentLost(call.now(), subscriber.name, reason))
                 call.take(ev.AgentJoined(call.now(), subscriber.name))
+                call.swap.agent_failed(subscriber.name, reason)
+            case [wire.MEMORY, int(number), dict(memory), bool(keeps)]:
+                call.swap.remembered(subscriber.name, number, memory, keeps)
             case _:
                 raise ProtocolFault(f"an agent does not send {message[0]!r} with {len(message) - 1} fields")

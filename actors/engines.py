@@ -61,3 +61,9 @@ def make_synthesizer(engines: Engines, emit: Emit, clock: Clock) -> Synthesizer:
         log.error("no synthesizer: %s", fault)
     emit(HealthChanged(clock.now_ms(), PART, False))
     return NoSynthesizer()
+
+
+def clips_of(synthesizer: Synthesizer) -> ClipSource | None:
+    """The recordings that a voice speaks with, or falls back to."""
+    found = synthesizer.fallback if isinstance(synthesizer, SynthesisClient) else synthesizer
+    return found if isinstance(found, ClipSource) else None

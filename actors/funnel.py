@@ -21,7 +21,7 @@ from offhook.policies import machine
 from offhook.policies.codec import encode
 from offhook.policies.commands import Command, RecordVerdict
 from offhook.policies.errors import IllegalEvent
-from offhook.policies.events import CallCreated, Event
+from offhook.policies.events import CallCreated, Event, PlaybackReached, SpeechMeasured
 from offhook.policies.policy import Policy
 from offhook.policies.state import CallState
 
@@ -32,6 +32,10 @@ log = logging.getLogger(__name__)
 FAULTS_MAX = 5  # within FAULT_WINDOW_MS: the core fails at every turn, the caller deserves an end
 FAULT_WINDOW_MS = 10_000
 FAULTS_TOTAL_MAX = 50  # in one call
+# Told many times a second, and of little worth once the next one is here: without commands their records wait for the
+# frames' acknowledgement (`Hearing`), which saves the node most of its journal's messages. Until then the gateway keeps
+# the sound that a next owner would measure again, and knows itself how far the carrier is in playing.
+PATIENT = (SpeechMeasured, PlaybackReached)
 SNAPSHOT_EVERY = 256  # events: about half a minute of lively talk to fold again after a takeover
 
 
@@ -117,7 +121,7 @@ class Funnel:
         self.state = decision.state
         self._since_snapshot += 1
         recorder = self._recorder
-        recorder.write(event.at_ms, "event", record)
+        recorder.write(event.at_ms, "event", record, patient=not commands and isinstance(event, PATIENT))
         if commands:
             recorder.write(event.at_ms, "commands", commands)
             for command in decision.commands:

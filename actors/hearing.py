@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from offhook.policies import events as ev
+from offhook.policies.policy import Ears as EarsPolicy
 from offhook.policies.state import CallerSpeech
 
 from .broadcaster import Broadcaster
@@ -76,7 +77,9 @@ class Hearing:
         self.recognizer.feed(frame, at_ms)
         if ended:
             self.recognizer.flush()
-        self.line.acknowledge(self._recorder.seq)
+        if self.line.acknowledgement_due:
+            self._recorder.flush()
+            self.line.acknowledge(self._recorder.seq)
 
     def digit(self, digit: str) -> None:
         """A key.
@@ -99,6 +102,10 @@ class Hearing:
         line, words = self.line, self.recognizer.place()
         place = Place(line.stream, line.frames_taken, line.digits_taken, self._broadcaster.seq, *words)
         self._recorder.write(self._clock.now_ms(), PLACE, place.as_body())
+
+    def lead_by(self, policy: EarsPolicy) -> None:
+        """Other thresholds from the next frame on, also inside a talkspurt."""
+        self._ears.lead_by(policy)
 
     def go_on(self, place: Place) -> None:
         """A former owner has come so far."""

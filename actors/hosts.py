@@ -91,9 +91,13 @@ class Hosts:
         if host is not None:
             host.calls.update(calls)
 
-    def serving(self, call: str, agent: str) -> list[str]:
-        """The hosts in which a call has a seat for this agent: one, or none."""
-        return [host.name for host in self._hosts.values() if host.agent == agent and call in host.calls]
+    def serving_call(self, call: str) -> list[Host]:
+        """The hosts in which a call has a seat, of whatever version."""
+        return [host for host in self._hosts.values() if call in host.calls]
+
+    def seats_of(self, call: str, version: str) -> dict[str, str]:
+        """The hosts in which a call has its seats for the agents of a version: agent -> host."""
+        return {host.agent: host.name for host in self.serving_call(call) if host.version == version}
 
     def leave(self, name: str, call: str) -> None:
         """The call needs its seat no more."""

@@ -16,6 +16,7 @@ from typing import Any
 from offhook.policies.errors import OffhookError
 
 from . import wire
+from .arms import ArmCounts
 from .call_table import CallRow, CallTable
 from .errors import Fenced, JournalAway, JournalDamaged, ProtocolFault
 from .journal import Journal
@@ -43,9 +44,11 @@ class Intake:
         self._table = table
         self._tell = tell
         self._moved = moved
+        self.led_by: Callable[[CallRow, str], None] = _followed_by_nobody  # told of every "policy" record
         self._accepted: dict[str, int] = {}  # call -> newest record handed to the journal, without a gap before it
         self.records = 0
         self.refused = 0
+        self.arms = ArmCounts()
 
     @property
     def journal_up(self) -> bool:
@@ -75,6 +78,13 @@ class Intake:
         self.records += len(records)
         snapshot_seq = max((record[2] for record in records if record[4] == "snapshot"), default=0)
         self._table.journaled(call, epoch, last, at_ms, snapshot_seq)
+        if row.arm:
+            self.arms.take(call, row.arm, records)
+        for record in records:
+            if record[4] == "policy":
+                self.led_by(row, str(record[5]["version"]))
+        if records[-1][4] == "end":
+            row.usage = dict(records[-1][5].get("usage") or {})
         self._journal.append(records, lambda fault: self._done(row, first, last, fault))
 
     def _done(self, row: CallRow, first: int, last: int, fault: OffhookError | None) -> None:
@@ -124,3 +134,7 @@ class Intake:
 def _log_unwritten(call: str, fault: OffhookError | None) -> None:
     if fault is not None:
         log.error("the end of a call could not be written: %s", fault, extra={"call": call})
+
+
+def _followed_by_nobody(row: CallRow, version: str) -> None:
+    row.policy_version = version

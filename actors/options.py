@@ -32,6 +32,7 @@ class Options:
     ring_ms: int = 10_000  # how long a new call rings for a spare
     hung_ms: int = HUNG_MS
     takeover_ms: int = 8_000  # how long a call whose process died waits for a spare; 10 s of its audio are kept
+    prices: Mapping[str, Any] = field(default_factory=dict)  # for what calls cost; see policies/cost.py
     tools: Mapping[str, Any] = field(default_factory=dict, repr=False)  # action -> an HTTP tool (see http_tool.py)
     journal: str = ""  # a URL (see stores.py), or a file name in state_dir; "" = a file for each node, named after it
 

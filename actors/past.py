@@ -47,14 +47,16 @@ async def last_state(journal: Journal, call: str) -> dict[str, Any]:
         start = await journal.read(call, -1, 1)
         snapshot = await journal.last(call, "snapshot")
         end = await journal.last(call, "end")
+        swapped = await journal.last(call, "policy")
     except JournalDamaged:
-        start, newest, snapshot, end = await _what_is_whole(journal, call)
+        start, newest, snapshot, end, swapped = await _what_is_whole(journal, call)
     told: dict[str, Any] = {"call": call, "epoch": newest[1], "seq": newest[2], "live": False}
     if start and start[0][4] == "start":
-        told["policy_version"] = start[0][5].get("policy_version", "")
+        led = swapped[5] if swapped is not None else start[0][5]
+        told["policy_version"] = led.get("version") or led.get("policy_version", "")
         told["created_unix_ms"] = start[0][5].get("unix_ms", 0)
         try:
-            policy = Policy.model_validate(start[0][5].get("policy") or {})
+            policy = Policy.model_validate(led.get("policy") or {})
             told = {**(view_of(decode(snapshot[5]), policy) if snapshot else {}), **told}
         except (ValidationError, CallerFault):
             pass  # written by another version of offhook: what can be told is told
@@ -67,26 +69,28 @@ async def last_state(journal: Journal, call: str) -> dict[str, Any]:
 
 async def _what_is_whole(
     journal: Journal, call: str
-) -> tuple[list[list[Any]], list[Any], list[Any] | None, list[Any] | None]:
-    """Of a damaged journal, what stands before the damage: its first record, the newest, the last snapshot, the end.
+) -> tuple[list[list[Any]], list[Any], list[Any] | None, list[Any] | None, list[Any] | None]:
+    """Of a damaged journal, what stands before the damage: its first record, the newest, the last snapshot, the end,
+    the last policy it was swapped to.
 
     Raises:
         JournalDamaged: not even the first one can be read.
     """
     start: list[list[Any]] = []
     newest: list[Any] = []
-    snapshot = end = None
+    snapshot = end = swapped = None
     while True:
         page, damage = await read_intact(journal, call, newest[2] if newest else -1, PAGE)
         start = start or page[:1]
         for newest in page:
             snapshot = newest if newest[4] == "snapshot" else snapshot
             end = newest if newest[4] == "end" else end
+            swapped = newest if newest[4] == "policy" else swapped
         if damage is not None or len(page) < PAGE:
             break
     if not newest:
         raise damage or NoSuchCall(f"call {call!r}: nothing of it can be read")
-    return start, newest, snapshot, end
+    return start, newest, snapshot, end, swapped
 
 
 async def since_snapshot(

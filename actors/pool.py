@@ -12,7 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from offhook.policies.supervision import Act, ChildSpec, decide
@@ -25,6 +25,9 @@ CALLS_MAX = 2_000  # of one process: whatever leaks, leaks this far
 SURPLUS_MS = 60_000  # spares beyond the wanted number are kept this long after a spike
 START_MS_MAX = 60_000  # from asking Ray to the hello; a starved node takes its time
 INTENSITY = ChildSpec(intensity=10, period_ms=30_000)  # deaths of processes that had no call
+# Processes that start at once to fill up spares while calls are live and nobody waits. A start burns a core for about a
+# second; one at a time leaves the calls the others. Whoever waits for a spare is worth `starting_max`.
+GENTLE_STARTS = 1
 QUIET_MS = 150  # without new processes after a spare was given to a takeover
 REST_MS = 30_000  # without new processes after the intensity was exceeded
 
@@ -78,6 +81,7 @@ class Pool:
         self.members: dict[str, Member] = {}
         self.started = 0
         self.draining = False
+        self.on_start: Callable[[float], None] = lambda _took_s: None  # told when a process is warm, and how soon
         self._start = start
         self._end = end
         self._now_ms = now_ms
@@ -88,6 +92,7 @@ class Pool:
         self._rest_until_ms = 0
         self._quiet_until_ms = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asked_ms: dict[str, int] = {}  # process -> when Ray was asked to start it
         self._name = f"call-{time.time_ns() // 1_000_000 % 100_000_000:08d}"
 
     def count(self, standing: Standing) -> int:
@@ -169,6 +174,8 @@ class Pool:
         if member is None:
             member = self.members[name] = Member(name, since_ms=self._now_ms())
         member.connected = True
+        if name in self._asked_ms:
+            self.on_start((self._now_ms() - self._asked_ms.pop(name)) / 1_000)
         if busy:
             self._stands(member, Standing.BUSY)
         elif member.standing is not Standing.RETIRING:
@@ -185,6 +192,7 @@ class Pool:
     def gone(self, name: str, why: str) -> Member | None:
         """Its process is dead. None where that was known already."""
         member = self.members.pop(name, None)
+        self._asked_ms.pop(name, None)
         if member is None:
             return None
         if member.standing in (Standing.STARTING, Standing.SPARE):
@@ -213,6 +221,11 @@ class Pool:
 
     # --- keeping the size -------------------------------------------------------------------------------------------
 
+    def keep(self, spares: int, slots_max: int) -> None:
+        """Another size, from now on; surplus spares go after `SURPLUS_MS`, calls are not touched."""
+        self.sizes = replace(self.sizes, spares=spares, slots_max=slots_max)
+        self.fill()
+
     def fill(self) -> None:
         """Start what is missing, as far as the limits allow; called after every change and now and then."""
         now_ms = self._now_ms()
@@ -225,7 +238,9 @@ class Pool:
         needed = urgent if self.draining else self.sizes.spares + len(self._waiters)
         wanted = needed - self.count(Standing.SPARE) - starting
         room = self.sizes.slots_max - len(self.members) - self._asked
-        for _ in range(min(wanted, room, self.sizes.starting_max - starting)):
+        gentle = self.count(Standing.BUSY) and not self._waiters
+        at_once = min(GENTLE_STARTS, self.sizes.starting_max) if gentle else self.sizes.starting_max
+        for _ in range(min(wanted, room, at_once - starting)):
             self._asked += 1
             self._births += 1
             task = asyncio.get_running_loop().create_task(self._bear(f"{self._name}-{self._births}"))
@@ -234,9 +249,11 @@ class Pool:
 
     async def _bear(self, name: str) -> None:
         try:
+            self._asked_ms[name] = self._now_ms()
             await self._start(name)
         except Exception as error:
             log.error("a call actor could not be started: %s", error)
+            self._asked_ms.pop(name, None)
             self._rest_until_ms = self._now_ms() + 1_000
         else:
             self.started += 1

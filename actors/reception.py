@@ -87,7 +87,11 @@ class Reception:
         row = row.leased(lease, resident.pid, resident.endpoint, agents)
         row.seats = seats
         parts.table.open(row)
-        refusal = await self.assign(resident, row, row.setup(parts.shelf.plain(version), parts.shelf.engines))
+        refusal = await self.assign(
+            resident,
+            row,
+            row.setup(parts.shelf.plain(version), parts.shelf.engines_for(version), prices=parts.shelf.prices),
+        )
         if refusal:
             parts.close(row, f"could not begin: {refusal}")
             # It is not known what state that process is in: a fresh one takes its place.
@@ -107,7 +111,7 @@ class Reception:
         host = await parts.hosts.seat(row.policy_version, agent, call, self._ring_ms / 1_000)
         if host is None:
             return
-        if parts.table.get(call) is not row:
+        if parts.table.get(call) is not row or row.policy_version != host.version:
             parts.hosts.leave(host.name, call)
             return
         row.seats[agent] = host.name
@@ -191,6 +195,12 @@ class Reception:
         if refusal:
             log.warning("agent %s is not at its seat: %s", agent, refusal, extra={"call": row.call})
 
+    def attach(self, row: CallRow, agent: str, host: str, token: str) -> None:
+        """Send an agent of a version that does not lead the call yet to its doors; whether it comes, the call sees."""
+        resident = self._parts.residents.get(host)
+        if resident is not None:
+            resident.send(wire.ATTACH, row.call, row.epoch, agent, row.endpoint, token)
+
     def lost(self, row: CallRow) -> None:
         """The process to which a call was just assigned is dead: nobody waits for its answer."""
         self.assigned(row.call, row.epoch, "its process died")
@@ -210,6 +220,8 @@ def _row(request: Mapping[str, Any], version: str, after_seq: int) -> CallRow:
         origin_unix_ms=time.time_ns() // 1_000_000,
         seq=after_seq,
         anchor=anchor_now(),
+        arm=str(request.get("arm") or ""),
+        tenant=str(request.get("tenant") or ""),
     )
 
 

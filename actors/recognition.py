@@ -26,7 +26,9 @@ FILL_MS_MAX = 5_000  # a longer gap begins a new stream
 
 
 class Recognizer(Protocol):
-    """Reads words from the caller's audio. Words come as events."""
+    """Reads words from the caller's audio. Words come as events. `used_s`: seconds of audio that an engine has had."""
+
+    used_s: float
 
     def feed(self, audio: bytes, at_ms: int) -> None:
         """Mu-law audio whose last sample is heard at `at_ms` on the call's clock. Never waits, never raises."""
@@ -55,6 +57,7 @@ class NoRecognizer:
 
     def __init__(self, emit: Callable[[Event], None], clock: Clock) -> None:
         emit(HealthChanged(clock.now_ms(), PART, False))
+        self.used_s = 0.0
 
     def feed(self, audio: bytes, at_ms: int) -> None:
         """See `Recognizer`."""
@@ -92,6 +95,7 @@ class RecognitionClient:
         self._kept = bytearray()  # audio from `_kept_from_ms` on
         self._kept_from_ms = 0
         self._sent = 0  # bytes of `_kept` that the present stream has
+        self.used_s = 0.0
         self._base = 0  # segment number of the present stream's first segment
         self._segment = -1  # highest seen, of the call
         self._open_segment = -1  # the one whose words are not final; -1 = none
@@ -124,6 +128,7 @@ class RecognitionClient:
                 self._open_stream(link)
             if self._sent < len(self._kept):
                 link.send(wire.SOUND, self._stream, bytes(self._kept[self._sent :]))
+                self.used_s += (len(self._kept) - self._sent) / (BYTES_PER_MS * 1_000)
                 self._sent = len(self._kept)
         self._forget(self._kept_until_ms - KEPT_MS)
 

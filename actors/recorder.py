@@ -20,6 +20,8 @@ Send = Callable[..., bool]
 
 UNSAFE_MAX = 20_000  # records kept while the journal is away: over ten minutes of lively talk, about 10 MB
 RETRY_MS = 500  # between two tries while the journal is away
+PATIENCE_MS = 600  # that a patient record waits at most: longer than from one acknowledgement of frames to the next, so
+# that this wakes nobody while frames come
 BATCH_MAX = 200  # records in one message when they are sent again; keeps it far below the link's message limit
 
 
@@ -39,22 +41,27 @@ class Recorder:
         self._unsafe: deque[Record] = deque()  # handed over, not acknowledged
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
         self._flush_soon: asyncio.Handle | None = None
+        self._flush_late: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._refused = False  # something may have been; what is acknowledged meanwhile does not make up for it
 
-    def write(self, at_ms: int, kind: str, body: Any) -> int:
-        """Add one record; it leaves with the next `flush`, at the end of this turn of the loop at the latest."""
+    def write(self, at_ms: int, kind: str, body: Any, *, patient: bool = False) -> int:
+        """Add one record; it leaves with the next `flush`, at the end of this turn of the loop at the latest.
+
+        A `patient` one waits for the next that is not, or for somebody's `flush`, up to PATIENCE_MS.
+        """
         self.seq += 1
         self._fresh.append([self.call, self.epoch, self.seq, at_ms, kind, body])
-        if self._flush_soon is None:
+        if patient:
+            if self._flush_late is None:
+                self._flush_late = asyncio.get_running_loop().call_later(PATIENCE_MS / 1_000, self.flush)
+        elif self._flush_soon is None:
             self._flush_soon = asyncio.get_running_loop().call_soon(self.flush)
         return self.seq
 
     def flush(self) -> None:
         """Hand over what is fresh, now: called before the effects of those records leave."""
-        if self._flush_soon is not None:
-            self._flush_soon.cancel()
-            self._flush_soon = None
+        self._await_nothing()
         if not self._fresh:
             return
         fresh, self._fresh = self._fresh, []
@@ -133,13 +140,19 @@ class Recorder:
 
     def close(self) -> None:
         """Nothing more will be written."""
-        if self._flush_soon is not None:
-            self._flush_soon.cancel()
-            self._flush_soon = None
+        self._await_nothing()
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
         self._waiting.clear()
+
+    def _await_nothing(self) -> None:
+        if self._flush_soon is not None:
+            self._flush_soon.cancel()
+            self._flush_soon = None
+        if self._flush_late is not None:
+            self._flush_late.cancel()
+            self._flush_late = None
 
     def _tell(self, up: bool) -> None:
         if up != self.up:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
@@ -17,7 +17,7 @@ from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from .agents import AgentHost
-from .call import CallActor
+from .call_actor import CallActor
 from .errors import LinkLost
 
 NAMESPACE = "offhook"
@@ -111,6 +111,11 @@ class ActorRef:
     def __init__(self, handle: Any, name: str) -> None:
         self._handle = handle
         self.name = name
+
+    async def meet(self) -> None:
+        """Call it once, for nothing: a process's first call to an actor asks the control store where it is, every later
+        one goes there directly and works while that store is away. Raises: LinkLost."""
+        await self.ask("__ray_ready__")
 
     async def ask(self, method: str, *arguments: Any) -> Any:
         """Call a method that may be repeated: asked again while the actor is restarting.
@@ -207,7 +212,7 @@ class SupervisorRef(ActorRef):
         return dict(await self.ask("observe", call))
 
     async def knows(self, call: str) -> str:
-        """ "live", "kept" (in its journal) or ""."""
+        """Whether a call is led there ("live"), in its journal ("kept"), or unknown ("")."""
         return str(await self.ask("knows", call))
 
     async def leads(self, call: str) -> bool:
@@ -250,6 +255,16 @@ class SupervisorRef(ActorRef):
         """Raises: PolicyError."""
         await self.ask("publish_policy", version, dict(policy), bundle)
 
+    async def swap_policy(
+        self, to_version: str, from_version: str, calls: Sequence[str], deadline_ms: int, at_deadline: str
+    ) -> dict[str, Any]:
+        """Swap live calls to another version: {asked, swapped, kept, refused: {call: why}}; see `Supervisor`."""
+        return dict(await self.ask("swap_policy", to_version, from_version, list(calls), deadline_ms, at_deadline))
+
+    async def withdraw_policy(self, version: str) -> None:
+        """Offer a version to no new call."""
+        await self.ask("withdraw_policy", version)
+
     async def engines(self, recognizer: Mapping[str, Any], synthesizer: Mapping[str, Any]) -> None:
         await self.ask("engines", dict(recognizer), dict(synthesizer))
 
@@ -260,8 +275,14 @@ class SupervisorRef(ActorRef):
     async def stats(self) -> dict[str, Any]:
         return dict(await self.ask("stats"))
 
-    async def drain(self, on: bool = True) -> dict[str, Any]:
-        return dict(await self.ask("drain", on))
+    async def report(self, life: int = 0, number: int = 0) -> dict[str, Any]:
+        return dict(await self.ask("report", life, number))
+
+    async def keep(self, spares: int, slots_max: int = 0) -> None:
+        await self.ask("keep", spares, slots_max)
+
+    async def drain(self, on: bool = True, by: str = "") -> dict[str, Any]:
+        return dict(await self.ask("drain", on, by))
 
     async def stop(self) -> None:
         """End the node's residents and the supervisor itself."""

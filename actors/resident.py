@@ -20,7 +20,9 @@ from .link import Link, Message, connect
 
 log = logging.getLogger(__name__)
 
-BEAT_MS = 120  # four chances within the 500 ms after which a live process counts as hung
+# Two chances within the 450 ms after which a live process counts as hung. More would guard against nothing: one that is
+# merely late waits for a core, and the watch asks the kernel for that. A beat costs 0.1 ms here and half of it there.
+BEAT_MS = 200
 IDLE_BEAT_MS = 1_000  # a spare costs its node one wake-up a second
 RETRY_MS = (20, 50, 100, 200, 500)  # a restarted supervisor listens again after about 2 s
 ORPHAN_MS = 60_000  # longer than any restart of a supervisor, shorter than anybody's patience with a leaked process
@@ -36,6 +38,7 @@ class Resident:
         role: "call", "agents" or "gateway"; `name` is unique on the node.
         own_endpoint: where this process listens itself.
         running: what runs here now, as plain values; told at every hello. Empty = nothing is live.
+        live: whether anything is. Asked at every beat, so it must cost nothing; by default `running` is asked.
         on_message: called with every message of the supervisor.
         on_up: called after every (re)connection; on_down: after every loss.
     """
@@ -51,6 +54,7 @@ class Resident:
         own_endpoint: str,
         running: Callable[[], Any],
         on_message: Callable[[Message], None],
+        live: Callable[[], bool] | None = None,
         on_up: Callable[[], None] = lambda: None,
         on_down: Callable[[], None] = lambda: None,
     ) -> None:
@@ -59,6 +63,7 @@ class Resident:
         self._token = token
         self._hello = (role, name, os.getpid(), node, own_endpoint)
         self._running = running
+        self._live = live or (lambda: bool(running()))
         self._on_message = on_message
         self._on_up = on_up
         self._on_down = on_down
@@ -93,7 +98,7 @@ class Resident:
         tries = 0
         last_up = loop.time()
         while True:
-            if self._reason_to_end and not self._running():
+            if self._reason_to_end and not self._live():
                 return self._reason_to_end
             if self.up:
                 last_up = loop.time()
@@ -105,7 +110,7 @@ class Resident:
                 tries = 0 if loop.time() - last_up > STEADY_S else tries
                 continue
             away_ms = (loop.time() - last_up) * 1_000
-            if away_ms > ORPHAN_MS and not self._running():
+            if away_ms > ORPHAN_MS and not self._live():
                 return f"no supervisor for {away_ms:.0f} ms and nothing is live here"
             if tries:
                 await asyncio.sleep(RETRY_MS[min(tries, len(RETRY_MS)) - 1] / 1_000)
@@ -149,7 +154,7 @@ class Resident:
         loop = asyncio.get_running_loop()
         late_ms = max(self._worst_lag_ms, (loop.time() - self._beat_due) * 1_000)
         self._worst_lag_ms = 0.0
-        live = bool(self._running())
+        live = self._live()
         self.send(wire.BEAT, round(late_ms, 1), live)
         rest_ms = BEAT_MS if live else IDLE_BEAT_MS
         self._beat_due = loop.time() + rest_ms / 1_000

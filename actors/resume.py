@@ -27,6 +27,7 @@ from offhook.policies.proposals import Kind
 from offhook.policies.state import CallState, Playing
 
 from .errors import ProtocolFault
+from .farewell import GOODBYE, TRANSFER
 
 PLACE = "place"  # kind of the record
 NOTICES_MAX = 256  # kept for subscribers that come back; what a broadcaster keeps
@@ -143,7 +144,7 @@ def fold(records: Sequence[Sequence[Any]], policy: Policy) -> Legacy:
             legacy.place = Place.from_body(body)
         elif kind == "policy":
             legacy.policy = Policy.model_validate(body["policy"])
-        elif kind == "fault" and body.get("then") == "goodbye":
+        elif kind == "fault" and body.get("then") in (GOODBYE, TRANSFER):
             legacy.parting = str(body["error"])
     return legacy
 

@@ -42,7 +42,9 @@ from .link import Link, LinkServer, Message
 from .phone_line import Hearer, PhoneLine
 from .recorder import Recorder
 from .setup import Setup
+from .swap import PolicySwap
 from .timers import Timers
+from .usage import Meter, in_record
 from .voice import Voice
 
 log = logging.getLogger(__name__)
@@ -69,7 +71,8 @@ class CallRuntime:
 
     def __init__(self, setup: Setup, uplink: Uplink, server: LinkServer, on_over: Callable[[str], None]) -> None:
         self.setup = replace(setup, resume=())  # it is folded here, and large
-        self._uplink = uplink
+        self._meter = Meter()
+        self.uplink = uplink
         self._on_over = on_over
         self._loop = asyncio.get_running_loop()
         self.policy = Policy.model_validate(setup.policy)
@@ -98,12 +101,13 @@ class CallRuntime:
             setup.epoch,
             Hearer(self.hearing.frame, self._marked, self.hearing.digit, self._line_stopped, self._line_lost),
         )
-        self._synthesizer = make_synthesizer(setup.engines, self.take, self.clock)
+        self.synthesizer = make_synthesizer(setup.engines, self.take, self.clock)
         self.voice = Voice(
-            self.line, self._synthesizer, self.take, self.clock, self._loop, self.policy.voice, setup.epoch
+            self.line, self.synthesizer, self.take, self.clock, self._loop, self.policy.voice, setup.epoch
         )
-        self._doors = Doors(self, server)
-        self._farewell = Farewell(self.voice, self.line, self.recorder, self._loop, self.end)
+        self.doors = Doors(self, server)
+        self.swap = PolicySwap(self)
+        self._farewell = Farewell(self.voice, self.line, self.recorder, self._loop, self.now, self.end)
         self._caller_ended_ms = 0  # end of the caller's speech that no utterance has followed yet
         self.ending = ""  # why, from the moment at which the end began
         self._finished = False  # its end is written; nothing is taken in any more
@@ -115,6 +119,11 @@ class CallRuntime:
     def state(self) -> CallState:
         return self.funnel.state
 
+    @property
+    def synthesized_s(self) -> float:
+        """Seconds of sound that an engine has made."""
+        return self.synthesizer.used_s
+
     def now(self) -> int:
         """The present moment on the call's clock."""
         return self.clock.now_ms()
@@ -124,14 +133,14 @@ class CallRuntime:
     def start(self) -> None:
         """Open the call's doors, fold its first event in (or go on with it), tell the supervisor."""
         setup = self.setup
-        self._doors.open()
+        self.doors.open()
         early, self._early = self._early or [], None
         if self.comeback is not None:
             self.comeback.begin(early)
             self._snapshot_later()  # whoever must take over next has little to fold
         else:
             self._begin(early)
-        self._uplink.send(wire.ASSIGNED, setup.call, setup.epoch, "")
+        self.uplink.send(wire.ASSIGNED, setup.call, setup.epoch, "")
 
     def _begin(self, early: list[ev.Event]) -> None:
         setup, at_ms = self.setup, self.now()
@@ -141,6 +150,8 @@ class CallRuntime:
             "policy": dict(setup.policy),
             "direction": setup.direction,
             "anchor": list(setup.anchor),
+            "arm": setup.arm,
+            "tenant": setup.tenant,
         }
         self.recorder.write(at_ms, "start", start)
         self.take(ev.CallCreated(at_ms, setup.call, setup.direction, setup.caller, setup.callee, setup.policy_version))
@@ -149,7 +160,7 @@ class CallRuntime:
 
     def hello(self, link: Link, role: str, name: str, rest: Message) -> None:
         """Somebody opened a link under one of this call's tokens. Raises: ProtocolFault."""
-        self._doors.hello(link, role, name, rest)
+        self.doors.hello(link, role, name, rest)
 
     # --- taking events in -------------------------------------------------------------------------------------------
 
@@ -168,6 +179,11 @@ class CallRuntime:
     def _parting(self) -> bool:
         """Taken over only to say goodbye, and not saying it yet: nothing is led any more."""
         return self.comeback is not None and bool(self.comeback.parting) and not self._farewell.begun
+
+    @property
+    def led_by_nobody(self) -> bool:
+        """Only a goodbye is left, or is being said."""
+        return self._parting or self._farewell.begun
 
     def _marked(self, name: str) -> None:
         self.voice.marked(name)
@@ -188,6 +204,7 @@ class CallRuntime:
     def _subscriber_left(self, subscriber: Subscriber, reason: str) -> None:
         if subscriber.kind == AGENT and not self.ending:
             self.take(ev.AgentLost(self.now(), subscriber.name, reason))
+            self.swap.agent_failed(subscriber.name, reason)
 
     # --- what the supervisor says -----------------------------------------------------------------------------------
 
@@ -205,6 +222,8 @@ class CallRuntime:
                 self.errands.answered(key, ok, result)
                 if self.ending and not self.errands:
                     self._finish()
+            case [wire.SWAP, self.setup.call, self.setup.epoch, *offer]:
+                self.swap.offered(offer)
             case [wire.EVENT, self.setup.call, list(array)]:
                 array[1] = self.now()
                 self.take(decode(array))
@@ -291,6 +310,7 @@ class CallRuntime:
             self.end(self.state.outcome or getattr(event, "reason", "") or "closed")
         elif self.funnel.snapshot_due:
             self._snapshot_later()
+        self.swap.settled(event)
 
     def _snapshot_later(self) -> None:
         if not self._snapshot_soon:
@@ -313,21 +333,22 @@ class CallRuntime:
         """The core fails at every turn: say goodbye without it."""
         log.error("giving the call up: %s", reason, extra={"call": self.setup.call})
         self.timers.clear()
-        self._farewell.begin(reason, self.policy.limits.goodbye_line, self.now())
+        self._farewell.begin(reason, self.policy.limits, self.now())
 
     def end(self, outcome: str) -> None:
         """Shut the doors; what is still on its way (a tool's answer) is waited for, then the end is written."""
         if self.ending:
             return
         self.ending = outcome
+        self.swap.close()
         self.timers.clear()
         for handle in self._grace:
             handle.cancel()
         self.voice.close()
-        self._synthesizer.close()
+        self.synthesizer.close()
         self.hearing.recognizer.close()
         self.broadcaster.close("the call is over")
-        self._doors.shut()
+        self.doors.shut()
         self.line.close("the call is over")
         self.later(LINGER_MS if self.errands else 0, self._finish)
 
@@ -339,7 +360,8 @@ class CallRuntime:
         self.errands.close()
         if not self._farewell.begun:
             self.funnel.snapshot()
-        self.recorder.write(self.now(), "end", {"outcome": self.ending, "counts": counts(self)})
+        used = in_record(self._meter.read(self), self.setup.prices)
+        self.recorder.write(self.now(), "end", {"outcome": self.ending, "counts": counts(self), **used})
         self.recorder.flush()
         self.later(LINGER_MS, self._over)
 
@@ -347,7 +369,7 @@ class CallRuntime:
         """Nothing is left of the call, and the journal has it (or has had its time)."""
         if self._told:
             return
-        if self.recorder.unsafe and not self._uplink.up:
+        if self.recorder.unsafe and not self.uplink.up:
             # The records of this call exist nowhere else: wait for the supervisor as long as it takes.
             self.later(LINGER_MS, self._over)
             return
@@ -355,7 +377,7 @@ class CallRuntime:
         for handle in self._grace:
             handle.cancel()
         self.recorder.close()
-        self._uplink.send(wire.ENDED, self.setup.call, self.setup.epoch, self.ending)
+        self.uplink.send(wire.ENDED, self.setup.call, self.setup.epoch, self.ending)
         self._on_over(self.ending)
 
 

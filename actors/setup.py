@@ -5,7 +5,7 @@ Nothing here is decided; the supervisor fills it in, the call runs by it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -59,7 +59,12 @@ class Setup:
     after_seq: int = 0  # of the newest record that the journal already has of this call
     engines: Engines = field(default_factory=Engines)
     resume: tuple[Any, ...] = ()  # a takeover: the newest snapshot and all records after it; empty = a new call
+    prices: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # what it costs, see policies/cost.py; empty = the stock ones
+    tenant: str = ""  # whose call it is, for limits and accounts
     farewell: str = ""  # why the call is only said goodbye to, without its core; "" = it goes on
+    arm: str = ""  # of a rollout, to which the call was assigned (`arms.py`); "" = of none
 
     def as_map(self) -> dict[str, Any]:
         """Plain values, for the wire."""
@@ -82,3 +87,11 @@ class Setup:
 
 
 _NAMES = tuple(item.name for item in fields(Setup))
+
+
+def agent_tokens(media_token: str, version: str, agents: Iterable[str]) -> dict[str, str]:
+    """The tokens of a call's agents under one owner: they follow from the lease, so nobody has to be asked for them.
+
+    The version is in them, because two versions' agents have links to a call while it is swapped.
+    """
+    return {agent: f"{media_token}.{version}.{agent}" for agent in agents}

@@ -55,6 +55,8 @@ class Shadow:
     ) -> None:
         self.findings = Findings(call)
         self.over = asyncio.Event()
+        self.trial: Trial | None = None  # the last look
+        self._look_began_s = 0.0  # 0 = there is none under way
         self._policy = policy
         self._agents = agents
         self._tell = tell
@@ -77,6 +79,11 @@ class Shadow:
             if self._link is not None:
                 self._link.close(reason)
             self._look()
+
+    @property
+    def looking_s(self) -> float:
+        """How long the look that is under way has taken; 0 where there is none."""
+        return asyncio.get_running_loop().time() - self._look_began_s if self._look_began_s else 0.0
 
     # --- listening --------------------------------------------------------------------------------------------------
 
@@ -122,7 +129,10 @@ class Shadow:
             self._looked_at = self.findings.events
             last = bool(self.findings.left)
             if self._looked_at:
-                self._found(await asyncio.to_thread(self._try, list(self._records)), last)
+                self._look_began_s = asyncio.get_running_loop().time()
+                trial = await asyncio.to_thread(self._try, list(self._records))
+                self._look_began_s = 0.0
+                self._found(trial, last)
             if last:
                 self._looking = None
                 self.over.set()
@@ -143,6 +153,7 @@ class Shadow:
         if trial is None:
             self.leave("its events cannot be read")
             return
+        self.trial = trial
         certain_ms = trial.end_ms if last else trial.end_ms - UNCERTAIN_MS
         findings.known_until_ms = min(trial.known_until_ms, certain_ms)
         fresh = [each for each in trial.differences if each.at_ms <= certain_ms and each not in findings.differences]

@@ -47,6 +47,8 @@ def plan(text: str) -> tuple[tuple[str, int, int], ...]:
 class ToneSource:
     """A tone for every word. Costs the call a few microseconds a word."""
 
+    used_s = 0.0  # no engine
+
     def speak(self, utterance: str, sound: Sound) -> None:
         """See `Synthesizer`."""
         del utterance
@@ -75,7 +77,10 @@ class ClipSource:
         ProtocolFault: a file is not 8 kHz mono 16-bit or mu-law; the message names it.
     """
 
+    used_s = 0.0  # no engine
+
     def __init__(self, folder: str) -> None:
+        self.folder = folder
         self._clips = _clips(folder)
 
     def speak(self, utterance: str, sound: Sound) -> None:
@@ -93,6 +98,11 @@ class ClipSource:
             _fill(sound, (loop * (size // len(loop) + 1))[:size])
         else:
             sound.fail(f"{utterance}: no clip of this text, and no default.wav")
+
+    def exchange(self, other: ClipSource) -> None:
+        """Speak with the other's recordings from now on, and the other with these; what was begun is whole already."""
+        self._clips, other._clips = other._clips, self._clips
+        self.folder, other.folder = other.folder, self.folder
 
     def cancel(self, utterance: str) -> None:
         """See `Synthesizer`."""

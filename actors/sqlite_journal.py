@@ -40,7 +40,9 @@ from .sqlite_damage import is_damage
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-LINGER_MS = 4  # a group gathers for this long: two commits for three calls' frames cost more than they are worth
+# A group gathers for this long: 60 commits a second at most, however many calls. Nobody waits for one but an
+# irreversible action and the end of a call; a takeover's fence does not linger.
+LINGER_MS = 15
 GROUP_RECORDS_MAX = 5_000  # one group; keeps a commit under about 50 ms
 WAITING_BYTES_MAX = 64 << 20  # not written yet: about a minute of 200 lively calls
 PAUSE_MS_FIRST = 50  # before a store that failed is tried again

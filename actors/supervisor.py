@@ -2,29 +2,26 @@
 
 An async Ray actor, detached, restarted by Ray for ever. Nothing that is live needs it: while it is away calls talk on,
 and after its return residents connect again and say what runs in them; table and leases are rebuilt from that and from
-the journal. Each part has a file of its own (pool, hosts, residents, intake, leases); here they meet, and here is the
-API that the director, the gateway and the operators' side call (through `refs.SupervisorRef`). What residents do, and
-what follows, is `attendance.py`'s.
+the journal. Each part has a file of its own (pool, hosts, residents, intake, leases); here they meet, and here is what
+the director asks of a node (through `refs.SupervisorRef`). What is asked about single calls is `enquiries.py`'s, what
+residents do, and what follows, `attendance.py`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import sys
 import time
 from typing import Any
 
-from offhook.policies import events as ev
-from offhook.policies.codec import encode
 from offhook.policies.errors import CallerFault
 from offhook.policies.policy import AgentSpec
 
-from . import past, wire
 from .attendance import Attendance
 from .call_table import CallRow, CallTable
-from .errors import LinkLost, NoSpare, NoSuchCall
+from .enquiries import Enquiries, door
+from .errors import NoSpare
 from .figures import figures
 from .hosts import Hosts
 from .http_tool import offered
@@ -35,21 +32,26 @@ from .orphans import Orphans
 from .outbox import Outbox
 from .pool import Pool, Standing
 from .reception import Parts, Reception
+from .recovery import Recovery
 from .refs import ResidentRef
 from .residents import Residents
+from .shadow_refs import ShadowRefs
 from .shelf import Shelf
 from .stores import open_journal, open_register
-from .takeover import DIED, Takeovers
+from .swap import FORCE
+from .swaps import Swaps
+from .takeover import Takeovers
+from .tally import STARTED
 from .witness import Damages, Witness
 
 log = logging.getLogger(__name__)
 
 TEND_S = 0.5
+CALM_MS = 2_000  # a call that fails again and again waits no longer for a pause in which its policy can be swapped
 SWITCH_S = 0.0005  # other threads give way to the loop within this; Python's 5 ms, again and again, delay a takeover
-RECOVER_S = 4.0  # after a restart: calls that nobody has claimed by then are over
 
 
-class Supervisor:
+class Supervisor(Enquiries):
     """One node's supervisor. Ray starts it; see `refs.SupervisorRef`."""
 
     async def __init__(self, node: str, options: dict[str, Any]) -> None:  # type: ignore[misc]  # Ray awaits it
@@ -68,10 +70,14 @@ class Supervisor:
         self.intake = Intake(self._journal, self.table, self.tell, attendance.moved)
         self.residents = Residents(attendance.owner(), self.places.roster, self.options.hung_ms)
         self.pool = Pool(self.options.sizes(), self._start_call_actor, self.residents.end)
+        self.pool.on_start = lambda took_s: self.table.tally.note(STARTED, took_s)
+        self.drained_by = ""
         self.hosts = Hosts(self._start_host, self.residents.end)
         self.register = open_register(self.places.journal, self.places.tools, node)
         self.outbox = Outbox(self.register, offered(self.options.tools), self.leases, self.residents)
         self.shelf = Shelf(self.places.memory)
+        self.shadows = ShadowRefs(node, self.shelf)
+        self.shelf.prices = self.options.prices
         parts = Parts(
             self.shelf, self.pool, self.hosts, self.residents, self.leases, self.table, self._journal, attendance.close
         )
@@ -79,6 +85,10 @@ class Supervisor:
         wait_s = self.options.takeover_ms / 1_000
         self.takeovers = Takeovers(parts, self.intake, self.reception, self.tell_gateways, attendance.close, wait_s)
         self.orphans = Orphans(parts, self.takeovers)
+        self.recovery = Recovery(parts, self.takeovers, self.intake, self.spawn)
+        self.swaps = Swaps(self)
+        self.intake.led_by = self.swaps.led_by
+        self.takeovers.calm = self._calm
         await self._recover()
         self.spawn(self._tend())
 
@@ -92,9 +102,9 @@ class Supervisor:
                 self.hosts.expect(resident.name, **resident.note)
         for version in self.shelf.recall():
             self.hosts.offer(version, self.shelf.policy(version))
+        self.recovery.begin(found)
         await self.residents.open(self.places.endpoint)
         self.residents.await_recovered()
-        self.spawn(self._close_lost_calls(bool(found)))
         log.info("listening at %s; %d residents were here", self.places.endpoint, len(found))
 
     # --- API: calls -------------------------------------------------------------------------------------------------
@@ -103,7 +113,8 @@ class Supervisor:
         """Lease a warm call actor to a call, and have it primed with its policy and agents.
 
         Args:
-            request: {call, direction?, caller?, callee?, policy?, wait_s?}; plain strings, `policy` is a version.
+            request: {call, direction?, caller?, callee?, policy?, arm?, wait_s?}; plain strings, `policy` is a
+                version, `arm` one of a rollout's.
 
         Returns:
             {call, epoch, endpoint, token, node}: where the gateway opens the media link.
@@ -112,104 +123,49 @@ class Supervisor:
             NoSpare: none came free within the ring budget. UnknownPolicy. CallerFault: no call id, or one that is live.
         """
         row = await self.reception.begin(request)
-        return {**_door(row, row.media_token), "call": row.call, "node": self.node}
-
-    async def claim(self, call: str, lost_epoch: int = 0) -> dict[str, Any]:
-        """Where the call's owner takes the media link: {endpoint, token, epoch}; waits while it is being taken over.
-
-        Args:
-            lost_epoch: of the owner whose link the gateway has just lost; 0 = it had none.
-
-        Raises:
-            NoSuchCall: the call is over, or never was.
-        """
-        row = await self.takeovers.owner(call, lost_epoch)
-        return _door(row, row.media_token)
-
-    async def observe(self, call: str) -> dict[str, Any]:
-        """Where the call's owner takes observers: {endpoint, token, epoch}; waits like `claim`. Raises: NoSuchCall."""
-        row = await self.takeovers.owner(call)
-        return _door(row, row.observer_token)
-
-    async def knows(self, call: str) -> str:
-        """ "live": led here; "kept": this node's journal has it; "" = never heard of."""
-        if call in self.table:
-            return "live"
-        return "kept" if await past.known(self._journal, call) else ""
-
-    async def leads(self, call: str) -> bool:
-        """Whether a call goes on here: live, and not on its way to its end."""
-        row = self.table.get(call)
-        if row is None or self.takeovers.under_way(call):
-            return row is not None
-        with contextlib.suppress(LinkLost):
-            return not (await self.residents.query(row.owner, "state")).get("outcome")
-        return call in self.table
-
-    async def adopt(self, call: str) -> None:
-        """Go on with a call of a lost node, from the journal that the nodes share. Raises: NoSuchCall, NoSpare."""
-        await self.orphans.adopt(call)
-
-    async def unled(self) -> list[str]:
-        """Calls that a shared journal holds open and this node does not lead."""
-        return await self.orphans.unled()
-
-    async def close_unled(self, call: str, why: str) -> None:
-        """Write the end of a call that nobody leads. Raises: NoSuchCall: somebody does, or it has ended."""
-        await self.orphans.close(call, why)
-
-    def _live(self, call: str) -> CallRow:
-        row = self.table.get(call)
-        if row is None:
-            raise NoSuchCall(f"call {call!r} is not live on this node")
-        return row
-
-    async def calls(self) -> list[dict[str, Any]]:
-        """All calls that this node knows, newest first."""
-        return self.table.rows()
-
-    async def state(self, call: str) -> dict[str, Any]:
-        """The call's view with its owner, epoch and version; once it is over, its last. Raises: NoSuchCall."""
-        row = self.table.get(call)
-        if row is not None:
-            with contextlib.suppress(LinkLost):
-                return {**await self.residents.query(row.owner, "state"), **row.plain(), **self.damages.of(call)}
-            return {**row.plain(), **self.damages.of(call)}
-        try:
-            known = self.table.find(call).plain()
-        except NoSuchCall:
-            known = {}
-        return {**await past.last_state(self._journal, call), **known, **self.damages.of(call)}
-
-    async def journal(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[list[Any]]:
-        """Records of a call after `after_seq`, in order."""
-        return await self._journal.read(call, after_seq, min(limit, 10_000))
-
-    async def verdicts(self, call: str) -> list[Any]:
-        """All verdicts of a call, as codec arrays, in order."""
-        return await past.verdicts(self._journal, call)
-
-    async def acts(self, call: str) -> list[list[Any]]:
-        """What tools did for a call, by their register: [action, key, how often it was begun]."""
-        return [list(act) for act in await self.register.acts(call)]
-
-    async def hangup(self, call: str, by: str, reason: str) -> None:
-        """End a call, with its goodbye where the policy has one. Raises: NoSuchCall, LinkLost."""
-        self._event(call, ev.HangupRequested(0, by, reason))
-
-    async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
-        """An operator's answer to a proposal that waits for approval. Raises: NoSuchCall, LinkLost."""
-        self._event(call, ev.OperatorDecided(0, proposal, bool(approved), operator))
-
-    def _event(self, call: str, event: ev.Event) -> None:
-        if not self.tell(self._live(call), wire.EVENT, call, encode(event)):
-            raise LinkLost(f"the owner of call {call} cannot be told now; try again")
+        if row.arm:
+            self.intake.arms.began(row.call, row.arm, seated=not set(row.agent_tokens) - set(row.seats))
+        return {**door(row, row.media_token), "call": row.call, "node": self.node}
 
     # --- API: the node ----------------------------------------------------------------------------------------------
 
     async def publish_policy(self, version: str, policy: dict[str, Any], bundle: str | bytes = "") -> None:
         """Offer a policy version to new calls; the latest one published is the default. Raises: PolicyError."""
         self.hosts.offer(version, self.shelf.publish(version, policy, bundle))
+
+    async def arms(self) -> dict[str, Any]:
+        """What was counted of each arm of a rollout: see `ArmCounts.figures`."""
+        return self.intake.arms.figures()
+
+    async def shadow(self, order: dict[str, Any], after_row: int = -1, after_trial: int = -1) -> dict[str, Any]:
+        """Have this node's live calls shadowed, and tell what was found: see `ShadowRefs.ask`."""
+        return await self.shadows.ask(order, after_row, after_trial)
+
+    async def unshadow(self, rollout: str) -> None:
+        """Let a rollout's shadows leave their calls."""
+        await asyncio.to_thread(self.shadows.end, rollout)
+
+    async def swap_policy(
+        self, to_version: str, from_version: str, calls: list[str], deadline_ms: int, at_deadline: str
+    ) -> dict[str, Any]:
+        """Have live calls led by another version from their next safe point on; waits until each has answered.
+
+        Args:
+            from_version: only calls that it leads; "" = whatever leads them.
+            calls: only these; [] = all. Those that are not live here are nobody's matter here.
+            deadline_ms: for the safe point. at_deadline: then "force" it, or "keep" the call as it is.
+
+        Returns:
+            {asked, swapped, kept, refused: {call: why}}; `kept` = no moment for it came.
+
+        Raises:
+            UnknownPolicy: `to_version` was not published here. CallerFault: a deadline out of its range.
+        """
+        return await self.swaps.swap(to_version, from_version, calls, deadline_ms, at_deadline)
+
+    async def withdraw_policy(self, version: str) -> None:
+        """No new call gets this version; once no live one is led by it, its agent hosts end and it is forgotten."""
+        self.swaps.withdraw(version)
 
     async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
         """Where new calls find their speech engines.
@@ -251,8 +207,20 @@ class Supervisor:
         answers = await asyncio.gather(*(self.residents.query(n, "stats") for n in names), return_exceptions=True)
         return [{"name": n, **a} for n, a in zip(names, answers, strict=True) if isinstance(a, dict)]
 
-    async def drain(self, on: bool = True) -> dict[str, Any]:
-        """Take no new calls (and let the spares go), or take them again; live calls are not touched."""
+    async def report(self, life: int = 0, number: int = 0) -> dict[str, Any]:
+        """For the director: the figures, and what came and went since it asked last (`Tally.since`). Where it has
+        missed something, `live` has every live call: [call, tenant]."""
+        told = self.table.tally.since(life, number)
+        live = [] if told["whole"] else [[row.call, row.tenant] for row in self.table.live()]
+        return {**told, "live": live, "stats": figures(self)}
+
+    async def keep(self, spares: int, slots_max: int = 0) -> None:
+        """Keep so many spares warm, and carry at most `slots_max` calls (0 = as it was started)."""
+        self.pool.keep(max(0, spares), slots_max if slots_max > 0 else self.options.slots_max)
+
+    async def drain(self, on: bool = True, by: str = "") -> dict[str, Any]:
+        """Take no new calls (and let the spares go), or take them again, as `by` says; live calls are not touched."""
+        self.drained_by = by if on else ""
         self.pool.drain(on)
         return await self.stats()
 
@@ -263,17 +231,15 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         self.shelf.forget()
+        await asyncio.to_thread(self.shadows.end_all)
         await self.residents.close()
         await self._journal.close()
         await self.register.close()
 
     # --- telling residents ------------------------------------------------------------------------------------------
 
-    def tell(self, row: CallRow, *message: Any) -> bool:
-        owner = self.residents.get(row.owner)
-        return owner is not None and owner.send(*message)
-
     def tell_gateways(self, *message: Any) -> None:
+        """Send to every gateway of the node."""
         for name in self.residents.names("gateway"):
             gateway = self.residents.get(name)
             if gateway is not None:
@@ -304,26 +270,22 @@ class Supervisor:
             try:
                 self.pool.tend()
                 self.hosts.tend()
+                self.swaps.tend()
             except Exception:
                 log.exception("tending failed; it is tried again")  # this loop must never stop
             await asyncio.sleep(TEND_S)
+
+    def _calm(self, row: CallRow) -> None:
+        """A call that failed too often is led by its policy's safe one from now on, at the latest within CALM_MS."""
+        self.spawn(self.swaps.swap(row.calmed, "", [row.call], CALM_MS, FORCE))
 
     def _journal_health(self, up: bool, reason: str) -> None:
         if not up:
             log.error("the journal is away: %s", reason)
             self.intake.away(reason)
 
-    async def _close_lost_calls(self, restarted: bool) -> None:
-        """After a restart: calls that the journal holds open and that no process claims died while nobody looked."""
-        await asyncio.sleep(RECOVER_S if restarted else 0.0)
-        await self.intake.close_unclaimed(DIED, "no process claims it after the supervisor's restart")
-
     def spawn(self, work: Any) -> None:
         """Run a coroutine beside all else, until the node is stopped."""
         task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _door(row: CallRow, token: str) -> dict[str, Any]:
-    return {"endpoint": row.endpoint, "token": token, "epoch": row.epoch}

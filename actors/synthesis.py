@@ -18,7 +18,7 @@ from .clock import Clock
 from .errors import ProtocolFault
 from .link import Link, Message
 from .redial import Endpoint, Redial
-from .sound import Sound
+from .sound import BYTES_PER_MS, Sound
 
 PART = "synthesizer"
 PATIENCE_MS = 3_000  # without the next sound of an unfinished utterance; a busy engine may take two seconds
@@ -26,7 +26,9 @@ ASKS_MAX = 8  # utterances asked for at one time; a call speaks one, and one mor
 
 
 class Synthesizer(Protocol):
-    """Makes sound of text."""
+    """Makes sound of text. `used_s`: seconds of sound that an engine has made."""
+
+    used_s: float
 
     def speak(self, utterance: str, sound: Sound) -> None:
         """Fill `sound` with `sound.text`, now or as it comes, and complete it: `finish` or `fail`. Never raises."""
@@ -43,6 +45,8 @@ class Synthesizer(Protocol):
 
 class NoSynthesizer:
     """No engine: every utterance fails, the call goes on in silence."""
+
+    used_s = 0.0
 
     def speak(self, utterance: str, sound: Sound) -> None:
         """See `Synthesizer`."""
@@ -92,9 +96,10 @@ class SynthesisClient:
         self._emit = emit
         self._clock = clock
         self._voice = voice
-        self._fallback = fallback
+        self.fallback = fallback
         self._asks: dict[str, _Ask] = {}  # by utterance
         self._by_wire: dict[str, _Ask] = {}
+        self.used_s = 0.0
         self._redial = Redial(endpoints, self._opened, self._message, self._lost)
         self._redial.start()
 
@@ -118,16 +123,16 @@ class SynthesisClient:
         if ask is not None:
             self._cancel_on_wire(ask)
             self._done(ask)
-        elif self._fallback is not None:
-            self._fallback.cancel(utterance)
+        elif self.fallback is not None:
+            self.fallback.cancel(utterance)
 
     def close(self) -> None:
         """See `Synthesizer`."""
         self._redial.stop()
         for ask in list(self._asks.values()):
             self._done(ask)
-        if self._fallback is not None:
-            self._fallback.close()
+        if self.fallback is not None:
+            self.fallback.close()
 
     # --- one asking -------------------------------------------------------------------------------------------------
 
@@ -148,14 +153,14 @@ class SynthesisClient:
         """Have the rest of it spoken by the fallback, or give it up."""
         self._done(ask)
         base_ms, rest = ask.sound.rest()
-        if self._fallback is None or not rest:
+        if self.fallback is None or not rest:
             ask.sound.fail(reason)
             return
         if not base_ms:
-            self._fallback.speak(ask.utterance, ask.sound)
+            self.fallback.speak(ask.utterance, ask.sound)
             return
         tail = Sound(rest)
-        self._fallback.speak(ask.utterance, tail)
+        self.fallback.speak(ask.utterance, tail)
         _append(tail, ask.sound, base_ms)
 
     def _watch(self, ask: _Ask) -> None:
@@ -208,6 +213,7 @@ class SynthesisClient:
                 raise ProtocolFault("sound must be bytes")
             self._watch(ask)
             ask.sound.add(fields[1])
+            self.used_s += len(fields[1]) / (BYTES_PER_MS * 1_000)
         elif kind == wire.TIMING:
             ask.sound.time(fields[1], ask.base_ms)
         elif kind == wire.SPOKEN:

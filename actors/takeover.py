@@ -3,8 +3,10 @@
     fence ─▶ read the tail ─▶ assign to a spare at the next epoch ─▶ tell the gateways ─▶ seat the agents anew
 
 From the fence on nothing that the former owner sends is obeyed: the journal refuses its records, the gateway its
-orders, the tools its errands. How often a call may fail within a while is OTP's intensity; beyond it the core is not
-trusted with this call any more, and a spare says goodbye without it. What the spare does is `comeback.py`'s matter.
+orders, the tools its errands. How often a call may fail within a while is OTP's intensity; beyond it the policy's
+escalation (`limits.escalation`) follows: first another, simple policy leads the call, where it names one; if the call
+goes on to fail, its core is not trusted any more, and a spare hands the caller to a person or says goodbye without it.
+What the spare does is `comeback.py`'s matter.
 """
 
 from __future__ import annotations
@@ -66,7 +68,9 @@ class Takeovers:
         self._wait_s = wait_s
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._doubts: dict[str, asyncio.Event] = {}  # somebody wonders whether the owner lives
+        self.calm: Callable[[CallRow], None] = _nobody_calms  # has `row.calmed` lead the call from now on
         self.done = 0
+        self.escalations = 0  # to a policy that is made to be simple
         self.farewells = 0
         self.times_ms: deque[float] = deque(maxlen=TIMES_MAX)  # from the death's notice to the new owner's word
 
@@ -138,6 +142,8 @@ class Takeovers:
         self._tell_gateways(wire.OWNER, row.call, row.epoch, row.endpoint, row.media_token)
         log.warning("call taken over", extra={"call": row.call, "epoch": row.epoch, "owner": row.owner})
         asyncio.get_running_loop().call_soon(self._reception.seat_anew, row)
+        if row.calmed and not row.farewell and row.policy_version != row.calmed:
+            self.calm(row)
 
     def _latest(self, row: CallRow) -> CallRow:
         return self._parts.table.get(row.call) or row
@@ -151,6 +157,11 @@ class Takeovers:
         parts = self._parts
         decision = decide(row.restarts, time.monotonic_ns() // 1_000_000, INTENSITY, why)
         farewell = "" if decision.act is Act.RESTART else decision.why
+        if farewell and not row.farewell and not row.calmed and (safe := self._safe_policy(row)):
+            log.error("call escalated to policy %s: %s", safe, farewell, extra={"call": row.call})
+            self.escalations += 1
+            decision, farewell = replace(decision, history=()), ""
+            row.calmed = safe
         if farewell and row.farewell:
             raise NoSpare(f"{farewell}; a goodbye was tried")
         lease = parts.leases.grant(row.call, "", row.epoch)  # from here on the former owner is fenced
@@ -173,6 +184,13 @@ class Takeovers:
         row = replace(row, farewell=farewell or damage)
         self.farewells += bool(row.farewell)
         return await self._assign(row, resident, lease, records)
+
+    def _safe_policy(self, row: CallRow) -> str:
+        """The version to which the call's policy escalates; "" = none, or it leads the call already."""
+        policy = self._parts.shelf.policies.get(row.policy_version)
+        wanted = policy.limits.escalation.policy if policy is not None else ""
+        version = self._parts.shelf.named(wanted) if wanted else ""
+        return "" if version == row.policy_version else version
 
     async def _assign(
         self, row: CallRow, resident: Resident, lease: Lease, records: list[list[Any]]
@@ -221,9 +239,14 @@ class Takeovers:
         if row.policy_version in shelf.policies:
             policy = shelf.plain(row.policy_version)
         else:
-            start = await self._parts.journal.read(row.call, -1, 1)
-            policy = start[0][5]["policy"]
-        engines = shelf.engines
+            journal = self._parts.journal
+            swapped = await journal.last(row.call, "policy")
+            policy = (swapped or (await journal.read(row.call, -1, 1))[0])[5]["policy"]
+        engines = shelf.engines_for(row.policy_version)
         if row.farewell and engines.clips:  # nothing that has to be reached
             engines = Engines(synthesizer="clip", clips=engines.clips)
-        return row.setup(policy, engines, () if row.farewell else records)
+        return row.setup(policy, engines, () if row.farewell else records, shelf.prices)
+
+
+def _nobody_calms(row: CallRow) -> None:
+    log.error("nothing here can have policy %s lead the call", row.calmed, extra={"call": row.call})

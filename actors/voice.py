@@ -33,7 +33,7 @@ from .synthesis import Synthesizer
 
 log = logging.getLogger(__name__)
 
-BATCH_MS = 100  # sent at once: ten wake-ups a second while speaking
+BATCH_MS = 200  # sent at once: five wake-ups a second while speaking
 FRAME_MS = 20
 MARK_GRACE_MS = 800  # after a mark was due: a carrier that has not returned it by then does not return marks
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICK_MS = 50  # a hung process is noticed this much after its limit at the latest
-HUNG_MS = 450  # without a beat while a call is live: nearly four beats; with a tick on top it is half a second
+HUNG_MS = 450  # without a beat while a call is live: more than two beats; with a tick on top it is half a second
 IDLE_HUNG_MS = 10_000  # while nothing is live: ten beats, and nobody waits for it
+DRIFT_BEATS = 8  # a second of a live process's beats
 STARVED_FACTOR = 6  # a starved process gets this many times the limit before it counts as hung
 
 
@@ -45,6 +46,7 @@ class Pulse:
     silent_ms: int = 0
     waited_ms: int = -1  # as it was when the silence became suspicious; -1 = it is not
     lag_ms: float = 0.0  # of its loop, by its last beat
+    drift_ms: float = 0.0  # the same, smoothed over DRIFT_BEATS: one late beat is an accident, ten are a full node
     worst_lag_ms: float = 0.0
     accused: bool = False
 
@@ -91,11 +93,16 @@ class Watch:
             pulse.silent_ms = 0
             pulse.waited_ms = -1
             pulse.lag_ms = lag_ms
+            pulse.drift_ms += (lag_ms - pulse.drift_ms) / DRIFT_BEATS if live else -pulse.drift_ms
             pulse.worst_lag_ms = max(pulse.worst_lag_ms, lag_ms)
 
     def lags(self) -> dict[str, float]:
         """The last reported lag of each live resident, in ms."""
         return {name: pulse.lag_ms for name, pulse in self._pulses.items() if pulse.live}
+
+    def drifts(self) -> list[float]:
+        """The smoothed lag of each live resident, in ms."""
+        return [pulse.drift_ms for pulse in self._pulses.values() if pulse.live]
 
     def tick(self) -> None:
         """Another `TICK_MS` have passed (or more: a late tick counts once)."""

@@ -30,6 +30,9 @@ TRANSFER = "transfer"  # call -> gateway: transfer, epoch, target, announced
 NOTICE = "n"  # call -> subscriber:    n, seq, revision, turn, topic, body
 INVITE = "invite"  # call -> agent:    invite, turn, revision, reason, deadline_ms, view
 ANSWER = "answer"  # agent -> call:    answer, turn, basis, [proposals as codec arrays]
+REMEMBER = "remember"  # call -> agent: remember, number: what should your successor of another version know?
+MEMORY = "memory"  # agent -> call:    memory, number, map, keeps (False = this agent has no memory)
+UPGRADE = "upgrade"  # call -> agent:  upgrade, map: begin anew, with this of your predecessor ({} = nothing)
 FAILED = "failed"  # agent -> call:    failed, turn, basis, reason: no answer will come; the agent is made anew
 GONE = "gone"  # call -> subscriber:   gone, reason: cut off for being slow, or the call is over
 
@@ -42,12 +45,17 @@ ENDED = "ended"  # call -> supervisor:  ended, call, epoch, outcome: the actor i
 PERFORM = "perform"  # call -> supervisor: perform, call, epoch, grant, action, [[name, value], ...], key
 ATTACHED = "attached"  # agent host -> supervisor: attached, call, agent, reason ("" = it has its seat at the call)
 GAVE_UP = "gave_up"  # agent host -> supervisor: gave_up, call, agent, reason: failed too often, the seat is free
+OFFERED = "offered"  # call -> supervisor: offered, call, epoch, version: its doors are open to that version's agents
+SWAPPED = "swapped"  # call -> supervisor: swapped, call, epoch, version, refusal ("" = that version leads the call)
 REPLY = "reply"  # resident -> supervisor: reply, id, body
 
 # supervisor -> resident
 ASSIGN = "assign"  # -> call:          assign, call, epoch, setup (map: see actors/setup.py)
 ATTACH = "attach"  # -> agent host:    attach, call, epoch, agent, endpoint, token
 DETACH = "detach"  # -> agent host:    detach, call
+SWAP = "swap"  # -> call:              swap, call, epoch, version, policy, tokens (agent -> token), deadline_ms (from
+#                             now), at_deadline ("force" | "keep"), clips (the folder of its recordings, "" = none):
+#                             let that version lead the call (see swap.py)
 JOURNALED = "journaled"  # -> call:    journaled, call, epoch, seq: everything up to seq is safe
 JOURNAL_AWAY = "journal_away"  # -> call: journal_away, reason
 PERFORMED = "performed"  # -> call:    performed, key, ok, result: the tool's answer

@@ -9,70 +9,89 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
-from offhook.actors.errors import LinkLost, NoSpare
-from offhook.actors.refs import NAMESPACE, ActorRef, SupervisorRef
+from offhook.actors.errors import LinkLost, UnknownPolicy
+from offhook.actors.refs import NAMESPACE, SupervisorRef
+from offhook.actors.swaps import WITHIN_S, merged
 
+from .capacity_keeper import CapacityKeeper
+from .capacity_rules import CapacityRules
+from .front_desk import FrontDesk
 from .media import Gateways, StartGateway
+from .memory import MemoryAway, open_memory
+from .meters import Meters, ray_gauge
 from .nodes import ANSWER_S, Nodes
+from .publishing import Publishing, PublishingRef
+from .rollouts import Rollouts, keep_ticking
+from .shadowing import Shadowing
+from .wanted import Wanted
 from .whereabouts import Whereabouts
 
 log = logging.getLogger(__name__)
 
 NAME = "director"
 LOOK_S = 2.0  # between two looks at the nodes: a node that joins takes many seconds to do so
-FULL_WAIT_S = 0.5  # for a spare on a node that is not the last choice
 RESUME_S = 60.0  # a carrier asks the webhook within a second or two, and may ask again
 RING_S_MAX = 15.0  # a carrier gives up on a webhook then
 HEAD = "node:__internal_head__"  # the resource by which Ray marks the head node
 
 
-class Director:
+class Director(Publishing):
     """Ray starts it; see `DirectorRef`.
 
     Args:
         options: those of every supervisor (`actors/options.py`).
         start_gateway: has a node's gateway started (`media.py`); None = there are none.
         resume_s: how long a call that nobody leads waits for its carrier; then it is closed.
+        capacity: see `capacity_rules.py`; empty = the options' spares on every node, and nothing is scaled.
     """
 
     async def __init__(  # type: ignore[misc]  # Ray awaits it
-        self, options: dict[str, Any], start_gateway: StartGateway | None = None, resume_s: float = RESUME_S
+        self,
+        options: dict[str, Any],
+        start_gateway: StartGateway | None = None,
+        resume_s: float = RESUME_S,
+        capacity: dict[str, Any] | None = None,
     ) -> None:
         self._gateways = Gateways(start_gateway)
         self._nodes = Nodes(options, self._bring_up, self._gateways.forget)
         self._calls = Whereabouts(self._nodes, resume_s)
-        self._policies: dict[str, tuple[dict[str, Any], str | bytes]] = {}
-        self._engines: tuple[dict[str, Any], dict[str, Any]] | None = None
+        self._wanted = Wanted(open_memory(str(options.get("journal") or ""), options["state_dir"]))
+        self._rollouts = Rollouts(self, self._wanted, Shadowing(self))
+        rules = CapacityRules.of(capacity or {}, options)
+        self._desk = FrontDesk(rules.admission, self._place)
+        self._capacity = CapacityKeeper(rules, self._nodes, self._desk, self._gateways.end, Meters(ray_gauge))
+        await self._recall()
         await self._nodes.look()
-        self._looking = asyncio.get_running_loop().create_task(self._keep_looking())
+        await self._capacity.look()
+        loop = asyncio.get_running_loop()
+        self._keeping = loop.create_task(self._capacity.run())
+        self._looking = loop.create_task(self._keep_looking())
+        self._ticking = loop.create_task(keep_ticking(self._rollouts))
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
     async def reserve(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Place a call on the node with the most free slots; on the next one where that has no spare in time.
+        """Place a call where a slot is free, within its ring budget (`front_desk.py`).
 
         Raises:
-            NoSpare: no node has one. Whatever else `Supervisor.reserve` raises.
+            Overflow (a NoSpare): it gets none; says what becomes of it. Whatever else `Supervisor.reserve` raises.
         """
-        nodes = self._nodes.by_room()
-        refusals = []
-        for number, node in enumerate(nodes):
-            last = number == len(nodes) - 1
-            asked = request if last else {**request, "wait_s": FULL_WAIT_S}
-            try:
-                within_s = float(asked.get("wait_s") or RING_S_MAX) + ANSWER_S
-                placed = await self._nodes.ask(node, self._nodes.get(node).reserve(asked), within_s)
-            except (NoSpare, LinkLost) as fault:
-                refusals.append(f"{node[:8]}: {fault}")
-                continue
-            self._nodes.took(node)
-            self._calls.placed(str(request.get("call")), node)
-            return {**placed, "media": await self._gateways.address(node)}
-        raise NoSpare("; ".join(refusals) or "no node takes calls now")
+        try:
+            return await self._desk.admit(self.led(request))
+        except UnknownPolicy:
+            raise self.unknown(request) from None
+
+    async def _place(self, node: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        media = await self._gateways.address(node)  # first: a node whose gateway is away is to lease nothing
+        within_s = float(request.get("wait_s") or RING_S_MAX) + ANSWER_S
+        placed = await self._nodes.ask(node, self._nodes.get(node).reserve(request), within_s)
+        self._nodes.took(node)
+        self._calls.placed(str(request.get("call")), node)
+        return {**placed, "media": media}
 
     async def find(self, call: str) -> str:
         """The node that leads a call, or else one that can tell of it. Raises: NoSuchCall."""
@@ -94,23 +113,29 @@ class Director:
 
     # --- what is wanted ---------------------------------------------------------------------------------------------
 
-    async def publish_policy(self, version: str, policy: dict[str, Any], bundle: str | bytes = "") -> None:
-        """Offer a policy version to new calls on every node, now and on those that join. Raises: PolicyError."""
-        for supervisor in self._nodes.supervisors().values():
-            await supervisor.publish_policy(version, policy, bundle)
-        self._policies.pop(version, None)
-        self._policies[version] = (policy, bundle)
+    async def swap_policy(
+        self, to_version: str, from_version: str, calls: list[str], deadline_ms: int, at_deadline: str
+    ) -> dict[str, Any]:
+        """Have live calls of all nodes led by another version; see `Supervisor.swap_policy`. Raises as that does."""
+        order = (to_version, from_version, calls, deadline_ms, at_deadline)
+        nodes = self._nodes.supervisors()
+        within_s = deadline_ms / 1_000 + WITHIN_S
+        asked = (self._nodes.ask(node, each.swap_policy(*order), within_s) for node, each in nodes.items())
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        return merged(dict(zip(nodes, answers, strict=True)))
 
     async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
         """Where new calls find their speech engines, on every node, now and on those that join."""
+        await self._wanted.keep_engines(recognizer, synthesizer)
         for supervisor in self._nodes.supervisors().values():
             await supervisor.engines(recognizer, synthesizer)
-        self._engines = (recognizer, synthesizer)
 
     async def drain(self, node: str, on: bool = True) -> dict[str, Any]:
         """Give a node no new calls; its live ones stay. Raises: LinkLost: no such node."""
         supervisor = self._nodes.get(node)
+        await self._wanted.cordon(node, on, self._nodes.names())
         (self._nodes.cordoned.add if on else self._nodes.cordoned.discard)(node)
+        self._desk.cordon(node, on)
         return await supervisor.drain(on)
 
     async def stats(self) -> dict[str, Any]:
@@ -123,7 +148,12 @@ class Director:
             "cordoned": sorted(self._nodes.cordoned),
             "silent": sorted(self._nodes.silent),
             **self._calls.figures(),
+            "capacity": self._capacity.figures(),
         }
+
+    async def cost(self) -> dict[str, Any]:
+        """What calls have cost, by policy version and tenant."""
+        return self._capacity.cost()
 
     async def nodes(self) -> list[str]:
         """The nodes that have a supervisor."""
@@ -136,6 +166,8 @@ class Director:
     async def stop(self) -> None:
         """End every node's gateway, residents and supervisor."""
         self._looking.cancel()
+        self._ticking.cancel()
+        self._keeping.cancel()
         await self._gateways.stop()
         await self._nodes.everywhere(lambda s: s.stop())
         self._nodes.forget()
@@ -146,6 +178,8 @@ class Director:
         while True:
             await asyncio.sleep(LOOK_S)
             try:
+                if not self._wanted.recalled:
+                    await self._recall()
                 await self._nodes.look()
                 await self._calls.sweep(asyncio.get_running_loop().time())
             except Exception:
@@ -154,20 +188,41 @@ class Director:
     async def _bring_up(self, node: str, host: str, supervisor: SupervisorRef) -> None:
         """A node that joined gets a gateway and is offered what the others have."""
         await self._gateways.bring_up(node, host)
+        await self._offer_all(node, supervisor)
+
+    async def _offer_all(self, node: str, supervisor: SupervisorRef) -> None:
         has = await supervisor.stats()
-        for version, (policy, bundle) in self._policies.items():
+        for version, kept in self._wanted.versions.items():
             if version not in has["policies"]:
-                await supervisor.publish_policy(version, policy, bundle)
-        if self._engines is not None:
-            await supervisor.engines(*self._engines)
+                await supervisor.publish_policy(version, kept.policy, kept.bundle)
+        if self._wanted.engines is not None:
+            await supervisor.engines(*self._wanted.engines)
+        if node in self._wanted.cordoned:
+            await supervisor.drain(True)
+
+    async def _recall(self) -> None:
+        """What was wanted before this director's start. While it cannot be read, nodes go on with what they have."""
+        try:
+            await self._wanted.recall()
+            await self._rollouts.recall()
+        except MemoryAway as fault:
+            log.error("what is wanted cannot be recalled; it is tried again: %s", fault)
+            return
+        self._nodes.cordoned |= self._wanted.cordoned
+        for node, supervisor in self._nodes.supervisors().items():
+            await self._offer_all(node, supervisor)
 
 
-class DirectorRef(ActorRef):
+class DirectorRef(PublishingRef):
     """The cluster's director, wherever it runs."""
 
     @classmethod
     def start(
-        cls, options: Mapping[str, Any], start_gateway: StartGateway | None = None, resume_s: float = RESUME_S
+        cls,
+        options: Mapping[str, Any],
+        start_gateway: StartGateway | None = None,
+        resume_s: float = RESUME_S,
+        capacity: Mapping[str, Any] | None = None,
     ) -> DirectorRef:
         """The director, started where there is none. Blocks for a round trip to the control store.
 
@@ -186,7 +241,7 @@ class DirectorRef(ActorRef):
                 max_concurrency=1_000,
                 enable_task_events=False,
             )
-            .remote(dict(options), start_gateway, resume_s)
+            .remote(dict(options), start_gateway, resume_s, dict(capacity or {}))
         )
         return cls(handle, NAME)
 
@@ -217,8 +272,11 @@ class DirectorRef(ActorRef):
     async def calls(self) -> list[dict[str, Any]]:
         return list(await self.ask("calls"))
 
-    async def publish_policy(self, version: str, policy: Mapping[str, Any], bundle: str | bytes = "") -> None:
-        await self.ask("publish_policy", version, dict(policy), bundle)
+    async def swap_policy(
+        self, to_version: str, from_version: str, calls: Sequence[str], deadline_ms: int, at_deadline: str
+    ) -> dict[str, Any]:
+        """Swap live calls to another version: {asked, swapped, kept, refused: {call: why}}; see `Supervisor`."""
+        return dict(await self.ask("swap_policy", to_version, from_version, list(calls), deadline_ms, at_deadline))
 
     async def engines(self, recognizer: Mapping[str, Any], synthesizer: Mapping[str, Any]) -> None:
         await self.ask("engines", dict(recognizer), dict(synthesizer))
@@ -232,6 +290,9 @@ class DirectorRef(ActorRef):
     async def ready(self) -> None:
         """Waits until carriers can bring audio. Raises: StartFault."""
         await self.ask("ready")
+
+    async def cost(self) -> dict[str, Any]:
+        return dict(await self.ask("cost"))
 
     async def stop(self) -> None:
         """End everything that offhook runs in this cluster, the director last."""

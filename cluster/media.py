@@ -55,6 +55,13 @@ class Gateways:
         self._hosts.pop(node, None)
         self._ports.pop(node, None)
 
+    async def end(self, node: str) -> None:
+        """End the gateway of a node that is about to leave; its last call is over."""
+        gateway = self._gateways.get(node)
+        self.forget(node)
+        if gateway is not None:
+            await _quietly(node, gateway.stop())
+
     async def address(self, node: str) -> tuple[str, int]:
         """Where carriers reach a node's gateway: (host, port). Host "" = all nodes share one, which the carrier knows;
         port 0 = there is no gateway.

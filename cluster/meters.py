@@ -15,7 +15,8 @@ NODE_METERS: dict[str, tuple[str, str]] = {
     "offhook_free_slots": ("calls that the node could still take", "free_slots"),
     "offhook_spares": ("warm call actors without a call", "spare"),
     "offhook_starting": ("call actors that are starting", "starting"),
-    "offhook_lag_ms": ("reaction lag of the slowest call process, ms", "lag_ms_max"),
+    "offhook_lag_ms": ("reaction lag that nine in ten call processes stay below, ms, smoothed", "drift_ms"),
+    "offhook_lag_worst_ms": ("reaction lag of the slowest call process, ms", "lag_ms_max"),
     "offhook_draining": ("1 = takes no new calls", "draining"),
     "offhook_journal_up": ("0 = irreversible actions are denied", "journal_up"),
     "offhook_hung_total": ("call processes that stopped answering and were killed", "hung"),
@@ -26,7 +27,9 @@ FLEET_METERS: dict[str, str] = {
     "offhook_nodes_wanted": "nodes that the traffic needs",
     "offhook_offered_erlangs": "load that callers offer",
     "offhook_asked_total": "calls that asked for a slot",
+    "offhook_waiting": "callers that ring or queue",
     "offhook_overflowed_total": "calls that got none in time",
+    "offhook_cents_total": "what calls have cost, in cents",
 }
 
 

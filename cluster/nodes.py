@@ -42,6 +42,7 @@ class Nodes:
         self._free: dict[str, int] = {}  # slots, as last told
         self.silent: set[str] = set()  # did not answer when they were asked last
         self.cordoned: set[str] = set()
+        self.let_go: set[str] = set()  # are about to leave: nothing is started on them again
 
     def __contains__(self, node: object) -> bool:
         return node in self._supervisors
@@ -91,10 +92,11 @@ class Nodes:
         return answer
 
     async def everywhere(
-        self, ask: Callable[[SupervisorRef], Awaitable[Any]], within_s: float = ANSWER_S
+        self, ask: Callable[[SupervisorRef], Awaitable[Any]], within_s: float = ANSWER_S, silent: bool = True
     ) -> dict[str, Any]:
-        """Ask every node at once; one that is away is left out."""
-        nodes = tuple(self._supervisors.items())
+        """Ask every node at once (or only those that answered when they were asked last); one that is away is left
+        out."""
+        nodes = tuple((node, each) for node, each in self._supervisors.items() if silent or node not in self.silent)
         asked = (self.ask(node, ask(supervisor), within_s) for node, supervisor in nodes)
         answers = await asyncio.gather(*asked, return_exceptions=True)
         told = {}
@@ -108,13 +110,13 @@ class Nodes:
     async def look(self) -> None:
         """Start supervisors on nodes that joined, forget nodes that are gone, learn who has room."""
         alive = await asyncio.to_thread(live_nodes)
-        for node in set(self._supervisors) - set(alive):
+        for node in set(self._supervisors) - (set(alive) - self.let_go):
             log.warning("node %s is gone", node[:8])
             del self._supervisors[node]
             self._free.pop(node, None)
             self.silent.discard(node)
             self._gone(node)
-        joined = [node for node in alive if node not in self._supervisors]
+        joined = [node for node in alive if node not in self._supervisors and node not in self.let_go]
         await asyncio.gather(*(self._join(node, alive[node]) for node in joined))
         for node, told in (await self.everywhere(lambda s: s.stats())).items():
             self._free[node] = int(told["free_slots"])

@@ -27,7 +27,12 @@ JOINS_MAX = 1_000  # nodes asked for and not seen yet
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node as the director sees it. `leaving`: Ray or the cloud has said that it will be taken away."""
+    """One node as the director sees it.
+
+    leaving: Ray or the cloud has said that it will be taken away; the autoscaler counts it no more.
+    held: an operator has cordoned it: it does not count, does not come back by itself, and is not let go.
+    fixed: the head, or a node that nobody scales: never let go.
+    """
 
     name: str
     calls: int
@@ -35,7 +40,8 @@ class Node:
     slots: int
     cordoned: bool = False
     leaving: bool = False
-    fixed: bool = False  # the head, or a node that nobody scales: never cordoned here
+    held: bool = False
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ def decide(plan: Plan, nodes_wanted: int, nodes: Sequence[Node], goals: Goals) -
     before a node can leave are few; nodes that are leaving anyway are cordoned at once and not counted.
     """
     cordon = [node.name for node in nodes if node.leaving and not node.cordoned]
-    staying = [node for node in nodes if not node.leaving]
+    staying = [node for node in nodes if not node.leaving and not node.held]
     taking = [node for node in staying if not node.cordoned]
     resting = sorted((node for node in staying if node.cordoned), key=lambda node: (-node.calls, node.name))
     missing = nodes_wanted - len(taking)
@@ -90,18 +96,29 @@ def decide(plan: Plan, nodes_wanted: int, nodes: Sequence[Node], goals: Goals) -
         cordon += [node.name for node in emptiest[:-missing]]
     takes = [node for node in staying if node.name in uncordon or (not node.cordoned and node.name not in cordon)]
     room = {node.name: max(0, node.slots - node.calls) for node in takes}
-    release = [
-        node.name for node in nodes if node.cordoned and not node.calls and not node.fixed and node.name not in uncordon
-    ]
+    kept = [node for node in nodes if node.cordoned and node.name not in uncordon]
+    release = [node.name for node in kept if not node.calls and not node.fixed and not node.held]
+    # A node that takes no calls any more is a node to the autoscaler: asked for without it, none would come in its
+    # place. It grants all of a request or nothing, so more than there may be is never asked for.
+    idle = [node for node in nodes if not node.leaving and node not in takes and node.name not in release]
+    slots = nodes_wanted * goals.slots_per_node + sum(node.slots for node in idle)
     return Orders(
-        slots=nodes_wanted * goals.slots_per_node,
+        slots=min(slots, goals.nodes_max * goals.slots_per_node),
         slots_per_node=goals.slots_per_node,
-        spares=capacity.share_out(plan.spares, room),
+        spares=_within(capacity.share_out(plan.spares, room), room, goals),
         cordon=tuple(cordon),
         uncordon=tuple(uncordon),
         release=tuple(release),
         why=plan.why,
     )
+
+
+def _within(spares: Mapping[str, int], room: Mapping[str, int], goals: Goals) -> dict[str, int]:
+    """Each node's share within the bounds for one node; never more than it has room for."""
+    return {
+        node: min(room[node], goals.node_spares_max, max(goals.node_spares_min, share))
+        for node, share in spares.items()
+    }
 
 
 class Scaling:
@@ -110,7 +127,7 @@ class Scaling:
     def __init__(self, goals: Goals, executor: Executor, lead: Lead | None = None) -> None:
         self.goals = goals
         self.lead = lead or Lead()
-        self.traffic = Traffic()
+        self.traffic = Traffic(holding_s=goals.holding_s)
         self.orders: Orders | None = None
         self._executor = executor
         self._arrivals = 0
@@ -136,14 +153,19 @@ class Scaling:
         spare_s = self.lead.spare_s + LEAD_WEIGHT * (max(0.0, took_s) - self.lead.spare_s)
         self.lead = Lead(spare_s, self.lead.node_s, self.lead.look_s)
 
+    def forget(self, node: str) -> None:
+        """A node's supervisor has begun anew, and does not know what it was told: it is told again."""
+        self._told.pop(f"spares {node}", None)
+
     def released(self, node: str) -> bool:
         """Whether a node was let go: no supervisor is to be started on it again."""
         return node in self._released
 
     # --- the look -----------------------------------------------------------------------------------------------------
 
-    async def look(self, now_s: float, nodes: Sequence[Node]) -> Orders:
-        """Decide, and carry out what has changed since the last look. An order that fails is logged and given again."""
+    async def look(self, now_s: float, nodes: Sequence[Node], waiting: int = 0) -> Orders:
+        """Decide, and carry out what has changed since the last look. An order that fails is logged and given again.
+        `waiting`: callers who ring or queue need a slot as those who have one do."""
         before_s, self._looked_s = self._looked_s, now_s
         if before_s is not None and now_s > before_s:
             self.traffic = capacity.observe(self.traffic, self._arrivals, now_s - before_s)
@@ -152,7 +174,7 @@ class Scaling:
             self._wanted = ((now_s, sum(not node.cordoned and not node.leaving for node in nodes)),)
         self._joined(now_s, {node.name for node in nodes})
         nodes = [node for node in nodes if node.name not in self._released]
-        live = sum(node.calls for node in nodes)
+        live = sum(node.calls for node in nodes) + waiting
         plan = capacity.plan(self.traffic, live, self.lead, self.goals)
         self._wanted, wanted = capacity.settle(self._wanted, now_s, plan.nodes, self.goals.calm_ms / 1_000.0)
         self.orders = orders = decide(plan, wanted, nodes, self.goals)

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from typing import Any
 
-from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall
+from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall, OwnJournal
 
 from .nodes import Nodes
 
@@ -25,13 +25,13 @@ SWEEP_S = 10.0  # between two looks for calls that nobody leads, at most
 
 
 class Whereabouts:
-    """Call -> node. One adoption of a call at a time, whoever asks for it. `resume_s`: for a carrier to come back."""
+    """Call -> node. A call is resumed once at a time, whoever asks for it. `resume_s`: for a carrier to come back."""
 
     def __init__(self, nodes: Nodes, resume_s: float) -> None:
         self._nodes = nodes
         self._resume_s = resume_s
         self._places: dict[str, str] = {}
-        self._adopting: dict[str, asyncio.Task[str]] = {}
+        self._resuming: dict[str, asyncio.Task[str]] = {}
         self._unled_since: dict[str, float] = {}  # call -> when nobody was found to lead it
         self._swept_s = 0.0
 
@@ -63,25 +63,25 @@ class Whereabouts:
             NoSuchCall: it is over, never was, or was on a node whose journal was its own.
             NoSpare: no node could take it; the carrier may ask again.
         """
-        task = self._adopting.get(call)
+        task = self._resuming.get(call)
         if task is None:
-            node = await self._leader(call)
-            if node:
-                return node
-            task = self._adopting[call] = asyncio.get_running_loop().create_task(self._adopt(call))
-            task.add_done_callback(lambda _task: self._adopting.pop(call, None))
+            task = self._resuming[call] = asyncio.get_running_loop().create_task(self._resume(call))
+            task.add_done_callback(lambda _task: self._resuming.pop(call, None))
         return await asyncio.shield(task)
+
+    async def _resume(self, call: str) -> str:
+        return await self._leader(call) or await self._adopt(call)
 
     async def _leader(self, call: str) -> str:
         """The node that leads it now; "" = none that answers."""
         known = self._places.get(call)
-        if known is not None and known in self._nodes:
+        if known is not None and known in self._nodes and known not in self._nodes.silent:
             try:
                 if await self._nodes.ask(known, self._nodes.get(known).leads(call), PROBE_S):
                     return known
             except LinkLost:
                 log.warning("node %s does not answer for one of its calls", known[:8], extra={"call": call})
-        told = await self._nodes.everywhere(lambda supervisor: supervisor.leads(call), PROBE_S)
+        told = await self._nodes.everywhere(lambda supervisor: supervisor.leads(call), PROBE_S, silent=False)
         return next((node for node, leads in told.items() if leads), "")
 
     async def _adopt(self, call: str) -> str:
@@ -91,13 +91,16 @@ class Whereabouts:
                 continue  # it was asked, and does not lead it
             try:
                 await self._nodes.ask(node, self._nodes.get(node).adopt(call), ADOPT_S)
-            except (NoSpare, LinkLost) as fault:
+            except (NoSpare, LinkLost, OwnJournal) as fault:
                 refusals.append(f"{node[:8]}: {fault}")
                 continue
             self.placed(call, node)
             log.warning("adopted by node %s", node[:8], extra={"call": call})
             return node
-        raise NoSpare(f"nobody could take call {call} over: {'; '.join(refusals) or 'there is no other node'}")
+        why = f"nobody could take call {call} over: {'; '.join(refusals) or 'there is no other node'}"
+        if self._places.get(call) in self._nodes:
+            raise NoSpare(why)  # its own node may answer again
+        raise NoSuchCall(why)
 
     # --- calls that nobody leads ------------------------------------------------------------------------------------
 
@@ -111,7 +114,7 @@ class Whereabouts:
         overdue = [call for call, since_s in self._unled_since.items() if now_s - since_s >= self._resume_s]
         closed = 0
         for call in overdue:
-            if call not in self._adopting:
+            if call not in self._resuming:
                 closed += await self._close(call, now_s - self._unled_since[call])
         return closed
 
@@ -136,4 +139,4 @@ class Whereabouts:
 
     def figures(self) -> dict[str, Any]:
         """For operators."""
-        return {"unled": len(self._unled_since), "adopting": len(self._adopting)}
+        return {"unled": len(self._unled_since), "resuming": len(self._resuming)}

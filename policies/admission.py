@@ -1,9 +1,9 @@
 """Admission: whether a call that arrives gets a slot now, rings for one, or overflows; and on which node.
 
-A node is open while it has free slots and reacts in time: its limit is where live calls would begin to feel one more,
-which its reaction lag shows and its CPU does not. A slot is held from the promise until the node itself counts the
-call, so that two admissions never take one slot. Belongs here: the decision, its tables and its counters. Not here: how
-a slot is leased (the node's supervisor), how many there should be (`capacity.py`), what a busy tone is (the carrier).
+A node is open while it has free slots and reacts in time (`admission_rules.py`). A slot is held from the promise until
+the node itself counts the call, so that two admissions never take one slot. Belongs here: the decision and its
+counters. Not here: how a slot is leased (the node's supervisor), how many there should be (`capacity.py`), what a busy
+tone is (the carrier).
 
 The desk is told everything with its moment (ms, one clock, never backwards) and never asks.
 """
@@ -13,56 +13,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
-from typing import Literal
+from enum import StrEnum
 
-from pydantic import Field
-
+from .admission_rules import Admission, Gauge, Priority, Tenant, Then
 from .errors import CallerFault
-from .units import Section
-
-
-class Priority(IntEnum):
-    """Who goes first; the higher one."""
-
-    LOW = 0  # campaigns that can be called again
-    NORMAL = 1
-    HIGH = 2
-    URGENT = 3  # a call that was live and lost its node
-
-
-class Then(StrEnum):
-    """What becomes of a call that does not get a slot within its ring budget."""
-
-    BUSY = "busy"
-    QUEUE = "queue"  # answered by a message, kept in line
-    REDIRECT = "redirect"  # to another number, or site
-
-
-class Tenant(Section):
-    """One tenant's limits; those of `""` are for tenants that are not listed."""
-
-    calls_max: int = Field(1_000_000, ge=0)  # live at once
-    starts_max: int = Field(1_000_000, ge=1)  # within `starts_within_ms`
-    starts_within_ms: int = Field(1_000, ge=1, le=3_600_000)
-
-
-class Admission(Section):
-    """The rules. Set by operators."""
-
-    ring_ms: int = Field(5_000, ge=0, le=60_000)
-    ringing_max: int = Field(10_000, ge=0, le=1_000_000)
-    then: Literal["busy", "queue", "redirect"] = "busy"
-    queue_ms: int = Field(120_000, ge=0, le=3_600_000)
-    queue_max: int = Field(1_000, ge=0, le=1_000_000)
-    redirect_to: str = ""
-    late_ms: float = Field(30.0, gt=0, le=10_000)  # reaction lag at which a node takes no more calls
-    calm_ms: float = Field(15.0, gt=0, le=10_000)  # lag below which it may take calls again ...
-    calm_for_ms: int = Field(5_000, ge=0, le=600_000)  # ... once it has been that calm for so long
-    # Of all slots, those that only this priority and higher ones may take ("trunk reservation").
-    kept_share: dict[Literal["normal", "high", "urgent"], float] = Field(default_factory=dict)
-    tenants: dict[str, Tenant] = Field(default_factory=dict)
-    promise_ms: int = Field(15_000, ge=100, le=600_000)  # a slot that was promised and not taken is free again
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +27,10 @@ class Ask:
     at_ms: int
     tenant: str = ""
     priority: Priority = Priority.NORMAL
+    ring_until_ms: int = 0  # a ring budget of its own; 0 = that of the rules
+    may_queue: bool = True  # it can be kept in line beyond its ring: somebody will ask again for it
+    again: bool = False  # it has asked before: its node could not take it after all
+    avoid: frozenset[str] = frozenset()  # nodes that it has tried; taken only where there is no other
 
 
 class Act(StrEnum):
@@ -97,46 +55,6 @@ class Answer:
     to: str = ""
 
 
-# --- lag: a node opens and closes with hysteresis -------------------------------------------------------------------
-
-
-class Zone(StrEnum):
-    """Where a measured lag lies."""
-
-    CALM = "calm"
-    BETWEEN = "between"
-    LATE = "late"
-
-
-# (takes calls, zone) -> takes calls. "ripen": once it has been calm for `calm_for_ms`.
-LAG: dict[tuple[bool, Zone], bool | Literal["ripen"]] = {
-    (True, Zone.CALM): True,
-    (True, Zone.BETWEEN): True,
-    (True, Zone.LATE): False,
-    (False, Zone.LATE): False,
-    (False, Zone.BETWEEN): False,
-    (False, Zone.CALM): "ripen",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Gauge:
-    """One node's reaction lag as admission sees it; `calm_since_ms` -1 = it is not calm."""
-
-    open: bool = True
-    lag_ms: float = 0.0
-    calm_since_ms: int = -1
-
-    def read(self, lag_ms: float, now_ms: int, rules: Admission) -> Gauge:
-        """The gauge after one more look."""
-        zone = Zone.LATE if lag_ms >= rules.late_ms else Zone.CALM if lag_ms <= rules.calm_ms else Zone.BETWEEN
-        since_ms = -1 if zone is not Zone.CALM else self.calm_since_ms if self.calm_since_ms >= 0 else now_ms
-        opens = LAG[self.open, zone]
-        if opens == "ripen":
-            opens = now_ms - since_ms >= rules.calm_for_ms
-        return Gauge(opens, lag_ms, since_ms)
-
-
 # --- the desk -------------------------------------------------------------------------------------------------------
 
 
@@ -148,6 +66,7 @@ class _Room:
     slots: int
     gauge: Gauge
     cordoned: bool = False
+    warm: int = 0  # processes that wait for a call: who gets one is answered at once
 
 
 @dataclass(slots=True)
@@ -182,12 +101,12 @@ class Desk:
 
     # --- what the desk is told ----------------------------------------------------------------------------------------
 
-    def tell(self, node: str, free: int, slots: int, lag_ms: float, asked_ms: int, now_ms: int) -> None:
+    def tell(self, node: str, free: int, slots: int, lag_ms: float, asked_ms: int, now_ms: int, warm: int = 0) -> None:
         """A node's figures. `asked_ms`: when it was asked; what was promised after that, they cannot show."""
         room = self._rooms.get(node)
         if room is None:
             room = self._rooms[node] = _Room(0, 0, Gauge())
-        room.free, room.slots = max(0, free), max(0, slots)
+        room.free, room.slots, room.warm = max(0, free), max(0, slots), max(0, warm)
         room.gauge = room.gauge.read(lag_ms, now_ms, self.rules)
         for call, promise in tuple(self._promises.items()):
             if promise.node == node and 0 <= promise.seated_ms < asked_ms:
@@ -225,6 +144,12 @@ class Desk:
             self._release(call)
             self.counts["refused_by_node"] += 1
 
+    def adopt(self, call: str, tenant: str) -> None:
+        """A call that is live already: from before this desk, or brought back after its node was lost."""
+        if call not in self._live and call not in self._promises and self._waiting.pop(call, None) is None:
+            self._live[call] = tenant
+            self._tenant_calls[tenant] += 1
+
     def ended(self, call: str) -> None:
         """A call that had a slot is over, or a caller who rang has hung up.
 
@@ -256,18 +181,19 @@ class Desk:
         """
         if ask.call in self._live or ask.call in self._waiting or ask.call in self._promises:
             raise CallerFault(f"call {ask.call} asks twice")
-        self.counts["asked"] += 1
+        self.counts["asked"] += not ask.again
         over = self._over_limit(ask)
         if over:
-            return self._overflow(ask, over, ask.at_ms, may_wait=False)
+            return self.overflow(ask, over, ask.at_ms, may_wait=False)
         node, why = self._find(ask) if not self._ahead(ask) else ("", "others ring already")
         if node:
-            self.counts["taken_at_once"] += 1
+            self.counts["taken_at_once"] += not ask.again
             return self._promise(ask, node, ask.at_ms)
-        if self.rules.ring_ms and len(self._waiting) < self.rules.ringing_max:
-            waiting = self._waiting[ask.call] = _Waiting(ask, Act.RING, ask.at_ms + self.rules.ring_ms)
-            return Answer(ask.call, Act.RING, why, until_ms=waiting.until_ms)
-        return self._overflow(ask, why, ask.at_ms)
+        until_ms = ask.ring_until_ms or ask.at_ms + self.rules.ring_ms
+        if until_ms > ask.at_ms and len(self._waiting) < self.rules.ringing_max:
+            self._waiting[ask.call] = _Waiting(ask, Act.RING, until_ms)
+            return Answer(ask.call, Act.RING, why, until_ms=until_ms)
+        return self.overflow(ask, why, ask.at_ms)
 
     def turn(self, now_ms: int) -> list[Answer]:
         """What has changed for those who wait: slots given to the first in line, and those whose budget has passed.
@@ -294,7 +220,7 @@ class Desk:
             if waiting.until_ms <= now_ms:
                 del self._waiting[ask.call]
                 waited = f"{why}, after {now_ms - ask.at_ms} ms"
-                answers.append(self._overflow(ask, waited, now_ms, may_wait=waiting.act is Act.RING))
+                answers.append(self.overflow(ask, waited, now_ms, may_wait=waiting.act is Act.RING))
         return answers
 
     def next_ms(self) -> int | None:
@@ -310,6 +236,14 @@ class Desk:
     def waiting(self) -> int:
         """Calls that ring or queue."""
         return len(self._waiting)
+
+    def promised(self, node: str) -> int:
+        """Slots of a node that are spoken for and that its own figures may not show yet."""
+        return self._held[node]
+
+    def others(self, node: str, tried: frozenset[str]) -> bool:
+        """Whether a call that does not get its slot on `node` could try another one that it has not tried."""
+        return any(self._free_on(each) > 0 for each in self._rooms if each != node and each not in tried)
 
     # --- how it decides -----------------------------------------------------------------------------------------------
 
@@ -340,12 +274,19 @@ class Desk:
         free = {node: self._free_on(node) for node in self._rooms}
         total, kept = sum(free.values()), self._kept_from(ask.priority)
         if total - kept > 0:
-            return max(free, key=lambda node: (free[node], node)), ""
+            open_nodes = [node for node in free if free[node] > 0]
+            return max(open_nodes, key=lambda node: self._rank(node, free[node], ask)), ""
         late = [room.gauge.lag_ms for room in self._rooms.values() if not room.gauge.open and not room.cordoned]
         reasons = [f"{total} slots free, {kept} kept for higher priorities", f"{len(self._rooms)} nodes known"]
+        if all(room.cordoned for room in self._rooms.values()):
+            reasons.insert(0, "no node takes calls now")
         if late:
             reasons.append(f"{len(late)} closed by lag up to {max(late):g} ms, {self.rules.late_ms:g} allowed")
         return "", "; ".join(reasons)
+
+    def _rank(self, node: str, free: int, ask: Ask) -> tuple[bool, bool, int, str]:
+        """A node that was not tried, with a process that is warm, with the most room: in this order."""
+        return node not in ask.avoid, self._rooms[node].warm > self._held[node], free, node
 
     def _free_on(self, node: str) -> int:
         room = self._rooms[node]
@@ -371,10 +312,11 @@ class Desk:
             del starts[: -limit.starts_max]
         return Answer(ask.call, Act.TAKE, "a slot is free", node=node)
 
-    def _overflow(self, ask: Ask, why: str, now_ms: int, may_wait: bool = True) -> Answer:
+    def overflow(self, ask: Ask, why: str, now_ms: int, may_wait: bool = True) -> Answer:
+        """What becomes of a call that gets no slot within its budget. `may_wait`: it may still be put in line."""
         then = Then(self.rules.then)
         queued = sum(waiting.act is Act.QUEUE for waiting in self._waiting.values())
-        if then is Then.QUEUE and may_wait and queued < self.rules.queue_max and self.rules.queue_ms:
+        if then is Then.QUEUE and may_wait and ask.may_queue and queued < self.rules.queue_max and self.rules.queue_ms:
             waiting = self._waiting[ask.call] = _Waiting(ask, Act.QUEUE, now_ms + self.rules.queue_ms)
             self.counts["queued"] += 1
             return Answer(ask.call, Act.QUEUE, why, until_ms=waiting.until_ms)

@@ -51,6 +51,12 @@ def drop_round(draft: Draft) -> None:
     draft.disarm(TIMER)
 
 
+def greeting_due(draft: Draft) -> None:
+    """Ask for the greeting where nothing was said yet: whoever could have given it has come just now."""
+    if _nothing_said_yet(draft.state):
+        _invite(draft, draft.state.agents, "answered")
+
+
 def offer(draft: Draft, proposal: Proposal) -> Verdict:
     """Judge one proposal of the core and do what the verdict says, now."""
     stamped = _stamped(draft, proposal, proposal.turn, proposal.basis, proposal.agent, 0)
@@ -159,8 +165,7 @@ def agent_joined(draft: Draft, event: AgentJoined) -> None:
                 state.round = replace(found, invited=(*found.invited, event.agent))
             draft.command(InviteAgents((event.agent,), state.turn, state.revision, found.reason, found.deadline_ms))
         return
-    if _nothing_said_yet(state):
-        _invite(draft, state.agents, "answered")
+    greeting_due(draft)
 
 
 def agent_lost(draft: Draft, event: AgentLost) -> None:

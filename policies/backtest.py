@@ -207,6 +207,8 @@ class _Course:
             wanted = wish(event.proposal)
             same = next((p.id for p in self.state.authority.approvals if wish(p.id) == wanted), event.proposal)
             return replace(event, proposal=same)
+        if isinstance(event, ev.PolicyChanged) and self._agents is not None:
+            return replace(event, agents=self.state.agents)  # the policy on trial leads throughout, with its own agents
         return event
 
     def _arm(self, timer: str, deadline_ms: int) -> None:

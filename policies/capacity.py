@@ -237,6 +237,9 @@ class Goals(Section):
     nodes_max: int = Field(1_000, ge=1, le=100_000)
     nodes_lost: int = Field(1, ge=0, le=1_000)  # that may fail together without a call being refused
     spares_min: int = Field(2, ge=0, le=100_000)
+    node_spares_min: int = Field(0, ge=0, le=1_000)  # on each node, whatever the traffic
+    node_spares_max: int = Field(1_000, ge=0, le=1_000)
+    holding_s: float = Field(180.0, gt=0, le=86_400)  # how long a call lasts, until enough of them have been seen
     calm_ms: int = Field(600_000, ge=0, le=86_400_000)  # how long less must have been enough before a node is let go
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 
+from .autonomy import lower
 from .parts import part
 from .policy import ActionRules, Level, Policy
 from .proposals import Kind, Proposal
@@ -67,9 +68,11 @@ def approval(case: Case) -> tuple[str, int] | None:
 def level_of(case: Case) -> Level:
     """The autonomy level of this action in this call; the calls outside its share only observe."""
     needs = case.needs
-    if needs.autonomy_share >= 1.0 or share_of(case.state.call, case.name) < needs.autonomy_share:
-        return needs.autonomy
-    return "observe"
+    if needs.autonomy_share < 1.0 and share_of(case.state.call, case.name) >= needs.autonomy_share:
+        return "observe"
+    if case.proposal.kind in (Kind.TOOL, Kind.TRANSFER):
+        return lower(needs.autonomy, case.policy.gate.autonomy_max)
+    return needs.autonomy
 
 
 def share_of(call: str, name: str) -> float:

@@ -240,3 +240,12 @@ class OwnerChanged(Event):
     """Another process owns the call from here on; it folded everything before."""
 
     epoch: int
+
+
+@part
+class PolicyChanged(Event):
+    """Another policy leads the call from this event on, which it folds itself (see `swap.py`)."""
+
+    version: str
+    agents: tuple[str, ...]  # of that version, at their seats at this moment
+    reason: str = ""  # empty = a swap; otherwise why one was undone

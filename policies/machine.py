@@ -22,6 +22,7 @@ from . import (
     silence,
     speaking,
     stages,
+    swap,
     turns,
 )
 from . import events as ev
@@ -110,6 +111,7 @@ ROOMS: dict[type[ev.Event], tuple[Room, ...]] = {
     ev.HangupRequested: (limits.hangup_requested,),
     ev.HealthChanged: (gate.health_changed,),
     ev.OwnerChanged: (speaking.owner_changed, arbitration.owner_changed),
+    ev.PolicyChanged: (swap.policy_changed,),
 }
 
 # Which room a timer belongs to, by the first part of its name ("silence", "limits.call" -> "limits").

@@ -101,7 +101,9 @@ class Gate(Section):
     actions: dict[str, ActionRules] = Field(default_factory=dict)  # by tool, "say:<purpose>", "hangup", "transfer", ...
     proposal_lifetime_ms: int = Field(4_000, ge=100, le=60_000)
     repeats_max: int = Field(3, ge=1, le=100)  # the same thing said or done in a row: the loop breaker
-    budget_cents: float = Field(500.0, ge=0)
+    autonomy_max: Level = "act"  # of tools and transfers, whatever they are given above; what is said is not touched
+    budget_cents: float = Field(500.0, ge=0)  # no action may bring the call's cost above it
+    minute_cents: float = Field(0.0, ge=0)  # what a minute of the call costs by itself (`offhook cost` tells); counts
 
 
 class Arbitration(Section):
@@ -134,6 +136,15 @@ class AnsweringMachine(Section):
     screening_reply: str = ""  # said to a call screener
 
 
+class Escalation(Section):
+    """What follows when a call fails again and again, in this order; a step that is empty is left out. The last step,
+    a goodbye, is always there. The policy that leads at that moment is asked: a safe one names its own next step."""
+
+    policy: str = ""  # a published one (its name or version) that leads the call from then on, made to be simple
+    transfer_to: str = ""  # the number of a person who takes the caller
+    transfer_line: str = "One moment, please. I will connect you with a colleague."
+
+
 class Limits(Section):
     """Deadlines of the whole call."""
 
@@ -144,12 +155,13 @@ class Limits(Section):
     grace_ms: int = Field(10_000, ge=0, le=60_000)  # for the goodbye after the limit
     line_lost_ms: int = Field(10_000, ge=0, le=120_000)  # how long a lost line may come back
     goodbye_line: str = "Thank you for your time. Goodbye."
+    escalation: Escalation = Field(default_factory=Escalation)
 
 
 class Voice(Section):
     """Speech out. Read by `actors/voice`."""
 
-    ahead_ms: int = Field(400, ge=100, le=1_000)  # sent ahead of real time
+    ahead_ms: int = Field(500, ge=200, le=1_000)  # sent ahead of real time, at most; 200 less before the next batch
     mark_every_ms: int = Field(500, ge=100, le=5_000)
 
 
@@ -158,7 +170,9 @@ class AgentSpec(Section):
 
     code: str  # "module:Class" of the stock, or "agents/file.py:Class" inside the bundle
     calls_per_actor: int = Field(50, ge=1, le=1_000)  # 1 = a process of its own
+    memory_mb: int = Field(2_048, ge=64, le=1_000_000)  # by which its process may grow; beyond it the agent fails
     lines: dict[str, str] = Field(default_factory=dict)
+    prompts: dict[str, str] = Field(default_factory=dict)  # texts; a file writes prompts/NAME.txt (or .md) for its text
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
 

@@ -198,6 +198,8 @@ class _Causes:
             return act
         elif isinstance(event, ev.AgentJoined) and event.agent not in found.agents:
             found.agents = (*found.agents, event.agent)
+        elif isinstance(event, ev.PolicyChanged):
+            found.agents = (*found.agents, *(agent for agent in event.agents if agent not in found.agents))
         elif isinstance(event, ev.LineClosed):
             return self._ending
         return None

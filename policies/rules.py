@@ -245,11 +245,13 @@ def autonomy(case: Case) -> Result:
 
 
 def budget(case: Case) -> Result | None:
-    """Money spent in this call."""
+    """Money spent in this call: on actions, and by its mere duration (`gate.minute_cents`)."""
     if case.needs.cost_cents <= 0:
         return None
-    after = case.state.authority.spent_cents + case.needs.cost_cents
-    most = case.policy.gate.budget_cents
+    state, gate = case.state, case.policy.gate
+    talked_min = (state.now_ms - state.answered_ms) / 60_000 if state.answered_ms else 0.0
+    after = round(state.authority.spent_cents + talked_min * gate.minute_cents + case.needs.cost_cents, 2)
+    most = gate.budget_cents
     return f"at most {most:g} cents in all", f"{after:g} cents with this", after <= most
 
 

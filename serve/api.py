@@ -24,6 +24,7 @@ from .door import Door
 from .node_routes import add_nodes
 from .policy_routes import add_policies
 from .recorded import Recorded
+from .rollout_routes import add_rollouts
 from .switchboard import Switchboard
 from .webhooks import add_twilio
 
@@ -43,6 +44,8 @@ class NewCall(BaseModel):
     caller: str = Field(default="", alias="from", max_length=128, description="the remote party's number")
     callee: str = Field(default="", alias="to", max_length=128)
     direction: Literal["inbound", "outbound"] = "inbound"
+    tenant: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9_.-]*$", description="for limits and accounts")
+    priority: Literal["low", "normal", "high", "urgent"] = "normal"
 
 
 class PlacedCall(BaseModel):
@@ -76,6 +79,7 @@ def make_api(switchboard: Switchboard, door: Door) -> FastAPI:
     _add_house(app, switchboard)
     add_nodes(app, switchboard)
     add_policies(app, switchboard, door)
+    add_rollouts(app, switchboard)
     add_twilio(app, switchboard, door)
     return app
 
@@ -95,7 +99,8 @@ def _add_calls(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
         new = new or NewCall()
         call = f"call-{secrets.token_hex(CALL_ID_BYTES)}"
         wanted = {"call": call, "direction": new.direction, "caller": new.caller, "callee": new.callee}
-        placed = await switchboard.reserve(wanted | {"policy": door.version_of(new.policy), "wait_s": door.ring_s})
+        wanted |= {"tenant": new.tenant, "priority": new.priority}
+        placed = await switchboard.reserve(wanted | {"policy": new.policy or "", "wait_s": door.ring_s})
         return PlacedCall(call_id=call, media_url=door.media_url(request, call, placed.get("media", ())))
 
     @app.get("/v1/calls", tags=["calls"])
@@ -160,6 +165,11 @@ def _add_house(app: FastAPI, switchboard: Switchboard) -> None:
     async def health() -> dict[str, Any]:
         """200 while calls can be led."""
         return {"status": "ok", **await switchboard.stats()}
+
+    @app.get("/v1/cost", tags=["house"])
+    async def cost() -> dict[str, Any]:
+        """What calls have cost since the director began to count: by policy version and tenant, and in all."""
+        return await switchboard.cost()
 
     @app.get("/", include_in_schema=False)
     async def root() -> Response:

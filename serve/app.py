@@ -26,8 +26,9 @@ from ray import serve
 from ray.serve import RunTarget
 from ray.serve.schema import LoggingConfig
 
-from . import policy_files, running, tokens
+from . import policy_files, running, tables, tokens
 from .api import make_api
+from .capacity_settings import rules_of
 from .clips import stock_clips
 from .cluster_switchboard import ClusterSwitchboard
 from .door import Door
@@ -43,6 +44,7 @@ log = logging.getLogger(__name__)
 API = "offhook-api"
 ENGINES = ("offhook-recognizer", "offhook-synthesizer")
 READY_WITHIN_S = 120.0  # for the first spares on a machine that is busy; 5 s on one that is not
+SPARE_S = 2.0  # on top of that, for each spare: its process takes about one second to start
 OBJECT_STORE_BYTES = 100 << 20  # offhook keeps nothing in it; Ray's default would take a third of the memory
 API_REQUESTS_MAX = 1_000  # callers that ring are requests under way
 
@@ -58,7 +60,6 @@ class House:
         self._settings = settings
         self._progress = progress
         self._bundles: list[Bundle] = []
-        self._kept: dict[str, str] = {}  # version -> its copy
         self._director: DirectorRef | None = None
         self._apps: list[str] = []
         self._joined = False
@@ -127,11 +128,18 @@ class House:
         settings = self._settings
         self._progress("starting supervisors, gateways, engines and API")
         gateways = GatewayStart(settings.host, settings.media_port, settings.media_secret)
-        director = self._director = DirectorRef.start(_supervisor_options(settings), gateways, settings.resume_s)
+        rules = rules_of(settings)
+        director = DirectorRef.start(_supervisor_options(settings), gateways, settings.resume_s, rules)
+        self._director = director
         for bundle in reversed(self._bundles):  # the default last: the latest one published is the inside's default
             kept = await asyncio.to_thread(_keep, bundle, settings.state_path / "bundles")
-            self._kept[bundle.version] = str(kept)
-            await director.publish_policy(bundle.version, bundle.plain(), await asyncio.to_thread(pack, kept))
+            parcel = await asyncio.to_thread(pack, kept)
+            lead = "default" if bundle is self._bundles[0] else "start"
+            told = await director.publish_policy(bundle.version, bundle.plain(), parcel, lead)
+            if not told["leads"]:
+                self._progress(
+                    f"{bundle.name}: what was made to lead since the last start leads on (offhook policy list)"
+                )
         engines, recognizer, synthesizer = self._choose_engines()
         await asyncio.gather(
             # All applications in one go: Serve comes up once, and its builder is not made for several threads.
@@ -141,7 +149,8 @@ class House:
         await director.engines(recognizer, synthesizer)
         self._progress(f"warming {settings.spares} spares")
         for node in await director.nodes():
-            await SupervisorRef.find(node).ready(settings.spares, READY_WITHIN_S)
+            if not settings.nodes_max:  # else spares stand on nodes that the autoscaler may have to start first
+                await SupervisorRef.find(node).ready(settings.spares, READY_WITHIN_S + SPARE_S * settings.spares)
         ready = self._running()
         running.write(settings.state_file, ready)
         return ready
@@ -162,15 +171,13 @@ class House:
         door = Door(
             secret=settings.media_secret,
             media_port=settings.media_port,
-            policies={bundle.name: bundle.version for bundle in self._bundles},
-            default_policy=self._bundles[0].name,
             public_url=settings.public_url,
             public_media_url=settings.public_media_url,
             twilio_auth_token=settings.twilio_auth_token,
             publish_key=settings.publish_key,
             bundles_dir=str(settings.state_path / "bundles"),
-            bundles=dict(self._kept),
             ring_s=settings.ring_s,
+            queue_message=settings.queue_message,
         )
 
         def api() -> Any:
@@ -255,7 +262,9 @@ def _supervisor_options(settings: Settings) -> dict[str, Any]:
         "state_dir": settings.runtime_dir,
         "journal": settings.journal,
         "spares": settings.spares,
+        "slots_max": settings.slots,
         "ring_ms": max(1, round(settings.ring_s * 1_000)),
+        "prices": tables.read_prices(Path(settings.prices) if settings.prices else None).model_dump(),
         "tools": read_tools(settings.tools),
     }
 

@@ -3,7 +3,8 @@
 It does what Twilio does: a frame every 20 ms whether or not somebody speaks, what it is sent is played in order, a
 mark comes back when everything before it was played, `clear` empties the buffer and returns the pending marks at once.
 On top it keeps what the caller heard and said, sample by sample from the stream's start, so that position is time.
-What a caller does with such a line is `softphone.py`'s matter.
+When a stream ends and the call may not be over, the caller stays on the line, hears nothing, and another stream may be
+dialled. What a caller does with such a line is `softphone.py`'s matter, what follows a stream's end `redirect.py`'s.
 
 Source: https://www.twilio.com/docs/voice/media-streams/websocket-messages
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -55,18 +57,34 @@ class Traffic:
     said: bytearray = field(default_factory=bytearray)
     events: list[dict[str, Any]] = field(default_factory=list)
     gaps: list[tuple[int, int]] = field(default_factory=list)  # (at_ms, ms)
+    interruptions: list[tuple[int, int]] = field(default_factory=list)  # without a stream: (at_ms, ms)
+    marks: list[tuple[int, str]] = field(default_factory=list)  # as they came: (bytes of sound before it, name)
     media_bytes: int = 0
     late_ms_max: int = 0  # the most that this clock itself was late: judge the rest by it
 
 
 class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
-    """One stream. `on_tick(heard)` is called after every frame; `closed` resolves with why the line is gone."""
+    """One caller's line, on one stream after another. `on_tick(heard)` is called after every frame.
 
-    def __init__(self, stream: str, call_sid: str, on_tick: Callable[[Heard], None], pace: float = 1.0) -> None:
+    `closed` resolves with why the line is gone, `stream_over` with why the present stream is. They are one unless
+    `may_resume`: then a stream's end is not the line's, and somebody must say what follows (`dial`, or `give_up`).
+    """
+
+    def __init__(
+        self,
+        stream: str,
+        call_sid: str,
+        on_tick: Callable[[Heard], None],
+        pace: float = 1.0,
+        may_resume: bool = False,
+    ) -> None:
         self.writer = CarrierWriter(stream, call_sid)
         self.heard = Heard()
         self.traffic = Traffic()
         self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.stream_over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._may_resume = may_resume
+        self._over_since_ms = -1  # since when there is no stream; -1 = there is one
         self._on_tick = on_tick
         self._tick_s = TICK_S / pace
         self._transport: WSTransport | None = None
@@ -83,15 +101,31 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
     # --- the caller's side ------------------------------------------------------------------------------------------
 
     async def dial(self, media_url: str) -> None:
-        """Open the stream and start the clock.
+        """Open a stream, the first or the next one, and start the clock with the first.
 
         Raises:
             OSError, picows.WSError: nobody answers there, or it refuses.
         """
-        await ws_connect(lambda: self, media_url, websocket_handshake_timeout=5, enable_auto_pong=True)
+        transport, _ = await ws_connect(lambda: self, media_url, websocket_handshake_timeout=5, enable_auto_pong=True)
+        if self.closed.done():  # the caller hung up meanwhile
+            transport.disconnect()
+            return
+        self._transport = transport
+        if self._over_since_ms >= 0:
+            self.writer = CarrierWriter("MZ" + secrets.token_hex(16), self.writer.call_sid)
+            self.stream_over = asyncio.get_running_loop().create_future()
+            self.traffic.interruptions.append((self._over_since_ms, self.heard.now_ms - self._over_since_ms))
+            self.note("resumed", after_ms=self.heard.now_ms - self._over_since_ms, stream=self.writer.stream)
+            self._over_since_ms = -1
         self._send(self.writer.connected())
         self._send(self.writer.start())
-        self._clock = asyncio.get_running_loop().create_task(self._run())
+        if self._clock is None:
+            self._clock = asyncio.get_running_loop().create_task(self._run())
+
+    def give_up(self, reason: str) -> None:
+        """No other stream follows: the line is gone."""
+        if not self.closed.done():
+            self.closed.set_result(reason)
 
     def say(self, coded: bytes) -> int:
         """Put a clip (whole frames) into the mouth; it begins with the next frame. Returns its length in ms."""
@@ -181,9 +215,6 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
 
     # --- the application's messages (picows) --------------------------------------------------------------------------
 
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        self._transport = transport
-
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.CLOSE:
             code, reason = frame.get_close_code(), frame.get_close_reason()
@@ -203,11 +234,13 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
             self._buffer(message.audio)
         elif isinstance(message, Mark):
             self._marks.append((self._received, message.name))
+            self.traffic.marks.append((self._received, message.name))
         else:
             self._clear()
 
-    def on_ws_disconnected(self, _transport: WSTransport) -> None:
-        self._over("the line was cut without a goodbye")
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        if transport is self._transport:  # and not of a stream before this one
+            self._over("the line was cut without a goodbye")
 
     def _buffer(self, audio: bytes) -> None:
         if len(self._playout) + len(audio) > BUFFER_BYTES_MAX:
@@ -221,7 +254,7 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
 
     def _clear(self) -> None:
         """Twilio drops the buffer and sends every pending mark back at once."""
-        self.note("clear", dropped_ms=len(self._playout) // (FRAME_BYTES // FRAME_MS))
+        self.note("clear", dropped_ms=len(self._playout) // (FRAME_BYTES // FRAME_MS), played_bytes=self._played)
         self._played += len(self._playout)
         self._playout.clear()
         self._dry_since_ms = -1
@@ -229,5 +262,17 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
             self._return_mark(self._marks.popleft()[1])
 
     def _over(self, reason: str) -> None:
-        if not self.closed.done():
-            self.closed.set_result(reason)
+        """The stream has ended; what the carrier had still to play of it is dropped."""
+        if self.stream_over.done():
+            return
+        self.stream_over.set_result(reason)
+        if not self._may_resume:
+            self.give_up(reason)
+        elif not self.closed.done():
+            self._over_since_ms = self.heard.now_ms
+            dropped_ms = len(self._playout) // (FRAME_BYTES // FRAME_MS)
+            self.note("stream ended", reason=reason, dropped_ms=dropped_ms, played_bytes=self._played)
+            self._played += len(self._playout)
+            self._playout.clear()
+            self._marks.clear()
+            self._dry_since_ms = -1

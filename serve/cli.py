@@ -21,8 +21,11 @@ from rich.markup import escape
 
 from . import cli_calls, cli_nodes, running, terminal
 from .backtest import backtest
+from .cli_chaos import chaos
+from .cli_cost import cost
 from .cli_options import AsJson, StateDir, show, texts
 from .cli_policies import policy_cli
+from .cli_rollouts import rollout_cli
 from .errors import StartFault
 from .plan import plan
 from .settings import Settings, prepare_ray_environment
@@ -37,6 +40,7 @@ cli = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 cli.add_typer(policy_cli, name="policy")
+cli.add_typer(rollout_cli, name="rollout")
 
 STOP_WITHIN_S = 60.0
 DETACH_WITHIN_S = 180.0
@@ -173,12 +177,14 @@ def simulate(
 for _name, _command in (
     ("plan", plan),
     ("backtest", backtest),
+    ("chaos", chaos),
     ("call", cli_calls.place_script),
     ("calls", cli_calls.calls),
     ("show", cli_calls.show),
     ("explain", cli_calls.explain),
     ("replay", cli_calls.replay_call),
     ("hangup", cli_calls.hangup),
+    ("cost", cost),
     ("nodes", cli_nodes.nodes),
     ("drain", cli_nodes.drain),
 ):
@@ -206,7 +212,7 @@ def _on_signal(act: Callable[..., None]) -> Iterator[None]:
 
 
 def _progress(what: str) -> None:
-    terminal.err().print(f"[dim]offhook[/dim] {what}")
+    terminal.progress(what)
 
 
 def _fail(message: str, code: int) -> None:

@@ -150,6 +150,7 @@ def as_records(entries: list[dict[str, Any]], call: str) -> list[list[Any]]:
 async def _place(caller: Script, url: str, placed: dict[str, Any], quiet: bool) -> CallRecord:
     """Carry the script out, and show the call's timeline meanwhile."""
     from .demo import Captions
+    from .redirect import Resume
     from .softphone import place
     from .story import Story
     from .timeline import Timeline
@@ -160,7 +161,8 @@ async def _place(caller: Script, url: str, placed: dict[str, Any], quiet: bool) 
         with show_lines or contextlib.nullcontext():
             watching = asyncio.create_task(_watch(api, placed["call_id"], story, show_lines))
             try:
-                record = await place(caller, placed["media_url"], captions=Captions(story))
+                resume = Resume.of(url, placed["call_id"])
+                record = await place(caller, placed["media_url"], captions=Captions(story), resume=resume)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(watching, SETTLE_S)
                 return record

@@ -113,6 +113,18 @@ def publish(
     show(answer, json, lambda: f"{bundle.name} {bundle.version} {told}")
 
 
+@policy_cli.command("withdraw")
+def withdraw(
+    version: Annotated[str, typer.Argument(help="a published version that nothing uses", metavar="VERSION")],
+    state_dir: StateDir = None,
+    api: ApiUrl = None,
+    json: AsJson = False,
+) -> None:
+    """Forget a published version; refused while it leads, or while a call or a rollout uses it."""
+    api_of(state_dir, api).delete(f"/v1/policies/{version}")
+    show({"withdrawn": version}, json, lambda: f"{version} is published no more")
+
+
 def _good(each: dict[str, Any]) -> str:
     ends = ", ".join(f"{name or 'none'} {count}" for name, count in sorted(each.get("outcomes", {}).items()))
     rehearsed = f"; {each['calls']} simulated calls: {ends}" if each.get("calls") else ""
@@ -120,5 +132,8 @@ def _good(each: dict[str, Any]) -> str:
 
 
 def _published(each: dict[str, Any], default: str) -> str:
-    others = f"  also {', '.join(each['others'])}" if each.get("others") else ""
-    return f"{each['name']} {each['version']}{'  (default)' if each['name'] == default else ''}{others}"
+    lines = [f"{each['name']}{'  (default)' if each['name'] == default else ''}"]
+    for one in each["versions"]:
+        calls = f"  {one['calls']} live calls" if one["calls"] else ""
+        lines.append(f"  {one['version']}  {one['status']}{calls}")
+    return "\n".join(lines)

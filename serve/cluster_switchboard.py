@@ -1,6 +1,7 @@
 """The switchboard of a real cluster: the director places calls, the node that has a call tells of it.
 
-References to nodes are kept: finding an actor is a blocking round trip to the control store.
+References to nodes are kept, and met before they are needed: finding an actor takes the control store, which may be
+away when a call comes.
 """
 
 from __future__ import annotations
@@ -63,11 +64,38 @@ class ClusterSwitchboard:
     async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
         await (await self._node_of(call)).decide(call, proposal, approved, operator)
 
+    async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: bool) -> dict[str, Any]:
+        return await (await self._cluster()).publish_policy(version, policy, parcel, "now" if lead else "first")
+
+    async def policies(self) -> dict[str, Any]:
+        return await (await self._cluster()).policies()
+
+    async def bundle(self, policy: str) -> dict[str, Any]:
+        return await (await self._cluster()).bundle(policy)
+
+    async def withdraw(self, version: str) -> None:
+        await (await self._cluster()).withdraw_policy(version)
+
+    async def rollout_start(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        return await (await self._cluster()).rollout_start(asked)
+
+    async def rollout_order(self, name: str, word: str, by: str) -> dict[str, Any]:
+        return await (await self._cluster()).rollout_order(name, word, by)
+
+    async def rollouts(self) -> list[dict[str, Any]]:
+        return await (await self._cluster()).rollouts()
+
+    async def rollout(self, name: str) -> dict[str, Any]:
+        return await (await self._cluster()).rollout(name)
+
+    async def divergence(self, name: str, after: int, limit: int) -> dict[str, Any]:
+        return await (await self._cluster()).divergence(name, after, limit)
+
     async def drain(self, node: str, on: bool) -> dict[str, Any]:
         return await (await self._cluster()).drain(node, on)
 
-    async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes) -> None:
-        await (await self._cluster()).publish_policy(version, policy, parcel)
+    async def cost(self) -> dict[str, Any]:
+        return await (await self._cluster()).cost()
 
     async def stats(self) -> dict[str, Any]:
         return await (await self._cluster()).stats()
@@ -82,5 +110,7 @@ class ClusterSwitchboard:
 
     async def _supervisor(self, node: str) -> SupervisorRef:
         if node not in self._supervisors:
-            self._supervisors[node] = await asyncio.to_thread(SupervisorRef.find, node)
+            supervisor = await asyncio.to_thread(SupervisorRef.find, node)
+            await supervisor.meet()
+            self._supervisors[node] = supervisor
         return self._supervisors[node]

@@ -22,6 +22,7 @@ import yaml
 
 from . import scenario
 from .errors import ScriptFault, SettingFault
+from .redirect import Resume
 from .running import Running
 from .scenario import Script
 from .settings import Settings
@@ -174,7 +175,9 @@ async def _call(
         return _result(script, story, None, "", [failure])
     placed: Mapping[str, str] = answer.json()
     watch = asyncio.create_task(_watch(api, placed["call_id"], story, timeline))
-    record = await place(script, placed["media_url"], captions=Captions(story), call_s_max=CALL_S_MAX)
+    resume = Resume.of(str(api.base_url), placed["call_id"])
+    captions = Captions(story)
+    record = await place(script, placed["media_url"], captions=captions, call_s_max=CALL_S_MAX, resume=resume)
     failures = list(record.failures)
     try:
         await asyncio.wait_for(watch, SETTLE_S)

@@ -1,4 +1,4 @@
-"""What the API and the webhooks know of their installation: policies, addresses, media tokens."""
+"""What the API and the webhooks know of their installation: addresses, media tokens. Policies are the director's."""
 
 from __future__ import annotations
 
@@ -8,39 +8,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import Request
-from offhook.actors.errors import UnknownPolicy
 
 from . import tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What the API must know of its installation. `policies` maps names to versions, in the order of their folders."""
+    """What the API must know of its installation. A replica that Serve starts anew needs nothing else."""
 
     secret: str = field(repr=False)
     media_port: int
-    policies: dict[str, str]
-    default_policy: str
     public_url: str = ""
     public_media_url: str = ""
     twilio_auth_token: str = field(default="", repr=False)
     publish_key: str = field(default="", repr=False)  # bundles must be signed with it; empty = not asked for
-    bundles_dir: str = ""  # where bundles are unpacked
-    bundles: dict[str, str] = field(default_factory=dict)  # version -> folder, of every version that is offered
+    bundles_dir: str = ""  # where bundles are unpacked; empty = this installation takes none
     ring_s: float = 5.0
-
-    def version_of(self, name: str | None) -> str:
-        """The version that new calls of a policy get; the name may be a version too.
-
-        Raises:
-            UnknownPolicy: the message names those that are published.
-        """
-        name = name or self.default_policy
-        if name in self.policies:
-            return self.policies[name]
-        if name in self.policies.values() or name in self.bundles:
-            return name
-        raise UnknownPolicy(f"policy {name!r} is not published here; published: {', '.join(sorted(self.policies))}")
+    queue_message: str = ""  # said to callers in the queue, or the URL of a recording
 
     def media_url(self, request: Request, call: str, media: Sequence[Any] = ()) -> str:
         """Where the carrier brings the audio of `call`, with a token that opens it once.

@@ -12,19 +12,15 @@ from typing import Annotated, Any
 
 import typer
 from offhook.policies import capacity
-from offhook.policies.admission import Admission
+from offhook.policies.admission_rules import Admission
 from offhook.policies.capacity import Goals, Lead
-from offhook.policies.cost import Prices
 from offhook.policies.simulation.fleet import Fleet, Interval, Outcome, play
 from offhook.policies.simulation.racks import LagModel
-from offhook.policies.units import SCALES, unit_of
-from pydantic import ValidationError
 
 from . import arrivals, plan_view
 from .arrivals import TraceFault
 from .cli_options import AsJson, show
-from .yaml_lines import Place, YamlFault
-from .yaml_lines import read as read_yaml
+from .tables import read_prices
 
 SAMPLES = 120  # columns of the drawing: more cannot be seen in a terminal
 
@@ -117,37 +113,3 @@ def _fixed(nodes: int, outcome: Outcome) -> dict[str, Any]:
 
 def _length_s(intervals: tuple[Interval, ...]) -> float:
     return intervals[-1].at_s + intervals[-1].span_s - intervals[0].at_s
-
-
-def read_prices(path: Path | None) -> Prices:
-    """The price table; the stock one where none is named.
-
-    Raises:
-        TraceFault: it cannot be read or used; each line of the message names file, line, field and what is allowed.
-    """
-    if path is None:
-        return Prices()
-    try:
-        raw, lines = read_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise TraceFault(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
-    except YamlFault as error:
-        raise TraceFault(f"{path}:{error.line}: {error.reason}") from None
-    if raw is not None and not isinstance(raw, dict):
-        raise TraceFault(f"{path}:1: a price table is a mapping of {', '.join(Prices.model_fields)}")
-    try:
-        return Prices.model_validate(raw or {})
-    except ValidationError as error:
-        told = [f"{path}:{_price_fault(dict(fault), raw or {}, lines)}" for fault in error.errors()]
-        raise TraceFault("\n".join(told)) from None
-
-
-def _price_fault(fault: dict[str, Any], raw: dict[str, Any], lines: dict[Place, int]) -> str:
-    field = str(fault["loc"][0]) if fault["loc"] else ""
-    written = field if field in raw else field.removesuffix(f"_{unit_of(field)}")
-    where = f"{lines.get((written,), 1)}: {written}"
-    if fault["type"] == "extra_forbidden":
-        return f"{where}: not known; allowed: {', '.join(Prices.model_fields)}"
-    if fault["type"] == "value_error":
-        return f"{where}: {fault['ctx']['error']}"
-    return f"{where}: {fault['input']!r}; allowed: 0 or more {', '.join(SCALES['cents'])}"

@@ -21,6 +21,7 @@ from offhook.policies.errors import PolicyError
 from offhook.policies.policy import AgentSpec, Policy
 from pydantic import ValidationError
 
+from . import policy_texts
 from .policy_messages import line_of, messages
 from .yaml_lines import Place, YamlFault, read
 
@@ -62,11 +63,14 @@ def load(folder: Path) -> Bundle:
         raise PolicyError(f"{file}:{fault.line}: {fault.reason}") from None
     if not isinstance(raw, dict):
         raise PolicyError(f"{file}:1: a policy is a mapping with the fields {', '.join(Policy.model_fields)}")
+    if faults := policy_texts.inline(file, raw, places):
+        raise PolicyError("\n".join(faults))
     try:
         policy = Policy.model_validate(raw)
     except ValidationError as error:
         raise PolicyError("\n".join(messages(str(file), raw, places, error))) from None
     faults = [fault for name, spec in policy.agents.items() for fault in _code_faults(file, places, name, spec)]
+    faults += policy_texts.clip_faults(folder)
     if faults:
         raise PolicyError("\n".join(faults))
     return Bundle(policy.name, _version(folder, policy), folder.resolve(), policy)

@@ -1,7 +1,8 @@
-"""The API's addresses for policy bundles: what is published, one of them, and publishing.
+"""The API's addresses for policy bundles: what is published, one of them, publishing, withdrawing.
 
 A bundle that is published is unpacked and read here, so that its version is the hash of what came, whatever was said;
-none of its code is run here. Which version leads new calls of a name is told by the name's place in `Door.policies`.
+none of its code is run here. What is published and what leads is the director's knowledge, kept in the cluster: a
+replica of this API keeps nothing, and fetches a bundle that is not on its disk.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Path
-from offhook.actors.errors import UnknownPolicy
 from offhook.actors.parcel import PARCEL_BYTES_MAX, check_signature, unpack
 from offhook.policies.errors import PolicyError
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,7 +20,9 @@ from .door import Door
 from .policy_files import Bundle, digests, load
 from .switchboard import Switchboard
 
-Name = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", description="a policy's name, or a version")]
+Name = Annotated[
+    str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,63}(\+[a-z]{1,10})?$", description="a policy's name, or a version")
+]
 
 
 class NewBundle(BaseModel):
@@ -39,35 +41,27 @@ def add_policies(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
 
     @app.get("/v1/policies", tags=["policies"])
     async def policies() -> dict[str, Any]:
-        """What is published; calls that name no policy get the default."""
-        leading = set(door.policies.values())
-        others = {version: _name(folder) for version, folder in door.bundles.items() if version not in leading}
-        rows = [
-            {"name": name, "version": version, "others": [v for v, of in others.items() if of == name]}
-            for name, version in door.policies.items()
-        ]
-        return {"default": door.default_policy, "policies": rows}
+        """What is published, with what each version does; calls that name no policy get the default."""
+        return await switchboard.policies()
 
     @app.get("/v1/policies/{name}", tags=["policies"])
     async def policy(name: Name) -> dict[str, Any]:
         """One version: the policy with all its defaults, and its files by digest."""
-        version = door.version_of(name)
-        folder = door.bundles.get(version)
-        if folder is None:
-            raise UnknownPolicy(f"the bundle of policy {version} is not kept here")
-        bundle = await asyncio.to_thread(load, FilePath(folder))
-        return {"name": bundle.name, "version": version, "policy": bundle.plain(), "files": digests(bundle.path)}
+        told = await switchboard.bundle(name)
+        files = await asyncio.to_thread(_files, door, told["bundle"])
+        return {"name": told["name"], "version": told["version"], "policy": told["policy"], "files": files}
 
     @app.post("/v1/policies", status_code=201, tags=["policies"])
     async def publish(new: NewBundle) -> dict[str, Any]:
         """Offer a version to calls on every node. Calls that go on keep theirs."""
         parcel = bytes.fromhex(new.parcel if len(new.parcel) % 2 == 0 else "")
         bundle = await asyncio.to_thread(_received, door, new, parcel)
-        await switchboard.publish(bundle.version, bundle.plain(), parcel)
-        door.bundles[bundle.version] = str(bundle.path)
-        if new.lead or bundle.name not in door.policies:
-            door.policies[bundle.name] = bundle.version
-        return {"name": bundle.name, "version": bundle.version, "leads": door.policies[bundle.name] == bundle.version}
+        return await switchboard.publish(bundle.version, bundle.plain(), parcel, new.lead)
+
+    @app.delete("/v1/policies/{name}", status_code=204, tags=["policies"])
+    async def withdraw(name: Name) -> None:
+        """Forget a version that nothing uses."""
+        await switchboard.withdraw(name)
 
 
 def _received(door: Door, new: NewBundle, parcel: bytes) -> Bundle:
@@ -84,8 +78,8 @@ def _received(door: Door, new: NewBundle, parcel: bytes) -> Bundle:
     return bundle
 
 
-def _name(folder: str) -> str:
-    try:
-        return load(FilePath(folder)).name
-    except PolicyError:
-        return ""
+def _files(door: Door, bundle: str | bytes) -> dict[str, str]:
+    """A bundle's files by digest; one that is not on this disk is unpacked from the cluster's copy."""
+    if isinstance(bundle, bytes):
+        return digests(unpack(bundle, FilePath(door.bundles_dir))) if door.bundles_dir else {}
+    return digests(FilePath(bundle)) if bundle and FilePath(bundle).is_dir() else {}

@@ -13,6 +13,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from offhook.actors.errors import JournalAway, NoSpare, NoSuchCall, UnknownPolicy
+from offhook.cluster.errors import Overflow
+from offhook.cluster.rollouts import NoSuchRollout
 from offhook.policies.errors import CallerFault, OffhookError, WorldFault
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
@@ -47,6 +49,7 @@ class Problem(BaseModel):
 # The first row whose class fits decides, so the special ones come first.
 PROBLEMS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (NoSuchCall, 404, "no-such-call", "There is no such call"),
+    (NoSuchRollout, 404, "no-such-rollout", "There is no such rollout"),
     (UnknownPolicy, 422, "unknown-policy", "There is no such policy"),
     (NoSpare, 503, "no-spare", "No call can be taken right now"),
     (JournalAway, 503, "journal-away", "The journal cannot be read right now"),
@@ -71,7 +74,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(OffhookError)
     async def offhook_error(request: Request, error: OffhookError) -> JSONResponse:
         _, status, name, title = next(row for row in PROBLEMS if isinstance(error, row[0]))
-        return problem(request, status, name, title, str(error))
+        more = {"overflow": error.act, "to": error.to} if isinstance(error, Overflow) else {}
+        return problem(request, status, name, title, str(error), **more)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -18,6 +18,7 @@ from .errors import SettingFault
 PREFIX = "OFFHOOK_"
 RECOGNIZERS = ("moonshine", "none")
 VOICES = ("piper", "clip", "tone")
+OVERFLOWS = ("busy", "queue", "redirect")
 RUNTIME_DIR_BYTES_MAX = 60  # a Unix socket's path has 107 bytes (unix(7)); the parts of a node append up to 47
 
 
@@ -29,6 +30,7 @@ class Settings:
     port: int = 8000
     media_port: int = 8790
     spares: int = 2  # warm call actors kept beyond the live calls
+    slots: int = 250  # of one node: live calls and spares together at most
     policies: tuple[str, ...] = ()  # bundles, or folders of bundles; the first one leads calls that name none
     recognizer: str = "none"
     voice: str = "tone"
@@ -44,6 +46,22 @@ class Settings:
     media_secret: str = field(default="", repr=False)  # signs media tokens; empty = a new one at every start
     publish_key: str = field(default="", repr=False)  # signs bundles; where it is set, unsigned ones are refused
     twilio_auth_token: str = field(default="", repr=False)  # checks the webhooks' signatures; empty = not checked
+    spares_max: int = 0  # above `spares`: a node's spares follow the traffic, up to so many; 0 = they do not
+    blocking: float = 0.001  # share of callers that may find no slot
+    burst: float = 0.999  # share of lead times whose arrivals the reserve holds
+    slots_per_node: int = 100  # calls that a node carries which the autoscaler starts (its `call_slot` resource)
+    nodes_min: int = 1
+    nodes_max: int = 0  # how many nodes the autoscaler may be asked for; 0 = it is not asked, no node is let go
+    nodes_lost: int = 1  # that may fail together without a call being refused
+    holding_s: float = 180.0  # how long a call lasts, until enough of them have been seen
+    calm_s: float = 600.0  # how long less must have been enough before a node is let go
+    overflow: str = "busy"  # what becomes of a call that gets no slot within ring_s: busy, queue, redirect
+    queue_s: float = 120.0  # how long a caller may stay in the queue
+    queue_message: str = "All lines are busy. Please stay on the line."  # said to them; or the URL of a recording
+    redirect_to: str = ""  # the number for `overflow` redirect
+    late_ms: float = 30.0  # reaction lag at which a node takes no more calls
+    admission: str = ""  # a YAML file with tenants' limits and slots kept for priorities (examples/admission.yaml)
+    prices: str = ""  # a YAML file: the price table (examples/prices.yaml)
     resume_s: float = 60.0  # how long a call whose node was lost waits for its carrier; then it is closed
     ring_s: float = 5.0  # how long a caller rings while no spare is free; carriers give up on a webhook after 15 s
 
@@ -51,8 +69,23 @@ class Settings:
         _between("port", self.port, 0, 65_535)
         _between("media_port", self.media_port, 0, 65_535)
         _between("spares", self.spares, 0, 1_000)
+        _between("slots", self.slots, 1, 10_000)
         _between("cpus", self.cpus, 0, 4_096)
         _between("ring_s", self.ring_s, 0, 12)
+        _between("spares_max", self.spares_max, 0, 1_000)
+        _between("blocking", self.blocking, 1e-6, 0.5)
+        _between("burst", self.burst, 0, 0.999999)
+        _between("slots_per_node", self.slots_per_node, 1, 100_000)
+        _between("nodes_min", self.nodes_min, 0, 100_000)
+        _between("nodes_max", self.nodes_max, 0, 100_000)
+        _between("nodes_lost", self.nodes_lost, 0, 1_000)
+        _between("holding_s", self.holding_s, 0.1, 86_400)
+        _between("calm_s", self.calm_s, 0, 86_400)
+        _between("queue_s", self.queue_s, 0, 3_600)
+        _between("late_ms", self.late_ms, 1, 10_000)
+        _one_of("overflow", self.overflow, OVERFLOWS)
+        if self.overflow == "redirect" and not self.redirect_to:
+            raise SettingFault("overflow redirect needs redirect_to: the number that callers are sent to")
         _between("resume_s", self.resume_s, 1, 3_600)
         _one_of("recognizer", self.recognizer, RECOGNIZERS)
         _one_of("voice", self.voice, VOICES)
@@ -93,7 +126,7 @@ def read(environ: Mapping[str, str] | None = None, **chosen: Any) -> Settings:
     name = hashlib.sha256(values["state_dir"].encode()).hexdigest()[:8]  # one path a state directory
     values["runtime_dir"] = values.get("runtime_dir") or f"/tmp/offhook-{os.getuid()}/{name}"
     values["policies"] = tuple(str(Path(each).expanduser().resolve()) for each in values.get("policies", ()))
-    for name in ("clips", "tools"):
+    for name in ("clips", "admission", "prices", "tools"):
         if values.get(name):
             values[name] = str(Path(values[name]).expanduser().resolve())
     return replace(_DEFAULTS, **values)
@@ -144,6 +177,8 @@ _DEFAULTS = Settings()
 _RAY_ENVIRONMENT = {
     "RAY_worker_niceness": "0",  # Ray's default is 15: live calls would yield to everything else on the machine
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Nobody reads the tasks' events, and a process that reports none has a thread and 4 wake-ups a second less.
+    "RAY_task_events_report_interval_ms": "0",
     # Ray prints its own remarks on standard output, where `--json` puts its line; they stay in Ray's log files.
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
 }

@@ -4,7 +4,8 @@ Use:
     record = await place(scenario.load(path), media_url)
     record.wav("heard")
 
-The line itself (clock, playout, marks) is `carrier_end.py`; what a script may say is `scenario.py`.
+The line itself (clock, playout, marks) is `carrier_end.py`; what a script may say is `scenario.py`; what follows the
+end of a stream, where the caller has a resume webhook, is `redirect.py`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from picows import WSError
 from .carrier_end import SILENT_MS, CarrierEnd, Heard, Traffic
 from .engines.sound import wav_bytes
 from .errors import ScriptFault
+from .redirect import Redirects, Resume
 from .scenario import Converse, Expect, Listen, Over, Say, Script, Step, WaitUntil
 
 CALL_S_MAX = 600.0  # no script runs longer
@@ -39,13 +41,15 @@ class CallRecord:
     """One call as the caller's side knows it. Times are ms since the stream began.
 
     `steps` holds line, kind, began_ms, ended_ms; `failures` what the script expected and did not get, with its line;
-    `events` digits, marks, clears (dropped_ms) and faults as they went by; `gaps` where speech ran dry: (at_ms, ms).
+    `events` digits, marks, clears (dropped_ms) and faults as they went by; `gaps` where speech ran dry: (at_ms, ms);
+    `interruptions` where the caller had no stream until the carrier had dialled another: (at_ms, ms).
     """
 
     script: str
     caller: str
     stream: str
     ended: str = ""  # why the line is gone
+    transferred_to: str = ""
     duration_ms: int = 0
     steps: list[dict[str, Any]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -58,11 +62,13 @@ class CallRecord:
             "caller": self.caller,
             "stream": self.stream,
             "ended": self.ended,
+            "transferred_to": self.transferred_to,
             "duration_ms": self.duration_ms,
             "steps": self.steps,
             "failures": self.failures,
             "events": self.traffic.events,
             "gaps": [list(gap) for gap in self.traffic.gaps],
+            "interruptions": [list(each) for each in self.traffic.interruptions],
             "media_bytes": self.traffic.media_bytes,
             "clock_late_ms_max": self.traffic.late_ms_max,
         }
@@ -93,18 +99,20 @@ async def place(
     on_line: Callable[[Traffic, Heard], None] | None = None,
     call_s_max: float = CALL_S_MAX,
     pace: float = 1.0,
+    resume: Resume | None = None,
 ) -> CallRecord:
     """Call `media_url` (a carrier's media stream) and carry the script out. Always returns a record.
 
     `on_line` is told once, when the line is open: the live traffic and what the ear knows. `pace` is how many times
-    faster than the clock the line runs, for tests against something that keeps up.
+    faster than the clock the line runs, for tests against something that keeps up. `resume` is the webhook that is
+    asked when a stream ends; without one the call ends with its stream.
 
     Raises:
         ScriptFault: the script waits for words and there are no captions.
     """
     if script.needs_captions and captions is None:
         raise ScriptFault(f"{script.path}: waits for what the agent says, and nothing here tells what that is")
-    caller = _Caller(script, captions, pace)
+    caller = _Caller(script, captions, pace, resume)
     try:
         await caller.line.dial(media_url)
     except (OSError, WSError, TimeoutError) as error:
@@ -126,10 +134,12 @@ async def place(
 class _Caller:
     """A script being carried out."""
 
-    def __init__(self, script: Script, captions: Captions | None, pace: float) -> None:
+    def __init__(self, script: Script, captions: Captions | None, pace: float, resume: Resume | None) -> None:
         self.script = script
         stream = "MZ" + secrets.token_hex(16)
-        self.line = CarrierEnd(stream, "CA" + secrets.token_hex(16), self._on_tick, pace)
+        call_sid = resume.call_sid if resume is not None else "CA" + secrets.token_hex(16)
+        self.line = CarrierEnd(stream, call_sid, self._on_tick, pace, may_resume=resume is not None)
+        self._redirects = Redirects(resume, self.line.dial, pace) if resume is not None else None
         self.record = CallRecord(script.name, script.caller, stream, traffic=self.line.traffic)
         self._captions = captions
         self._utterances_before = 0  # utterances begun before the caller's last words: the ones not listened for now
@@ -142,15 +152,36 @@ class _Caller:
 
     async def live(self) -> None:
         """All steps, then as long as the far end and the script's patience last."""
+        following = asyncio.ensure_future(self._follow_redirects())
+        try:
+            await self._live()
+        finally:
+            following.cancel()
+
+    async def _follow_redirects(self) -> None:
+        """Where a stream ends and the call does not, the carrier asks what to do with the caller."""
+        line = self.line
+        while self._redirects is not None and not line.closed.done():
+            reason = await line.stream_over
+            if line.closed.done():
+                return
+            over = await self._redirects.follow()
+            if over is not None:
+                self.record.transferred_to = over.transferred_to
+                line.give_up(over.reason or reason)
+
+    async def _live(self) -> None:
         steps = asyncio.ensure_future(self._steps())
-        await asyncio.wait((steps, self.line.closed), return_when=asyncio.FIRST_COMPLETED)
-        if not steps.done():
-            steps.cancel()
-            await asyncio.wait((steps,))
-        elif not steps.cancelled() and steps.exception() is not None:
-            raise steps.exception() or RuntimeError
-        if not self.line.closed.done():
-            await asyncio.wait((self.line.closed,), timeout=self.script.stay_s)
+        try:
+            await asyncio.wait((steps, self.line.closed), return_when=asyncio.FIRST_COMPLETED)
+            if steps.done() and not steps.cancelled() and steps.exception() is not None:
+                raise steps.exception() or RuntimeError
+            if steps.done() and not self.line.closed.done():
+                await asyncio.wait((self.line.closed,), timeout=self.script.stay_s)
+        finally:
+            if not steps.done():
+                steps.cancel()
+                await asyncio.wait((steps,))
 
     async def hang_up(self) -> None:
         """Leave the line, if it is still there, and close the record."""

@@ -16,12 +16,12 @@ class Switchboard(Protocol):
         """Get ready for the first caller."""
 
     async def reserve(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Have a warm call actor primed for `request`: call, direction, caller, callee, policy (a version), and wait_s:
-        how long the caller rings while none is free.
+        """Have a warm call actor primed for `request`: call, direction, caller, callee, policy (a name, a version
+        to be pinned to, or "" for the default), and wait_s: how long the caller rings while none is free.
 
         Raises:
             NoSpare: none came free.
-            UnknownPolicy: no such version is published.
+            UnknownPolicy: no such policy is published.
         """
 
     async def resume(self, call: str) -> dict[str, Any]:
@@ -54,11 +54,41 @@ class Switchboard(Protocol):
     async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
         """An operator's answer to a proposal that waits for approval."""
 
+    async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: bool) -> dict[str, Any]:
+        """Offer a policy version, with the bundle of its agents' code, to calls on every node: {name, version, leads}.
+
+        Raises: PolicyError.
+        """
+
+    async def policies(self) -> dict[str, Any]:
+        """{default, policies: [{name, version, others, versions}]}; see `cluster/wanted.py`."""
+
+    async def bundle(self, policy: str) -> dict[str, Any]:
+        """One version by its name or its policy's: {name, version, policy, bundle}. Raises: UnknownPolicy."""
+
+    async def withdraw(self, version: str) -> None:
+        """Forget a version. Raises: UnknownPolicy, CallerFault: it is in use."""
+
+    async def rollout_start(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Begin one: {version, plan, by}; its status. Raises: CallerFault, UnknownPolicy, PolicyError."""
+
+    async def rollout_order(self, name: str, word: str, by: str) -> dict[str, Any]:
+        """Pause, resume, promote, abort; its status. Raises: CallerFault."""
+
+    async def rollouts(self) -> list[dict[str, Any]]:
+        """One row a rollout, newest first."""
+
+    async def rollout(self, name: str) -> dict[str, Any]:
+        """One rollout's status, by its name or its policy's."""
+
+    async def divergence(self, name: str, after: int, limit: int) -> dict[str, Any]:
+        """What shadows found after a number: {rollout, rows, next_after, over, shadowing, trials}."""
+
     async def drain(self, node: str, on: bool) -> dict[str, Any]:
         """Give a node no new calls (`on`), or let it take them again; its figures. Raises: LinkLost: no such node."""
 
-    async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes) -> None:
-        """Offer a policy version, with the bundle of its agents' code, to calls on every node. Raises: PolicyError."""
+    async def cost(self) -> dict[str, Any]:
+        """What calls have cost: {since_unix_s, prices, rows, total}."""
 
     async def stats(self) -> dict[str, Any]:
         """Figures of every node."""

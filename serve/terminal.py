@@ -36,6 +36,11 @@ def _console(terminal: bool, stderr: bool) -> Console:
     return Console(stderr=stderr, highlight=False, soft_wrap=not terminal, width=None if terminal else WIDE)
 
 
+def progress(what: str) -> None:
+    """A line about what is being done."""
+    err().print(f"[dim]offhook[/dim] {escape(what)}")
+
+
 def line_of_json(value: Any) -> None:
     """One line of JSON on standard output, at once."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Form, Request
 from fastapi.responses import Response
 from offhook.actors.errors import NoSpare, NoSuchCall
+from offhook.cluster.errors import Overflow
 from offhook.policies import codec
 from offhook.policies.commands import TransferCall
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +23,7 @@ from .door import Door
 from .switchboard import Switchboard
 
 RESUME = "/carriers/twilio/resume"
+QUEUE_PAUSE_S = 2  # after the message: short, because a slot is kept for a caller until they ask again
 RECORDS_AT_ONCE = 2_000
 RESUME_PAUSE_S = 1  # TwiML pauses in whole seconds
 
@@ -53,16 +55,27 @@ def add_twilio(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
         media_url = door.media_url(request, call, placed.get("media", ()))
         return _xml(twiml.stream(media_url, door.api_url(request, RESUME)))
 
+    def overflowed(request: Request, overflow: Overflow) -> Response:
+        if overflow.act == "queue":
+            again = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+            return _xml(twiml.queue(door.queue_message, QUEUE_PAUSE_S, door.api_url(request, again)))
+        return _xml(twiml.dial(overflow.to) if overflow.act == "redirect" else twiml.reject())
+
     guard = [Depends(really_twilio)]
 
     @app.post("/carriers/twilio/voice", response_class=Response, tags=["carriers"], dependencies=guard)
     async def voice(request: Request, form: Annotated[TwilioForm, Form()]) -> Response:
-        """A call comes in: TwiML that connects its audio, or a busy line when nobody is free."""
+        """A call comes in: TwiML that connects its audio, or what the rules say when nobody is free: a busy line, the
+        queue, another number. The address may name `policy`, `tenant` and `priority`."""
         direction = "outbound" if form.direction.startswith("outbound") else "inbound"
         wanted = {"call": form.call, "direction": direction, "caller": form.caller, "callee": form.callee}
-        policy = door.version_of(request.query_params.get("policy"))
+        asked = request.query_params
+        wanted |= {name: asked[name] for name in ("tenant", "priority") if name in asked}
+        wanted["policy"] = asked.get("policy") or ""
         try:
-            placed = await switchboard.reserve(wanted | {"policy": policy, "wait_s": door.ring_s})
+            placed = await switchboard.reserve(wanted | {"wait_s": door.ring_s, "queue": True})
+        except Overflow as overflow:
+            return overflowed(request, overflow)
         except NoSpare:
             return _xml(twiml.reject())
         return stream(request, form.call, placed)

@@ -60,6 +60,10 @@ class Ears:
         """Whether the last frame was judged to be speech."""
         return self._activity.voiced
 
+    def lead_by(self, policy: EarsPolicy) -> None:
+        """Other thresholds from the next frame on: what is known of the line and of a talkspurt stays."""
+        self._activity = self._activity.successor(policy)
+
     def interrupt(self, at_ms: int) -> list[Event]:
         """The audio has stopped coming (a lost line): what was being said is over."""
         self._rest = b""

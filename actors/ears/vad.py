@@ -104,6 +104,19 @@ class VoiceActivity:
         self._pitched.append(self.voiced and self._confirms and frame.pitch[0] > 0)
         return self._begins() if self.voiced else 0
 
+    def successor(self, policy: EarsPolicy) -> VoiceActivity:
+        """The same line under other thresholds; a detector that stays keeps what it has learnt."""
+        if policy == self._policy:
+            return self
+        following = VoiceActivity(policy)
+        following._floor, following._settled, following._silent_ms = self._floor, self._settled, self._silent_ms
+        following.speaking, following.voiced, following.snr_db = self.speaking, self.voiced, self.snr_db
+        following._window.extend(self._window)
+        following._pitched.extend(self._pitched)
+        if policy.detector == self._policy.detector != "webrtc":
+            following._judge = self._judge
+        return following
+
     def forget(self) -> None:
         """Whatever was being said is over."""
         self.speaking = self.voiced = False

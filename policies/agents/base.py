@@ -4,6 +4,15 @@ An agent gets the view of one revision (`offhook.policies.view.view_of`) and ret
 that happens is decided by arbitration and the gate. It keeps nothing between two calls of `propose`, so it may run in
 any process, be restarted at any time, and serve many calls. What an agent of one's own needs is here; the stock ones
 stand beside it.
+
+An agent that keeps something all the same (what a lookup has found) may lose it with its process. When another policy
+version takes a live call over, it can hand it on, by two optional methods that the stock agents do not need:
+
+    remember(self) -> dict           asked of the former agent, after its last answer: plain values under names, 64 KiB
+    upgrade(self, memory) -> None    called once on the fresh agent of the same name, before it is first asked
+
+Each has 200 ms. One that raises, hangs or returns something else costs the memory, and nothing else. Before it takes
+over, every agent of the new version is asked for proposals once, and what it proposes is thrown away.
 """
 
 from __future__ import annotations
@@ -33,6 +42,7 @@ class Agent:
         self.name = name
         self.options: dict[str, str | int | float | bool] = dict(spec.options)
         self._lines = {**self.LINES, **spec.lines}
+        self.prompts: dict[str, str] = dict(spec.prompts)
 
     def propose(self, view: View, reason: str) -> list[Proposal]:
         """What this agent would say or do at this revision, best first or in any order; empty = nothing.

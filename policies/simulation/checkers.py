@@ -16,6 +16,7 @@ from ..commands import Command, CutSpeech, HangUp, Perform, RecordVerdict, Say, 
 from ..proposals import CORE, Answer, Grant, Kind
 from ..replay import replay
 from ..state import CallState, Holder, Line, Playing
+from .swaps import acts_of_two_versions
 
 if TYPE_CHECKING:
     from .voice import Voice
@@ -42,6 +43,7 @@ class Checkers:
     violations: list[Violation] = field(default_factory=list)
     _verdicts: dict[str, Answer] = field(default_factory=dict)
     _fence: int = 0  # the revision of the last barge-in
+    _swapped: int = 0  # the revision of the last swap of the policy
     _keys: dict[str, str] = field(default_factory=dict)  # idempotency key -> "under way" | "done" | "failed"
     _grant_keys: dict[str, str] = field(default_factory=dict)  # of tools; their words may outlast the act
     _final: set[int] = field(default_factory=set)  # segments whose final reading is in
@@ -52,6 +54,12 @@ class Checkers:
     def watch(self, world: World, record: Record) -> None:
         """After one step, before its commands are carried out."""
         self._evidence_fence(world, record)
+        if isinstance(record.event, ev.PolicyChanged):
+            self._swapped = world.state.revision
+            if set(world.state.agents) - set(world.policy.agents):
+                self._report(world, "never two versions act", f"{world.state.agents} are not all of the new version")
+        elif self._swapped and (late := acts_of_two_versions(record, world, self._swapped)):
+            self._report(world, "never two versions act", f"{late}, swapped at {self._swapped}")
         for command in record.commands:
             self._command(world, command)
         if isinstance(record.event, ev.ActionFinished):

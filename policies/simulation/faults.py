@@ -26,7 +26,9 @@ TAKEOVER = 0.15  # of calls: another process goes on from the encoded state
 LINE_BREAKS = 0.08  # of calls
 LINE_STAYS_AWAY = 0.25  # of those
 PART_FAILS = 0.08  # of calls: a part that the call leans on is away for a while
-POLICY_SWAP = 0.1  # of calls
+POLICY_SWAP = 0.2  # of calls
+SWAP_FORCED = 0.3  # of those: at its deadline, whatever is under way
+SWAP_UNDONE = 0.2  # of those: the former policy is put back a moment later
 HANG_UP_BY_OPERATOR = 0.03  # of calls
 NO_ANSWER = 0.02  # of calls
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from .. import capacity
-from ..admission import Admission
+from ..admission_rules import Admission
 from ..capacity import Goals, Lead, Plan, Traffic
 from ..cost import MINUTE_S, Prices, fleet_cents
 from ..errors import CallerFault
@@ -248,7 +248,8 @@ class _World:
         self.seen = self.over = 0
         self.racks.look(self.now_s)
         fleet, racks = self.fleet, self.racks
-        self.wanted = capacity.plan(self.traffic, racks.live, fleet.lead, fleet.goals)
+        waiting = int(sum(count for line in (self.ringing, self.homeless) for _, count in line))
+        self.wanted = capacity.plan(self.traffic, racks.live + waiting, fleet.lead, fleet.goals)
         if not fleet.nodes_fixed:
             self._scale()
         self._warm_up()

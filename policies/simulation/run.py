@@ -22,6 +22,7 @@ from . import faults as fault
 from .caller import Caller, Machine, Temper
 from .checkers import Checkers, Violation, replayed
 from .faults import Faults
+from .swaps import swapping
 from .voice import Voice
 from .world import Proposer, World
 
@@ -168,7 +169,7 @@ def _plan_faults(world: World, answered_ms: int) -> None:
         part = chance.choice(("recognizer", "synthesizer", "journal"))
         world.after(some_time(), lambda: _fail_part(world, part))
     if faults.hits(fault.POLICY_SWAP):
-        world.after(some_time(), lambda: _swap_policy(world))
+        world.after(some_time(), lambda: swapping(world, drawn_policy(world.chance)).begin())
     if faults.hits(fault.HANG_UP_BY_OPERATOR):
         world.after(some_time(), lambda: _unless_over(world, ev.HangupRequested(world.now_ms, "operator", "test")))
 
@@ -207,11 +208,6 @@ def _fail_part(world: World, part: str) -> None:
     world.after(
         world.chance.randint(1_000, 8_000), lambda: _unless_over(world, ev.HealthChanged(world.now_ms, part, True))
     )
-
-
-def _swap_policy(world: World) -> None:
-    swapped = drawn_policy(world.chance)
-    world.policy = swapped.model_copy(update={"answering": world.policy.answering})
 
 
 # --- policies and agents --------------------------------------------------------------------------------------------

@@ -157,7 +157,7 @@ class World:
                 continue
             delay_ms = self.faults.agent_delay_ms(self.chance.randint(*AGENT_MS))
             if delay_ms is None:
-                self.after(3_000, lambda name=name: self._lose_agent(name))  # type: ignore[misc]
+                self.after(3_000, lambda stuck=(name, self.agents[name]): self._lose_agent(*stuck))  # type: ignore[misc]
                 continue
             proposals = tuple(self.agents[name].propose(view, command.reason))
             event = (name, command.turn, command.revision, proposals)
@@ -165,9 +165,14 @@ class World:
             if self.faults.repeated():
                 self.after(delay_ms + 30, lambda event=event: self.feed(ev.AgentAnswered(self.now_ms, *event)))  # type: ignore[misc]
 
-    def _lose_agent(self, name: str) -> None:
-        self.feed(ev.AgentLost(self.now_ms, name, "no answer"))
-        self.after(1_500, lambda: self.feed(ev.AgentJoined(self.now_ms, name)))
+    def _lose_agent(self, name: str, stuck: Proposer) -> None:
+        if self.agents.get(name) is stuck:  # otherwise another version's has its seat
+            self.feed(ev.AgentLost(self.now_ms, name, "no answer"))
+            self.after(1_500, lambda: self._join_again(name, stuck))
+
+    def _join_again(self, name: str, stuck: Proposer) -> None:
+        if self.agents.get(name) is stuck:
+            self.feed(ev.AgentJoined(self.now_ms, name))
 
     def _perform(self, command: Perform) -> None:
         ok = not self.faults.tool_fails()

@@ -42,6 +42,14 @@ def reject() -> str:
     return _response('<Reject reason="busy"/>')
 
 
+def queue(message: str, pause_s: int, again_url: str) -> str:
+    """Say (or play, where it is a URL) a message, leave room for a slot to come free, then ask `again_url` again."""
+    played = message.startswith(("http://", "https://"))
+    verb = f"<Play>{escape(message)}</Play>" if played else f"<Say>{escape(message)}</Say>"
+    pause = f'<Pause length="{pause_s}"/>'
+    return _response(verb, pause, f'<Redirect method="POST">{escape(again_url)}</Redirect>')
+
+
 def signature(auth_token: str, url: str, form: Iterable[tuple[str, str]]) -> str:
     """What the header X-Twilio-Signature must hold for a POST of `form` to `url` (exactly as Twilio was given it)."""
     signed = url + "".join(name + value for name, value in sorted(form))

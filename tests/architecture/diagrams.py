@@ -10,6 +10,7 @@ from pathlib import Path
 
 from offhook.policies.concerns import LIFECYCLE
 from offhook.policies.floor import FLOOR
+from offhook.policies.rollout import MOVES, Stage
 from offhook.policies.silence import LADDER
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "ARCHITECTURE.md"
@@ -18,7 +19,7 @@ BEGIN, END = "<!-- diagrams:begin -->", "<!-- diagrams:end -->"
 
 def drawn() -> str:
     """All diagrams, as the document holds them between its marks."""
-    return "\n\n".join((_floor(), _concerns(), _silence()))
+    return "\n\n".join((_floor(), _concerns(), _silence(), _rollout()))
 
 
 def _floor() -> str:
@@ -40,6 +41,18 @@ def _silence() -> str:
     for after, rungs in LADDER.items():
         table.append(f"| {after} | " + " → ".join(f"{rung.name} *({rung.mood})*" for rung in rungs) + " |")
     return "\n".join(heading + table)
+
+
+def _rollout() -> str:
+    rows = ["    [*] --> published"]
+    for (before, word), after in MOVES.items():
+        afters = [after] if after is not None else [stage for stage in Stage if (stage, "pause") in MOVES]
+        rows += [f"    {_name(before)} --> {_name(each)}: {word}" for each in afters]
+    return _mermaid("A rollout (`policies/rollout.py`)", rows)
+
+
+def _name(stage: Stage) -> str:
+    return str(stage).replace(" ", "_")
 
 
 def _mermaid(title: str, rows: list[str]) -> str:

@@ -122,6 +122,15 @@ def test_nodes_offer_call_slots_and_the_head_offers_nothing(cluster: dict[str, A
     assert 1 <= workers["minReplicas"] <= workers["replicas"] <= workers["maxReplicas"]
 
 
+def test_the_director_asks_for_no_more_than_there_may_be(workers: dict[str, Any]) -> None:
+    """The autoscaler grants all of a request or nothing."""
+    told = dict(re.findall(r"OFFHOOK_(\w+)=(\d+)", (DEPLOY / "raycluster.yaml").read_text()))
+    assert int(told["NODES_MAX"]) == workers["maxReplicas"]
+    assert int(told["NODES_MIN"]) == workers["minReplicas"]
+    raw = workers["rayStartParams"]["resources"]
+    assert int(told["SLOTS_PER_NODE"]) == json.loads(raw[1:-1].replace("\\", ""))[SLOT]
+
+
 def test_the_head_may_be_away(cluster: dict[str, Any], workers: dict[str, Any]) -> None:
     assert cluster["gcsFaultToleranceOptions"]["redisAddress"]
     assert "secretKeyRef" in cluster["gcsFaultToleranceOptions"]["redisPassword"]["valueFrom"], "no password in a file"
@@ -214,3 +223,51 @@ def test_prometheus_scrapes_the_pods_that_are_deployed(cluster: dict[str, Any], 
     for group in (cluster["headGroupSpec"], workers):
         assert monitor["spec"]["selector"]["matchLabels"].items() <= group["template"]["metadata"]["labels"].items()
         assert end["port"] in {each["name"] for each in container(group)["ports"]}
+
+
+# --- Grafana ----------------------------------------------------------------------------------------------------------
+
+# Grafana's dashboard model (kinds/dashboard, schemaVersion 39): what a panel and a target of Prometheus must have.
+PANEL = {"id", "type", "title", "description", "datasource", "gridPos", "fieldConfig", "targets"}
+UNITS = {"short", "ms", "percentunit", "reqps"}
+
+
+@pytest.fixture(scope="module")
+def dashboard() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((DEPLOY / "grafana.json").read_text())
+    return found
+
+
+def test_the_dashboard_is_one_that_grafana_reads(dashboard: dict[str, Any]) -> None:
+    assert {"uid", "title", "schemaVersion", "panels", "templating", "time", "refresh"} <= set(dashboard)
+    (source,) = dashboard["templating"]["list"]
+    assert (source["type"], source["query"]) == ("datasource", "prometheus")
+    panels = dashboard["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    for panel in (panel for panel in panels if panel["type"] != "row"):
+        assert set(panel) == PANEL
+        assert panel["type"] in ("timeseries", "stat")
+        assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
+        assert panel["description"].endswith(".")
+        assert panel["datasource"]["uid"] == f"${{{source['name']}}}"
+        assert [target["refId"] for target in panel["targets"]] == ["A", "B", "C"][: len(panel["targets"])]
+
+
+def test_no_panel_lies_on_another(dashboard: dict[str, Any]) -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in dashboard["panels"]:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+        assert not cells & taken, panel["title"]
+        taken |= cells
+
+
+def test_every_meter_is_drawn_and_nothing_else(dashboard: dict[str, Any]) -> None:
+    drawn = {
+        name
+        for panel in dashboard["panels"]
+        for target in panel.get("targets", ())
+        for name in re.findall(r"\bray_([a-z_]+)", target["expr"])
+    }
+    assert drawn == {*NODE_METERS, *FLEET_METERS}

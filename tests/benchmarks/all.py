@@ -16,6 +16,8 @@ HERE = Path(__file__).resolve().parent
 BENCHMARKS: dict[str, tuple[str, ...]] = {  # name -> arguments; DATA and VAD stand for folders
     "step": (),
     "backtest": (),
+    "shadow": (),
+    "canary": (),
     "overlap": ("--data", "DATA"),
     "cues": ("--data", "DATA"),
     "end_of_turn": ("--data", "DATA"),
@@ -25,6 +27,14 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {  # name -> arguments; DATA and VAD st
     "journal": (),
     "recovery": (),
     "live_calls": ("--calls", "1", "20", "--seconds", "45"),
+    "swap": ("--calls", "100"),
+    "spike": ("--base", "5", "--peak", "20", "--within", "10", "--spares", "20", "2"),
+    "growth": ("--calls", "1", "20", "50"),
+    "task_queue": ("--calls", "1", "10", "50"),  # these two install peers into environments of their own, once
+    "pipecat_calls": ("--calls", "1", "10", "20"),
+    "limits": (),
+    "spares": (),
+    "memory": (),
     "takeover": ("--kills", "100", "--stops", "10"),
 }
 

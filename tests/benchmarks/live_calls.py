@@ -79,15 +79,16 @@ def pss_mb(pid: int) -> float:
 
 
 class Installation:
-    """`offhook up` in a folder of its own."""
+    """`offhook up` in a folder of its own, with at most `slots` call processes, busy or not."""
 
-    def __init__(self, spares: int, policy_in: Callable[[Path], Path] | None = None) -> None:
+    def __init__(self, spares: int, policy_in: Callable[[Path], Path] | None = None, slots: int = 250) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="offhook-bench-")
         words = f"up --port 0 --media-port 0 --spares {spares} --recognizer none --voice tone --json".split()
         policy = policy_in(Path(self.folder.name)) if policy_in else EXAMPLES / "policies" / "monologue"
         folders = ["--policy", str(policy), "--state-dir", self.folder.name]
         command = [str(Path(sys.executable).with_name("offhook")), *words, *folders]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=self.folder.name)
+        variables = {**os.environ, "OFFHOOK_SLOTS": str(slots)}
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=self.folder.name, env=variables)
         assert self.process.stdout is not None
         self.api = json.loads(self.process.stdout.readline())["api"]
 
@@ -102,6 +103,12 @@ class Installation:
         """Reserve calls; returns their ids and media URLs."""
         made = [httpx.post(f"{self.api}/v1/calls", json={}, timeout=30).raise_for_status().json() for _ in range(count)]
         return [call["call_id"] for call in made], [call["media_url"] for call in made]
+
+    def live_pids(self) -> set[int]:
+        """The processes that lead a call now."""
+        return {
+            row["pid"] for row in httpx.get(f"{self.api}/v1/calls?live=true&limit=1000", timeout=30).json()["calls"]
+        }
 
     def journal(self, call: str) -> list[dict[str, Any]]:
         """All records of a call."""
@@ -125,6 +132,9 @@ def measure(house: Installation, count: int, seconds: float) -> dict[str, Any]:
     listing = Path(house.folder.name) / "urls"
     listing.write_text("\n".join(urls))
     found = processes(house.process.pid)
+    live = house.live_pids()
+    found["waiting spare"] = [pid for pid in found["call process"] if pid not in live]
+    found["call process"] = [pid for pid in found["call process"] if pid in live]
     probe = subprocess.Popen([sys.executable, str(HERE / "probe.py"), "--urls", str(listing), "--seconds", str(seconds),
                               "--clip", str(CLIP)], stdout=subprocess.PIPE, text=True)  # fmt: skip
     time.sleep(4)
@@ -140,6 +150,7 @@ def measure(house: Installation, count: int, seconds: float) -> dict[str, Any]:
     holds_us = [us for call in inside for us in call["holds_us"]]
     words_off = [off for call, cuts in zip(inside, seen["cuts"], strict=False) for off in words_apart(call, cuts)]
     busy = max(1, len(found["call process"]))
+    shares = {kind: len(pids) if kind == "waiting spare" else count for kind, pids in found.items()}
     return {
         "calls": count,
         "onset_to_clear_ms": {p: round(percentile(seen["reactions_ms"], p / 100), 1) for p in (50, 95, 99)},
@@ -148,7 +159,9 @@ def measure(house: Installation, count: int, seconds: float) -> dict[str, Any]:
         "frame_to_clear_ms": {p: round(percentile(holds_us, p / 100) / 1_000, 2) for p in (50, 99)},
         "heard_words_off": {"max": max(words_off, default=None), "checked": len(words_off)},
         "gaps_share": round(len(seen["gaps_ms"]) / max(1, seen["utterances"]), 4),
-        "cpu_ms_per_call_second": {kind: round(s * 1_000 / elapsed / count, 2) for kind, s in used.items()},
+        "cpu_ms_per_call_second": {
+            kind: round(s * 1_000 / elapsed / max(1, shares[kind]), 2) for kind, s in used.items()
+        },
         "pss_mb": {"median": round(percentile(memory, 0.5), 1), "max": round(memory[-1], 1), "processes": busy},
         "probe_late_ms": seen["probe_late_ms"],
         "closed": seen["closed"],
@@ -191,7 +204,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--json", action="store_true", help="one line of JSON a row")
     options = parser.parse_args()
-    house = Installation(max(options.calls))
+    # No more processes than calls: spares that were started beside a measurement would be measured too.
+    house = Installation(max(options.calls), slots=max(options.calls))
     try:
         house.wait_for_spares(max(options.calls))
         for count in options.calls:

@@ -3,7 +3,10 @@
 Runs as a program of its own beside what it measures, and reports its own lateness: how long after their due moment
 its frames left. It knows nothing of offhook but the Twilio Media Streams protocol.
 
-    python tests/benchmarks/probe.py --urls FILE --seconds 60 --clip CLIP.wav [--seed 1]   -> one JSON document
+    python tests/benchmarks/probe.py --urls FILE --seconds 60 --clip CLIP.wav [--murmurs CLIP.wav ...] [--seed 1]
+
+prints one JSON document. A murmur (a listener's token, a cough) is no interruption: what the agent does at it is
+counted apart, with how long the caller then waits until sound comes again.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ FRAME_BYTES, FRAME_MS = 160, 20
 QUIET_CODE = 8  # distance of a mu-law code from silence (0x7F, 0xFF) that still counts as silence
 LISTEN_MS = (1_500, 3_500)  # the agent is heard this long before it is interrupted
 GAP_MS_MAX = 1_000  # a longer pause in the agent's sound is an end, not a gap
+WAIT_S = 3.0  # after an onset; who has not reacted by then has missed it
 
 
 def mulaw(pcm: int) -> int:
@@ -55,9 +59,14 @@ def audible(frame: bytes) -> bool:
 class Line(WSListener):  # type: ignore[misc]  # picows ships no types
     """One carrier's stream."""
 
-    def __init__(self, clip: list[bytes], chance: random.Random) -> None:
+    def __init__(self, clip: list[bytes], murmurs: dict[str, list[bytes]], chance: random.Random) -> None:
         self.transport: WSTransport | None = None
-        self.clip, self.chance = clip, chance
+        self.interruption, self.clip, self.chance = clip, clip, chance
+        self.murmurs = murmurs
+        self.murmur = ""  # the name of the one being made; "" = an interruption, or nothing
+        self.murmured: list[tuple[str, bool]] = []  # (name, whether the agent stopped)
+        self.murmur_gaps_ms: list[float] = []  # from such a stop to the next sound
+        self.stopped_at = 0.0
         self.stream = f"MZ{chance.getrandbits(128):032x}"
         self.sequence = self.chunk = 0
         self.playout = bytearray()
@@ -107,8 +116,22 @@ class Line(WSListener):  # type: ignore[misc]  # picows ships no types
             f'"timestamp":"{self.chunk * FRAME_MS}","payload":"{payload}"}},"streamSid":"{self.stream}"}}'.encode(),
         )
         self.hear()
+        if self.onset_at and perf_counter() - self.onset_at > WAIT_S:
+            self.nothing_came()
         if self.spoken_ms >= self.next_ms and not self.mouth and not self.onset_at:
+            murmurs = bool(self.murmurs) and self.chance.random() < 0.5
+            self.murmur = self.chance.choice(list(self.murmurs)) if murmurs else ""
+            self.clip = self.murmurs[self.murmur] if self.murmur else self.interruption
             self.mouth = list(self.clip)
+
+    def nothing_came(self) -> None:
+        """No `clear` within WAIT_S: right after a murmur, a miss after an interruption."""
+        if self.murmur:
+            self.murmured.append((self.murmur, False))
+        else:
+            self.missed += 1
+        self.next_ms = self.spoken_ms + self.chance.uniform(*LISTEN_MS)
+        self.onset_at = 0.0
 
     def hear(self) -> None:
         frame = bytes(self.playout[:FRAME_BYTES])
@@ -137,6 +160,9 @@ class Line(WSListener):  # type: ignore[misc]  # picows ships no types
             case "media":
                 self.first_audio_at = self.first_audio_at or perf_counter()
                 sound = base64.b64decode(message["media"]["payload"])
+                if self.stopped_at:
+                    self.murmur_gaps_ms.append((perf_counter() - self.stopped_at) * 1_000)
+                    self.stopped_at = 0.0
                 self.playout += sound
                 self.received += len(sound)
             case "mark":
@@ -147,7 +173,11 @@ class Line(WSListener):  # type: ignore[misc]  # picows ships no types
     def cleared(self, now: float) -> None:
         if self.spoken_ms:
             self.cuts.append(self.spoken_ms)
-        if self.onset_at and self.spoken_ms:
+        if self.onset_at and self.spoken_ms and self.murmur:
+            self.murmured.append((self.murmur, True))
+            self.stopped_at = now
+            self.next_ms = self.chance.uniform(*LISTEN_MS)
+        elif self.onset_at and self.spoken_ms:
             self.reactions_ms.append((now - self.onset_at) * 1_000)
             self.next_ms = self.chance.uniform(*LISTEN_MS)
         elif self.spoken_ms:
@@ -164,9 +194,11 @@ class Line(WSListener):  # type: ignore[misc]  # picows ships no types
         self.closed = self.closed or "cut"
 
 
-async def run(urls: list[str], seconds: float, clip: list[bytes], seed: int, stagger_s: float) -> dict[str, Any]:
+async def run(
+    urls: list[str], seconds: float, clip: list[bytes], murmurs: dict[str, list[bytes]], seed: int, stagger_s: float
+) -> dict[str, Any]:
     chance = random.Random(seed)
-    lines = [Line(clip, random.Random(chance.random())) for _ in urls]
+    lines = [Line(clip, murmurs, random.Random(chance.random())) for _ in urls]
     silence = base64.b64encode(b"\xff" * FRAME_BYTES).decode()
     loop = asyncio.get_running_loop()
     late_ms: list[float] = []
@@ -179,9 +211,6 @@ async def run(urls: list[str], seconds: float, clip: list[bytes], seed: int, sta
             await asyncio.sleep(max(0.0, start + number * FRAME_MS / 1_000 - loop.time()))
             late_ms.append(max(0.0, (loop.time() - start - number * FRAME_MS / 1_000) * 1_000))
             line.tick(silence)
-            if line.onset_at and line.mouth and perf_counter() - line.onset_at > 3.0:
-                line.missed += 1
-                line.onset_at = 0.0
         if line.transport is not None and not line.closed:
             line.numbered({"event": "stop", "streamSid": line.stream, "stop": {}})
             line.closed = "hung up"
@@ -199,6 +228,9 @@ async def run(urls: list[str], seconds: float, clip: list[bytes], seed: int, sta
         "utterances": sum(line.utterances for line in lines),
         "missed": sum(line.missed for line in lines),
         "false_stops": sum(line.false_stops for line in lines),
+        "murmured": [row for line in lines for row in line.murmured],
+        "murmur_gaps_ms": [round(ms, 1) for line in lines for ms in line.murmur_gaps_ms],
+        "silent_lines": sum(line.received == 0 for line in lines),
         "closed": sorted({line.closed for line in lines}),
         "probe_late_ms": {p: round(late_ms[int(p / 100 * (len(late_ms) - 1))], 2) for p in (50, 95, 99)},
     }
@@ -209,12 +241,14 @@ def main() -> None:
     parser.add_argument("--urls", type=Path, required=True, help="a file with one media URL a line")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clip", type=Path, required=True)
+    parser.add_argument("--murmurs", type=Path, nargs="*", default=[], help="clips that are no interruptions")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stagger-s", type=float, default=2.0)
     options = parser.parse_args()
     urls = options.urls.read_text().split()
     clip = clip_frames(options.clip)
-    print(json.dumps(uvloop.run(run(urls, options.seconds, clip, options.seed, options.stagger_s))))
+    murmurs = {path.stem: clip_frames(path) for path in options.murmurs}
+    print(json.dumps(uvloop.run(run(urls, options.seconds, clip, murmurs, options.seed, options.stagger_s))))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Starts `offhook up` (a monologue whose agent also orders a tool with every speec
 the carriers' lines, interrupts the agents as the probe does, and sends SIGKILL (SIGSTOP) to the processes of up to
 `--at-once` talking calls together, whenever as many spares are warm. Seen from outside, by a carrier that plays what it
 has: the longest silence in the agent's speech after the kill, the time from the kill to the new owner's first order.
+For stops also the time until the supervisor has found the process out and killed it (its pidfd tells).
 From the journals: when the new owner led the call; whether every record is there and replays to the same decisions over
 all owners; frames lost; actions ordered, finished, and carried out more than once.
 It ends when all kills are done, or after `--seconds-max`.
@@ -67,6 +68,7 @@ class Hit:
     first_order_ms: float = -1.0
     gap_ms: int = 0  # the longest silence in speech that began within SETTLE_S
     led_ms: float = -1.0  # until the new owner led it, by the journal
+    found_out_ms: float = -1.0  # until a stopped process was killed
 
 
 class Phone(Line):
@@ -192,7 +194,21 @@ class Bench:
             phone.hit = Hit(phone.call, row["epoch"], time.perf_counter(), unix_ms, sign is signal.SIGSTOP)
             phone.kills += 1
             self.hits.append(phone.hit)
+            if phone.hit.stop:
+                watch_death(row["pid"], phone.hit)
         return len(victims)
+
+
+def watch_death(pid: int, hit: Hit) -> None:
+    """Note when the process is gone. Source: pidfd_open(2): it can be read from then on."""
+    loop, pidfd = asyncio.get_running_loop(), os.pidfd_open(pid)
+
+    def gone() -> None:
+        hit.found_out_ms = (time.perf_counter() - hit.at) * 1_000
+        loop.remove_reader(pidfd)
+        os.close(pidfd)
+
+    loop.add_reader(pidfd, gone)
 
 
 def judge(bench: Bench) -> dict[str, Any]:
@@ -257,6 +273,7 @@ def report(bench: Bench) -> dict[str, Any]:
             rows[name] = {
                 "hits": len(hits),
                 "not_taken_over": sum(hit.led_ms < 0 for hit in hits),
+                **({"until_it_is_found_out_ms": spread([hit.found_out_ms for hit in hits])} if stop else {}),
                 "until_the_new_owner_leads_ms": spread([hit.led_ms for hit in hits]),
                 "until_its_first_order_is_on_the_wire_ms": spread([hit.first_order_ms for hit in hits]),
                 "gap_in_the_agents_speech_ms": spread([float(hit.gap_ms) for hit in hits]),

@@ -98,6 +98,7 @@ HAPPENINGS: tuple[tuple[type[ev.Event], dict[str, st.SearchStrategy[Any]]], ...]
         {"part": st.sampled_from(["recognizer", "synthesizer", "journal"]), "up": st.booleans()},
     ),
     (ev.OwnerChanged, {"epoch": st.integers(1, 3)}),
+    (ev.PolicyChanged, {"version": st.just("w"), "agents": st.sampled_from([("booking",), ("objection", "gone")])}),
     (ev.TimerFired, {}),
 )  # fmt: skip
 

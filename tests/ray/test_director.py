@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from house import GREETER, House
-from offhook.actors.errors import NoSpare, NoSuchCall
+from offhook.actors.errors import NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.refs import SupervisorRef
 from offhook.cluster.director import DirectorRef
+from offhook.cluster.errors import Overflow
 from phone import Phone
 
 pytestmark = pytest.mark.ray
@@ -43,7 +46,7 @@ def test_a_call_is_placed_found_and_survives_the_directors_death(director: tuple
             await ref.supervisor("nobody")
         await ref.drain(house.node)
         with pytest.raises(NoSpare, match="no node takes calls now"):
-            await ref.reserve({"call": "refused", "policy": version})
+            await ref.reserve({"call": "refused", "policy": version, "wait_s": 0.2})
         played = phone.played_bytes
         await phone.listen_until(lambda: phone.played_bytes > played)
         await ref.drain(house.node, False)
@@ -51,6 +54,59 @@ def test_a_call_is_placed_found_and_survives_the_directors_death(director: tuple
         await house.ended("placed")
 
     house.run(test)
+
+
+@pytest.fixture
+def strict(ray_folder: Path) -> Iterator[tuple[House, DirectorRef]]:
+    house = House(ray_folder)
+    rules = {
+        "admission": {"ring_ms": 0, "late_ms": 10_000, "tenants": {"acme": {"calls_max": 1}}},
+        "prices": {"call_cents": 3.0, "carrier_minute_cents": 0.0},
+        "spares_min": 1,
+    }
+    director = DirectorRef.start(house.options, capacity=rules)
+    yield house, director
+    asyncio.run(director.stop())
+    house.close()
+
+
+def test_admission_spares_and_cost_are_kept_for_the_cluster(strict: tuple[House, DirectorRef]) -> None:
+    house, ref = strict
+
+    async def test() -> None:
+        version = await house.publish()
+        await house.until(lambda: _told(house, spares_wanted=1))
+        wanted = {"policy": version, "tenant": "acme", "wait_s": 20}
+        phone = await Phone.pick_up(await ref.reserve({"call": "first", **wanted}))
+        await phone.listen_until(lambda: phone.played_bytes)
+        with pytest.raises(Overflow, match="tenant calls: 1 live, 1 allowed") as overflow:
+            await ref.reserve({"call": "second", **wanted})
+        assert overflow.value.act == "busy"
+        phone.hang_up()
+        await house.ended("first")
+
+        async def accounted() -> dict[str, Any]:
+            cost = await ref.cost()
+            return cost if cost["total"]["calls"] else {}
+
+        (row,) = (await house.until(accounted))["rows"]
+        assert (row["policy_version"], row["tenant"], row["calls"]) == (version, "acme", 1)
+        assert row["items"]["call"] == 3.0
+        assert row["items"]["cpu"] > 0.0
+        (end,) = await house.records("first", "end")
+        assert end[5]["usage"]["cpu_s"] > 0.0
+        again = await ref.reserve({"call": "third", **wanted})  # the tenant's slot is free again
+        assert again["node"] == house.node
+        capacity = (await ref.stats())["capacity"]
+        assert capacity["admission"]["counts"]["busy"] == 1
+        assert capacity["spare_start_s"] > 0.0
+
+    house.run(test)
+
+
+async def _told(house: House, **figures: Any) -> bool:
+    stats = await house.supervisor.stats()
+    return all(stats[name] == value for name, value in figures.items())
 
 
 def test_what_is_published_to_the_director_is_offered_on_every_node(director: tuple[House, DirectorRef]) -> None:
@@ -67,5 +123,45 @@ def test_what_is_published_to_the_director_is_offered_on_every_node(director: tu
         stats = (await ref.stats())["nodes"][house.node]
         assert stats["policies"] == [version, "second"]
         assert stats["default_policy"] == "second"
+        phone = await house.call("swapped", version)
+        await phone.listen_until(lambda: phone.played_bytes)
+        told = await ref.swap_policy("second", version, ["swapped", "elsewhere"], 0, "force")  # it talks for minutes
+        assert told == {"asked": 1, "swapped": 1, "kept": 0, "refused": {}}
+        assert [row["policy_version"] for row in await ref.calls() if row["live"]] == ["second"]
+        with pytest.raises(UnknownPolicy):
+            await ref.swap_policy("third", "", [], 0, "force")
+        phone.hang_up()
+        await house.ended("swapped")
 
     house.run(test)
+
+
+def test_what_is_published_and_a_rollout_outlive_everything_that_runs(ray_folder: Path) -> None:
+    house = House(ray_folder)
+    ref = DirectorRef.start(house.options)
+    closing = {"closer": {"code": "offhook.policies.agents.closing:Closing", "calls_per_actor": 50}}
+    plain = {"name": "desk", "agents": closing}
+
+    async def before() -> None:
+        await ref.engines({"kind": "none"}, {"kind": "tone"})
+        assert (await ref.publish_policy("v1", plain))["leads"]
+        assert not (await ref.publish_policy("v2", {**plain, "limits": {"call_ms": 60_000}}))["leads"]
+        told = await ref.rollout_start({"version": "v2", "plan": {"steps": [{"share": 0.5, "autonomy": "suggest"}]}})
+        assert told["stage"] == "canary"
+        await ref.stop()
+
+    async def after() -> None:
+        again = DirectorRef.start(house.options)
+        rows = (await again.policies())["policies"]
+        assert [(row["name"], row["version"], set(row["others"])) for row in rows] == [
+            ("desk", "v1", {"v2", "v2+suggest"})
+        ]
+        assert (await again.rollout("desk"))["stage"] == "canary"
+        await SupervisorRef.find(house.node).ready(1, 60)
+        await again.reserve({"call": "kept", "policy": "desk"})
+        assert (await again.calls())[0]["policy_version"] in ("v1", "v2+suggest")
+        await again.stop()
+
+    house.run(before)
+    house.run(after)
+    house.close()

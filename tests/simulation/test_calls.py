@@ -21,8 +21,9 @@ from offhook.policies.commands import (
     Say,
     TransferCall,
 )
-from offhook.policies.simulation import run
+from offhook.policies.simulation import faults, run, swaps
 from offhook.policies.simulation.run import Played, simulate
+from offhook.policies.swap import unsafe
 
 CALLS = 5_000
 SLICES = 10  # so that a slow machine reports progress, and a failure comes early
@@ -47,6 +48,36 @@ def test_a_flawless_world_has_no_failure_either() -> None:
 def test_three_times_the_bad_luck_breaks_nothing() -> None:
     report = simulate(calls=300, seed=70_001, fault_share=3.0)
     assert not report.failures, "\n".join(report.lines()[:20])
+
+
+@pytest.mark.parametrize("forced", [0.0, 1.0])
+def test_a_thousand_swaps_at_safe_points_and_as_many_forced_ones_break_nothing(
+    forced: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "POLICY_SWAP", 1.0)
+    monkeypatch.setattr(faults, "SWAP_FORCED", forced)
+    monkeypatch.setattr(swaps, "DEADLINE_MS", (0, 0))
+    at: Counter[str] = Counter()
+    done = undone = 0
+    for seed in range(200_001, 201_101):
+        world, found = run.assembled(seed)
+        world.run(run.HORIZON_MS)
+        found.at_the_end(world)
+        assert not found.violations, f"seed {seed}: {found.violations[0]}"
+        before = world.records[0].state
+        for record in world.records:
+            if isinstance(record.event, ev.PolicyChanged):
+                done += 1
+                undone += record.event.reason != ""
+                at[unsafe(before) if not record.event.reason else "undone"] += 1
+            before = record.state
+        assert run.replayed(f"sim-{seed}", world.records) is None
+    assert done > 1_000
+    assert undone > 100
+    if not forced:
+        assert set(at) == {"", "undone"}, at
+    else:
+        assert {"an utterance is under way", "a round of proposals is open"} <= set(at), at
 
 
 def test_the_same_seed_is_the_same_call() -> None:

@@ -68,10 +68,18 @@ def nobody_minds_a_silence(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(silence, "resume", _never)
 
 
+def a_swap_fences_nothing(patch: pytest.MonkeyPatch) -> None:
+    """And old answers count as fresh: the former version's agents are heard under the latter."""
+    patch.setattr("offhook.policies.simulation.faults.POLICY_SWAP", 1.0)
+    patch.setattr("offhook.policies.simulation.faults.AGENT_SLOW", 0.5)
+    stale_proposals_pass(patch)
+
+
 @pytest.mark.parametrize(
     ("broken", "checker"),
     [
         (stale_proposals_pass, "no act on stale evidence"),
+        (a_swap_fences_nothing, "never two versions act"),
         (nobody_waits_for_the_floor, "one floor holder"),
         (the_caller_is_talked_over, "one floor holder"),
         (acts_are_carried_out_twice, "no double act"),

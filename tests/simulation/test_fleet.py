@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from offhook.policies.admission import Admission
+from offhook.policies.admission_rules import Admission
 from offhook.policies.capacity import Goals, Lead, erlang_b
 from offhook.policies.errors import CallerFault
 from offhook.policies.simulation.draws import binomial, in_whole, poisson

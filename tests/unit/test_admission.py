@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies.admission import LAG, Act, Admission, Ask, Desk, Gauge, Priority, Tenant, Zone
+from offhook.policies.admission import Act, Ask, Desk
+from offhook.policies.admission_rules import LAG, Admission, Gauge, Priority, Tenant, Zone
 from offhook.policies.errors import CallerFault
 
 NORMAL, URGENT, LOW = Priority.NORMAL, Priority.URGENT, Priority.LOW

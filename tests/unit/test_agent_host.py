@@ -28,6 +28,7 @@ GATE = threading.Event()
 
 class One:
     topics = ("floor",)
+    known = "nothing"
     def __init__(self, name, spec):
         self.asked = 0
     def propose(self, view, reason):
@@ -36,11 +37,17 @@ class One:
             GATE.wait(10)
         if reason == "raise":
             raise ValueError("the caller's secret")
+        if reason == "known":
+            return [Proposal(str(self.known), "", Kind.SAY, 0, 0)]
         if reason == "nonsense":
             return ["what?"]
         if reason == "many":
             return [Proposal(str(n), "", Kind.SAY, 0, 0) for n in range(99)]
         return [Proposal("", "me", Kind.SAY, 99, 99, f"asked {self.asked} times", Purpose.ANSWER)]
+    def remember(self):
+        return {"asked": self.asked}
+    def upgrade(self, memory):
+        self.known = memory["asked"]
 """
 
 
@@ -212,3 +219,24 @@ def test_a_bundles_code_is_found_inside_of_the_bundle_only(tmp_path: Path) -> No
     ):
         with pytest.raises(PolicyError, match=says):
             agent_class(code, where)
+
+
+def test_a_memory_is_told_after_the_last_answer_and_taken_in_before_the_next(run: Any) -> None:
+    async def test(calls: Calls) -> None:
+        await calls.seat("former")
+        await calls.seat("latter")
+        calls.invite("former", "wait")
+        calls.links["former"].send(wire.REMEMBER, 7)
+        calls.invite("latter", "turn_ended")
+        assert (await calls.answer("latter"))[0] == wire.ANSWER
+        calls.gate.set()
+        assert (await calls.answer("former"))[0] == wire.ANSWER
+        assert await calls.answer("former", 2) == [wire.MEMORY, 7, {"asked": 1}, True]
+        calls.links["latter"].send(wire.UPGRADE, {"asked": 1})
+        calls.invite("latter", "known")
+        assert (await calls.answer("latter", 2))[3][0][1] == "1"
+        calls.links["latter"].send(wire.UPGRADE, {})  # nothing is known: it begins anew
+        calls.invite("latter", "known")
+        assert (await calls.answer("latter", 3))[3][0][1] == "nothing"
+
+    run(test)

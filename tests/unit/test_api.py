@@ -13,7 +13,8 @@ from xml.etree import ElementTree
 
 import httpx
 import pytest
-from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall
+from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall, UnknownPolicy
+from offhook.cluster.errors import Overflow
 from offhook.policies import codec
 from offhook.policies.commands import HangUp, TransferCall
 from offhook.policies.errors import CallerFault
@@ -23,6 +24,7 @@ from offhook.serve.api import make_api
 from offhook.serve.carriers import twiml
 from offhook.serve.door import Door
 
+LEADS = {"sales": "v1", "monologue": "v2"}
 SECRET = "a secret of this test"
 FORM = {"CallSid": "CA123", "From": "+15550001", "To": "+15550002"}
 
@@ -44,8 +46,8 @@ class Memory:
         self.rows: dict[str, dict[str, Any]] = {}
         self.records: list[list[Any]] = []
         self.decided: list[tuple[Any, ...]] = []
-        self.published: list[tuple[str, str, bytes]] = []
         self.away = False
+        self.overflow: Overflow | None = None
 
     async def prepare(self) -> None:
         """Nothing to find."""
@@ -53,11 +55,19 @@ class Memory:
     async def reserve(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if self.away:
             raise LinkLost("the supervisor is gone")
+        if self.overflow is not None:
+            raise self.overflow
         if not self.spares:
             raise NoSpare("none left")
+        policy = request["policy"] or "sales"
+        if policy not in LEADS:
+            raise UnknownPolicy(f"policy {policy!r} is not published here; published: {', '.join(sorted(LEADS))}")
         self.spares -= 1
-        self.rows[request["call"]] = {**request, "live": True, "epoch": 1, "owner": "call-1"}
+        self.rows[request["call"]] = {**request, "policy": LEADS[policy], "live": True, "epoch": 1, "owner": "call-1"}
         return {"call": request["call"], "epoch": 1}
+
+    async def cost(self) -> dict[str, Any]:
+        return {"rows": [{"policy_version": "v1", "tenant": "", "cents": 1.0}]}
 
     def _row(self, call: str) -> dict[str, Any]:
         if call not in self.rows:
@@ -101,9 +111,6 @@ class Memory:
         self.drained = {node} if on else set()
         return {"draining": on, "calls": 3}
 
-    async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes) -> None:
-        self.published.append((version, policy["name"], parcel))
-
     async def stats(self) -> dict[str, Any]:
         if self.away:
             raise LinkLost("the supervisor is gone")
@@ -114,7 +121,7 @@ def run(
     test: Callable[[httpx.AsyncClient, Memory], Awaitable[None]], memory: Memory | None = None, **options: Any
 ) -> None:
     memory = memory or Memory()
-    door = Door(SECRET, 8790, {"sales": "v1", "monologue": "v2"}, "sales", **{"ring_s": 0.0, **options})
+    door = Door(SECRET, 8790, **{"ring_s": 0.0, "queue_message": "All busy.", **options})
     api = make_api(memory, door)
 
     async def main() -> None:
@@ -296,6 +303,43 @@ def test_a_busy_house_lets_the_carrier_reject() -> None:
     run(test, Memory(spares=0))
 
 
+def test_an_overflow_is_a_busy_line_a_message_in_the_queue_or_another_number() -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        async def voice(overflow: Overflow) -> ElementTree.Element:
+            memory.overflow = overflow
+            asked = await client.post("/carriers/twilio/voice?tenant=acme&priority=high", data=FORM)
+            assert asked.status_code == 200
+            return ElementTree.fromstring(asked.text)
+
+        assert [verb.tag for verb in await voice(Overflow("busy", "full"))] == ["Reject"]
+        message, pause, again = await voice(Overflow("queue", "full"))
+        assert (message.tag, message.text, pause.tag) == ("Say", "All busy.", "Pause")
+        assert again.text == "http://voice.example:8000/carriers/twilio/voice?tenant=acme&priority=high"
+        assert [(verb.tag, verb.text) for verb in await voice(Overflow("redirect", "full", "+4930"))] == [
+            ("Dial", "+4930")
+        ]
+        told = problem(await client.post("/v1/calls", json={"tenant": "acme"}), 503, "no-spare")
+        assert (told["overflow"], told["to"]) == ("redirect", "+4930")
+        memory.overflow = None
+        await client.post("/carriers/twilio/voice?tenant=acme&priority=high", data=FORM)
+        row = memory.rows["CA123"]
+        assert (row["tenant"], row["priority"], row["queue"]) == ("acme", "high", True)
+
+    run(test)
+
+
+def test_a_recorded_message_is_played() -> None:
+    verbs = ElementTree.fromstring(twiml.queue("https://cdn.example/hold.mp3", 2, "https://a.example/x"))
+    assert (verbs[0].tag, verbs[0].text) == ("Play", "https://cdn.example/hold.mp3")
+
+
+def test_what_calls_have_cost_is_told() -> None:
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        assert (await client.get("/v1/cost")).json()["rows"][0]["policy_version"] == "v1"
+
+    run(test)
+
+
 @pytest.mark.parametrize("form", [{}, {"CallSid": "a b"}, {"CallSid": "x" * 65}])
 def test_a_webhook_without_a_usable_call_is_refused(form: dict[str, str]) -> None:
     async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
@@ -371,6 +415,12 @@ def test_openapi_lists_every_address_and_the_console_is_served() -> None:
             "/v1/nodes/{node}/drain",
             "/v1/policies",
             "/v1/policies/{name}",
+            "/v1/rollouts",
+            "/v1/rollouts/{name}",
+            "/v1/rollouts/{name}/{word}",
+            "/v1/rollouts/{name}/divergence",
+            "/v1/rollouts/{name}/report",
+            "/v1/cost",
             "/healthz",
             "/carriers/twilio/voice",
             "/carriers/twilio/resume",

@@ -10,8 +10,9 @@ from dialogue import Dialogue, sales_policy
 from offhook.policies.agents import load
 from offhook.policies.agents.base import Agent
 from offhook.policies.backtest import Trial, backtest
+from offhook.policies.codec import encode
 from offhook.policies.differences import Difference, quantile
-from offhook.policies.events import AgentAnswered
+from offhook.policies.events import AgentAnswered, PolicyChanged
 from offhook.policies.policy import AgentSpec, Policy
 from offhook.policies.proposals import Proposal
 from offhook.policies.recording import read
@@ -83,7 +84,6 @@ def test_simulated_calls_lead_to_where_they_led(seed: int) -> None:
 
 
 def test_a_journal_that_begins_with_a_snapshot_goes_on_from_it(booked: Dialogue) -> None:
-    from offhook.policies.codec import encode
     from offhook.policies.replay import replay
 
     at = [number for number, record in enumerate(booked.journal) if record[4] == "event"][60]
@@ -91,6 +91,16 @@ def test_a_journal_that_begins_with_a_snapshot_goes_on_from_it(booked: Dialogue)
     snapshot = ["c1", 1, booked.journal[at][2] - 0.5, state.now_ms, "snapshot", encode(state)]
     trial = backtest(read([booked.journal[0], snapshot, *booked.journal[at:]]), booked.policy)
     assert trial.differences == [] and trial.state == booked.state
+
+
+def test_the_policy_on_trial_leads_throughout_a_call_that_was_swapped_then(booked: Dialogue) -> None:
+    at = [number for number, record in enumerate(booked.journal) if record[4] == "event"][-1]
+    _, _, seq, at_ms, _, _ = booked.journal[at]
+    body = encode(PolicyChanged(at_ms, "v2", ("another",)))
+    found = read([*booked.journal[:at], ["c1", 1, seq - 0.5, at_ms, "event", body], *booked.journal[at:]])
+    assert found.agents[-1] == "another"
+    trial = backtest(found, booked.policy, agents(booked.policy))
+    assert set(trial.state.agents) == set(booked.state.agents)
 
 
 # --- known differences ------------------------------------------------------------------------------------------------

@@ -123,6 +123,20 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
+def test_a_call_may_not_pass_its_budget_with_what_its_minutes_cost() -> None:
+    state = agreed()
+    state.answered_ms = 1
+    led_by = policy()
+    costs = led_by.gate.actions["book_meeting"].cost_cents
+    for minute_cents, answer in ((led_by.gate.budget_cents - costs, Answer.GRANT), (1_000.0, Answer.DENY)):
+        dear = led_by.model_copy(update={"gate": led_by.gate.model_copy(update={"minute_cents": minute_cents})})
+        verdict = judged(state, book(), dear)
+        assert verdict.answer is answer
+        assert failed(verdict) == (set() if answer is Answer.GRANT else {"budget"})
+    spent = next(result for result in verdict.rules if result.rule == "budget")
+    assert spent.required == f"at most {led_by.gate.budget_cents:g} cents in all"
+
+
 @pytest.mark.parametrize(("rule", "change"), CHANGES)
 def test_one_thing_missing_denies_with_that_rule(rule: str, change: dict[str, Any]) -> None:
     state = agreed()

@@ -21,7 +21,7 @@ from offhook.actors.leases import Lease, LeaseBook
 from offhook.actors.options import Options
 from offhook.actors.pool import CALLS_MAX, INTENSITY, QUIET_MS, SURPLUS_MS, Pool, Sizes, Standing
 from offhook.actors.residents import lives
-from offhook.actors.setup import Engines
+from offhook.actors.setup import Engines, agent_tokens
 from offhook.actors.sqlite_journal import SqliteJournal
 from offhook.actors.watch import TICK_MS, Watch
 from offhook.policies.errors import CallerFault
@@ -63,6 +63,24 @@ class Yard:
             if not member.connected:
                 self.pool.arrived(name, busy=False)
         await turns()
+
+
+def test_spares_come_one_at_a_time_while_calls_are_live_and_nobody_waits() -> None:
+    async def test() -> None:
+        yard = Yard(spares=2, slots_max=10, starting_max=3)
+        yard.pool.fill()
+        await yard.come_up()
+        await yard.pool.take(0.0)
+        await yard.pool.take(0.0)
+        await turns()
+        assert (len(yard.asked), yard.pool.count(Standing.SPARE)) == (3, 0)  # two are missing, one starts
+        waiting = asyncio.create_task(yard.pool.take(5.0))
+        await turns()
+        assert len(yard.asked) == 5  # somebody waits: as many as may
+        await yard.come_up()
+        await waiting
+
+    within(test)
 
 
 def test_the_pool_fills_up_a_few_at_a_time_and_replaces_what_is_taken() -> None:
@@ -455,7 +473,7 @@ def test_a_call_under_another_lease_is_the_same_call_with_other_tokens() -> None
     )
     setup = first.setup({"name": "sales"}, Engines(), ([1],))
     assert (setup.after_seq, setup.at_least_ms, setup.anchor, setup.resume) == (7, 140, ("boot", 5), ([1],))
-    assert setup.agent_tokens == {"booking": "T1.booking", "closing": "T1.closing"}
+    assert setup.agent_tokens == agent_tokens("T1", first.policy_version, ("booking", "closing"))
     assert CallRow.of_setup(setup, "p1", 11, "unix:/p1") == replace(first, seq=0, at_ms=0)
     second = first.leased(Lease("c1", 2, "p2", "T2"), 12, "unix:/p2", first.agent_tokens)
     assert not set(second.agent_tokens.values()) & set(first.agent_tokens.values())

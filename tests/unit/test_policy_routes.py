@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 from offhook.actors.parcel import pack, sign
+from offhook.cluster.memory import FileMemory
+from offhook.cluster.wanted import Version, Wanted
 from offhook.serve import policy_start
 from offhook.serve.api import make_api
 from offhook.serve.door import Door
@@ -17,16 +20,33 @@ from offhook.serve.policy_files import Bundle, load
 
 
 class Memory:
-    """A switchboard that only takes policies."""
+    """A switchboard that only takes policies, and keeps them as the director does."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self.published: list[tuple[str, str, bytes]] = []
+        self.wanted = Wanted(FileMemory(folder))
 
     async def prepare(self) -> None:
         """Nothing to find."""
 
-    async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes) -> None:
+    async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: bool) -> dict[str, Any]:
         self.published.append((version, policy["name"], parcel))
+        await self.wanted.keep(Version(version, dict(policy), parcel), set())
+        name = policy["name"]
+        leads = self.wanted.leads.get(name) == version
+        if lead or name not in self.wanted.leads:
+            leads = await self.wanted.lead(name, version)
+        return {"name": name, "version": version, "leads": leads}
+
+    async def policies(self) -> dict[str, Any]:
+        return self.wanted.table({}, {})
+
+    async def bundle(self, policy: str) -> dict[str, Any]:
+        found = self.wanted.version(policy)
+        return {"name": found.name, "version": found.version, "policy": found.policy, "bundle": found.bundle}
+
+    async def withdraw(self, version: str) -> None:
+        await self.wanted.forget(version)
 
 
 @pytest.fixture
@@ -36,8 +56,8 @@ def bundle(tmp_path: Path) -> Bundle:
 
 
 def run(tmp_path: Path, test: Callable[[httpx.AsyncClient, Memory], Awaitable[None]], **options: Any) -> None:
-    memory = Memory()
-    door = Door("a secret", 8790, {"sales": "v1"}, "sales", bundles_dir=str(tmp_path / "kept"), **options)
+    memory = Memory(tmp_path / "memory")
+    door = Door("a secret", 8790, bundles_dir=str(tmp_path / "kept"), **options)
 
     async def main() -> None:
         transport = httpx.ASGITransport(make_api(memory, door), raise_app_exceptions=False)  # type: ignore[arg-type]
@@ -61,12 +81,17 @@ def test_a_bundle_is_offered_and_leads_only_when_asked(tmp_path: Path, bundle: B
         later = load(bundle.path)
         assert (await client.post("/v1/policies", json=sent(later))).json()["leads"] is False
         rows = {row["name"]: row for row in (await client.get("/v1/policies")).json()["policies"]}
-        assert rows["my-desk"] == {"name": "my-desk", "version": bundle.version, "others": [later.version]}
+        row = rows["my-desk"]
+        assert (row["version"], row["others"]) == (bundle.version, [later.version])
+        assert [each["status"] for each in row["versions"]] == ["unused", "leading"]
+        shutil.rmtree(tmp_path / "kept")  # another replica, on another disk: it fetches the bundle from the cluster
         assert (await client.post("/v1/policies", json=sent(later, lead=True))).json()["leads"] is True
         told = (await client.get("/v1/policies/my-desk")).json()
         assert (told["version"], set(told["files"])) == (later.version, {"agents/guide.py"})
         assert (await client.get(f"/v1/policies/{bundle.version}")).json()["version"] == bundle.version
         assert (await client.get("/v1/policies/nobody")).status_code == 422  # as for calls that ask for it
+        assert (await client.delete(f"/v1/policies/{bundle.version}")).status_code == 204
+        assert (await client.get(f"/v1/policies/{bundle.version}")).status_code == 422
 
     run(tmp_path, test)
 

@@ -13,6 +13,7 @@ import uvloop
 from offhook.actors import runtime as runtime_module
 from offhook.actors import wire
 from offhook.actors.link import Link, LinkServer, connect
+from offhook.actors.phone_line import ACK_EVERY
 from offhook.actors.runtime import CallRuntime
 from offhook.actors.setup import Setup
 from offhook.policies import events as ev
@@ -193,13 +194,35 @@ def test_frames_are_acknowledged_once_their_records_are_safe(run: Any) -> None:
         phone = await bench.speaking()
         bench.uplink.acknowledges = False
         phone.link.send(wire.DIGIT, "5")  # type: ignore[union-attr]  # a record that is not safe
-        for _ in range(10):
+        for _ in range(ACK_EVERY):
             phone.send(SILENCE)
-        await bench.until(lambda: bench.call.line.frames == 10)
+        await bench.until(lambda: bench.call.line.frames == ACK_EVERY)
         assert phone.acked == -1
         bench.uplink.acknowledge()
         await phone.have(wire.ACK)
-        assert phone.acked == 9
+        assert phone.acked == ACK_EVERY - 1
+
+    run(test)
+
+
+def test_a_measurement_is_recorded_with_what_comes_next_or_with_the_acknowledgement(run: Any) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.begin()
+        phone = await bench.speaking()
+        call = bench.call
+        call.take(ev.SpeechMeasured(call.now(), 0, 300, -20.0, 20.0, 120.0))
+        call.recorder.write(call.now(), "measure", {})
+        call.recorder.flush()
+        first = len(bench.uplink.events("SpeechMeasured"))
+        call.take(ev.SpeechMeasured(call.now(), 0, 400, -20.0, 20.0, 120.0))
+        phone.send(SILENCE)
+        await bench.until(lambda: call.line.frames == 1)
+        assert (first, len(bench.uplink.events("SpeechMeasured"))) == (1, 1)
+        for _ in range(ACK_EVERY - 1):
+            phone.send(SILENCE)
+        await phone.have(wire.ACK)
+        assert len(bench.uplink.events("SpeechMeasured")) == 2
+        assert [record[2] for record in bench.uplink.records] == list(range(1, call.recorder.seq + 1))
 
     run(test)
 

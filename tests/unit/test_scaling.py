@@ -75,6 +75,18 @@ def test_a_node_that_is_taken_away_is_cordoned_and_does_not_count() -> None:
     assert orders.uncordon == ("c",)
 
 
+def test_the_autoscaler_is_told_of_nodes_that_take_no_calls_too_or_none_would_come_in_their_place() -> None:
+    nodes = [node("a", 3), node("b", 3, cordoned=True, held=True), node("c", 1, cordoned=True), node("d", leaving=True)]
+    orders = decide(wanting(2), 2, nodes, GOALS)
+    assert orders.uncordon == ("c",)  # b is the operator's
+    assert orders.slots == 2 * 10 + 10  # d is not counted by the autoscaler any more
+    assert not orders.release
+    assert decide(wanting(2), 2, nodes, GOALS.model_copy(update={"nodes_max": 2})).slots == 20  # all or nothing
+    empty = [node("a", 3), node("b", cordoned=True, held=True), node("e", cordoned=True)]
+    orders = decide(wanting(1), 1, empty, GOALS)
+    assert (orders.slots, orders.release) == (20, ("e",))
+
+
 def test_spares_go_where_there_is_room() -> None:
     orders = decide(wanting(2, spares=6), 2, [node("a", 9), node("b", 2)], GOALS)
     assert orders.spares == {"a": 1, "b": 5}

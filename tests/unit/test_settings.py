@@ -6,9 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from offhook.cluster.capacity_rules import CapacityRules
 from offhook.serve import settings
+from offhook.serve.capacity_settings import rules_of
 from offhook.serve.errors import SettingFault
+from offhook.serve.tables import TableFault
 from offhook.serve.tool_file import read_tools
+from source_tree import ROOT
+
+EXAMPLES = ROOT / "examples"
 
 
 def test_the_command_line_wins_over_the_environment_which_wins_over_the_default() -> None:
@@ -40,6 +46,11 @@ def test_several_policies_are_separated_like_paths() -> None:
         ({"port": 70_000}, "port 70000 is not between 0 and 65535"),
         ({"port": 9, "media_port": 9}, "must differ"),
         ({"spares": -1}, "spares"),
+        ({"overflow": "shrug"}, "busy, queue, redirect"),
+        ({"overflow": "redirect"}, "needs redirect_to"),
+        ({"blocking": 0.9}, "blocking"),
+        ({"late_ms": 0.0}, "late_ms"),
+        ({"slots": 0}, "slots"),
         ({"ring_s": 60.0}, "ring_s"),
         ({"voice": "hal"}, "piper, clip, tone"),
         ({"recognizer": "ear"}, "moonshine, none"),
@@ -64,6 +75,32 @@ def test_secrets_are_not_shown() -> None:
     assert "passw0rd" not in shown
     assert "s3cret" not in shown
     assert "t0ken" not in shown
+
+
+def test_capacity_is_kept_by_what_is_set() -> None:
+    environ = {
+        "OFFHOOK_BLOCKING": "0.01", "OFFHOOK_SLOTS_PER_NODE": "50", "OFFHOOK_NODES_MAX": "20", "OFFHOOK_LATE_MS": "40",
+        "OFFHOOK_OVERFLOW": "queue", "OFFHOOK_QUEUE_S": "30", "OFFHOOK_SPARES": "4",
+        "OFFHOOK_ADMISSION": str(EXAMPLES / "admission.yaml"), "OFFHOOK_PRICES": str(EXAMPLES / "prices.yaml"),
+    }  # fmt: skip
+    rules = CapacityRules.of(rules_of(settings.read(environ)), {"spares": 2})
+    assert (rules.goals.blocking_share, rules.goals.slots_per_node, rules.goals.nodes_max) == (0.01, 50, 20)
+    assert (rules.scale, rules.spares_min) == (True, 4)
+    admission = rules.admission
+    assert (admission.then, admission.queue_ms, admission.late_ms, admission.calm_ms) == ("queue", 30_000, 40, 20)
+    assert admission.tenants["acme"].calls_max == 500
+    assert admission.kept_share == {"high": 0.05, "urgent": 0.02}
+    assert rules.prices.carrier_minute_cents == 1.25
+    assert not CapacityRules.of(rules_of(settings.read({})), {}).scale
+
+
+def test_a_table_that_cannot_be_used_names_the_line(tmp_path: Path) -> None:
+    table = tmp_path / "admission.yaml"
+    table.write_text("tenants:\n  acme:\n    calls_max: -1\nkeep: 3\n")
+    with pytest.raises(TableFault) as fault:
+        rules_of(settings.read({}, admission=str(table)))
+    assert "admission.yaml:3: tenants.acme.calls_max: -1" in str(fault.value)
+    assert "admission.yaml:4: keep: not known" in str(fault.value)
 
 
 @pytest.mark.parametrize(

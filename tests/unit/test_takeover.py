@@ -248,6 +248,25 @@ def test_a_deadline_that_passed_meanwhile_fires_with_its_own_deadline_when_the_a
     run(test)
 
 
+@pytest.mark.parametrize("jump_h", [-1, 1])
+def test_a_wall_clock_that_jumps_between_two_owners_moves_no_deadline(
+    run: Any, monkeypatch: pytest.MonkeyPatch, jump_h: int
+) -> None:
+    async def test(story: Story) -> None:
+        await story.speaking()
+        first = story.owners[0].call
+        due, before = dict(first.state.timers), first.now()
+        wall_ns = time.time_ns
+        monkeypatch.setattr("time.time_ns", lambda: wall_ns() + jump_h * 3_600_000_000_000)
+        assert first.now() - before < 1_000  # the present owner reads it no more
+        second = await story.takeover()
+        assert before <= second.call.now() < before + 2_000
+        assert second.call.state.timers == due
+        assert not story.events("TimerFired")
+
+    run(test)
+
+
 def test_what_was_held_stays_held_and_its_position_is_known_though_nobody_told(run: Any) -> None:
     async def test(story: Story) -> None:
         caller = await story.speaking()
@@ -448,6 +467,24 @@ def test_a_journal_that_cannot_be_folded_leaves_the_caller_a_goodbye(run: Any) -
         assert (await second.over).startswith("failed: its journal cannot be folded")
         said = [r[5] for r in story.records if r[4] == "unfolded" and r[5][0] == "PlaybackEnded"]
         assert said  # the goodbye, and it was heard
+
+    run(test)
+
+
+def test_where_the_policy_names_a_person_the_caller_is_handed_on_instead(run: Any) -> None:
+    async def test(story: Story) -> None:
+        escalation = {"transfer_to": "+15550199", "transfer_line": "One moment."}
+        story.policy = {**POLICY, "limits": {"escalation": escalation}}
+        caller = await story.speaking()
+        second = await story.takeover([["c1", 1, 1, 0, "event", ["NoSuchEvent", 0]]])
+        await caller.listen_until(lambda: caller.closed)
+        assert caller.closed == "transferred"
+        assert (await second.over).startswith("transferred, because it failed: its journal cannot be folded")
+        (fault,) = [r[5] for r in story.records if r[4] == "fault"]
+        assert fault["then"] == "transfer"
+        orders = [c for r in story.records if r[4] == "commands" for c in r[5] if c[0] == "TransferCall"]
+        assert [order[2] for order in orders] == ["+15550199"]  # where the resume webhook looks for it
+        assert fold([trimmed(r) for r in story.records], Policy.model_validate(story.policy)).parting
 
     run(test)
 

@@ -9,7 +9,7 @@ from carrier import Carrier
 from offhook.actors.sound import Sound
 from offhook.actors.sources import ToneSource, plan
 from offhook.actors.synthesis import NoSynthesizer, Synthesizer
-from offhook.actors.voice import MARK_GRACE_MS, Voice
+from offhook.actors.voice import BATCH_MS, MARK_GRACE_MS, Voice
 from offhook.policies import commands as cmd
 from offhook.policies.events import (
     Event,
@@ -110,13 +110,13 @@ def test_it_is_sent_in_few_batches_and_marked_as_the_policy_says() -> None:
     on.voice.say("u1", TEXT)
     on.time.run_for(TOTAL_MS + 2_000)
     plays = [ms for _, what, ms in on.carrier.sent if what == "play"]
-    assert len(plays) == -(-TOTAL_MS // 100)
+    assert len(plays) == -(-TOTAL_MS // BATCH_MS)
     reached = [event.heard_ms for event in on.of(PlaybackReached) if isinstance(event, PlaybackReached)]
-    assert reached[:3] == [100, 600, 1_100]
+    assert reached[:3] == [200, 800, 1_400]  # the first batch, then the first one 500 ms after a mark
     assert reached[-1] == TOTAL_MS
     assert all(event.confirmed and event.total_ms == TOTAL_MS for event in on.of(PlaybackReached))
     marks = sum(what == "mark" for _, what, _ in on.carrier.sent)
-    assert on.time.woken <= len(plays) + 2 * marks  # ten a second, and the carrier's own
+    assert on.time.woken <= len(plays) + 2 * marks  # five a second, and the carrier's own
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -257,7 +257,7 @@ def test_a_carrier_without_marks_is_followed_by_the_clock(buffer_ms: int) -> Non
     on.time.run_for(TOTAL_MS + MARK_GRACE_MS + 1)
     assert on.of(PlaybackEnded) == [PlaybackEnded(TOTAL_MS + MARK_GRACE_MS, "u1", False)]
     reached = [event for event in on.of(PlaybackReached) if isinstance(event, PlaybackReached)]
-    assert [event.heard_ms for event in reached][:2] == [100, 600]
+    assert [event.heard_ms for event in reached][:2] == [200, 800]
     assert not any(event.confirmed for event in reached)
     assert on.time.idle
 

@@ -1,4 +1,4 @@
-"""The walk-through of examples/: its commands, as its README names them, in its order."""
+"""The walk-through of examples/, as far as it needs no cluster: its commands, as its README names them, in order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OFFHOOK = str(Path(sys.executable).with_name("offhook"))
 
 
 def commands() -> list[str]:
-    readme = (WALKTHROUGH / "README.md").read_text()
+    readme = (WALKTHROUGH / "README.md").read_text().partition("## 6. ")[0]
     return [line for block in re.findall(r"```\n(.*?)```", readme, re.DOTALL) for line in block.strip().splitlines()]
 
 

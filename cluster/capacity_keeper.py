@@ -1,0 +1,261 @@
+"""Keeps the cluster's capacity: asks every node how it fares, and tells those who decide by it.
+
+One look after the other: the nodes' reports go to the front desk (who may have a slot), to scaling (how many nodes and
+spares), to the accounts (what calls cost) and to the meters. Nothing is decided here. While callers ring, looks follow
+each other faster: a slot that comes free is theirs at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from offhook.actors.errors import LinkLost
+from offhook.actors.refs import SupervisorRef
+from offhook.actors.tally import BEGAN, ENDED, STARTED
+from offhook.policies.capacity import Lead
+from offhook.policies.cost import Accounts, Usage, bill
+
+from .capacity_rules import CapacityRules
+from .front_desk import FrontDesk
+from .meters import Meters
+from .nodes import Nodes
+from .ray_executor import BY, RayExecutor, Seen, nodes_seen
+from .scaling import Node, Scaling
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 2.0  # between two looks: a spare takes about as long to start
+EARLY = 0.9  # of it: timers are not exact, and a look that is left out is another two seconds
+RING_LOOK_S = 0.1  # while somebody rings
+REPORTS_PER_S = 200.0  # at most, in a large cluster: an actor call costs the director 0.7 ms of a core
+REPORT_S = 5.0  # for a node's answer: a restarted supervisor is there again after 2 s
+NO_SLOTS = "no call_slot"  # why a node takes no calls in a cluster that is scaled by that resource
+
+
+class CapacityKeeper:
+    """One cluster's.
+
+    Args:
+        nodes: the director's.
+        desk: the front desk that is told of them.
+        let_go: awaited before a node is released; ends its gateway.
+        meters: None = nobody measures.
+        see: what Ray says of its nodes; blocks.
+    """
+
+    def __init__(
+        self,
+        rules: CapacityRules,
+        nodes: Nodes,
+        desk: FrontDesk,
+        let_go: Callable[[str], Awaitable[None]] | None = None,
+        meters: Meters | None = None,
+        see: Callable[[], Seen] = nodes_seen,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.rules = rules
+        self.accounts = Accounts()
+        self.since_unix_s = time.time()
+        self._nodes = nodes
+        self._desk = desk
+        self._meters = meters
+        self._see = see
+        self._now_s = now_s
+        self._scaled_s = -LOOK_S
+        self._slots: dict[str, int] = {}  # node -> calls that it carries
+        most = rules.spares_max or (1_000 if rules.scale else rules.spares_min)
+        goals = rules.goals.model_copy(
+            update={"node_spares_min": rules.spares_min, "node_spares_max": max(most, rules.spares_min)}
+        )
+        executor = RayExecutor(nodes.supervisors, self._slots_of, let_go, rules.scale)
+        self.scaling = Scaling(goals, executor, Lead(look_s=LOOK_S))
+        self._cursors: dict[str, tuple[int, int]] = {}
+        self._soon = asyncio.Event()
+        desk.on_ask = self.scaling.arrived
+        desk.on_wait = self._soon.set
+
+    def _slots_of(self, node: str) -> int:
+        return self._slots.get(node, 0)
+
+    async def run(self) -> None:
+        """Look, for ever."""
+        while True:
+            await self.rest()
+            try:
+                await self.look()
+            except Exception:
+                log.exception("looking at the capacity failed; it is tried again")  # this loop must never stop
+
+    async def rest(self) -> None:
+        """Until the next look is due."""
+        crowd_s = len(self._cursors) / REPORTS_PER_S
+        if self._desk.desk.waiting():
+            await asyncio.sleep(max(RING_LOOK_S, crowd_s))
+            return
+        self._soon.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(LOOK_S, crowd_s)):
+                await self._soon.wait()
+
+    # --- one look ---------------------------------------------------------------------------------------------------
+
+    async def look(self) -> None:
+        """Ask every node, and tell everybody who decides by it."""
+        asked_ms = time.monotonic_ns() // 1_000_000
+        advertised, leaving = await asyncio.to_thread(self._see)
+        reports = await self._reports()
+        for node in set(self._cursors) - set(self._nodes.names()):
+            del self._cursors[node]
+            self._desk.gone(node)
+        rows = []
+        for node, report in reports.items():
+            self._book(node, report)
+            row = self._row(node, report["stats"], advertised.get(node, 0), node in leaving)
+            if row is None:
+                await self._close(node, report["stats"])
+                continue
+            cordoned = row.cordoned or row.leaving or row.held or self.scaling.released(node)
+            self._desk.told(node, report["stats"], row.slots, cordoned, asked_ms)
+            rows.append(row)
+        self._desk.turn()
+        now_s = self._now_s()
+        if now_s - self._scaled_s >= LOOK_S * EARLY:
+            self._scaled_s = now_s
+            await self._scale(now_s, rows, set(advertised))
+            self._measure({node: report["stats"] for node, report in reports.items()})
+
+    async def _scale(self, now_s: float, rows: list[Node], alive: set[str]) -> None:
+        """At every look but the fast ones: arrivals within a moment say little of a rate."""
+        orders = await self.scaling.look(now_s, rows, self._desk.desk.waiting())
+        for node in orders.cordon:  # not only at the next look
+            self._desk.silent(node)
+        gone = {node for node in orders.release if self.scaling.released(node)}
+        self._nodes.let_go = (self._nodes.let_go | gone) & alive
+
+    async def _reports(self) -> dict[str, dict[str, Any]]:
+        supervisors = self._nodes.supervisors()
+        answers = await asyncio.gather(*(self._report(node, each) for node, each in supervisors.items()))
+        return {node: answer for node, answer in zip(supervisors, answers, strict=True) if answer is not None}
+
+    async def _report(self, node: str, supervisor: SupervisorRef) -> dict[str, Any] | None:
+        life, number = self._cursors.get(node, (0, 0))
+        try:
+            async with asyncio.timeout(REPORT_S):
+                report = await supervisor.report(life, number)
+        except (LinkLost, TimeoutError) as fault:
+            log.warning("node %s does not report: %s", node[:8], fault)
+            self._desk.silent(node)
+            return None
+        self._cursors[node] = report["life"], report["number"]
+        return report
+
+    def _book(self, node: str, report: Mapping[str, Any]) -> None:
+        """Take down what came and went on a node since it was asked last."""
+        if not report["whole"]:
+            self.scaling.forget(node)
+            if report["all"]:  # all calls of this supervisor are on the account
+                self.since_unix_s = min(self.since_unix_s, report["life"] / 1e9)
+            self._desk.only(node, {call for call, _ in report["live"]})
+            for call, tenant in report["live"]:
+                self._desk.began(call, tenant, node)
+        for kind, *fields in report["notes"]:
+            match kind, fields:
+                case _ if kind == BEGAN:
+                    call, tenant = fields
+                    self._desk.began(call, tenant, node)
+                case _ if kind == ENDED:
+                    call, tenant, version, holding_s, usage = fields
+                    self._desk.ended(call, node)
+                    self.scaling.ended(holding_s)
+                    # Without a word of its process (it was killed, and nobody took it over) the carrier still charges.
+                    used = Usage(**usage) if usage else Usage(talk_s=holding_s, carrier_s=holding_s)
+                    self.accounts.add(version, tenant, bill(used, self.rules.prices))
+                case _ if kind == STARTED:
+                    self.scaling.spare_started(fields[0])
+
+    def _row(self, node: str, stats: Mapping[str, Any], advertised: int, leaving: bool) -> Node | None:
+        """A node as scaling sees it; None = it takes no calls, ever."""
+        rules = self.rules
+        if rules.scale and not advertised:
+            return None
+        slots = self._slots[node] = advertised or int(stats["slots"])
+        by_hand = node in self._nodes.cordoned or (bool(stats["draining"]) and stats.get("drained_by") != BY)
+        calls = int(stats["calls"]) + self._desk.desk.promised(node)
+        return Node(
+            node,
+            calls,
+            int(stats["spare"]),
+            slots,
+            cordoned=bool(stats["draining"]) or by_hand,
+            leaving=leaving,
+            held=by_hand,
+            fixed=not rules.scale,
+        )
+
+    async def _close(self, node: str, stats: Mapping[str, Any]) -> None:
+        """A node that takes no calls keeps no spares either."""
+        if stats["draining"]:
+            return
+        supervisor = self._nodes.supervisors().get(node)
+        if supervisor is not None:
+            with contextlib.suppress(LinkLost):
+                await supervisor.drain(True, NO_SLOTS)
+
+    # --- what it tells ------------------------------------------------------------------------------------------------
+
+    def figures(self) -> dict[str, Any]:
+        """Wanted and offered, for operators."""
+        scaling, orders = self.scaling, self.scaling.orders
+        return {
+            "scaled": self.rules.scale,
+            "offered_erlangs": round(scaling.traffic.offered, 2),
+            "arrivals_per_s": round(scaling.traffic.rate_per_s, 3),
+            "holding_s": round(scaling.traffic.holding_s, 1),
+            "spare_start_s": round(scaling.lead.spare_s, 2),
+            "node_start_s": round(scaling.lead.node_s, 1),
+            "nodes_wanted": self._nodes_wanted(),
+            "spares_wanted": dict(orders.spares) if orders else {},
+            "why": orders.why if orders else "",
+            "admission": self._desk.figures(),
+        }
+
+    def cost(self) -> dict[str, Any]:
+        """What calls have cost since this director began to count: rows by policy version and tenant, and their sum."""
+        total = self.accounts.of()
+        return {
+            "since_unix_s": round(self.since_unix_s, 3),
+            "prices": self.rules.prices.model_dump(),
+            "rows": self.accounts.rows(),
+            "total": {
+                "calls": total.calls,
+                "talk_min": total.talk_s / 60.0,
+                "cents": total.cents,
+                "cents_per_minute": total.cents_per_minute,
+                "items": dict(total.items),
+            },
+        }
+
+    def _nodes_wanted(self) -> int:
+        orders = self.scaling.orders
+        if not self.rules.scale or orders is None:
+            return len(self._cursors)
+        return orders.slots // orders.slots_per_node
+
+    def _measure(self, stats: Mapping[str, Mapping[str, Any]]) -> None:
+        if self._meters is None:
+            return
+        told = self._desk.figures()
+        self._meters.nodes(stats)
+        self._meters.fleet(
+            nodes_wanted=self._nodes_wanted(),
+            offered_erlangs=self.scaling.traffic.offered,
+            waiting=told["waiting"],
+            asked_total=told["asked"],
+            overflowed_total=told["overflowed"],
+            cents_total=self.accounts.of().cents,
+        )

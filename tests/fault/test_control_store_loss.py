@@ -1,0 +1,98 @@
+"""Ray's control store (GCS) dies: live calls keep talking, spares still take calls, and all is well when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis_server
+from phone import SILENCE
+from raylets import Raylets, until
+from redis_server import RedisServer
+from twilio_phone import Phone
+
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.fault,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not redis_server.PROGRAM, reason=redis_server.ABSENT),
+]
+
+MONOLOGUE = Path(__file__).resolve().parents[2] / "examples" / "policies" / "monologue"
+AWAY_FRAMES = 300  # 6 s: several of the director's looks at its nodes
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Raylets]:
+    with RedisServer(tmp_path / "redis") as redis:
+        monkeypatch.setenv("RAY_REDIS_ADDRESS", f"127.0.0.1:{redis.port}")  # without it Ray's store forgets all
+        monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "120")
+        with Raylets(more=0) as raylets:
+            monkeypatch.delenv("RAY_REDIS_ADDRESS")
+            raylets.up(MONOLOGUE, "--spares", "3")
+            yield raylets
+
+
+def place(cluster: Raylets) -> tuple[str, str]:
+    answer = cluster.api.post("/v1/calls", json={"from": "+1"})
+    assert answer.status_code == 201, answer.text
+    return answer.json()["call_id"], answer.json()["media_url"]
+
+
+def state(cluster: Raylets, call: str) -> dict[str, Any]:
+    return dict(cluster.api.get(f"/v1/calls/{call}").json())
+
+
+def spares(cluster: Raylets) -> int:
+    return sum(int(row["spare"]) for row in cluster.api.get("/v1/nodes").json()["nodes"])
+
+
+async def answered(url: str) -> Phone:
+    phone = await Phone.dial(url)
+    phone.returns_marks = True
+    phone.start()
+    await phone.until("media")
+    return phone
+
+
+def media(phone: Phone) -> int:
+    """How many pieces of sound came since it was asked last."""
+    count = 0
+    while not phone.messages.empty():
+        count += phone.messages.get_nowait()["event"] == "media"
+    return count
+
+
+def test_calls_go_on_and_begin_while_the_control_store_is_away(cluster: Raylets) -> None:
+    async def test() -> None:
+        before, url = place(cluster)
+        talking = await answered(url)
+        store = cluster.cluster.head_node
+        await asyncio.to_thread(store.kill_gcs_server, check_alive=False)
+        await talking.talk([SILENCE] * AWAY_FRAMES)
+        assert media(talking) > AWAY_FRAMES // 20, "the agent goes on talking"
+        during, url = await asyncio.to_thread(place, cluster)
+        fresh = await answered(url)
+        assert state(cluster, during)["live"] and state(cluster, before)["epoch"] == 1
+        os.kill(state(cluster, before)["pid"], signal.SIGKILL)  # not even a takeover needs the store
+        await talking.talk([SILENCE] * 50)
+        assert state(cluster, before)["epoch"] == 2
+        media(talking)
+        await talking.talk([SILENCE] * 50)
+        assert media(talking), "the taken over call talks on"
+        await asyncio.to_thread(store.start_gcs_server)
+        await asyncio.to_thread(until, lambda: spares(cluster) >= 3, 90)  # new processes can be started again
+        again, url = await asyncio.to_thread(place, cluster)
+        last = await answered(url)
+        for phone in (talking, fresh, last):
+            phone.send(phone.writer.stop())
+            await phone.goodbye()
+        for call in (before, during, again):
+            await asyncio.to_thread(until, lambda call=call: not state(cluster, call)["live"])
+
+    asyncio.run(test())

@@ -1,0 +1,62 @@
+"""A call fails again and again, whoever leads it: a simple policy gets it, then a person."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+
+import pytest
+from caller import Caller
+from house import House
+
+pytestmark = [pytest.mark.ray, pytest.mark.fault]
+
+
+async def talks(caller: Caller) -> None:
+    """More sound comes."""
+    before = caller.played_bytes
+    await caller.listen_until(lambda: caller.played_bytes > before + 4_000, 10_000)
+
+
+async def fails_until(house: House, caller: Caller, figure: str, first_epoch: int) -> int:
+    """Kill its process again and again, until the supervisor counts one more of `figure`; the epoch then."""
+    before = (await house.supervisor.stats())[figure]
+    for epoch in itertools.count(first_epoch):
+        await house.supervisor.ready(1, 60)
+        os.kill((await house.row(caller.call))["pid"], signal.SIGKILL)
+        await caller.owned(epoch)
+        if (await house.supervisor.stats())[figure] > before:
+            return epoch
+        await talks(caller)
+    raise AssertionError("unreachable")
+
+
+async def led_by(house: House, call: str, version: str) -> bool:
+    return bool((await house.row(call))["policy_version"] == version)
+
+
+def test_a_call_that_fails_again_and_again_is_led_by_the_safe_policy_and_then_handed_to_a_person(house: House) -> None:
+    async def test() -> None:
+        person = {"transfer_to": "+15550199", "transfer_line": "One moment."}
+        safe = await house.publish(name="safe", limits={"escalation": person})
+        version = await house.publish(limits={"escalation": {"policy": "safe"}})
+        await house.supervisor.ready(2, 60)
+        caller = await house.line("fails", version)
+        await talks(caller)
+        epoch = await fails_until(house, caller, "escalations", 2)
+        assert epoch == 5  # three takeovers are allowed; the fourth is the escalation's
+        await house.until(lambda: led_by(house, "fails", safe))
+        assert (await house.records("fails", "policy"))[-1][5]["version"] == safe
+        await talks(caller)
+        assert await fails_until(house, caller, "farewells", 6) == 9
+        await caller.listen_until(lambda: caller.closed, 20_000)
+        assert caller.closed == "transferred"
+        ended = await house.ended("fails")
+        assert ended["outcome"].startswith("transferred, because it failed: 4 restarts within")
+        records = await house.records("fails")
+        assert [record[2] for record in records] == list(range(1, len(records) + 1))
+        orders = [c for r in records if r[4] == "commands" for c in r[5] if c[0] == "TransferCall"]
+        assert [order[2] for order in orders] == ["+15550199"]
+
+    house.run(test, within_s=120)

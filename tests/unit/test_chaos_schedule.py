@@ -1,0 +1,39 @@
+"""A schedule of faults: the same seed, the same strikes; nothing that the system could not recover from in between."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from offhook.policies.errors import CallerFault
+from offhook.policies.simulation.chaos import FAULTS, FIRST_MS, LAST_MS, schedule
+
+
+def test_the_same_seed_gives_the_same_strikes_and_another_one_others() -> None:
+    assert schedule(7, 60_000) == schedule(7, 60_000)
+    assert schedule(7, 60_000) != schedule(8, 60_000)
+
+
+def test_strikes_leave_the_calls_time_to_begin_to_recover_and_to_show_it() -> None:
+    for seed in range(50):
+        strikes = schedule(seed, 120_000, per_minute=60)
+        assert strikes
+        for strike in strikes:
+            low, high = FAULTS[strike.fault].lasts_ms
+            assert low <= strike.lasts_ms <= high
+            assert strike.at_ms > FIRST_MS and strike.at_ms + strike.lasts_ms <= 120_000 - LAST_MS
+            assert 0 <= strike.draw < 1
+        for one, two in itertools.pairwise(strikes):
+            assert two.at_ms - one.at_ms >= one.lasts_ms + FAULTS[one.fault].rest_ms
+
+
+def test_every_fault_of_the_table_comes_up() -> None:
+    assert {strike.fault for seed in range(30) for strike in schedule(seed, 120_000)} == set(FAULTS)
+    assert {strike.fault for strike in schedule(1, 60_000, ["call_kill"])} == {"call_kill"}
+
+
+def test_what_cannot_be_scheduled_is_said() -> None:
+    with pytest.raises(CallerFault, match="no such fault: flood; known are call_kill"):
+        schedule(1, 60_000, ["flood"])
+    with pytest.raises(CallerFault, match="a pace"):
+        schedule(1, 60_000, per_minute=0)

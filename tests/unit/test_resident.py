@@ -1,0 +1,72 @@
+"""A process whose supervisor never comes back ends itself, unless a call is live in it: nobody else would end it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from offhook.actors import resident as residing
+from offhook.actors.link import LinkServer
+from offhook.actors.resident import Resident
+
+
+def made(endpoint: str, running: dict[str, Any]) -> Resident:
+    return Resident(
+        endpoint,
+        "token",
+        "call",
+        "call-1",
+        node="n1",
+        own_endpoint="",
+        running=lambda: running,
+        on_message=lambda _message: None,
+    )
+
+
+def run(test: Any) -> None:
+    async def limited() -> None:
+        async with asyncio.timeout(10):
+            await test()
+
+    asyncio.run(limited())
+
+
+def test_a_spare_that_finds_no_supervisor_ends_and_a_live_call_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(residing, "ORPHAN_MS", 50)
+
+    async def test() -> None:
+        endpoint = f"unix:{tmp_path / 'supervisor.sock'}"
+        running: dict[str, Any] = {"call": "c1"}
+        spare, live = made(endpoint, {}), made(endpoint, running)
+        stays = asyncio.ensure_future(live.stay())
+        assert "no supervisor for" in await spare.stay()
+        assert not stays.done()
+        running.clear()  # its call is over
+        assert "nothing is live here" in await stays
+
+    run(test)
+
+
+def test_a_supervisor_that_comes_back_in_time_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(residing, "ORPHAN_MS", 5_000)
+
+    async def test() -> None:
+        endpoint = f"unix:{tmp_path / 'supervisor.sock'}"
+        spare = made(endpoint, {})
+        staying = asyncio.ensure_future(spare.stay())
+        for _life in range(2):
+            here = asyncio.Event()
+            server = LinkServer(lambda _link, _grant, _rest, here=here: here.set())
+            server.admit("call-1", "token", lasting=True)
+            await server.start(endpoint)
+            await here.wait()
+            assert spare.up and not staying.done()
+            await server.stop()
+        spare.end("the test is over")
+        assert await staying == "the test is over"
+
+    run(test)

@@ -1,0 +1,324 @@
+"""The director's rollouts over a fleet that only counts: assignment, promotion, rollback, death in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from offhook.actors.arms import ArmCounts
+from offhook.actors.errors import LinkLost, UnknownPolicy
+from offhook.cluster.memory import FileMemory
+from offhook.cluster.rollouts import NoSuchRollout, Rollouts
+from offhook.cluster.shadowing import Shadowing
+from offhook.cluster.wanted import Version, Wanted
+from offhook.policies.errors import CallerFault, PolicyError
+from offhook.policies.policy import Policy
+from offhook.policies.rollout import IllegalMove
+
+POLICY = Policy.model_validate({"name": "sales", "agents": {"a": {"code": "offhook.policies.agents.closing:Closing"}}})
+
+
+class Fleet:
+    """Nodes that count as told, offer what they are given, and swap as told."""
+
+    def __init__(self) -> None:
+        self.tallies = {"node-1": ArmCounts(), "node-2": ArmCounts()}
+        self.offered: dict[str, dict[str, Any]] = {}
+        self.swaps: list[tuple[str, str, int, str]] = []
+        self.swap_fault: Exception | None = None
+        self.broken: set[str] = set()
+        self.reports: dict[str, dict[str, Any]] = {}
+        self.unshadowed: list[str] = []
+        self.live: dict[str, int] = {}
+
+    async def arms(self) -> dict[str, dict[str, Any]]:
+        return {node: tally.figures() for node, tally in self.tallies.items()}
+
+    async def offer(self, version: str, policy: dict[str, Any], _bundle: str | bytes) -> None:
+        self.offered[version] = policy
+
+    async def unoffer(self, version: str) -> None:
+        self.offered.pop(version, None)
+
+    async def live_versions(self) -> dict[str, int]:
+        return self.live
+
+    async def agents_up(self, version: str) -> None:
+        if version in self.broken:
+            raise PolicyError(f"policy {version}: agent a does not run: SyntaxError")
+
+    async def swap_policy(
+        self, to_version: str, from_version: str, _calls: list[str], deadline_ms: int, at_deadline: str
+    ) -> dict[str, Any]:
+        if self.swap_fault is not None:
+            raise self.swap_fault
+        self.swaps.append((to_version, from_version, deadline_ms, at_deadline))
+        return {"asked": 3, "swapped": ["a", "b"], "kept": 1, "refused": 0}
+
+    async def shadow(self, _order: dict[str, Any], _after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        return self.reports
+
+    async def unshadow(self, rollout: str) -> None:
+        self.unshadowed.append(rollout)
+
+
+class House:
+    """One director's rollouts; `again` is the next director over the same memory."""
+
+    def __init__(self, folder: Path, fleet: Fleet | None = None) -> None:
+        self.folder = folder
+        self.fleet = fleet or Fleet()
+        self.now_unix_ms = 1_000_000
+        self.wanted = Wanted(FileMemory(folder))
+        self.rollouts = Rollouts(self.fleet, self.wanted, Shadowing(self.fleet), lambda: self.now_unix_ms)
+
+    async def published(self) -> House:
+        for version in ("v1", "v2"):
+            await self.wanted.keep(Version(version, POLICY.model_dump(mode="json"), b"parcel"), set())
+        await self.wanted.lead("sales", "v1")
+        return self
+
+    async def again(self) -> House:
+        house = House(self.folder, self.fleet)
+        house.now_unix_ms = self.now_unix_ms
+        await house.wanted.recall()
+        await house.rollouts.recall()
+        return house
+
+    async def start(self, **plan: Any) -> dict[str, Any]:
+        plan.setdefault("steps", [{"share": 0.5}])
+        asked = {"version": "v2", "plan": {"calls_min": 10, "step_ms": 1_000, **plan}, "by": "ann"}
+        return await self.rollouts.start(asked)
+
+    def led(self, call: str, policy: str = "sales") -> dict[str, Any]:
+        return self.rollouts.assign({"call": call, "policy": policy, "caller": "+1"}, self.wanted.resolve(policy))
+
+    def take_calls(self, count: int, node: str = "node-1", **failing: int) -> Counter[str]:
+        """New calls, from beginning to end; those of arm `arm1` fail every so many."""
+        arms: Counter[str] = Counter()
+        tally = self.fleet.tallies[node]
+        for number in range(count):
+            call = f"{node}-{self.now_unix_ms}-{number}"
+            arm = self.led(call).get("arm", "")
+            arms[arm] += 1
+            if not arm:
+                continue
+            tally.began(call, arm, seated=True)
+            if failing.get(f"arm{arm[-1]}") and number % failing[f"arm{arm[-1]}"] == 0:
+                tally.take(call, arm, [[call, 1, 1, 0, "event", ["AgentLost", 0, "a", "ValueError"]]])
+            tally.over(call, arm, "goodbye")
+        return arms
+
+    async def tick(self, after_ms: int = 1_000) -> dict[str, Any]:
+        self.now_unix_ms += after_ms
+        await self.rollouts.tick()
+        await asyncio.sleep(0)
+        while self.rollouts._moving:  # noqa: ASYNC110  # its tasks have no event here
+            await asyncio.sleep(0)
+        return self.rollouts.status("sales")
+
+
+def run(folder: Path, test: Callable[[House], Awaitable[None]]) -> None:
+    async def limited() -> None:
+        async with asyncio.timeout(20):
+            await test(await House(folder).published())
+
+    asyncio.run(limited())
+
+
+def test_a_good_candidate_is_widened_and_leads_in_the_end_and_running_calls_go_over(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        live = {"deadline_ms": 5_000, "at_deadline": "force"}
+        told = await house.start(steps=[{"share": 0.1}, {"share": 0.5}], promote=True, live=live)
+        assert (told["stage"], told["share"], told["history"][0]["why"]) == ("canary", 0.1, "started by ann")
+        arms = house.take_calls(200) + house.take_calls(100, "node-2")
+        assert 10 < arms["sales-1/0/1"] < 60 and arms["sales-1/0/0"] > 200
+        assert (await house.tick())["share"] == 0.5
+        house.take_calls(50)
+        told = await house.tick()
+        assert told["stage"] == "live"
+        assert house.wanted.leads == {"sales": "v2"}
+        assert house.fleet.swaps == [("v2", "v1", 5_000, "force")]
+        assert told["swap"] == {"asked": 3, "swapped": 2, "kept": 1, "refused": 0}
+        assert house.led("another") == {"call": "another", "policy": "v2", "caller": "+1"}
+        await house.tick()
+        assert len(house.fleet.swaps) == 1, "once"
+
+    run(tmp_path, test)
+
+
+def test_a_bad_candidate_is_rolled_back_with_the_reason_and_its_calls_are_taken_back(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        await house.start(promote=True)
+        house.take_calls(60, arm1=1)
+        told = await house.tick()
+        assert told["stage"] == "rolled back"
+        assert told["reason"].startswith("failed: ")
+        assert house.wanted.leads == {"sales": "v1"}
+        assert house.fleet.swaps == [("v1", "v2", 10_000, "force")]
+        assert {house.led(f"c{number}")["policy"] for number in range(50)} == {"v1"}
+        assert house.rollouts.uses() == {}
+
+    run(tmp_path, test)
+
+
+def test_who_asks_for_a_version_is_pinned_to_it_and_counts_for_nobody(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        await house.start(steps=[{"share": 0.9}])
+        assert {house.led(f"c{n}", "v1").get("policy") for n in range(20)} == {"v1"}
+        assert not any("arm" in house.led(f"c{n}", "v2") for n in range(20))
+        assert {house.led(f"c{n}", "").get("policy") for n in range(50)} == {"v1", "v2"}, "the default's name"
+        await house.rollouts.order("sales", "pause", "ann")
+        assert {house.led(f"c{n}")["policy"] for n in range(50)} == {"v1"}
+        assert house.led("x", "elsewhere")["policy"] == "elsewhere"
+
+    run(tmp_path, test)
+
+
+def test_a_director_that_died_goes_on_where_it_stopped_and_counts_nothing_twice(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        await house.start()
+        house.take_calls(100, arm0=5)
+        before = await house.tick(0)
+        house = await house.again()
+        assert house.led("a-call")["arm"].startswith("sales-1/0/")
+        after = await house.tick(0)
+        assert after["tallies"] == before["tallies"]
+        house.fleet.tallies["node-1"] = ArmCounts()  # a supervisor died: it counts from nothing
+        house.fleet.tallies["node-1"]._began_unix_ms += 1
+        house.take_calls(10)
+        calls = (await house.tick(0))["tallies"][0]["calls"]
+        assert sum(calls) == 110
+
+    run(tmp_path, test)
+
+
+def test_a_swap_that_could_not_be_asked_for_is_asked_for_again_also_after_a_death(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        await house.start(live={})
+        house.fleet.swap_fault = LinkLost("the node is away")
+        await house.rollouts.order("sales", "promote", "ann")
+        await house.tick()
+        assert house.fleet.swaps == []
+        house = await house.again()
+        house.fleet.swap_fault = None
+        await house.tick()
+        assert house.fleet.swaps == [("v2", "v1", 10_000, "keep")]
+        house = await house.again()
+        await house.tick()
+        assert len(house.fleet.swaps) == 1
+        told = await house.rollouts.order("sales-1", "abort", "ann")  # back, by hand
+        assert (told["stage"], told["reason"]) == ("rolled back", "abort by ann")
+        assert house.wanted.leads == {"sales": "v1"}
+        await house.tick()
+        assert house.fleet.swaps[-1] == ("v1", "v2", 10_000, "force")
+
+    run(tmp_path, test)
+
+
+def test_nothing_is_done_that_could_not_be_written_down(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        await house.start()
+
+        async def away(_name: str, _blob: bytes) -> None:
+            raise LinkLost("the store is away")
+
+        put, house.wanted.memory.put = house.wanted.memory.put, away  # type: ignore[method-assign]
+        with pytest.raises(LinkLost):
+            await house.rollouts.order("sales", "promote", "ann")
+        assert house.rollouts.status("sales")["stage"] == "canary"
+        assert house.wanted.leads == {"sales": "v1"}
+        house.wanted.memory.put = put  # type: ignore[method-assign]
+
+    run(tmp_path, test)
+
+
+def test_what_cannot_be_started_says_why_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        for asked, kind, words in (
+            ({"version": "v1"}, CallerFault, "leads sales already"),
+            ({"version": "v9"}, UnknownPolicy, "not published"),
+            ({"version": "v2", "plan": {"steps": [{"share": 2}]}}, CallerFault, "plan: steps.0.share"),
+        ):
+            with pytest.raises(kind, match=words):
+                await house.rollouts.start(asked)
+        house.fleet.broken = {"v2"}
+        with pytest.raises(PolicyError, match="SyntaxError"):
+            await house.start()
+        house.fleet.broken = set()
+        assert house.rollouts.rows() == []
+        await house.start()
+        with pytest.raises(CallerFault, match="offhook rollout abort sales"):
+            await house.start()
+        with pytest.raises(IllegalMove, match="can be told to"):
+            await house.rollouts.order("sales", "explode")
+        with pytest.raises(NoSuchRollout, match="there are: sales-1"):
+            house.rollouts.status("other")
+
+    run(tmp_path, test)
+
+
+def test_a_step_with_less_autonomy_leads_its_calls_by_a_version_with_less(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        steps = [{"share": 0.5, "autonomy": "suggest"}, {"share": 0.6}]
+        await house.start(steps=steps, promote=True)
+        assert {house.led(f"c{n}")["policy"] for n in range(50)} == {"v1", "v2+suggest"}
+        assert house.fleet.offered["v2+suggest"]["gate"]["autonomy_max"] == "suggest"
+        house.take_calls(100)
+        await house.tick()
+        assert {house.led(f"c{n}")["policy"] for n in range(50)} == {"v1", "v2"}
+        house.fleet.live = {"v2+suggest": 1}
+        await house.rollouts.order("sales", "promote")
+        await house.tick()
+        assert "v2+suggest" in house.wanted.versions, "a call still has it"
+        house.fleet.live = {}
+        await house.tick()
+        assert set(house.wanted.versions) == {"v1", "v2"}
+        assert "v2+suggest" not in house.fleet.offered
+
+    run(tmp_path, test)
+
+
+def test_shadows_are_counted_told_and_a_candidate_that_cannot_be_shadowed_goes_back(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        await house.start(shadow=True, shadow_calls_min=2)
+        row = {"seq": 1, "call": "c1", "kind": "floor", "at_ms": 5, "rank": 0.3}
+        report = {
+            "since": 7, "counts": {"calls": 1, "diverged": 1, "faulted": 0}, "with": 2, "failed": "",
+            "rows": [row], "trials": [{"seq": 1, "call": "c1"}],
+        }  # fmt: skip
+        house.fleet.reports = {"node-1": report}
+        for _ in range(2):
+            told = await house.tick()
+        assert (told["stage"], told["shadowed"]["calls"]) == ("shadow", 1), "the same report counts once"
+        found = house.rollouts.divergence("sales")
+        assert [each["call"] for each in found["rows"]] == ["c1"]
+        assert (found["trials"], found["shadowing"], found["over"]) == ([{"call": "c1"}], 2, False)
+        house.fleet.reports = {"node-1": {**report, "counts": {"calls": 2, "diverged": 1, "faulted": 0}}}
+        assert (await house.tick())["stage"] == "canary"
+        assert house.fleet.unshadowed == ["sales-1"]
+        await house.rollouts.order("sales", "abort")
+        await house.start(shadow=True)
+        house.fleet.reports = {"node-1": {**report, "since": 8, "failed": "its agents cannot be loaded: x"}}
+        told = await house.tick()
+        assert (told["stage"], told["reason"]) == (
+            "rolled back", "the candidate in shadow: its agents cannot be loaded: x",
+        )  # fmt: skip
+
+    run(tmp_path, test)
+
+
+def test_a_rollout_gives_way_where_another_version_was_made_to_lead_meanwhile(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        await house.start()
+        await house.wanted.keep(Version("v3", POLICY.model_dump(mode="json"), b"parcel"), set())
+        await house.wanted.lead("sales", "v3", started=True)  # `offhook up` with a folder that was changed
+        told = await house.tick()
+        assert (told["stage"], told["reason"]) == ("aborted", "v3 was made to lead meanwhile")
+        assert house.wanted.leads == {"sales": "v3"}
+
+    run(tmp_path, test)
