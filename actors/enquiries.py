@@ -45,18 +45,13 @@ class Enquiries:
         Raises:
             NoSuchCall: the call is over, or never was.
         """
-        row = await self._owner(call, lost_epoch)
+        row = await self.recovery.owner(call, lost_epoch)
         return door(row, row.media_token)
 
     async def observe(self, call: str) -> dict[str, Any]:
         """Where the call's owner takes observers: {endpoint, token, epoch}; waits like `claim`. Raises: NoSuchCall."""
-        row = await self._owner(call)
+        row = await self.recovery.owner(call)
         return door(row, row.observer_token)
-
-    async def _owner(self, call: str, lost_epoch: int = 0) -> CallRow:
-        if call not in self.table:
-            await self.recovery.revive(call, lost_epoch)  # it may have died while this supervisor was away
-        return await self.takeovers.owner(call, lost_epoch)
 
     async def knows(self, call: str) -> str:
         """Whether a call is led here ("live"), in this node's journal ("kept"), or was never heard of ("")."""
@@ -123,6 +118,10 @@ class Enquiries:
     async def acts(self, call: str) -> list[list[Any]]:
         """What tools did for a call, by their register: [action, key, how often it was begun]."""
         return [list(act) for act in await self.register.acts(call)]
+
+    async def kept(self, call: str) -> dict[str, Any] | None:
+        """What the journal has noted of a call (`journal.Kept`), to tell what is missing from what was dropped."""
+        return await past.noted(self._journal, call)
 
     async def hangup(self, call: str, by: str, reason: str) -> None:
         """End a call, with its goodbye where the policy has one. Raises: NoSuchCall, LinkLost."""

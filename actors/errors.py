@@ -33,6 +33,10 @@ class NoSuchCall(CallerFault):
     """No call of this name is known here."""
 
 
+class OwnJournal(WorldFault):
+    """Only the node that has a call's journal can go on with it: the nodes share none."""
+
+
 class UnknownPolicy(CallerFault):
     """No policy of this version was published; the message names those that were."""
 

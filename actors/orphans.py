@@ -12,7 +12,7 @@ import time
 
 from .adoption import row_from_journal
 from .call_table import CallRow
-from .errors import Fenced, NoSpare, NoSuchCall
+from .errors import Fenced, NoSpare, NoSuchCall, OwnJournal
 from .journal import Tail
 from .reception import Parts
 from .takeover import Takeovers
@@ -34,14 +34,17 @@ class Orphans:
 
         Raises:
             NoSuchCall: the journal has no such call, or it is over, or it could not be led here.
+            OwnJournal: the nodes share no journal.
             NoSpare: no process came free in time; the journal still holds the call open.
             JournalAway, JournalDamaged: what is known of it cannot be read.
         """
         parts = self._parts
         if call not in parts.table:
-            row = await row_from_journal(parts.journal, call) if parts.journal.shared else None
+            if not parts.journal.shared:
+                raise OwnJournal(f"call {call!r}: the journal of its node is that node's own")
+            row = await row_from_journal(parts.journal, call)
             if row is None:
-                raise NoSuchCall(f"call {call!r} is over, or the journal of its node was that node's own")
+                raise NoSuchCall(f"call {call!r} is over, or never was")
             if parts.pool.draining:
                 raise NoSpare("this node drains: it adopts no calls")
             tail = await self._fence(row)

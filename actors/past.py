@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from offhook.policies.codec import decode
@@ -14,6 +15,7 @@ from .errors import JournalAway, JournalDamaged, NoSuchCall
 from .journal import Journal, read_intact
 
 PAGE = 1_000  # records read at one time
+NEWEST = 1_000  # calls among which one is looked for
 
 
 async def verdicts(journal: Journal, call: str) -> list[Any]:
@@ -65,6 +67,14 @@ async def last_state(journal: Journal, call: str) -> dict[str, Any]:
         told["outcome"] = end[5].get("outcome", "")
         told["counts"] = end[5].get("counts", {})
     return told
+
+
+async def noted(journal: Journal, call: str) -> dict[str, Any] | None:
+    """What the journal has noted of one of its newest calls (`Kept`), in plain values; None where it is none of them.
+
+    Raises as `Journal.read` does.
+    """
+    return next((asdict(kept) for kept in await journal.calls(NEWEST) if kept.call == call), None)
 
 
 async def _what_is_whole(

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from .adoption import row_from_journal
+from .call_table import CallRow
 from .errors import JournalAway
 from .intake import Intake
 from .reception import Parts
@@ -65,6 +66,16 @@ class Recovery:
             for call in calls:
                 if call not in self._parts.table:
                     self._spawn(self._revive_quietly(str(call)))
+
+    async def owner(self, call: str, lost_epoch: int = 0) -> CallRow:
+        """See `Takeovers.owner`; a call that died while this supervisor was away is taken over first.
+
+        Raises:
+            NoSuchCall: it is over, or never was led here. JournalAway: as `revive`.
+        """
+        if call not in self._parts.table:
+            await self.revive(call, lost_epoch)
+        return await self._takeovers.owner(call, lost_epoch)
 
     async def revive(self, call: str, lost_epoch: int = 0) -> bool:
         """Somebody wants the owner of a call that nobody here leads: have it taken over, if it goes on.

@@ -19,7 +19,7 @@ from offhook.policies.errors import CallerFault
 from offhook.policies.policy import AgentSpec
 
 from .attendance import Attendance
-from .call_table import CallRow, CallTable
+from .call_table import CallTable
 from .enquiries import Enquiries, door
 from .errors import NoSpare
 from .figures import figures
@@ -88,7 +88,7 @@ class Supervisor(Enquiries):
         self.recovery = Recovery(parts, self.takeovers, self.intake, self.spawn)
         self.swaps = Swaps(self)
         self.intake.led_by = self.swaps.led_by
-        self.takeovers.calm = self._calm
+        self.takeovers.calm = lambda row: self.spawn(self.swaps.swap(row.calmed, "", [row.call], CALM_MS, FORCE))
         await self._recover()
         self.spawn(self._tend())
 
@@ -274,10 +274,6 @@ class Supervisor(Enquiries):
             except Exception:
                 log.exception("tending failed; it is tried again")  # this loop must never stop
             await asyncio.sleep(TEND_S)
-
-    def _calm(self, row: CallRow) -> None:
-        """A call that failed too often is led by its policy's safe one from now on, at the latest within CALM_MS."""
-        self.spawn(self.swaps.swap(row.calmed, "", [row.call], CALM_MS, FORCE))
 
     def _journal_health(self, up: bool, reason: str) -> None:
         if not up:

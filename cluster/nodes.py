@@ -92,10 +92,11 @@ class Nodes:
         return answer
 
     async def everywhere(
-        self, ask: Callable[[SupervisorRef], Awaitable[Any]], within_s: float = ANSWER_S
+        self, ask: Callable[[SupervisorRef], Awaitable[Any]], within_s: float = ANSWER_S, silent: bool = True
     ) -> dict[str, Any]:
-        """Ask every node at once; one that is away is left out."""
-        nodes = tuple(self._supervisors.items())
+        """Ask every node at once (or only those that answered when they were asked last); one that is away is left
+        out."""
+        nodes = tuple((node, each) for node, each in self._supervisors.items() if silent or node not in self.silent)
         asked = (self.ask(node, ask(supervisor), within_s) for node, supervisor in nodes)
         answers = await asyncio.gather(*asked, return_exceptions=True)
         told = {}

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from typing import Any
 
-from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall
+from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall, OwnJournal
 
 from .nodes import Nodes
 
@@ -75,13 +75,13 @@ class Whereabouts:
     async def _leader(self, call: str) -> str:
         """The node that leads it now; "" = none that answers."""
         known = self._places.get(call)
-        if known is not None and known in self._nodes:
+        if known is not None and known in self._nodes and known not in self._nodes.silent:
             try:
                 if await self._nodes.ask(known, self._nodes.get(known).leads(call), PROBE_S):
                     return known
             except LinkLost:
                 log.warning("node %s does not answer for one of its calls", known[:8], extra={"call": call})
-        told = await self._nodes.everywhere(lambda supervisor: supervisor.leads(call), PROBE_S)
+        told = await self._nodes.everywhere(lambda supervisor: supervisor.leads(call), PROBE_S, silent=False)
         return next((node for node, leads in told.items() if leads), "")
 
     async def _adopt(self, call: str) -> str:
@@ -91,13 +91,16 @@ class Whereabouts:
                 continue  # it was asked, and does not lead it
             try:
                 await self._nodes.ask(node, self._nodes.get(node).adopt(call), ADOPT_S)
-            except (NoSpare, LinkLost) as fault:
+            except (NoSpare, LinkLost, OwnJournal) as fault:
                 refusals.append(f"{node[:8]}: {fault}")
                 continue
             self.placed(call, node)
             log.warning("adopted by node %s", node[:8], extra={"call": call})
             return node
-        raise NoSpare(f"nobody could take call {call} over: {'; '.join(refusals) or 'there is no other node'}")
+        why = f"nobody could take call {call} over: {'; '.join(refusals) or 'there is no other node'}"
+        if self._places.get(call) in self._nodes:
+            raise NoSpare(why)  # its own node may answer again
+        raise NoSuchCall(why)
 
     # --- calls that nobody leads ------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import httpx
 from offhook.actors.errors import LinkLost
+from offhook.actors.journal import Kept
 from offhook.actors.refs import SupervisorRef
 from offhook.policies.errors import CallerFault, OffhookError
 from offhook.policies.simulation.chaos import FAULTS, schedule
@@ -37,7 +38,6 @@ STAGGER_S = 0.4
 JOURNAL_S = 40.0  # after the last call: a line that was lost is waited for by its policy, then the end is written
 PAGE = 5_000
 LEAVE_S = 10.0  # a caller in the midst of a script at the end of the run may finish a phrase
-VIOLATIONS_SHOWN = 50
 
 Progress = Callable[[str], None]
 
@@ -117,6 +117,14 @@ class Installation:
             supervisor = await asyncio.to_thread(SupervisorRef.find, node)
             acts += [list(act) for act in await supervisor.ask("acts", call)]
         return acts
+
+    async def kept(self, call: str) -> Kept | None:
+        """What the journal has noted of a call. Raises: LinkLost: no node can be asked."""
+        for node in sorted(self._nodes):
+            noted = await (await asyncio.to_thread(SupervisorRef.find, node)).ask("kept", call)
+            if noted is not None:
+                return Kept(**noted)
+        return None
 
     async def _get(self, path: str, **parameters: Any) -> dict[str, Any]:
         try:
@@ -240,9 +248,10 @@ class Chaos:
             if time.monotonic() > deadline:
                 break
             await asyncio.sleep(0.1)
-        acts = None
+        acts, kept = None, None
         with contextlib.suppress(OffhookError):
+            kept = await self.installation.kept(taken.call)
             acts = await self.installation.acts(taken.call)
         assert taken.record is not None
         line, traffic = taken.record.plain(), taken.record.traffic
-        return Evidence(taken.call, records, line, traffic.marks, taken.began_ms, self.struck, acts)
+        return Evidence(taken.call, records, line, traffic.marks, taken.began_ms, self.struck, acts, kept)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from offhook.actors.journal import Kept, unexplained
 from offhook.policies import codec
 from offhook.policies import commands as cmd
 from offhook.policies import events as ev
@@ -43,7 +44,7 @@ class Evidence:
 
     `records` is its journal, `line` the softphone's record (`CallRecord.plain`), `marks` those that the softphone was
     sent, `began_ms` when its stream opened, on the clock of `struck`. `acts` is what the tools' register has of the
-    call: [action, key, how often it was begun]; None = it could not be asked.
+    call: [action, key, how often it was begun]; `kept` is what the journal has noted of it. None = not known.
     """
 
     call: str
@@ -53,6 +54,7 @@ class Evidence:
     began_ms: int = 0
     struck: Sequence[Struck] = ()
     acts: Sequence[Sequence[Any]] | None = None
+    kept: Kept | None = None
 
     def events(self, kind: type[ev.Event]) -> list[Any]:
         """The journal's events of one kind, decoded, in order."""
@@ -92,16 +94,15 @@ def check_journal(evidence: Evidence) -> Account:
 
 
 def numbers(evidence: Evidence, account: Account) -> None:
-    """Every record is there once, in order, or a record says that it was lost and why."""
-    records = evidence.records
+    """Every record is there, but for those that compaction has dropped, and those of which a record says why not."""
+    records, kept = evidence.records, evidence.kept
     account.counts["records"] += len(records)
-    seq = 0
-    for record in records:
-        if record[4] == "lost":
-            account.counts["records told to be lost"] += record[2] - seq
-        elif record[2] != seq + 1:
-            account.wrong("every record is there", record[3], f"seq {seq} is followed by {record[2]}")
-        seq = record[2]
+    if kept is None:
+        last = records[-1]
+        kept = Kept(evidence.call, last[1], last[2], 0, True)
+    account.counts["records dropped by compaction"] += kept.dropped
+    if missing := unexplained(records, kept):
+        account.wrong("every record is there", records[-1][3], f"{missing} of {kept.seq} records are missing")
 
 
 def owners(evidence: Evidence, account: Account) -> None:

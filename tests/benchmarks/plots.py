@@ -29,7 +29,7 @@ COLOURS = (
 )  # over 3:1 on white and on #0d1117
 WIDTH, HEIGHT = 880, 420
 STYLE = """
-  text { font: 13px system-ui, sans-serif; fill: #57606a } .title { font-size: 15px; font-weight: 600 }
+  text { font: 13px system-ui, sans-serif; fill: #6e7781 } .title { font-size: 15px; font-weight: 600 }
   .grid { stroke: #8b949e; stroke-opacity: .3 } .goal { stroke: #8b949e; stroke-dasharray: 5 4 }
   @media (prefers-color-scheme: dark) { text { fill: #c9d1d9 } }
 """
@@ -64,7 +64,7 @@ def panel(left: float, width: float, title: str, lines: Iterable[tuple[str, str,
           low: float, high: float, goal: float = 0.0) -> list[str]:  # fmt: skip
     """One chart: axes, grid, lines of (series, colour, width, points) on a logarithmic number of calls."""
     across = Axis(1, 200, left + 48, left + width - 16, logarithmic=True)
-    up = Axis(low, high, HEIGHT - 46 - top, 44, logarithmic=low > 0)
+    up = Axis(low, high, HEIGHT - 58 - top, 44, logarithmic=low > 0)
     out = [f'<text class="title" x="{left + 48}" y="24">{title}</text>']
     for tick in up.ticks():
         y = up.at(tick)

@@ -75,7 +75,7 @@ class Phone(Line):
     """A probe's line that knows the owner's epoch by its marks."""
 
     def __init__(self, call: str, clip: list[bytes], chance: random.Random) -> None:
-        super().__init__(clip, chance)
+        super().__init__(clip, {}, chance)
         self.call = call
         self.epoch = 1
         self.hit: Hit | None = None
@@ -217,6 +217,10 @@ def judge(bench: Bench) -> dict[str, Any]:
     found = {"calls": 0, "records": 0, "records_missing": 0, "diverged": 0, "frames_lost": 0,
              "actions_ordered": 0, "actions_finished": 0, "actions_doubled": 0, "cut_short": 0}  # fmt: skip
     rows = {r["call_id"]: r for r in httpx.get(f"{api}/v1/calls", params={"limit": 1_000}, timeout=30).json()["calls"]}
+    dropped = {}  # by compaction: snapshots that newer ones have replaced
+    for path in Path(bench.house.folder.name).rglob("journal-*.sqlite"):
+        with sqlite3.connect(path) as journal:
+            dropped |= dict(journal.execute("SELECT call, dropped FROM calls"))
     hits: dict[str, list[Hit]] = {}
     for hit in bench.hits:
         hits.setdefault(hit.call, []).append(hit)
@@ -225,7 +229,7 @@ def judge(bench: Bench) -> dict[str, Any]:
         plain = [[call, r["epoch"], r["seq"], r["at_ms"], r["kind"], r["body"]] for r in records]
         found["calls"] += 1
         found["records"] += len(records)
-        found["records_missing"] += (records[-1]["seq"] if records else 0) - len(records)
+        found["records_missing"] += (records[-1]["seq"] if records else 0) - len(records) - dropped.get(call, 0)
         found["diverged"] += not replay(plain).same
         found["cut_short"] += rows[call]["outcome"] not in ("caller_hung_up", "")
         finished: list[str] = []
@@ -246,7 +250,7 @@ def judge(bench: Bench) -> dict[str, Any]:
         found["actions_doubled"] += len(finished) - len(set(finished))
     for path in Path(bench.house.folder.name).rglob("tools-*.sqlite"):
         with sqlite3.connect(path) as register:
-            found["actions_begun_twice"] = register.execute("SELECT count(*) FROM acts WHERE tries > 1").fetchone()[0]
+            found["actions_begun_twice"] = register.execute("SELECT count(*) FROM orders WHERE tries > 1").fetchone()[0]
     return found
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import ray
 from caller import Caller, Exchange
+from offhook.actors.journal import Kept, unexplained
 from offhook.actors.refs import NAMESPACE, SupervisorRef, this_node
 from phone import Phone
 
@@ -103,6 +104,13 @@ class House:
     async def records(self, call: str, kind: str = "") -> list[list[Any]]:
         records = await self.supervisor.journal(call, -1, 10_000)
         return [record for record in records if not kind or record[4] == kind]
+
+    async def complete(self, call: str) -> list[list[Any]]:
+        """A call's records; none is missing but what compaction has dropped."""
+        records = await self.records(call)
+        noted = await self.supervisor.ask("kept", call)
+        assert not unexplained(records, Kept(**noted)), [record[2] for record in records]
+        return records
 
     async def events(self, call: str, name: str) -> list[list[Any]]:
         return [record[5] for record in await self.records(call, "event") if record[5][0] == name]

@@ -94,7 +94,7 @@ def test_an_utterance_is_heard_out_before_another_version_leads(run: Any) -> Non
         await bench.swapped()
         kinds = [record[5][0] if record[4] == "event" else record[4] for record in bench.records]
         assert kinds.index("PlaybackEnded") < kinds.index("policy")
-        await bench.caller_speaks()
+        bench.caller_answers()
         await bench.until(lambda: len(bench.said()) > 1)
         assert bench.said() == [SHORT, "From here on it is me."]
         assert latter.of(wire.UPGRADE) == [[wire.UPGRADE, {}]]
@@ -269,8 +269,7 @@ def test_a_core_that_fails_in_the_trial_brings_the_former_policy_back_and_no_eve
         latter = AgentLink("I am the latter.")
         await bench.swap(latter, voice={"ahead_ms": 200})
         await bench.swapped()
-        assert bench.phone.link is not None
-        bench.phone.link.send(wire.DIGIT, "7")
+        bench.caller_answers()
         version, why = await bench.answer()
         assert version == "v2" and why.startswith("undone: the core fails under it, in DigitPressed")
         assert bench.call.state.policy_version == bench.call.setup.policy_version == "v1"
@@ -296,7 +295,7 @@ def test_an_agent_that_fails_in_the_trial_brings_the_former_one_back(run: Any) -
         assert await bench.answer() == ("v2", "undone: agent closer fails: KeyError")
         assert bench.call.state.agents == ("closer",)
         bench.former.says = "Here I am again."
-        await bench.caller_speaks()
+        bench.caller_answers()
         await bench.until(bench.said)
         assert bench.said() == ["Here I am again."]
         whole(bench)
@@ -320,7 +319,7 @@ def test_a_former_agent_that_comes_back_during_the_trial_is_there_for_the_way_ba
         latter.link.abort("its host died")
         version, why = await bench.answer()
         assert version == "v2" and why.startswith("undone: agent closer fails")
-        await bench.caller_speaks()
+        bench.caller_answers()
         await bench.until(bench.said)
         assert bench.said() == ["Still the former."]
 
@@ -360,7 +359,7 @@ def test_whoever_takes_over_goes_on_with_the_policy_of_each_moment(run: Any) -> 
         await bench.until(lambda: bench.events("PlaybackEnded"))
         await bench.swap(AgentLink("Hello, I am the latter."), silence={"hesitating_after_ms": 9_000})
         await bench.swapped()
-        await bench.caller_speaks()
+        bench.caller_answers()
         await bench.until(lambda: len(bench.said()) == 2)
         led = [
             (record[2], record[5]["version"], record[5]["policy"]) for record in bench.records if record[4] == "policy"
@@ -425,7 +424,7 @@ def test_a_version_speaks_with_its_own_recordings(run: Any, tmp_path: Path, undo
             agent.link.send(wire.FAILED, 1, 1, "KeyError")
             assert (await bench.answer())[1].startswith("undone")
         (bench.former if undone else agent).says = "A word."
-        await bench.caller_speaks()
+        bench.caller_answers()
         await bench.phone.have(wire.PLAY)
         played = next(fields[-1] for _, name, fields in bench.phone.events if name == wire.PLAY)
         assert played[0] == mulaw(20_000 if undone else 500)

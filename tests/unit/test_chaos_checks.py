@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import pytest
+from offhook.actors.journal import Kept
 from offhook.policies import events as ev
 from offhook.policies.codec import encode
 from offhook.policies.simulation.journal import recorded
@@ -49,6 +50,9 @@ def test_a_record_that_is_missing_is_found_and_one_that_is_told_to_be_lost_is_no
     middle = len(records) // 2
     gone = records[:middle] + records[middle + 1 :]
     assert "every record is there" in found(gone)
+    dropped = Kept("c1", 1, records[-1][2], 0, True, dropped=1)
+    evidence = Evidence("c1", gone, dict(LINE), kept=dropped)
+    assert "every record is there" not in [each.checker for each in check_journal(evidence).violations]
     told = copy.deepcopy(records)
     told[-2][4:] = ["lost", {"from": told[-2][2], "why": "the journal was away for too long"}]
     assert "every record is there" not in found(told)

@@ -37,3 +37,24 @@ def test_what_cannot_be_scheduled_is_said() -> None:
         schedule(1, 60_000, ["flood"])
     with pytest.raises(CallerFault, match="a pace"):
         schedule(1, 60_000, per_minute=0)
+
+
+def test_the_report_lists_faults_counts_and_what_was_not_held_with_the_command_that_repeats_it() -> None:
+    from offhook.serve.chaos import Run
+    from offhook.serve.cli_chaos import text
+
+    run = Run(seed=7, seconds=30, calls=2, faults=("call_kill",))
+    struck = {"at_ms": 4_000, "fault": "call_kill", "target": "process 7 of c1", "missed": ""}
+    missed = {"at_ms": 9_000, "fault": "call_kill", "target": "", "missed": "there is no live call"}
+    report = {"seed": 7, "calls": 3, "struck": [struck, missed], "counts": {"records": 1_234}, "repeat": run.command()}
+    assert "everything is accounted for" in text({**report, "violations": []})
+    violation = {"call": "c1", "checker": "one live epoch", "at_ms": 5_000, "message": "seq 3 at epoch 1 after epoch 2"}
+    told = text({**report, "violations": [violation]})
+    assert "process 7 of c1" in told and "not done: there is no live call" in told and "1,234  records" in told
+    assert "NOT HELD  one live epoch: seq 3 at epoch 1 after epoch 2 (c1 at 5000 ms)" in told
+    assert told.endswith(
+        "1 violations; again: offhook chaos --seed=7 --seconds=30 --calls=2 --per-minute=12 --gap-ms-max=200"
+        " --fault=call_kill"
+    )
+    with pytest.raises(CallerFault, match="10 to 86400 seconds"):
+        Run(seconds=1)

@@ -46,7 +46,9 @@ def record(pid: int, pid_born: int) -> Running:
     return Running("http://127.0.0.1:9", "ws://x", "http://x", "sales", "v", pid, pid_born, "", True, "")
 
 
-@pytest.mark.parametrize("words", [("calls",), ("show", "x"), ("explain", "x"), ("hangup", "x"), ("down",)])
+@pytest.mark.parametrize(
+    "words", [("calls",), ("show", "x"), ("explain", "x"), ("hangup", "x"), ("down",), ("chaos", "--yes")]
+)
 def test_when_nothing_runs_it_says_how_to_start_it(offhook: Offhook, words: tuple[str, ...]) -> None:
     done = offhook(*words)
     assert (done.returncode, done.stdout) == (1, "")

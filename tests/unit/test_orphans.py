@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvloop
 from offhook.actors.call_table import CallRow, CallTable
-from offhook.actors.errors import Fenced, NoSpare, NoSuchCall
+from offhook.actors.errors import Fenced, NoSpare, NoSuchCall, OwnJournal
 from offhook.actors.orphans import LOST, Orphans
 from offhook.actors.sqlite_journal import SqliteJournal
 from offhook.policies import events as ev
@@ -86,7 +86,7 @@ def test_only_open_calls_of_a_shared_journal_are_adopted_and_not_while_the_node_
             await node.orphans.adopt("lost")
         node.pool.draining = False
         node.journal.shared = False
-        with pytest.raises(NoSuchCall, match="that node's own"):
+        with pytest.raises(OwnJournal, match="that node's own"):
             await node.orphans.adopt("lost")
         assert await node.orphans.unled() == []
         node.journal.shared = True

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall
+from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall, OwnJournal
 from offhook.cluster import whereabouts
 from offhook.cluster.nodes import Nodes
 from offhook.cluster.whereabouts import SWEEP_S, Whereabouts
@@ -39,6 +39,8 @@ class Supervisor:
 
     async def adopt(self, call: str) -> None:
         await self._answer(None)
+        if not self.cluster.shared:
+            raise OwnJournal("no shared journal")
         if not self.spares:
             raise NoSpare("none is free")
         if call not in self.cluster.open:
@@ -59,6 +61,7 @@ class Cluster:
     """Some nodes over one journal."""
 
     def __init__(self, *names: str) -> None:
+        self.shared = True
         self.kept: set[str] = set()
         self.open: set[str] = set()
         self.closed: dict[str, str] = {}
@@ -150,6 +153,25 @@ def test_where_no_spare_is_free_the_next_node_adopts_and_if_none_can_the_carrier
             await cluster.calls.resume("other")
         cluster.at[second].spares = True
         assert await cluster.calls.resume("other") == second
+
+    run(test)
+
+
+def test_without_a_shared_journal_the_carrier_asks_again_until_the_node_is_known_to_be_dead() -> None:
+    async def test(cluster: Cluster) -> None:
+        cluster.shared = False
+        cluster.leads("b", "call")
+        cluster.at["b"].away = True
+        with pytest.raises(NoSpare, match="no shared journal"):  # its supervisor may be restarting
+            await cluster.calls.resume("call")
+        cluster.at["b"].away = False
+        await cluster.nodes.everywhere(lambda supervisor: supervisor.knows("call"))  # the director looks now and then
+        assert await cluster.calls.resume("call") == "b"
+        cluster.at["b"].away = True
+        await cluster.nodes.everywhere(lambda supervisor: supervisor.knows("call"))
+        del cluster.nodes._supervisors["b"]
+        with pytest.raises(NoSuchCall):
+            await cluster.calls.resume("call")
 
     run(test)
 
