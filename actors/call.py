@@ -18,12 +18,12 @@ from pydantic import ValidationError
 
 from . import wire
 from .errors import ProtocolFault
-from .gauges import describe
 from .link import Link, LinkServer, Message
+from .live.gauges import describe
+from .live.runtime import CallRuntime
+from .live.usage import pss_kb
 from .resident import Resident
-from .runtime import CallRuntime
 from .setup import Setup
-from .usage import pss_kb
 
 log = logging.getLogger(__name__)
 

@@ -46,6 +46,6 @@ def _warm() -> None:
     except OSError as refused:  # then it comes up like any other process
         log.info("the start keeps its priority: %s", refused)
     from . import call as _call  # noqa: F401 - all that `run` needs comes with it
-    from .warm_up import warm_up
+    from .live.warm_up import warm_up
 
     warm_up()

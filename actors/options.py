@@ -12,10 +12,10 @@ from typing import Any
 
 from offhook.policies.errors import CallerFault
 
-from .http_tool import offered
-from .pool import Sizes
-from .stores import check_url
-from .watch import HUNG_MS
+from .journals.stores import check_url
+from .node.http_tool import offered
+from .node.pool import Sizes
+from .node.watch import HUNG_MS
 
 SOCKET_PATH_MAX = 107  # bytes of a Unix socket's path (unix(7))
 NAME_ROOM = 32  # of them for the longest socket name: call-12345678-12345.sock

@@ -18,31 +18,31 @@ from typing import Any
 from offhook.policies.errors import CallerFault
 from offhook.policies.policy import AgentSpec
 
-from .attendance import Attendance
-from .call_table import CallTable
-from .enquiries import Enquiries, door
 from .errors import NoSpare
-from .figures import figures
-from .hosts import Hosts
-from .http_tool import offered
-from .intake import Intake
-from .leases import LeaseBook
+from .journals.stores import open_journal, open_register
+from .journals.witness import Damages, Witness
+from .live.swap import FORCE
+from .node.attendance import Attendance
+from .node.call_table import CallTable
+from .node.enquiries import Enquiries, door
+from .node.figures import figures
+from .node.hosts import Hosts
+from .node.http_tool import offered
+from .node.intake import Intake
+from .node.leases import LeaseBook
+from .node.orphans import Orphans
+from .node.outbox import Outbox
+from .node.pool import Pool, Standing
+from .node.reception import Parts, Reception
+from .node.recovery import Recovery
+from .node.residents import Residents
+from .node.shelf import Shelf
+from .node.swaps import Swaps
+from .node.takeover import Takeovers
+from .node.tally import STARTED
 from .options import Options
-from .orphans import Orphans
-from .outbox import Outbox
-from .pool import Pool, Standing
-from .reception import Parts, Reception
-from .recovery import Recovery
 from .refs import ResidentRef
-from .residents import Residents
-from .shadow_refs import ShadowRefs
-from .shelf import Shelf
-from .stores import open_journal, open_register
-from .swap import FORCE
-from .swaps import Swaps
-from .takeover import Takeovers
-from .tally import STARTED
-from .witness import Damages, Witness
+from .shadows.shadow_refs import ShadowRefs
 
 log = logging.getLogger(__name__)
 

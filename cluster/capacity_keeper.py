@@ -15,8 +15,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from offhook.actors.errors import LinkLost
+from offhook.actors.node.tally import BEGAN, ENDED, STARTED
 from offhook.actors.refs import SupervisorRef
-from offhook.actors.tally import BEGAN, ENDED, STARTED
 from offhook.policies.capacity import Lead
 from offhook.policies.cost import Accounts, Usage, bill
 

@@ -1,6 +1,6 @@
 """How far the nodes' counts of a rollout's arms have been taken in. Figures only grow; nodes come and go.
 
-A supervisor counts from its own start (`actors/arms.py`), so what is taken in is what a node says now less what it
+A supervisor counts from its own start (`actors/node/arms.py`), so what is taken in is what a node says now less what it
 said before; one that began to count anew is taken in from nothing. What is gone with a node is lost to both arms alike.
 """
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import ray
 from offhook.actors.errors import LinkLost, UnknownPolicy
+from offhook.actors.node.swaps import WITHIN_S, merged
 from offhook.actors.refs import NAMESPACE, SupervisorRef
-from offhook.actors.swaps import WITHIN_S, merged
 
 from .capacity_keeper import CapacityKeeper
 from .capacity_rules import CapacityRules

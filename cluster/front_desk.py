@@ -149,7 +149,7 @@ class FrontDesk:
     # --- what the nodes tell ------------------------------------------------------------------------------------------
 
     def told(self, node: str, stats: Mapping[str, Any], slots: int, cordoned: bool, asked_ms: int) -> None:
-        """A node's figures (`actors/figures.py`), asked for at `asked_ms`."""
+        """A node's figures (`actors/node/figures.py`), asked for at `asked_ms`."""
         lag_ms = float(stats.get("drift_ms", 0.0))
         # A supervisor that has just started does not know yet how many calls its node carries.
         free = min(int(stats["free_slots"]), slots - int(stats["calls"]))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote, unquote
 
-from offhook.actors.stores import REDIS
+from offhook.actors.journals.stores import REDIS
 from offhook.policies.errors import CallerFault, WorldFault
 
 BLOB_BYTES_MAX = 20 << 20  # a bundle's parcel has 16 MiB at most, its policy file 1 MiB

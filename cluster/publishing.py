@@ -42,7 +42,7 @@ class Publishing:
         """Offer a policy version to new calls on every node, now and on those that join.
 
         Args:
-            bundle: its parcel (`actors/parcel.py`), or a folder that every node has; "" = stock agents only.
+            bundle: its parcel (`actors/node/parcel.py`), or a folder that every node has; "" = stock agents only.
             lead: "first" = new calls that ask for its name get it where nobody leads that name; "now" = they do in any
                 case, once its agents run; "start", "default" = as `Wanted.lead` says of what `offhook up` brings.
 

@@ -1,6 +1,6 @@
 """What differs between two ways of leading the same call: the kinds of difference, their rank, their times.
 
-Plain values for reports and nothing that folds a call: that is `backtest.py`'s matter, and `actors/shadow.py`'s on live
+Plain values for reports and nothing that folds a call: that is `backtest.py`'s matter, and `shadow.py`'s on live
 calls; both speak of differences in these words.
 """
 

@@ -1,7 +1,7 @@
 """The policy: every threshold by which a call is led, with its unit, its bounds and its default.
 
 One section a room. A section holds data only; the room of the same name reads it. Files are read and their line
-numbers reported by `serve/policy_files.py`; texts and prompts of the agents are data of the policy too.
+numbers reported by `serve/bundles/policy_files.py`; texts and prompts of the agents are data of the policy too.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from .state import CallState
 PLAYBACK = (ev.PlaybackStarted, ev.PlaybackReached, ev.PlaybackStopped, ev.PlaybackEnded, ev.PlaybackFailed)
 _CAUSED = (*PLAYBACK, ev.AgentAnswered, ev.ActionFinished)
 
-FAILED_WITHIN_MS = 5  # lost and joined again so quickly: one failed answer, not a lost agent (`actors/runtime.py`)
+FAILED_WITHIN_MS = 5  # lost and joined again so quickly: one failed answer, not a lost agent (`actors/live/runtime.py`)
 WORD_MS = 330  # of a word whose like was not recorded: 180 words a minute
 START_MS = 60  # to the first audio of an utterance, where none was recorded
 ANSWER_MS = 30  # of an agent, where none was recorded

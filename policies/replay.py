@@ -3,7 +3,7 @@
 A journal is a sequence of records `[call, epoch, seq, at_ms, kind, body]`. Events are folded through `step`; the
 commands of each must be those that were written down then, and every snapshot the state that the events lead to. The
 first difference is reported; what follows it says nothing any more, so it is not compared. Reading journals is
-`actors/journal.py`'s matter; what a difference means is the reader's.
+`actors/journals/journal.py`'s matter; what a difference means is the reader's.
 """
 
 from __future__ import annotations

@@ -19,25 +19,27 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from offhook.actors.parcel import pack
+from offhook.actors.node.parcel import pack
 from offhook.actors.refs import NAMESPACE, SupervisorRef
 from offhook.cluster.director import HEAD, DirectorRef
 from ray import serve
 from ray.serve import RunTarget
 from ray.serve.schema import LoggingConfig
 
-from . import policy_files, running, tables, tokens
-from .api import make_api
+from . import running, tables
+from .bundles import policy_files
+from .bundles.policy_files import Bundle
+from .callers.clips import stock_clips
 from .capacity_settings import rules_of
-from .clips import stock_clips
-from .cluster_switchboard import ClusterSwitchboard
-from .door import Door
 from .errors import SettingFault, StartFault
-from .gateway_actor import GatewayStart
-from .policy_files import Bundle
+from .media import tokens
+from .media.gateway_actor import GatewayStart
 from .running import Running
 from .settings import Settings, prepare_ray_environment
 from .tool_file import read_tools
+from .web.api import make_api
+from .web.cluster_switchboard import ClusterSwitchboard
+from .web.door import Door
 
 log = logging.getLogger(__name__)
 

@@ -19,15 +19,16 @@ import typer
 from offhook.policies.errors import Bug, CallerFault, OffhookError
 from rich.markup import escape
 
-from . import cli_calls, cli_nodes, running, terminal
-from .backtest import backtest
-from .cli_chaos import chaos
-from .cli_cost import cost
-from .cli_options import AsJson, StateDir, show, texts
-from .cli_policies import policy_cli
-from .cli_rollouts import rollout_cli
+from . import running
+from .commands import cli_calls, cli_nodes, terminal
+from .commands.backtest import backtest
+from .commands.cli_chaos import chaos
+from .commands.cli_cost import cost
+from .commands.cli_options import AsJson, StateDir, show, texts
+from .commands.cli_policies import policy_cli
+from .commands.cli_rollouts import rollout_cli
+from .commands.plan import plan
 from .errors import StartFault
-from .plan import plan
 from .settings import Settings, prepare_ray_environment
 from .settings import read as read_settings
 
@@ -134,7 +135,7 @@ def demo(
     policy: Annotated[Path | None, typer.Option(help="a folder of policies")] = None,
 ) -> None:
     """Start an offhook, have scripted callers call it with recorded speech, show what happens, and stop it."""
-    from .demo import run_demo
+    from .commands.demo import run_demo
 
     with _on_signal(lambda *_: sys.exit(130)):
         failures = run_demo(calls, json, scripts, policy, _progress)
@@ -154,7 +155,7 @@ def simulate(
     if (policy is None) is not (journal is None):
         raise CallerFault("--policy and --journal go together: the bundle that leads, and where its calls are written")
     if policy is not None and journal is not None:
-        from .simulated import record
+        from .commands.simulated import record
 
         told = record(journal, policy, calls, seed)
         show(told, json, lambda: f"{told['calls']} calls led by {told['policy']} {told['version']} are in {journal}")

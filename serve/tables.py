@@ -17,8 +17,8 @@ from offhook.policies.errors import CallerFault
 from offhook.policies.units import SCALES, Section, unit_of
 from pydantic import ValidationError
 
-from .yaml_lines import Place, YamlFault
-from .yaml_lines import read as read_yaml
+from .bundles.yaml_lines import Place, YamlFault
+from .bundles.yaml_lines import read as read_yaml
 
 Table = TypeVar("Table", bound=Section)
 

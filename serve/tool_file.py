@@ -1,4 +1,4 @@
-"""The file that says which actions are carried out by which HTTP tools. Fields and protocol: `actors/http_tool.py`.
+"""The file that says which actions are carried out by which HTTP tools. Fields and protocol: `http_tool.py`.
 
 book_meeting:
   url: https://calendar.example/acts
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from offhook.actors.http_tool import offered
+from offhook.actors.node.http_tool import offered
 from offhook.policies.errors import CallerFault
 
 from .errors import SettingFault

@@ -1,8 +1,8 @@
 """What is done to a running system to see whether it holds: the faults as a table, and a schedule of them from a seed.
 
 A schedule is data: the same seed gives the same strikes at the same moments, and `draw` chooses the same one among the
-same targets. Nothing is carried out here (`serve/chaos_strikes.py` does), and what must hold nevertheless is
-`serve/chaos_checks.py`'s matter.
+same targets. Nothing is carried out here (`serve/chaos/strikes.py` does), and what must hold nevertheless is
+`serve/chaos/journal_checks.py`'s matter.
 """
 
 from __future__ import annotations

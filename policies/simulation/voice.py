@@ -1,6 +1,6 @@
 """A simulated voice: utterances with a length, heard in real time, held, resumed and cut; marks by a carrier.
 
-It answers as `actors/voice.py` does: PlaybackStarted when the first audio leaves, PlaybackReached on the carrier's
+It answers as `actors/live/voice.py` does: PlaybackStarted when the first audio leaves, PlaybackReached on the carrier's
 marks, PlaybackStopped with the heard text after a hold or a cut, PlaybackEnded confirmed by the last mark, or by the
 clock after a grace where that mark is lost.
 """

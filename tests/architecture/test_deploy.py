@@ -212,7 +212,7 @@ def test_rules_name_only_meters_that_are_there() -> None:
 
 
 def test_nodes_meters_name_fields_of_the_supervisors_figures() -> None:
-    told = (ROOT / "actors" / "figures.py").read_text()
+    told = (ROOT / "actors" / "node" / "figures.py").read_text()
     for _, field in NODE_METERS.values():
         assert f'"{field}"' in told or field in ("spare", "starting"), f"Supervisor.stats has no {field}"
 

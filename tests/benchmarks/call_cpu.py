@@ -32,7 +32,7 @@ from offhook.actors.link import Link, LinkServer, Message, connect
 from offhook.actors.setup import Setup
 from offhook.policies.codec import encode
 from offhook.policies.proposals import Asks, Kind, Proposal, Purpose
-from offhook.serve import policy_files
+from offhook.serve.bundles import policy_files
 from probe import clip_frames
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -180,7 +180,7 @@ def setup() -> Setup:
 async def lead(endpoint: str, profile: str) -> None:
     """The child: a call's process."""
     from offhook.actors.call import serve_calls
-    from offhook.actors.warm_up import warm_up
+    from offhook.actors.live.warm_up import warm_up
 
     warm_up()
     profiler = cProfile.Profile()

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
-from offhook.actors.journal import Journal, Retention
-from offhook.actors.sqlite_journal import SqliteJournal
+from offhook.actors.journals.journal import Journal, Retention
+from offhook.actors.journals.sqlite_journal import SqliteJournal
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 import redis_server
@@ -46,7 +46,7 @@ class Store:
 
     def open(self, run: int, retention: Retention | None = None) -> Journal:
         if self.url:
-            from offhook.actors.redis_journal import RETENTION, RedisJournal
+            from offhook.actors.journals.redis_journal import RETENTION, RedisJournal
 
             return RedisJournal(f"{self.url[:-1]}{run}", retention=retention or RETENTION)
         path = self.folder / f"{run}-{self.power_safe}.db"

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from offhook.actors.sources import plan
+from offhook.actors.live.sources import plan
 from offhook.policies.codec import decode
 from offhook.policies.commands import Say
 from offhook.policies.events import PlaybackStopped

@@ -24,10 +24,10 @@ from typing import Any
 
 import uvloop
 from journal import Store, live_calls, share, stores
-from offhook.actors import redis_journal, sqlite_journal
-from offhook.actors.journal import Journal, Retention
-from offhook.actors.past import since_snapshot
-from offhook.actors.resume import fold, trimmed
+from offhook.actors.journals import redis_journal, sqlite_journal
+from offhook.actors.journals.journal import Journal, Retention
+from offhook.actors.journals.past import since_snapshot
+from offhook.actors.live.resume import fold, trimmed
 from offhook.policies.codec import encode
 from offhook.policies.commands import RecordVerdict
 from offhook.policies.machine import step

@@ -23,9 +23,9 @@ from typing import Any
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from offhook.actors.shadow import Shadow
-from offhook.actors.shadow_host import be_nice
-from offhook.actors.trial import agents_of
+from offhook.actors.shadows.shadow import Shadow
+from offhook.actors.shadows.shadow_host import be_nice
+from offhook.actors.shadows.trial import agents_of
 from recorded_calls import calls
 from shadow_stage import SALES, Stage, stricter
 

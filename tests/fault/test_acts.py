@@ -1,6 +1,6 @@
 """kill -9 before, during and after an act: the tool's side sees one effect, and doubt is told as doubt.
 
-Real processes, real stores; no Ray. What the rules are is `actors/outbox.py`'s and `actors/register.py`'s.
+Real processes, real stores; no Ray. What the rules are is `outbox.py`'s and `register.py`'s.
 """
 
 from __future__ import annotations

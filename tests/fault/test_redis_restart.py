@@ -13,11 +13,11 @@ import pytest
 import redis_server
 import uvloop
 from offhook.actors import wire
-from offhook.actors.call_table import CallRow, CallTable
 from offhook.actors.errors import JournalAway
-from offhook.actors.intake import Intake
-from offhook.actors.recorder import Recorder
-from offhook.actors.redis_journal import RedisJournal
+from offhook.actors.journals.redis_journal import RedisJournal
+from offhook.actors.live.recorder import Recorder
+from offhook.actors.node.call_table import CallRow, CallTable
+from offhook.actors.node.intake import Intake
 from offhook.policies.errors import OffhookError
 from redis_server import RedisServer
 
@@ -169,7 +169,7 @@ def test_while_redis_is_away_records_wait_within_a_limit_and_the_call_sends_the_
 def test_a_redis_that_hangs_is_away_and_late_answers_confuse_nobody(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("offhook.actors.redis_book.ANSWER_S", 0.2)
+    monkeypatch.setattr("offhook.actors.journals.redis_book.ANSWER_S", 0.2)
 
     async def test() -> None:
         health: Health = []

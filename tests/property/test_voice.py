@@ -5,9 +5,9 @@ from __future__ import annotations
 from carrier import Carrier
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from offhook.actors.sound import Sound
-from offhook.actors.sources import ToneSource
-from offhook.actors.voice import MARK_GRACE_MS, Voice
+from offhook.actors.live.sound import Sound
+from offhook.actors.live.sources import ToneSource
+from offhook.actors.live.voice import MARK_GRACE_MS, Voice
 from offhook.policies.events import (
     Event,
     PlaybackEnded,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import redis_server
 from house import House
-from offhook.actors.journal import Journal
-from offhook.actors.stores import open_journal
+from offhook.actors.journals.journal import Journal
+from offhook.actors.journals.stores import open_journal
 from offhook.policies.replay import replay
 from redis_server import RedisServer
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from offhook.actors.errors import LinkLost
 from offhook.actors.refs import SupervisorRef
-from offhook.actors.trial import agents_of
+from offhook.actors.shadows.trial import agents_of
 from offhook.policies.backtest import backtest
 from offhook.policies.errors import CallerFault, PolicyError
 from offhook.policies.policy import Policy

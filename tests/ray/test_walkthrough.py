@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
-from offhook.serve.policy_files import load
+from offhook.serve.bundles.policy_files import load
 from phone import SILENCE
 from twilio_phone import Phone
 

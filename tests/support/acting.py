@@ -16,13 +16,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from offhook.actors import register as rules
-from offhook.actors.leases import LeaseBook
-from offhook.actors.outbox import Outbox
-from offhook.actors.register import Begun
-from offhook.actors.residents import Residents
-from offhook.actors.stores import open_register
-from offhook.actors.tools import Order, Outcome, Tool
+from offhook.actors.journals import register as rules
+from offhook.actors.journals.register import Begun
+from offhook.actors.journals.stores import open_register
+from offhook.actors.node.leases import LeaseBook
+from offhook.actors.node.outbox import Outbox
+from offhook.actors.node.residents import Residents
+from offhook.actors.node.tools import Order, Outcome, Tool
 
 LIMIT_MS = 300
 

@@ -79,9 +79,9 @@ def workers() -> set[str]:
 async def spike(folder: Path, diary: Diary) -> None:
     from caller import Exchange
     from house import GREETER
-    from offhook.actors.parcel import pack
+    from offhook.actors.node.parcel import pack
     from offhook.cluster.director import DirectorRef
-    from offhook.serve.line import Claim
+    from offhook.serve.media.line import Claim
 
     director = DirectorRef.start({"state_dir": str(folder), "spares": 1}, capacity=RULES)
     bundle = folder / "bundle"

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from offhook.actors.refs import SupervisorRef
-from offhook.serve.gateway import Gateway
-from offhook.serve.line import Claim, Line
+from offhook.serve.media.gateway import Gateway
+from offhook.serve.media.line import Claim, Line
 from phone import Phone
 
 NO_SECRET = "callers of tests need no token"

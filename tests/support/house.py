@@ -15,7 +15,7 @@ from typing import Any
 
 import ray
 from caller import Caller, Exchange
-from offhook.actors.journal import Kept, unexplained
+from offhook.actors.journals.journal import Kept, unexplained
 from offhook.actors.refs import NAMESPACE, SupervisorRef, this_node
 from phone import Phone
 

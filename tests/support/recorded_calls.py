@@ -7,7 +7,7 @@ from typing import Any
 
 from offhook.policies.policy import Policy
 from offhook.policies.simulation.journal import recorded
-from offhook.serve.simulated import store
+from offhook.serve.commands.simulated import store
 
 __all__ = ["calls", "recorded", "store"]
 

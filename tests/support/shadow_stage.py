@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from offhook.actors.broadcaster import Bounds, Broadcaster
 from offhook.actors.link import LinkServer
+from offhook.actors.live.broadcaster import Bounds, Broadcaster
 from offhook.policies.codec import encode
 from offhook.policies.policy import Policy
 from offhook.policies.state import CallState
-from offhook.serve.policy_files import load
+from offhook.serve.bundles.policy_files import load
 
 SALES = load(Path(__file__).parents[2] / "examples" / "policies" / "sales").policy
 

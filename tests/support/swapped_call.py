@@ -11,7 +11,7 @@ from typing import Any
 
 from offhook.actors import wire
 from offhook.actors.link import Link, LinkServer, connect
-from offhook.actors.runtime import CallRuntime
+from offhook.actors.live.runtime import CallRuntime
 from offhook.actors.setup import Engines, Setup, agent_tokens
 from offhook.policies.codec import encode
 from offhook.policies.proposals import Kind, Proposal, Purpose

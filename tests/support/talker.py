@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from offhook.serve import scenario
+from offhook.serve.callers import scenario
+from offhook.serve.callers.softphone import CallRecord
 from offhook.serve.carriers.twilio import ApplicationWriter, CarrierReader, Media
 from offhook.serve.engines import sound
-from offhook.serve.softphone import CallRecord
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 
 PACE = 10.0

@@ -17,7 +17,7 @@ from typing import Any
 
 import house
 import ray
-from offhook.actors.parcel import pack
+from offhook.actors.node.parcel import pack
 from offhook.actors.refs import NAMESPACE, SupervisorRef
 from offhook.cluster.director import DirectorRef
 from phone import Phone

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from offhook.actors.adoption import row_from_journal
-from offhook.actors.sqlite_journal import SqliteJournal
+from offhook.actors.journals.sqlite_journal import SqliteJournal
+from offhook.actors.node.adoption import row_from_journal
 from offhook.policies import events as ev
 from offhook.policies.codec import encode
 

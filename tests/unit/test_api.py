@@ -19,10 +19,10 @@ from offhook.policies import codec
 from offhook.policies.commands import HangUp, TransferCall
 from offhook.policies.errors import CallerFault
 from offhook.policies.proposals import Answer, Kind, RuleResult, Verdict
-from offhook.serve import tokens
-from offhook.serve.api import make_api
 from offhook.serve.carriers import twiml
-from offhook.serve.door import Door
+from offhook.serve.media import tokens
+from offhook.serve.web.api import make_api
+from offhook.serve.web.door import Door
 
 LEADS = {"sales": "v1", "monologue": "v2"}
 SECRET = "a secret of this test"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from offhook.actors.arms import ARMS_MAX, SLOW_US, ArmCounts
+from offhook.actors.node.arms import ARMS_MAX, SLOW_US, ArmCounts
 from offhook.policies.codec import encode
 from offhook.policies.events import AgentLost, TimerFired
 from offhook.policies.limits import CALLER_HUNG_UP

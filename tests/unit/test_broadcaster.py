@@ -12,8 +12,8 @@ import msgpack
 import pytest
 import uvloop
 from offhook.actors import wire
-from offhook.actors.broadcaster import Bounds, Broadcaster, Subscriber
 from offhook.actors.link import Link, LinkServer, connect
+from offhook.actors.live.broadcaster import Bounds, Broadcaster, Subscriber
 
 BODY = {"text": "x" * 1_000}
 

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import msgpack
 import pytest
-from offhook.actors import parcel as parcels
 from offhook.actors.bundle import agent_class, release
-from offhook.actors.parcel import check_signature, pack, sign, unpack
-from offhook.actors.shelf import Shelf
-from offhook.actors.trial import agents_of
+from offhook.actors.node import parcel as parcels
+from offhook.actors.node.parcel import check_signature, pack, sign, unpack
+from offhook.actors.node.shelf import Shelf
+from offhook.actors.shadows.trial import agents_of
 from offhook.policies.errors import CallerFault, PolicyError
 from offhook.policies.policy import Policy
-from offhook.serve import policy_start
-from offhook.serve.policy_check import rehearse
-from offhook.serve.policy_diff import Side, compared
-from offhook.serve.policy_files import load
+from offhook.serve.bundles import policy_start
+from offhook.serve.bundles.policy_check import rehearse
+from offhook.serve.bundles.policy_diff import Side, compared
+from offhook.serve.bundles.policy_files import load
 
 
 @pytest.fixture

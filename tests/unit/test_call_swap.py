@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import uvloop
-from offhook.actors import offer as offer_module
-from offhook.actors import swap as swap_module
 from offhook.actors import wire
 from offhook.actors.ears import Ears
 from offhook.actors.errors import ProtocolFault
-from offhook.actors.resume import fold, trimmed
+from offhook.actors.live import offer as offer_module
+from offhook.actors.live import swap as swap_module
+from offhook.actors.live.resume import fold, trimmed
 from offhook.actors.setup import Engines
 from offhook.policies import events as ev
 from offhook.policies import machine, silence

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from offhook.actors.errors import LinkLost
-from offhook.actors.tally import BEGAN, ENDED, STARTED, Tally
+from offhook.actors.node.tally import BEGAN, ENDED, STARTED, Tally
 from offhook.cluster.capacity_keeper import CapacityKeeper
 from offhook.cluster.capacity_rules import CapacityRules
 from offhook.cluster.front_desk import FrontDesk

@@ -7,13 +7,13 @@ import random
 from typing import Any
 
 import pytest
-from offhook.actors.journal import Kept
+from offhook.actors.journals.journal import Kept
 from offhook.policies import events as ev
 from offhook.policies.codec import encode
 from offhook.policies.simulation.journal import recorded
 from offhook.policies.simulation.run import drawn_policy
-from offhook.serve.chaos_checks import Evidence, Struck, check_journal
-from offhook.serve.chaos_line import check_line
+from offhook.serve.chaos.journal_checks import Evidence, Struck, check_journal
+from offhook.serve.chaos.line_checks import check_line
 
 LINE = {
     "events": [],

@@ -40,8 +40,8 @@ def test_what_cannot_be_scheduled_is_said() -> None:
 
 
 def test_the_report_lists_faults_counts_and_what_was_not_held_with_the_command_that_repeats_it() -> None:
-    from offhook.serve.chaos import Run
-    from offhook.serve.cli_chaos import text
+    from offhook.serve.chaos.run import Run
+    from offhook.serve.commands.cli_chaos import text
 
     run = Run(seed=7, seconds=30, calls=2, faults=("call_kill",))
     struck = {"at_ms": 4_000, "fault": "call_kill", "target": "process 7 of c1", "missed": ""}

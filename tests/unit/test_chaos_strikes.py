@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 from offhook.actors.clock import boot
-from offhook.actors.residents import lives
-from offhook.actors.watch import stopped
+from offhook.actors.node.residents import lives
+from offhook.actors.node.watch import stopped
 from offhook.policies.simulation.chaos import FAULTS, Strike
-from offhook.serve.chaos_checks import Struck
-from offhook.serve.chaos_strikes import _STRIKES, HITS_MAX, Striker, connections, cut, listener
+from offhook.serve.chaos.journal_checks import Struck
+from offhook.serve.chaos.strikes import _STRIKES, HITS_MAX, Striker, connections, cut, listener
 
 SLEEPS = 'import time; print("up", flush=True); time.sleep(60)'
 LISTENS = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import StringIO
 
 from offhook.policies.cost import Accounts, Prices, Usage, bill
-from offhook.serve.cli_cost import _shown
+from offhook.serve.commands.cli_cost import _shown
 from rich.console import Console
 
 

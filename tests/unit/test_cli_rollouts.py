@@ -6,8 +6,8 @@ import pytest
 from offhook.policies import rollout as rules
 from offhook.policies.errors import CallerFault
 from offhook.policies.rollout import Plan, Rollout
-from offhook.serve import rollout_view
-from offhook.serve.cli_rollouts import guards_of, steps_of
+from offhook.serve.commands import rollout_view
+from offhook.serve.commands.cli_rollouts import guards_of, steps_of
 from rich.console import Console
 
 

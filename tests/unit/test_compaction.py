@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import redis_server
 import uvloop
-from offhook.actors import past, redis_journal, sqlite_journal
-from offhook.actors.journal import Journal, Record, Retention, unexplained
-from offhook.actors.resume import fold
-from offhook.actors.stores import open_journal
+from offhook.actors.journals import past, redis_journal, sqlite_journal
+from offhook.actors.journals.journal import Journal, Record, Retention, unexplained
+from offhook.actors.journals.stores import open_journal
+from offhook.actors.live.resume import fold
 from offhook.policies.codec import decode, encode
 from offhook.policies.machine import step
 from offhook.policies.policy import Policy

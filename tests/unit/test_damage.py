@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 import redis_server
 import uvloop
-from offhook.actors import past
 from offhook.actors.errors import JournalAway, JournalDamaged
-from offhook.actors.journal import Journal, Record, read_intact
-from offhook.actors.sqlite_journal import SqliteJournal
-from offhook.actors.stores import open_journal
-from offhook.actors.witness import CALLS_MAX, Damages, Witness
+from offhook.actors.journals import past
+from offhook.actors.journals.journal import Journal, Record, read_intact
+from offhook.actors.journals.sqlite_journal import SqliteJournal
+from offhook.actors.journals.stores import open_journal
+from offhook.actors.journals.witness import CALLS_MAX, Damages, Witness
 from redis.asyncio import Redis
 from redis_server import RedisServer
 
@@ -30,7 +30,7 @@ from redis_server import RedisServer
 # the log into the file.
 WRITER = """
 import asyncio, os, signal, sys
-from offhook.actors.sqlite_journal import SqliteJournal
+from offhook.actors.journals.sqlite_journal import SqliteJournal
 
 async def main():
     journal = SqliteJournal(sys.argv[1])

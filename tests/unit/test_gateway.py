@@ -16,11 +16,11 @@ from offhook.actors import wire
 from offhook.actors.errors import NoSpare
 from offhook.actors.link import Link, LinkServer, Message
 from offhook.policies.errors import CallerFault
-from offhook.serve import gateway as gateway_module
-from offhook.serve import tokens
 from offhook.serve.carriers import twilio
-from offhook.serve.gateway import Gateway
-from offhook.serve.line import FRAMES_KEPT, Claim, Playback
+from offhook.serve.media import gateway as gateway_module
+from offhook.serve.media import tokens
+from offhook.serve.media.gateway import Gateway
+from offhook.serve.media.line import FRAMES_KEPT, Claim, Playback
 from picows import WSMsgType
 from twilio_phone import Phone
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.actors.http_tool import BODY_BYTES_MAX, Place, offered
-from offhook.actors.leases import LeaseBook
-from offhook.actors.outbox import Outbox
-from offhook.actors.residents import Residents
-from offhook.actors.sqlite_register import SqliteRegister
-from offhook.actors.tools import Order, Outcome
+from offhook.actors.journals.sqlite_register import SqliteRegister
+from offhook.actors.node.http_tool import BODY_BYTES_MAX, Place, offered
+from offhook.actors.node.leases import LeaseBook
+from offhook.actors.node.outbox import Outbox
+from offhook.actors.node.residents import Residents
+from offhook.actors.node.tools import Order, Outcome
 from offhook.policies.errors import CallerFault
 from tool_server import ToolServer
 

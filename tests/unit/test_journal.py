@@ -11,8 +11,8 @@ import pytest
 import redis_server
 import uvloop
 from offhook.actors.errors import Fenced, JournalAway, ProtocolFault
-from offhook.actors.journal import Journal, Record, Tail
-from offhook.actors.stores import check_url, open_journal
+from offhook.actors.journals.journal import Journal, Record, Tail
+from offhook.actors.journals.stores import check_url, open_journal
 from offhook.policies.errors import CallerFault, OffhookError
 from redis_server import RedisServer
 

@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 from offhook.actors import wire
-from offhook.actors.call_table import CallRow, CallTable
 from offhook.actors.errors import Fenced, NoSpare, NoSuchCall, ProtocolFault
-from offhook.actors.hosts import Hosts
-from offhook.actors.intake import Intake
-from offhook.actors.leases import Lease, LeaseBook
+from offhook.actors.journals.sqlite_journal import SqliteJournal
+from offhook.actors.node.call_table import CallRow, CallTable
+from offhook.actors.node.hosts import Hosts
+from offhook.actors.node.intake import Intake
+from offhook.actors.node.leases import Lease, LeaseBook
+from offhook.actors.node.pool import CALLS_MAX, INTENSITY, QUIET_MS, SURPLUS_MS, Pool, Sizes, Standing
+from offhook.actors.node.residents import lives
+from offhook.actors.node.watch import TICK_MS, Watch
 from offhook.actors.options import Options
-from offhook.actors.pool import CALLS_MAX, INTENSITY, QUIET_MS, SURPLUS_MS, Pool, Sizes, Standing
-from offhook.actors.residents import lives
 from offhook.actors.setup import Engines, agent_tokens
-from offhook.actors.sqlite_journal import SqliteJournal
-from offhook.actors.watch import TICK_MS, Watch
 from offhook.policies.errors import CallerFault
 from offhook.policies.policy import AgentSpec, Policy
 

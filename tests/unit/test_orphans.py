@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import uvloop
-from offhook.actors.call_table import CallRow, CallTable
 from offhook.actors.errors import Fenced, NoSpare, NoSuchCall, OwnJournal
-from offhook.actors.orphans import LOST, Orphans
-from offhook.actors.sqlite_journal import SqliteJournal
+from offhook.actors.journals.sqlite_journal import SqliteJournal
+from offhook.actors.node.call_table import CallRow, CallTable
+from offhook.actors.node.orphans import LOST, Orphans
 from offhook.policies import events as ev
 from offhook.policies.codec import encode
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 from offhook.actors.errors import JournalAway
-from offhook.actors.leases import LeaseBook
-from offhook.actors.outbox import Outbox
-from offhook.actors.residents import Residents
-from offhook.actors.sqlite_register import SqliteRegister
-from offhook.actors.tools import HUNG_MAX, STOCK, NotKnown, Order, Outcome, Tool
+from offhook.actors.journals.sqlite_register import SqliteRegister
+from offhook.actors.node.leases import LeaseBook
+from offhook.actors.node.outbox import Outbox
+from offhook.actors.node.residents import Residents
+from offhook.actors.node.tools import HUNG_MAX, STOCK, NotKnown, Order, Outcome, Tool
 from offhook.policies.errors import CallerFault
 
 ORDER = Order("c1", 1, "g1", "act", {"time": "ten"}, "k1")

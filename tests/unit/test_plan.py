@@ -10,8 +10,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from offhook.serve import arrivals, cli, plan_view
-from offhook.serve.arrivals import TraceFault
+from offhook.serve import cli
+from offhook.serve.commands import arrivals, plan_view
+from offhook.serve.commands.arrivals import TraceFault
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "traffic" / "spike.csv"
 

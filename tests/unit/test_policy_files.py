@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from offhook.policies.errors import PolicyError
-from offhook.serve import policy_files
+from offhook.serve.bundles import policy_files
 
 GOOD = """\
 # a comment

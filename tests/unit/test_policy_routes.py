@@ -10,13 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
-from offhook.actors.parcel import pack, sign
+from offhook.actors.node.parcel import pack, sign
 from offhook.cluster.memory import FileMemory
 from offhook.cluster.wanted import Version, Wanted
-from offhook.serve import policy_start
-from offhook.serve.api import make_api
-from offhook.serve.door import Door
-from offhook.serve.policy_files import Bundle, load
+from offhook.serve.bundles import policy_start
+from offhook.serve.bundles.policy_files import Bundle, load
+from offhook.serve.web.api import make_api
+from offhook.serve.web.door import Door
 
 
 class Memory:

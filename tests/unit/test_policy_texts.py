@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from offhook.actors.node.shelf import Shelf
 from offhook.actors.setup import Engines
-from offhook.actors.shelf import Shelf
 from offhook.policies.agents.base import Agent
 from offhook.policies.errors import PolicyError
-from offhook.serve import policy_files
-from offhook.serve.clips import stock_clips
-from offhook.serve.policy_texts import PROMPT_BYTES_MAX
+from offhook.serve.bundles import policy_files
+from offhook.serve.bundles.policy_texts import PROMPT_BYTES_MAX
+from offhook.serve.callers.clips import stock_clips
 
 POLICY = """\
 name: trial

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from offhook.actors.pool import SURPLUS_MS, Pool, Sizes, Standing
-from offhook.actors.watch import DRIFT_BEATS, Watch
+from offhook.actors.node.pool import SURPLUS_MS, Pool, Sizes, Standing
+from offhook.actors.node.watch import DRIFT_BEATS, Watch
 
 
 def test_more_spares_are_started_when_they_are_wanted_and_let_go_when_they_are_not() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from offhook.serve.quiet import SETTLE_FRAMES, TOGETHER, Together, loud
+from offhook.serve.media.quiet import SETTLE_FRAMES, TOGETHER, Together, loud
 from phone import SILENCE, mulaw, voice
 
 

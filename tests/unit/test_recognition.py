@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from offhook.actors import recognition, redial
+from offhook.actors import redial
 from offhook.actors.clock import MonotonicClock
 from offhook.actors.link import Link, LinkServer, Message
-from offhook.actors.recognition import NoRecognizer, RecognitionClient
+from offhook.actors.live import recognition
+from offhook.actors.live.recognition import NoRecognizer, RecognitionClient
 from offhook.policies.events import Event, HealthChanged, WordsHeard
 
 FRAME = b"\x55" * 160

@@ -6,11 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from offhook.actors import recorder as recorder_module
 from offhook.actors import wire
-from offhook.actors.errands import Errands
 from offhook.actors.errors import ProtocolFault
-from offhook.actors.recorder import Recorder
+from offhook.actors.live import recorder as recorder_module
+from offhook.actors.live.errands import Errands
+from offhook.actors.live.recorder import Recorder
 from offhook.policies.commands import Perform
 from virtual_time import VirtualTime
 

@@ -10,13 +10,13 @@ from typing import Any, cast
 
 import pytest
 import uvloop
-from offhook.actors import recovery as recovering
-from offhook.actors.call_table import CallRow, CallTable
-from offhook.actors.intake import Intake
-from offhook.actors.reception import Parts
-from offhook.actors.recovery import Recovery
-from offhook.actors.residents import Resident
-from offhook.actors.sqlite_journal import SqliteJournal
+from offhook.actors.journals.sqlite_journal import SqliteJournal
+from offhook.actors.node import recovery as recovering
+from offhook.actors.node.call_table import CallRow, CallTable
+from offhook.actors.node.intake import Intake
+from offhook.actors.node.reception import Parts
+from offhook.actors.node.recovery import Recovery
+from offhook.actors.node.residents import Resident
 
 START = {"unix_ms": 1_000, "policy_version": "v1", "policy": {"name": "test", "agents": {}}, "direction": "inbound"}
 

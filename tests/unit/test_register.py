@@ -1,4 +1,4 @@
-"""The rules of every register of acts (`actors/register.py`), on real stores, each beside its journal."""
+"""The rules of every register of acts (`actors/journals/register.py`), on real stores, each beside its journal."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import redis_server
 import uvloop
-from offhook.actors import redis_register, sqlite_register
 from offhook.actors.errors import JournalAway
-from offhook.actors.journal import Journal
-from offhook.actors.register import Begun, Register
-from offhook.actors.stores import open_journal, open_register
-from offhook.actors.tools import Order, Outcome
+from offhook.actors.journals import redis_register, sqlite_register
+from offhook.actors.journals.journal import Journal
+from offhook.actors.journals.register import Begun, Register
+from offhook.actors.journals.stores import open_journal, open_register
+from offhook.actors.node.tools import Order, Outcome
 from redis_server import RedisServer
 
 

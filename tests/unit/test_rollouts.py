@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.actors.arms import ArmCounts
 from offhook.actors.errors import LinkLost, UnknownPolicy
+from offhook.actors.node.arms import ArmCounts
 from offhook.cluster.memory import FileMemory
 from offhook.cluster.rollouts import NoSuchRollout, Rollouts
 from offhook.cluster.shadowing import Shadowing

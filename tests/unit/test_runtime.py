@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import uvloop
-from offhook.actors import runtime as runtime_module
 from offhook.actors import wire
 from offhook.actors.link import Link, LinkServer, connect
-from offhook.actors.phone_line import ACK_EVERY
-from offhook.actors.runtime import CallRuntime
+from offhook.actors.live import runtime as runtime_module
+from offhook.actors.live.phone_line import ACK_EVERY
+from offhook.actors.live.runtime import CallRuntime
 from offhook.actors.setup import Setup
 from offhook.policies import events as ev
 from offhook.policies import machine

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from offhook.serve import scenario
+from offhook.serve.callers import scenario
 from offhook.serve.engines import sound
 from offhook.serve.errors import ScriptFault
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgpack
 import pytest
-from offhook.actors.broadcaster import Bounds
-from offhook.actors.shadow import Shadow
-from offhook.actors.trial import agents_of
+from offhook.actors.live.broadcaster import Bounds
+from offhook.actors.shadows.shadow import Shadow
+from offhook.actors.shadows.trial import agents_of
 from offhook.policies.backtest import backtest
 from offhook.policies.differences import Difference
 from offhook.policies.recording import read

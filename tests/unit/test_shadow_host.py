@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.actors import shadow_host
 from offhook.actors.errors import NoSuchCall
-from offhook.actors.shadow_host import AT_ONCE_MAX, NICE, Order, Shadows
+from offhook.actors.shadows import shadow_host
+from offhook.actors.shadows.shadow_host import AT_ONCE_MAX, NICE, Order, Shadows
 from recorded_calls import recorded
 from shadow_stage import SALES, Stage, run, stricter
 
@@ -115,7 +115,7 @@ def test_a_candidate_that_cannot_be_loaded_is_said_to_be_one(
 
 def test_every_thread_of_its_process_yields_to_live_calls() -> None:
     code = (
-        "import os, threading, time; from offhook.actors.shadow_host import be_nice\n"
+        "import os, threading, time; from offhook.actors.shadows.shadow_host import be_nice\n"
         "gate = threading.Event(); threading.Thread(target=gate.wait, daemon=True).start(); be_nice()\n"
         "print(*(os.getpriority(os.PRIO_PROCESS, int(t)) for t in os.listdir('/proc/self/task')))"
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from offhook.serve.callers.softphone import CallRecord, place
 from offhook.serve.carriers.twilio import Connected, Media, Start, Stop
 from offhook.serve.errors import ScriptFault
-from offhook.serve.softphone import CallRecord, place
 from picows import WSMsgType
 from talker import LOUD, PACE, QUIET, Agent, agent, events, run, script
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from offhook.actors.clock import MonotonicClock
 from offhook.actors.ears import mulaw
 from offhook.actors.errors import EngineAway, ProtocolFault
-from offhook.actors.sound import SOUND_MS_MAX, WORD_TAIL_MS, Sound
-from offhook.actors.sources import ClipSource, ToneSource, plan, read_wav, text_key
+from offhook.actors.live.sound import SOUND_MS_MAX, WORD_TAIL_MS, Sound
+from offhook.actors.live.sources import ClipSource, ToneSource, plan, read_wav, text_key
 
 TEXT = "Hello there,  how are you?"
 

@@ -9,8 +9,8 @@ from offhook.policies.codec import encode
 from offhook.policies.commands import HoldSpeech, Publish, Say
 from offhook.policies.events import PlaybackStarted, SpeechEnded, SpeechStarted
 from offhook.policies.proposals import Answer, Kind, Purpose, RuleResult, Verdict
-from offhook.serve.story import Line, Story
-from offhook.serve.timeline import Timeline
+from offhook.serve.commands.story import Line, Story
+from offhook.serve.commands.timeline import Timeline
 
 
 class Journal:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from offhook.actors import redial, synthesis
+from offhook.actors import redial
 from offhook.actors.clock import MonotonicClock
 from offhook.actors.link import Link, LinkServer, Message
-from offhook.actors.sound import Sound
-from offhook.actors.sources import ToneSource
-from offhook.actors.synthesis import SynthesisClient
+from offhook.actors.live import synthesis
+from offhook.actors.live.sound import Sound
+from offhook.actors.live.sources import ToneSource
+from offhook.actors.live.synthesis import SynthesisClient
 from offhook.policies.events import Event, HealthChanged
 
 

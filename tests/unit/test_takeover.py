@@ -18,17 +18,17 @@ from offhook.actors import wire
 from offhook.actors.clock import anchor_now
 from offhook.actors.errors import ProtocolFault
 from offhook.actors.link import Link, LinkServer, connect
-from offhook.actors.resume import Place, fold, trimmed
-from offhook.actors.runtime import CallRuntime
+from offhook.actors.live.resume import Place, fold, trimmed
+from offhook.actors.live.runtime import CallRuntime
+from offhook.actors.live.sound import Sound
+from offhook.actors.live.sources import ToneSource
 from offhook.actors.setup import Setup
-from offhook.actors.sound import Sound
-from offhook.actors.sources import ToneSource
 from offhook.policies import events as ev
 from offhook.policies.codec import encode
 from offhook.policies.policy import Policy
 from offhook.policies.proposals import Kind, Proposal, Purpose
 from offhook.policies.replay import replay
-from offhook.serve.line import Claim
+from offhook.serve.media.line import Claim
 from phone import SILENCE, voice
 
 GREETING = "Good morning, this is a rather long greeting that goes on for quite a while. " * 8

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from offhook.actors.figures import DRIFTS_MIN, _most
-from offhook.actors.tally import BEGAN, NOTES_MAX, STARTED, Tally
+from offhook.actors.node.figures import DRIFTS_MIN, _most
+from offhook.actors.node.tally import BEGAN, NOTES_MAX, STARTED, Tally
 
 
 def test_what_is_new_is_told_once_and_again_where_the_answer_was_lost() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from offhook.serve import tokens
 from offhook.serve.errors import TokenFault
+from offhook.serve.media import tokens
 
 NOW = 1_000_000.0
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from offhook.actors import wire
 from offhook.actors.link import LinkServer
-from offhook.actors.runtime import CallRuntime
+from offhook.actors.live.runtime import CallRuntime
 from offhook.actors.setup import Setup
 from phone import Phone
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import pytest
 from carrier import Carrier
-from offhook.actors.sound import Sound
-from offhook.actors.sources import ToneSource, plan
-from offhook.actors.synthesis import NoSynthesizer, Synthesizer
-from offhook.actors.voice import BATCH_MS, MARK_GRACE_MS, Voice
+from offhook.actors.live.sound import Sound
+from offhook.actors.live.sources import ToneSource, plan
+from offhook.actors.live.synthesis import NoSynthesizer, Synthesizer
+from offhook.actors.live.voice import BATCH_MS, MARK_GRACE_MS, Voice
 from offhook.policies import commands as cmd
 from offhook.policies.events import (
     Event,

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from offhook.actors.errors import LinkLost, UnknownPolicy
-from offhook.actors.parcel import pack
+from offhook.actors.node.parcel import pack
+from offhook.actors.node.shelf import Shelf
+from offhook.actors.node.swaps import merged
 from offhook.actors.setup import agent_tokens
-from offhook.actors.shelf import Shelf
-from offhook.actors.swaps import merged
 from offhook.policies.errors import CallerFault
 
 POLICY: dict[str, Any] = {"name": "test", "agents": {"closer": {"code": "agents/one.py:One"}}}

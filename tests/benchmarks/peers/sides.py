@@ -22,8 +22,8 @@ from typing import Any
 
 from live_calls import CLIP, EXAMPLES, Installation, cpu_s, percentile, processes, pss_mb
 from offhook.actors.ears import mulaw
-from offhook.actors.sound import Sound
-from offhook.actors.sources import ToneSource
+from offhook.actors.live.sound import Sound
+from offhook.actors.live.sources import ToneSource
 
 from .environments import python_of, variables_of
 

@@ -1,0 +1,1 @@
+"""What is kept of calls: the journal and the register of acts, in SQLite and in Redis."""

@@ -1,0 +1,236 @@
+"""Where the voice's sound comes from: the protocol, the reconnecting client of a speech engine, and `none`.
+
+An engine that is lost, hangs or refuses costs the call a pause at most: the utterance is asked again from the first
+word that is not here, of the same engine when it is back or of the next, and of the `fallback` when none is. How sound
+is kept is `sound.py`'s matter, how it is sent `voice.py`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from offhook.policies.events import Event, HealthChanged
+
+from .. import wire
+from ..clock import Clock
+from ..errors import ProtocolFault
+from ..link import Link, Message
+from ..redial import Endpoint, Redial
+from .sound import BYTES_PER_MS, Sound
+
+PART = "synthesizer"
+PATIENCE_MS = 3_000  # without the next sound of an unfinished utterance; a busy engine may take two seconds
+ASKS_MAX = 8  # utterances asked for at one time; a call speaks one, and one more may follow a cut
+
+
+class Synthesizer(Protocol):
+    """Makes sound of text. `used_s`: seconds of sound that an engine has made."""
+
+    used_s: float
+
+    def speak(self, utterance: str, sound: Sound) -> None:
+        """Fill `sound` with `sound.text`, now or as it comes, and complete it: `finish` or `fail`. Never raises."""
+        ...
+
+    def cancel(self, utterance: str) -> None:
+        """The rest of it is not needed."""
+        ...
+
+    def close(self) -> None:
+        """Nothing will be asked any more."""
+        ...
+
+
+class NoSynthesizer:
+    """No engine: every utterance fails, the call goes on in silence."""
+
+    used_s = 0.0
+
+    def speak(self, utterance: str, sound: Sound) -> None:
+        """See `Synthesizer`."""
+        sound.fail(f"{utterance}: this call has no synthesizer")
+
+    def cancel(self, utterance: str) -> None:
+        """See `Synthesizer`."""
+
+    def close(self) -> None:
+        """See `Synthesizer`."""
+
+
+class _Ask:
+    """An utterance that an engine is asked for."""
+
+    __slots__ = ("base_ms", "sound", "text", "tries", "utterance", "watch", "wire_id")
+
+    def __init__(self, utterance: str, sound: Sound) -> None:
+        self.utterance = utterance
+        self.sound = sound
+        self.text = sound.text
+        self.base_ms = 0  # where this asking's sound begins in the utterance
+        self.tries = 0
+        self.wire_id = ""  # "" = not asked of an engine now
+        self.watch: asyncio.TimerHandle | None = None
+
+
+class SynthesisClient:
+    """Asks a speech engine over the link. Needs a running loop.
+
+    Args:
+        endpoints: (endpoint, token) of the engines, the preferred one first.
+        emit: takes HealthChanged("synthesizer", ...) when the engine goes and comes back.
+        clock: stamps it.
+        voice: the engine's name of the voice; "" = its default.
+        fallback: speaks what no engine does; None = such an utterance fails.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        emit: Callable[[Event], None],
+        clock: Clock,
+        voice: str = "",
+        fallback: Synthesizer | None = None,
+    ) -> None:
+        self._emit = emit
+        self._clock = clock
+        self._voice = voice
+        self.fallback = fallback
+        self._asks: dict[str, _Ask] = {}  # by utterance
+        self._by_wire: dict[str, _Ask] = {}
+        self.used_s = 0.0
+        self._redial = Redial(endpoints, self._opened, self._message, self._lost)
+        self._redial.start()
+
+    @property
+    def up(self) -> bool:
+        """An engine is connected, or has not been found missing yet."""
+        return self._redial.up
+
+    def speak(self, utterance: str, sound: Sound) -> None:
+        """See `Synthesizer`."""
+        if len(self._asks) >= ASKS_MAX:
+            sound.fail(f"{len(self._asks)} utterances are being asked for already")
+            return
+        ask = _Ask(utterance, sound)
+        self._asks[utterance] = ask
+        self._ask(ask)
+
+    def cancel(self, utterance: str) -> None:
+        """See `Synthesizer`."""
+        ask = self._asks.get(utterance)
+        if ask is not None:
+            self._cancel_on_wire(ask)
+            self._done(ask)
+        elif self.fallback is not None:
+            self.fallback.cancel(utterance)
+
+    def close(self) -> None:
+        """See `Synthesizer`."""
+        self._redial.stop()
+        for ask in list(self._asks.values()):
+            self._done(ask)
+        if self.fallback is not None:
+            self.fallback.close()
+
+    # --- one asking -------------------------------------------------------------------------------------------------
+
+    def _ask(self, ask: _Ask) -> None:
+        """Ask the engine, or wait for it; `_impatient` ends either."""
+        link = self._redial.link
+        if link is None and not self._redial.up:
+            self._fall_back(ask, "no speech engine can be reached")
+            return
+        self._watch(ask)
+        if link is not None:
+            ask.tries += 1
+            ask.wire_id = ask.utterance if ask.tries == 1 else f"{ask.utterance}~{ask.tries}"
+            self._by_wire[ask.wire_id] = ask
+            link.send(wire.SPEAK, ask.wire_id, ask.text, self._voice)
+
+    def _fall_back(self, ask: _Ask, reason: str) -> None:
+        """Have the rest of it spoken by the fallback, or give it up."""
+        self._done(ask)
+        base_ms, rest = ask.sound.rest()
+        if self.fallback is None or not rest:
+            ask.sound.fail(reason)
+            return
+        if not base_ms:
+            self.fallback.speak(ask.utterance, ask.sound)
+            return
+        tail = Sound(rest)
+        self.fallback.speak(ask.utterance, tail)
+        _append(tail, ask.sound, base_ms)
+
+    def _watch(self, ask: _Ask) -> None:
+        if ask.watch is not None:
+            ask.watch.cancel()
+        ask.watch = asyncio.get_running_loop().call_later(PATIENCE_MS / 1_000, self._impatient, ask)
+
+    def _impatient(self, ask: _Ask) -> None:
+        self._cancel_on_wire(ask)
+        self._fall_back(ask, f"the speech engine sent nothing for {PATIENCE_MS} ms")
+
+    def _cancel_on_wire(self, ask: _Ask) -> None:
+        if ask.wire_id and self._redial.link is not None:
+            self._redial.link.send(wire.CANCEL, ask.wire_id)
+
+    def _done(self, ask: _Ask) -> None:
+        self._asks.pop(ask.utterance, None)
+        self._by_wire.pop(ask.wire_id, None)
+        if ask.watch is not None:
+            ask.watch.cancel()
+
+    # --- the engine -------------------------------------------------------------------------------------------------
+
+    def _opened(self, _link: Link) -> None:
+        if self._redial.was_down:
+            self._emit(HealthChanged(self._clock.now_ms(), PART, True))
+        for ask in list(self._asks.values()):
+            self._ask(ask)
+
+    def _lost(self, _reason: str) -> None:
+        self._emit(HealthChanged(self._clock.now_ms(), PART, False))
+        self._by_wire.clear()
+        for ask in list(self._asks.values()):
+            ask.wire_id = ""
+            ask.base_ms, ask.text = ask.sound.rest()
+            if not ask.text:
+                self._fall_back(ask, "the speech engine was lost in the middle of an utterance without word times")
+
+    def _message(self, _link: Link, message: Message) -> None:
+        kind, *fields = message
+        if kind not in _FIELDS:
+            raise ProtocolFault(f"a synthesizer does not say {kind!r}")
+        if len(fields) < _FIELDS[kind]:
+            raise ProtocolFault(f"{kind} needs {_FIELDS[kind]} fields, got {len(fields)}")
+        ask = self._by_wire.get(fields[0])
+        if ask is None:
+            return  # cancelled meanwhile
+        if kind == wire.SOUND:
+            if not isinstance(fields[1], bytes):
+                raise ProtocolFault("sound must be bytes")
+            self._watch(ask)
+            ask.sound.add(fields[1])
+            self.used_s += len(fields[1]) / (BYTES_PER_MS * 1_000)
+        elif kind == wire.TIMING:
+            ask.sound.time(fields[1], ask.base_ms)
+        elif kind == wire.SPOKEN:
+            self._done(ask)
+            ask.sound.finish()
+        else:
+            self._fall_back(ask, str(fields[1]))
+
+
+_FIELDS = {wire.SOUND: 2, wire.TIMING: 2, wire.SPOKEN: 1, wire.UNSPOKEN: 2}
+
+
+def _append(tail: Sound, sound: Sound, base_ms: int) -> None:
+    """Put a sound that is complete at once (a source's) behind another."""
+    sound.time(tail.timed, base_ms)
+    sound.add(tail.slice(0, tail.length_ms))
+    if tail.failed:
+        sound.fail(tail.failed)
+    else:
+        sound.finish()

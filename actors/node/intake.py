@@ -1,0 +1,140 @@
+"""The journal's intake at the supervisor: records of live calls in, acknowledgements out.
+
+An acknowledgement says that everything up to a record is safe. So when one message of a call was refused (the store is
+away and its queue full), what follows it is refused too, until the call has sent the refused ones again, or a "lost"
+record in their place. Records of an older epoch are refused by the journal itself; their sender is told nothing, since
+nobody obeys it any more.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from offhook.policies.errors import OffhookError
+
+from .. import wire
+from ..errors import Fenced, JournalAway, JournalDamaged, ProtocolFault
+from ..journals.journal import Journal
+from .arms import ArmCounts
+from .call_table import CallRow, CallTable
+
+log = logging.getLogger(__name__)
+
+Send = Callable[..., bool]  # to the call's owner
+
+RECORDS_MAX = 10_000  # in one message
+OPEN_CALLS_MAX = 1_000  # looked at after a restart: four times what a node holds
+
+
+class Intake:
+    """Takes records for one node's journal.
+
+    Args:
+        tell: sends to a call's owner: row, message.
+        moved: told of a call that is led on another node by now, and how that is known.
+    """
+
+    def __init__(
+        self, journal: Journal, table: CallTable, tell: Callable[..., bool], moved: Callable[[CallRow, str], None]
+    ) -> None:
+        self._journal = journal
+        self._table = table
+        self._tell = tell
+        self._moved = moved
+        self.led_by: Callable[[CallRow, str], None] = _followed_by_nobody  # told of every "policy" record
+        self._accepted: dict[str, int] = {}  # call -> newest record handed to the journal, without a gap before it
+        self.records = 0
+        self.refused = 0
+        self.arms = ArmCounts()
+
+    @property
+    def journal_up(self) -> bool:
+        """The journal takes records, as far as is known."""
+        return self._journal.up
+
+    def take(self, owner: str, records: list[Any]) -> None:
+        """Records of one call from its owner.
+
+        Raises:
+            ProtocolFault: not records, or of a call that this resident does not own.
+        """
+        if not 0 < len(records) <= RECORDS_MAX or not all(isinstance(r, list) and len(r) == 6 for r in records):
+            raise ProtocolFault(f"a message holds 1 to {RECORDS_MAX} records [call, epoch, seq, at_ms, kind, body]")
+        call, epoch, first = records[0][:3]
+        last, at_ms = records[-1][2:4]
+        row = self._table.get(call)
+        if row is None or row.epoch != epoch or row.owner != owner:
+            log.warning("records of call %s at epoch %s come from %s, which does not own it", call, epoch, owner)
+            self.refused += len(records)
+            return
+        accepted = self._accepted.get(call)
+        if accepted is not None and first > accepted + 1 and records[0][4] != "lost":
+            self.refused += len(records)
+            return  # behind a gap: the call has been told, and sends all of it again
+        self._accepted[call] = last
+        self.records += len(records)
+        snapshot_seq = max((record[2] for record in records if record[4] == "snapshot"), default=0)
+        self._table.journaled(call, epoch, last, at_ms, snapshot_seq)
+        if row.arm:
+            self.arms.take(call, row.arm, records)
+        for record in records:
+            if record[4] == "policy":
+                self.led_by(row, str(record[5]["version"]))
+        if records[-1][4] == "end":
+            row.usage = dict(records[-1][5].get("usage") or {})
+        self._journal.append(records, lambda fault: self._done(row, first, last, fault))
+
+    def _done(self, row: CallRow, first: int, last: int, fault: OffhookError | None) -> None:
+        if fault is None:
+            self._tell(row, wire.JOURNALED, row.call, row.epoch, last)
+            return
+        if isinstance(fault, Fenced):
+            log.warning("%s", fault)
+            if self._table.get(row.call) is row:  # not by a takeover of this node
+                self._moved(row, str(fault))
+            return
+        log.error("records %d to %d of a call are refused: %s", first, last, fault, extra={"call": row.call})
+        self._accepted[row.call] = min(self._accepted.get(row.call, first - 1), first - 1)
+        self._tell(row, wire.JOURNAL_AWAY, str(fault))
+
+    def away(self, reason: str) -> None:
+        """The store is away: every live call is told, so that nothing irreversible is granted meanwhile."""
+        for row in self._table.live():
+            self._tell(row, wire.JOURNAL_AWAY, reason)
+
+    def over(self, call: str) -> None:
+        """Nothing more will come of a call."""
+        self._accepted.pop(call, None)
+
+    def close_call(self, row: CallRow, at_ms: int, body: dict[str, Any]) -> None:
+        """Write the end of a call whose process cannot: the next record, at its own epoch."""
+        record = [row.call, row.epoch, row.seq + 1, max(at_ms, row.at_ms), "end", body]
+        self._journal.append([record], lambda fault: _log_unwritten(row.call, fault))
+        self.over(row.call)
+
+    async def close_unclaimed(self, outcome: str, why: str) -> None:
+        """Write the end of every call that the journal holds open and that is not live here."""
+        if self._journal.shared:
+            return  # calls that live on other nodes are in it too, and their records would collide with such an end
+        try:
+            kept = await self._journal.calls(OPEN_CALLS_MAX)
+        except (JournalAway, JournalDamaged) as fault:
+            log.warning("calls that ended while nobody looked are not closed: %s", fault)
+            return
+        for call in kept:
+            if not call.ended and self._table.get(call.call) is None:
+                row = CallRow(call.call, call.epoch, "", 0, "", "", "", "", call.begun_unix_ms, seq=call.seq)
+                at_ms = time.time_ns() // 1_000_000 - call.begun_unix_ms
+                self.close_call(row, at_ms, {"outcome": outcome, "why": why, "by": "supervisor"})
+
+
+def _log_unwritten(call: str, fault: OffhookError | None) -> None:
+    if fault is not None:
+        log.error("the end of a call could not be written: %s", fault, extra={"call": call})
+
+
+def _followed_by_nobody(row: CallRow, version: str) -> None:
+    row.policy_version = version

@@ -1,0 +1,220 @@
+"""Swaps of a node's live calls to another policy version, and versions that are taken off: the supervisor's side.
+
+    seats in hosts of the new version ─▶ SWAP ─▶ OFFERED ─▶ ATTACH for each agent ─▶ SWAPPED ─▶ the other seats are left
+
+All calls at once, each for itself: one that refuses costs no other anything. Which version leads a call is what its
+journal says (`led_by`, at its "policy" records), whatever becomes of the answer. A call whose process dies meanwhile is
+offered the version again by its next owner, unless that owner leads it by the version already. What a call does with an
+offer is `swap.py`'s matter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from offhook.policies.errors import CallerFault
+
+from .. import wire
+from ..errors import LinkLost, NoSuchCall
+from ..live.offer import READY_MS
+from ..live.swap import FORCE, KEEP, KEPT, TRIAL_MS
+from ..setup import agent_tokens
+from .call_table import CallRow
+
+if TYPE_CHECKING:
+    from ..supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+SEAT_S = 15.0  # for hosts that have to be started first: a process takes about 2 s, two start at a time
+OPEN_S = 2.0  # for the call's word that its doors are open; it takes a millisecond
+GRACE_MS = 2_000  # for its last word, beyond all that it may wait for itself
+DEADLINE_MAX_MS = 600_000  # longer than any sane pause of a call
+WITHIN_S = 60.0  # for a node's answer, beyond the deadline: all of the above, and takeovers meanwhile
+LOST = "its process died"
+
+
+class Swaps:
+    """The swaps of one node."""
+
+    def __init__(self, node: Supervisor) -> None:
+        self._node = node
+        self._offers: dict[str, tuple[str, asyncio.Future[None], asyncio.Future[str]]] = {}  # version, opened, answer
+        self._under_way: dict[str, str] = {}  # call -> the version that it is offered
+        self.swapped = 0
+        self.undone = 0
+
+    async def swap(
+        self, to_version: str, from_version: str, calls: Sequence[str], deadline_ms: int, at_deadline: str
+    ) -> dict[str, Any]:
+        """See `Supervisor.swap_policy`."""
+        node = self._node
+        node.shelf.policy(to_version)
+        if at_deadline not in (FORCE, KEEP):
+            raise CallerFault(f"at_deadline {at_deadline!r}: allowed are {FORCE!r} and {KEEP!r}")
+        if not 0 <= deadline_ms <= DEADLINE_MAX_MS:
+            raise CallerFault(f"deadline_ms {deadline_ms}: allowed are 0 to {DEADLINE_MAX_MS}")
+        named = frozenset(calls)
+        asked = [
+            row.call
+            for row in node.table.live()
+            if row.policy_version != to_version
+            and (not named or row.call in named)
+            and (not from_version or row.policy_version == from_version)
+        ]
+        answers = await asyncio.gather(*(self._one(call, to_version, deadline_ms, at_deadline) for call in asked))
+        found = dict(zip(asked, answers, strict=True))
+        return {
+            "asked": len(asked),
+            "swapped": sum(not why for why in answers),
+            "kept": sum(why.startswith(KEPT) for why in answers),
+            "refused": {call: why for call, why in found.items() if why and not why.startswith(KEPT)},
+        }
+
+    async def _one(self, call: str, version: str, deadline_ms: int, at_deadline: str) -> str:
+        """One call; why that version does not lead it now, or ""."""
+        if call in self._under_way:
+            return "another swap of this call is under way"
+        self._under_way[call] = version
+        try:
+            why = await self._seated(call, version, deadline_ms, at_deadline)
+        except NoSuchCall:
+            why = f"{KEPT}the call is over"
+        except Exception as error:
+            log.exception("a swap failed", extra={"call": call})
+            why = f"{type(error).__name__}: {error}"
+        finally:
+            del self._under_way[call]
+            self._tidy(call)
+        self.swapped += not why
+        self.undone += why.startswith("undone")
+        if why:
+            log.warning("a swap to %s did not take place: %s", version, why, extra={"call": call})
+        return why
+
+    async def _seated(self, call: str, version: str, deadline_ms: int, at_deadline: str) -> str:
+        node = self._node
+        agents = list(node.shelf.policy(version).agents)
+        found = await asyncio.gather(*(node.hosts.seat(version, agent, call, SEAT_S) for agent in agents))
+        seats = {agent: host.name for agent, host in zip(agents, found, strict=True) if host is not None}
+        if len(seats) < len(agents):
+            lacking = [agent for agent in agents if agent not in seats]
+            whys = [f"agent {a}: {node.hosts.given_up.get((version, a), 'no host has a free seat')}" for a in lacking]
+            return "; ".join(whys)
+        until = time.monotonic() + deadline_ms / 1_000
+        while True:
+            row = await node.takeovers.owner(call)
+            if row.policy_version == version:
+                return ""
+            left_ms = max(0, round((until - time.monotonic()) * 1_000))
+            why = await self._offer(row, version, seats, left_ms, at_deadline)
+            if why != LOST:
+                return why
+            await node.takeovers.owner(call, row.epoch)
+
+    async def _offer(
+        self, row: CallRow, version: str, seats: Mapping[str, str], deadline_ms: int, at_deadline: str
+    ) -> str:
+        """One offer to one owner of the call; its answer, or LOST."""
+        node, loop = self._node, asyncio.get_running_loop()
+        opened: asyncio.Future[None] = loop.create_future()
+        answer: asyncio.Future[str] = loop.create_future()
+        self._offers[row.call] = (version, opened, answer)
+        tokens = agent_tokens(row.media_token, version, seats)
+        clips = node.shelf.engines_for(version).clips
+        order = (version, node.shelf.plain(version), tokens, deadline_ms, at_deadline, clips)
+        try:
+            if not node.tell(row, wire.SWAP, row.call, row.epoch, *order):
+                return LOST if node.takeovers.under_way(row.call) else "its process cannot be told now; try again"
+            first: set[asyncio.Future[Any]] = {opened, answer}
+            await asyncio.wait(first, timeout=OPEN_S, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                for agent, host in seats.items():
+                    node.reception.attach(row, agent, host, tokens[agent])
+            async with asyncio.timeout((deadline_ms + READY_MS + TRIAL_MS + GRACE_MS) / 1_000):
+                return await answer
+        except TimeoutError:
+            return "" if row.policy_version == version else "its process has not answered in time"
+        finally:
+            del self._offers[row.call]
+
+    # --- what calls answer, and what their journals say --------------------------------------------------------------
+
+    def opened(self, call: str, version: str) -> None:
+        """The call's doors are open to the agents of a version."""
+        offer = self._offers.get(call)
+        if offer is not None and offer[0] == version and not offer[1].done():
+            offer[1].set_result(None)
+
+    def answered(self, call: str, version: str, refusal: str) -> None:
+        """The call is led by the version ("" = after its trial), or is not."""
+        offer = self._offers.get(call)
+        if offer is not None and offer[0] == version and not offer[2].done():
+            offer[2].set_result(refusal)
+
+    def lost(self, call: str) -> None:
+        """The call's process is dead: its answer will not come."""
+        offer = self._offers.get(call)
+        if offer is not None and not offer[2].done():
+            offer[2].set_result(LOST)
+
+    def led_by(self, row: CallRow, version: str) -> None:
+        """A "policy" record of the call has come in: whoever seats its agents or takes it over goes by that version."""
+        node = self._node
+        row.policy_version = version
+        policy = node.shelf.policies.get(version)
+        if policy is not None:
+            row.agent_tokens = agent_tokens(row.media_token, version, policy.agents)
+            row.seats = node.hosts.seats_of(row.call, version)
+
+    def _tidy(self, call: str) -> None:
+        """Only the version that leads the call keeps its seats."""
+        row = self._node.table.get(call)
+        for host in self._node.hosts.serving_call(call):
+            if row is None or host.version != row.policy_version:
+                resident = self._node.residents.get(host.name)
+                if resident is not None:
+                    resident.send(wire.DETACH, call)
+                self._node.hosts.leave(host.name, call)
+
+    # --- versions that are taken off ----------------------------------------------------------------------------------
+
+    def withdraw(self, version: str) -> None:
+        """See `Supervisor.withdraw_policy`."""
+        self._node.shelf.withdraw(version)
+        self.tend()
+
+    def tend(self) -> None:
+        """Forget the versions that were withdrawn and that no call needs any more."""
+        node = self._node
+        if not node.shelf.withdrawn:
+            return
+        needed = {row.policy_version for row in node.table.live()} | set(self._under_way.values())
+        for version in node.shelf.withdrawn - needed:
+            node.hosts.withdraw(version)
+            if not any(host["policy"] == version for host in node.hosts.stats()):  # its processes are gone
+                node.shelf.drop(version)
+                log.info("policy %s is not used any more and is forgotten", version)
+
+
+def merged(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers of several nodes as one; a node that did not answer is told among the refusals.
+
+    Raises:
+        CallerFault: (whatever a node raised) the order itself is wrong: no such version, no such deadline.
+    """
+    total: dict[str, Any] = {"asked": 0, "swapped": 0, "kept": 0, "refused": {}}
+    for node, answer in answers.items():
+        if isinstance(answer, LinkLost):
+            total["refused"][f"node {node[:8]}"] = str(answer)
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            for name in ("asked", "swapped", "kept"):
+                total[name] += answer[name]
+            total["refused"] |= answer["refused"]
+    return total

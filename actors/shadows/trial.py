@@ -1,0 +1,116 @@
+"""Trials of a policy bundle in this process: its agents loaded, calls simulated with them, recorded calls led again.
+
+A bundle's code may be anything: it may raise, hang or eat memory. Whoever runs a trial does so in a process that can be
+spared and within a limit of time (`policy_check.py` in a child process, `backtest.py` in Ray tasks); what
+comes back is plain values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from offhook.policies.backtest import Proposer, Trial, backtest
+from offhook.policies.errors import OffhookError, PolicyError
+from offhook.policies.policy import Policy
+from offhook.policies.recording import read
+from offhook.policies.replay import Record
+from offhook.policies.simulation.run import play
+
+from ..bundle import agent_class
+
+# What calls tell of (`Publish` in policies/); "*" = everything.
+TOPICS = frozenset(
+    (
+        "action", "agent", "answering", "approval", "call", "concern", "floor", "handoff", "health", "overlap", "owner",
+        "round", "signal", "silence", "slot", "speech", "stage", "suggestion", "turn", "verdict", "words", "*",
+    )
+)  # fmt: skip
+
+
+def agents_of(policy: Policy, bundle: str) -> dict[str, Proposer]:
+    """A policy's agents, made in this process.
+
+    Raises:
+        PolicyError: one cannot be loaded or made; the message names it.
+    """
+    made: dict[str, Proposer] = {}
+    for name, spec in policy.agents.items():
+        kind = agent_class(spec.code, bundle)
+        _check_topics(name, kind)
+        try:
+            made[name] = kind(name, spec)
+        except Exception as error:
+            raise PolicyError(f"agents.{name}: it cannot be made: {type(error).__name__}: {error}") from error
+    return made
+
+
+def _check_topics(name: str, kind: type[Any]) -> None:
+    topics = getattr(kind, "topics", None)
+    if not isinstance(topics, (tuple, list)) or not all(isinstance(topic, str) and topic for topic in topics):
+        raise PolicyError(
+            f"agents.{name}: {kind.__name__} declares no topics; write: topics = () or the names of notices to hear"
+        )
+    if unknown := sorted(set(topics) - TOPICS):
+        known = ", ".join(sorted(TOPICS))
+        raise PolicyError(f"agents.{name}: {kind.__name__} wants notices of {', '.join(unknown)}; there are: {known}")
+
+
+def rehearse(policy: Policy, bundle: str, calls: int, seed: int = 1) -> dict[str, Any]:
+    """Simulate calls led by the bundle, with callers and faults drawn from seeds.
+
+    Returns:
+        {calls, events, outcomes: {outcome: calls}, faults: [what never must be, one line each, with its seed]}.
+
+    Raises:
+        PolicyError: an agent cannot be loaded.
+    """
+    agents = agents_of(policy, bundle)
+    outcomes: dict[str, int] = {}
+    faults: list[str] = []
+    events = 0
+    for number in range(seed, seed + calls):
+        played = play(number, policy=policy, agents=agents)
+        events += played.events
+        outcomes[played.outcome] = outcomes.get(played.outcome, 0) + 1
+        faults += [
+            f"{each.checker}: {each.message} (at {each.at_ms} ms of call {number})" for each in played.violations
+        ]
+    return {"calls": calls, "events": events, "outcomes": outcomes, "faults": faults}
+
+
+def try_calls(
+    policy: Policy, bundle: str, journals: Iterable[Sequence[Record]], *, recorded_agents: bool, same_ms: int
+) -> list[dict[str, Any]]:
+    """Lead recorded calls again; one plain report a call (see `told`), or {call, unreadable} where it has no journal.
+
+    Raises:
+        PolicyError: an agent cannot be loaded.
+    """
+    agents: Mapping[str, Proposer] | None = None if recorded_agents else agents_of(policy, bundle)
+    found = []
+    for records in journals:
+        try:
+            found.append(told(backtest(read(records), policy, agents, same_ms=same_ms)))
+        except (OffhookError, ValueError) as error:
+            found.append({"call": records[0][0] if records else "", "unreadable": f"{type(error).__name__}: {error}"})
+    return found
+
+
+def told(trial: Trial) -> dict[str, Any]:
+    """A trial in plain values."""
+    return {
+        "call": trial.call,
+        "policy_version": trial.policy_version,
+        "events": trial.events,
+        "end_ms": trial.end_ms,
+        "known_until_ms": trial.known_until_ms,
+        "divergence": asdict(trial.divergence) if trial.divergence is not None else None,
+        "differences": [{**each.plain(), "rank": each.rank} for each in trial.differences],
+        "verdicts": trial.verdicts,
+        "reused": trial.reused,
+        "unknown": trial.unknown,
+        "before": trial.before.times,
+        "after": trial.after.times,
+    }

@@ -1,0 +1,74 @@
+"""Whether a bundle works: its agents are loaded and lead simulated calls, in a child process with limits.
+
+What is wrong with the file itself `policy_files.py` finds without running anything. A bundle's code may be anything, so
+it is run where it can do no harm: in a process of its own, with a limit of time and of memory, and with nothing of this
+one's environment that holds a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from typing import Any
+
+from offhook.policies.errors import OffhookError, PolicyError
+
+from .policy_files import Bundle, load
+
+REHEARSED_CALLS = 20
+WITHIN_S = 30.0  # 20 simulated calls take under a second with the stock agents
+MEMORY_BYTES = 2 << 30
+SAID_MAX = 4_000  # characters of what a child that failed has said
+
+
+def rehearse(bundle: Bundle, calls: int = REHEARSED_CALLS, seed: int = 1, within_s: float = WITHIN_S) -> dict[str, Any]:
+    """Have the bundle lead simulated calls; see `actors/trial.rehearse` for what comes back.
+
+    Raises:
+        PolicyError: its agents cannot be loaded, raise, hang, or end their process; or a call did what none may.
+    """
+    words = [sys.executable, "-P", "-m", "offhook.serve.bundles.policy_check", str(bundle.path), str(calls), str(seed)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OFFHOOK_")}
+    where = f"{bundle.path}: {bundle.name}"
+    try:
+        done = subprocess.run(
+            words,
+            capture_output=True,
+            text=True,
+            timeout=within_s,
+            check=False,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        raise PolicyError(
+            f"{where}: {calls} simulated calls were not over after {within_s:g} s: an agent hangs"
+        ) from None
+    if done.returncode:
+        said = done.stderr.strip()[-SAID_MAX:] or f"its process ended with {done.returncode}"
+        raise PolicyError(f"{where}: {said}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    if found["faults"]:
+        raise PolicyError("\n".join(f"{where}: {fault}" for fault in found["faults"][:10]))
+    return found
+
+
+def _child(folder: str, calls: str, seed: str) -> None:
+    from pathlib import Path
+
+    from offhook.actors.shadows.trial import rehearse as run
+
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    bundle = load(Path(folder))
+    try:
+        found = run(bundle.policy, str(bundle.path), int(calls), int(seed))
+    except OffhookError as error:
+        sys.exit(str(error))
+    sys.stdout.write("\n" + json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    _child(*sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Scripted callers that speak a carrier's protocol, as a carrier would."""

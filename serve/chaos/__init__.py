@@ -1,0 +1,1 @@
+"""Faults on purpose, and the account of everything afterwards."""

@@ -1,0 +1,254 @@
+"""What must hold in a call's journal whatever was done to the system: every fact, decision and act is accounted for.
+
+Each check is one function over the `Evidence` of one call; what it finds wrong is a `Violation`, what it has seen is
+counted in an `Account`. Nothing is asked of anybody here. What the caller's side says is held against the journal in
+`chaos_line.py`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from offhook.actors.journals.journal import Kept, unexplained
+from offhook.policies import codec
+from offhook.policies import commands as cmd
+from offhook.policies import events as ev
+from offhook.policies.errors import OffhookError
+from offhook.policies.machine import Decision
+from offhook.policies.proposals import Answer
+from offhook.policies.replay import replay
+from offhook.policies.simulation.checkers import Violation
+
+NODE_FAULTS = frozenset({"supervisor_kill", "supervisor_stop", "both_kill"})  # between a tool's act and its answer
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """One fault as it was carried out. Times are ms of the run's own clock."""
+
+    at_ms: int
+    fault: str
+    target: str
+    call: str = ""  # whose process it was; "" = it concerns every call
+    lasts_ms: int = 0
+    missed: str = ""  # why there was nothing to strike; "" = it was carried out
+
+
+@dataclass(slots=True)
+class Evidence:
+    """All that is known of one call afterwards.
+
+    `records` is its journal, `line` the softphone's record (`CallRecord.plain`), `marks` those that the softphone was
+    sent, `began_ms` when its stream opened, on the clock of `struck`. `acts` is what the tools' register has of the
+    call: [action, key, how often it was begun]; `kept` is what the journal has noted of it. None = not known.
+    """
+
+    call: str
+    records: list[list[Any]]
+    line: dict[str, Any]
+    marks: Sequence[tuple[int, str]] = ()
+    began_ms: int = 0
+    struck: Sequence[Struck] = ()
+    acts: Sequence[Sequence[Any]] | None = None
+    kept: Kept | None = None
+
+    def events(self, kind: type[ev.Event]) -> list[Any]:
+        """The journal's events of one kind, decoded, in order."""
+        name = kind.__name__
+        return [codec.decode(r[5]) for r in self.records if r[4] == "event" and r[5][0] == name]
+
+    def struck_by(self, faults: Iterable[str]) -> bool:
+        """One of these faults concerned this call."""
+        names = set(faults)
+        return any(s.fault in names and s.call in ("", self.call) for s in self.struck)
+
+
+@dataclass(slots=True)
+class Account:
+    """How much was accounted for, and what became of it."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    violations: list[Violation] = field(default_factory=list)
+
+    def wrong(self, check: str, at_ms: int, message: str) -> None:
+        """Something that must never be."""
+        self.violations.append(Violation(check, at_ms, message))
+
+
+Check = Callable[[Evidence, Account], None]
+
+
+def check_journal(evidence: Evidence) -> Account:
+    """All checks of this file."""
+    account = Account()
+    if not evidence.records:
+        account.wrong("every call has a journal", 0, "no record at all")
+        return account
+    for check in CHECKS:
+        check(evidence, account)
+    return account
+
+
+def numbers(evidence: Evidence, account: Account) -> None:
+    """Every record is there, but for those that compaction has dropped, and those of which a record says why not."""
+    records, kept = evidence.records, evidence.kept
+    account.counts["records"] += len(records)
+    if kept is None:
+        last = records[-1]
+        kept = Kept(evidence.call, last[1], last[2], 0, True)
+    account.counts["records dropped by compaction"] += kept.dropped
+    if missing := unexplained(records, kept):
+        account.wrong("every record is there", records[-1][3], f"{missing} of {kept.seq} records are missing")
+
+
+def owners(evidence: Evidence, account: Account) -> None:
+    """One owner at a time: epochs only rise, each new one is told of, and the call's clock never runs back."""
+    records = evidence.records
+    for one, two in pairwise(records):
+        if two[1] < one[1]:
+            account.wrong("one live epoch", two[3], f"seq {two[2]} at epoch {two[1]} after epoch {one[1]}")
+    moments = [record[3] for record in records if record[4] == "event"]
+    for before_ms, at_ms in pairwise(moments):
+        if at_ms < before_ms:
+            account.wrong("the call's clock never runs back", at_ms, f"an event at {at_ms} ms after {before_ms} ms")
+    told = [event.epoch for event in evidence.events(ev.OwnerChanged)]
+    if len(set(told)) != len(told):
+        account.wrong("one live epoch", 0, f"an owner came twice: {told}")
+    led = {record[1] for record in records if record[4] == "event"}
+    for epoch in sorted(led - set(told) - {records[0][1]}):
+        account.wrong("one live epoch", 0, f"epoch {epoch} leads the call, and no event says since when")
+    account.counts["takeovers"] += len(told)
+
+
+def end(evidence: Evidence, account: Account) -> None:
+    """A call has one end, and it is its last record."""
+    ends = [record for record in evidence.records if record[4] == "end"]
+    if len(ends) != 1 or evidence.records[-1][4] != "end":
+        last = evidence.records[-1]
+        account.wrong(
+            "every call ends once", last[3], f"{len(ends)} ends; the last record is {last[4]!r}, seq {last[2]}"
+        )
+    elif not ends[0][5].get("outcome"):
+        account.wrong("every call ends once", ends[0][3], "without an outcome")
+    else:
+        account.counts[f"outcome {ends[0][5]['outcome'][:40]}"] += 1
+
+
+def decisions(evidence: Evidence, account: Account) -> None:
+    """Replay decides the same over all owners; grants end once, nothing goes without one; final words stand."""
+    watch = _Followed(account)
+    try:
+        found = replay(evidence.records, watch=watch)
+    except OffhookError as fault:
+        account.wrong("replay gives the same decisions", 0, str(fault))
+        return
+    if found.divergence is not None:
+        account.wrong("replay gives the same decisions", found.divergence.at_ms, str(found.divergence))
+    account.counts["events"] += found.events
+    account.counts["decisions"] += found.commands
+    account.counts["verdicts"] += len(found.verdicts)
+    account.counts["grants that ended with the call"] += len(watch.live)
+
+
+class _Followed:
+    """Follows every grant of one call from the verdict to its end, and every segment of the caller's words."""
+
+    def __init__(self, account: Account) -> None:
+        self.live: set[str] = set()
+        self._account = account
+        self._over: set[str] = set()
+        self._granted: set[str] = set()  # verdicts
+        self._final: set[int] = set()  # segments
+
+    def __call__(self, event: ev.Event, decision: Decision) -> None:
+        self._grants(event, decision)
+        for segment in decision.state.hearing.segments:
+            if segment.final and segment.id not in self._final:
+                self._final.add(segment.id)
+                self._account.counts["final words"] += 1
+            elif not segment.final and segment.id in self._final:
+                self._account.wrong("final words stand", event.at_ms, f"segment {segment.id} is partial again")
+
+    def _grants(self, event: ev.Event, decision: Decision) -> None:
+        for command in decision.commands:
+            if isinstance(command, cmd.RecordVerdict) and command.verdict.answer is Answer.GRANT:
+                self._granted.add(command.verdict.id)
+        grants = {grant.id: grant for grant in decision.state.authority.grants}
+        for command in decision.commands:
+            if isinstance(command, (cmd.Say, cmd.Perform, cmd.TransferCall)):
+                grant = grants.get(command.grant)
+                if grant is None or grant.verdict not in self._granted:
+                    what = type(command).__name__
+                    self._account.wrong("nothing without a grant", event.at_ms, f"{what} under {command.grant}")
+        for grant_id in grants.keys() & self._over:
+            self._account.wrong("every grant ends once", event.at_ms, f"{grant_id} is live again after its end")
+        ended = self.live - grants.keys()
+        self._account.counts["grants"] += len(grants.keys() - self.live)
+        self._account.counts["grants that ended"] += len(ended)
+        self._over |= ended
+        self.live = set(grants)
+
+
+def utterances(evidence: Evidence, account: Account) -> None:
+    """Everything that the agent was told to say was heard, or cut, or is lost with a reason."""
+    fate = _fates(evidence)
+    ended = next((r[5].get("outcome", "") for r in reversed(evidence.records) if r[4] == "end"), "")
+    for utterance, (at_ms, what) in fate.items():
+        if what:
+            account.counts[f"utterances {what}"] += 1
+        elif ended:
+            account.counts["utterances lost with the line"] += 1
+        else:
+            account.wrong("every utterance is accounted for", at_ms, f"{utterance} was to be said; then nothing")
+
+
+def _fates(evidence: Evidence) -> dict[str, tuple[int, str]]:
+    """Utterance -> when it was to be said, and what became of it ("" = the journal does not say)."""
+    fate: dict[str, tuple[int, str]] = {}
+    for _call, _epoch, _seq, at_ms, kind, body in evidence.records:
+        if kind == "commands":
+            for command in map(codec.decode, body):
+                if isinstance(command, cmd.Say):
+                    fate[command.utterance] = (at_ms, "")
+                elif isinstance(command, cmd.CutSpeech) and command.utterance in fate:
+                    fate[command.utterance] = (fate[command.utterance][0], "cut")
+        elif kind == "event" and body[0] in ("PlaybackEnded", "PlaybackFailed") and body[2] in fate:
+            what = "heard to the end" if body[0] == "PlaybackEnded" else "failed, with the reason"
+            fate[body[2]] = (fate[body[2]][0], what)
+    return fate
+
+
+def actions(evidence: Evidence, account: Account) -> None:
+    """Every action was ordered once under its key, acted once, and was answered once or ended with the call."""
+    ordered: dict[str, cmd.Perform] = {}
+    for record in evidence.records:
+        for command in map(codec.decode, record[5]) if record[4] == "commands" else ():
+            if isinstance(command, cmd.Perform):
+                if command.key in ordered:
+                    account.wrong("no act twice", record[3], f"{command.action} is ordered twice: {command.key}")
+                ordered[command.key] = command
+    answered = Counter(event.grant for event in evidence.events(ev.ActionFinished))
+    for grant, times in answered.items():
+        if times > 1:
+            account.wrong("no act twice", 0, f"grant {grant} was answered {times} times")
+    account.counts["actions ordered"] += len(ordered)
+    account.counts["actions answered"] += sum(order.grant in answered for order in ordered.values())
+    for action, key, tries in evidence.acts or ():
+        account.counts["actions in the tools' register"] += 1
+        if key not in ordered:
+            account.wrong("no act without an order", 0, f"the register has {action}, key {key}: nobody ordered it")
+        if tries > 1 and not evidence.struck_by(NODE_FAULTS):
+            account.wrong("no act twice", 0, f"{action} was begun {tries} times: {key}")
+    if evidence.acts is not None:
+        done = {key for _action, key, _tries in evidence.acts}
+        for event in evidence.events(ev.ActionFinished):
+            key = next((order.key for order in ordered.values() if order.grant == event.grant), "")
+            if event.ok and key and key not in done:
+                account.wrong("every act is in the register", event.at_ms, f"{key} is said to be done and is not there")
+
+
+CHECKS: tuple[Check, ...] = (numbers, owners, end, decisions, utterances, actions)

@@ -1,0 +1,257 @@
+"""Chaos: scripted callers call a running offhook, faults strike it meanwhile, and then everything is accounted for.
+
+    callers ─▶ records of what they did and heard ─┐
+    schedule ─▶ strikes, with their moments ───────┼─▶ checks ─▶ report
+    journals, the tools' register ─────────────────┘
+
+Which faults, and when, follows from a seed (`policies/simulation/chaos.py`); carrying them out is `chaos_strikes.py`'s
+matter, what must hold is in `chaos_checks.py` and `chaos_line.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shlex
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import httpx
+from offhook.actors.errors import LinkLost
+from offhook.actors.journals.journal import Kept
+from offhook.actors.refs import SupervisorRef
+from offhook.policies.errors import CallerFault, OffhookError
+from offhook.policies.simulation.chaos import FAULTS, schedule
+
+from ..callers.redirect import Resume
+from ..callers.scenario import Script
+from ..callers.softphone import CallRecord, place
+from .journal_checks import Evidence, Struck, check_journal
+from .line_checks import GAP_MS_MAX, check_line
+from .strikes import NothingThereError, Striker
+
+RETRY_S = 0.5  # between two tries to place a call while nobody takes one
+STAGGER_S = 0.4
+JOURNAL_S = 40.0  # after the last call: a line that was lost is waited for by its policy, then the end is written
+PAGE = 5_000
+LEAVE_S = 10.0  # a caller in the midst of a script at the end of the run may finish a phrase
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is asked for."""
+
+    seed: int = 1
+    seconds: float = 60.0
+    calls: int = 4  # at a time
+    faults: tuple[str, ...] = tuple(FAULTS)
+    per_minute: float = 12.0
+    gap_ms_max: int = GAP_MS_MAX
+
+    def __post_init__(self) -> None:
+        if not (10 <= self.seconds <= 86_400 and 1 <= self.calls <= 200 and 20 <= self.gap_ms_max <= 10_000):
+            raise CallerFault("chaos lasts 10 to 86400 seconds, with 1 to 200 calls, and gaps of 20 to 10000 ms")
+
+    def command(self) -> str:
+        """What repeats it."""
+        words = ["offhook", "chaos", f"--seed={self.seed}", f"--seconds={self.seconds:g}", f"--calls={self.calls}"]
+        words += [f"--per-minute={self.per_minute:g}", f"--gap-ms-max={self.gap_ms_max}"]
+        words += [f"--fault={name}" for name in self.faults] if self.faults != tuple(FAULTS) else []
+        return shlex.join(words)
+
+
+class Installation:
+    """A running offhook: its API, and over Ray (this process has joined its cluster) its supervisors."""
+
+    def __init__(self, api: httpx.AsyncClient, redis_url: str = "") -> None:
+        self.api = api
+        self._redis_url = redis_url
+        self._nodes: set[str] = set()
+
+    async def figures(self) -> list[dict[str, Any]]:
+        """See `chaos_strikes.System`."""
+        answer = (await self._get("/healthz"))["nodes"]
+        self._nodes |= set(answer)
+        return list(answer.values())
+
+    async def live_calls(self) -> list[dict[str, Any]]:
+        """See `chaos_strikes.System`."""
+        return list((await self._get("/v1/calls", live="true", limit=1_000))["calls"])
+
+    async def observe(self, call: str) -> Mapping[str, Any]:
+        """See `chaos_strikes.System`."""
+        for node in sorted(self._nodes):
+            with contextlib.suppress(OffhookError):
+                return dict(await (await asyncio.to_thread(SupervisorRef.find, node)).observe(call))
+        raise NothingThereError(f"no node leads {call}")
+
+    async def pause_redis(self, ms: int) -> str:
+        """See `chaos_strikes.System`. Source: https://redis.io/docs/latest/commands/client-pause/"""
+        if not self._redis_url:
+            raise NothingThereError("the journal is in Redis, and nothing here tells where (--journal)")
+        from redis.asyncio import Redis
+
+        async with Redis.from_url(self._redis_url) as redis:
+            await redis.client_pause(ms, all=True)
+        return "Redis, all its clients"
+
+    async def records(self, call: str) -> list[list[Any]]:
+        """A call's journal."""
+        records: list[list[Any]] = []
+        after_seq: int | None = -1
+        while after_seq is not None:
+            page = await self._get(f"/v1/calls/{call}/journal", after_seq=after_seq, limit=PAGE)
+            records += [[call, r["epoch"], r["seq"], r["at_ms"], r["kind"], r["body"]] for r in page["records"]]
+            after_seq = page["next_after_seq"]
+        return records
+
+    async def acts(self, call: str) -> list[list[Any]]:
+        """What the tools' registers of all nodes have of a call. Raises: LinkLost: one cannot be asked."""
+        acts: list[list[Any]] = []
+        for node in sorted(self._nodes):
+            supervisor = await asyncio.to_thread(SupervisorRef.find, node)
+            acts += [list(act) for act in await supervisor.ask("acts", call)]
+        return acts
+
+    async def kept(self, call: str) -> Kept | None:
+        """What the journal has noted of a call. Raises: LinkLost: no node can be asked."""
+        for node in sorted(self._nodes):
+            noted = await (await asyncio.to_thread(SupervisorRef.find, node)).ask("kept", call)
+            if noted is not None:
+                return Kept(**noted)
+        return None
+
+    async def _get(self, path: str, **parameters: Any) -> dict[str, Any]:
+        try:
+            answer = await self.api.get(path, params=parameters)
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise LinkLost(f"{path} does not answer: {error}") from error
+        return dict(answer.json())
+
+
+@dataclass(slots=True)
+class _Taken:
+    """One call that was placed."""
+
+    call: str
+    began_ms: int = 0
+    record: CallRecord | None = None
+
+
+@dataclass(slots=True)
+class Chaos:
+    """One run against one installation."""
+
+    run: Run
+    installation: Installation
+    scripts: Sequence[Script]
+    progress: Progress = lambda _what: None
+    struck: list[Struck] = field(default_factory=list)
+    refused: int = 0  # calls that nobody took at the first try
+    _taken: list[_Taken] = field(default_factory=list)
+    _zero_s: float = 0.0
+
+    async def report(self) -> dict[str, Any]:
+        """Carry the run out; what came of it, in plain values."""
+        self._zero_s = time.monotonic()
+        await self.installation.figures()
+        striker = Striker(self.installation, self._now_ms)
+        callers = [asyncio.create_task(self._call_again_and_again(number)) for number in range(self.run.calls)]
+        try:
+            await self._strike(striker)
+            await asyncio.gather(*callers)
+        finally:
+            for caller in callers:
+                caller.cancel()
+            await striker.finish()
+        self.progress(f"{len(self._taken)} calls are over; accounting for them")
+        return await self._account()
+
+    def _now_ms(self) -> int:
+        return int((time.monotonic() - self._zero_s) * 1_000)
+
+    async def _strike(self, striker: Striker) -> None:
+        run = self.run
+        for strike in schedule(run.seed, int(run.seconds * 1_000), run.faults, run.per_minute):
+            await asyncio.sleep(max(0, strike.at_ms - self._now_ms()) / 1_000)
+            struck = await striker.strike(strike)
+            self.struck.append(struck)
+            told = f"not done: {struck.missed}" if struck.missed else struck.target
+            self.progress(f"{struck.at_ms / 1_000:6.1f} s  {struck.fault}: {told}")
+
+    # --- callers ----------------------------------------------------------------------------------------------------
+
+    async def _call_again_and_again(self, number: int) -> None:
+        await asyncio.sleep(number * STAGGER_S)
+        while (left_s := self.run.seconds - self._now_ms() / 1_000) > 1:
+            script = self.scripts[number % len(self.scripts)]
+            number += self.run.calls
+            placed = await self._placed(script)
+            if placed is not None:
+                await self._call(script, placed, left_s)
+
+    async def _placed(self, script: Script) -> dict[str, Any] | None:
+        wanted = {"from": script.number, "direction": script.direction}
+        with contextlib.suppress(httpx.HTTPError):
+            answer = await self.installation.api.post("/v1/calls", json=wanted)
+            if answer.status_code == 201:
+                return dict(answer.json())
+        self.refused += 1
+        await asyncio.sleep(RETRY_S)
+        return None
+
+    async def _call(self, script: Script, placed: dict[str, Any], left_s: float) -> None:
+        taken = _Taken(placed["call_id"])
+        self._taken.append(taken)
+        resume = Resume.of(str(self.installation.api.base_url), taken.call)
+
+        def on_line(*_: Any) -> None:
+            taken.began_ms = self._now_ms()
+
+        taken.record = await place(
+            script, placed["media_url"], resume=resume, on_line=on_line, call_s_max=left_s + LEAVE_S
+        )
+
+    # --- accounting -------------------------------------------------------------------------------------------------
+
+    async def _account(self) -> dict[str, Any]:
+        counts: Counter[str] = Counter()
+        violations: list[dict[str, Any]] = []
+        deadline = time.monotonic() + JOURNAL_S
+        for taken in self._taken:
+            evidence = await self._evidence(taken, deadline)
+            for account in (check_journal(evidence), check_line(evidence, self.run.gap_ms_max)):
+                counts += account.counts
+                violations += [{"call": taken.call, **asdict(violation)} for violation in account.violations]
+        return {
+            "seed": self.run.seed,
+            "repeat": self.run.command(),
+            "calls": len(self._taken),
+            "calls_refused": self.refused,
+            "struck": [asdict(struck) for struck in self.struck],
+            "counts": dict(sorted(counts.items())),
+            "violations": violations,
+        }
+
+    async def _evidence(self, taken: _Taken, deadline: float) -> Evidence:
+        """What is known of a call, once its journal has its end or the time for it has passed."""
+        records: list[list[Any]] = []
+        while not records or records[-1][4] != "end":
+            with contextlib.suppress(LinkLost):
+                records = await self.installation.records(taken.call)
+            if time.monotonic() > deadline:
+                break
+            await asyncio.sleep(0.1)
+        acts, kept = None, None
+        with contextlib.suppress(OffhookError):
+            kept = await self.installation.kept(taken.call)
+            acts = await self.installation.acts(taken.call)
+        assert taken.record is not None
+        line, traffic = taken.record.plain(), taken.record.traffic
+        return Evidence(taken.call, records, line, traffic.marks, taken.began_ms, self.struck, acts, kept)

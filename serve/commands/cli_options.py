@@ -1,0 +1,43 @@
+"""What the commands share: options, how an installation is found, how an answer is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .. import running
+from ..settings import read as read_settings
+from . import terminal
+
+CallId = Annotated[str, typer.Argument(help="the call's id, its beginning, or: last", metavar="CALL")]
+StateDir = Annotated[Path | None, typer.Option("--state-dir", help="where the running offhook keeps its state")]
+AsJson = Annotated[bool, typer.Option("--json", help="one line of JSON instead of text")]
+ApiUrl = Annotated[str | None, typer.Option("--api", help="the API of another offhook", metavar="URL")]
+
+
+def api_of(state_dir: Path | None, url: str | None) -> running.Api:
+    """The API that was named, or of the installation that runs here.
+
+    Raises:
+        NotRunning: none does.
+    """
+    if url:
+        return running.Api(url)
+    settings = read_settings(state_dir=str(state_dir) if state_dir else None)
+    return running.Api(running.find(settings.state_file).api)
+
+
+def show(value: Any, json: bool, text: Callable[[], Any]) -> None:
+    """An answer, for a program or for a person."""
+    if json:
+        terminal.line_of_json(value)
+    else:
+        terminal.out().print(text())
+
+
+def texts(paths: list[Path] | None) -> tuple[str, ...] | None:
+    """Paths as settings take them; None = not given."""
+    return tuple(map(str, paths)) if paths else None

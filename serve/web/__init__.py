@@ -1,0 +1,1 @@
+"""The web: API, webhooks, console, and what they ask of the inside."""

@@ -1,0 +1,199 @@
+"""The web API: calls, their state, journal and verdicts; the carriers' webhooks; the console. FastAPI, no Ray in it.
+
+It asks a `Switchboard` and answers in JSON; errors are `problems.py`'s matter. Which address does what is written here
+once, and OpenAPI (`/openapi.json`) tells it to everybody else.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from importlib.resources import files
+from typing import Annotated, Any, Literal
+
+from fastapi import Body, FastAPI, Path, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from offhook.actors.errors import NoSuchCall
+from offhook.policies import codec
+from pydantic import BaseModel, ConfigDict, Field
+
+from . import problems
+from .door import Door
+from .node_routes import add_nodes
+from .policy_routes import add_policies
+from .recorded import Recorded
+from .rollout_routes import add_rollouts
+from .switchboard import Switchboard
+from .webhooks import add_twilio
+
+RECORDS_MAX = 10_000
+CALL_ID_BYTES = 8
+
+CallId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="the call's id")]
+_PROBLEM: dict[str, Any] = {"model": problems.Problem, "content": {problems.MEDIA_TYPE: {}}}
+
+
+class NewCall(BaseModel):
+    """A call to be taken or placed. Numbers are personal data; they are kept in the journal only."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    policy: str | None = Field(default=None, max_length=64, description="a published policy's name or version")
+    caller: str = Field(default="", alias="from", max_length=128, description="the remote party's number")
+    callee: str = Field(default="", alias="to", max_length=128)
+    direction: Literal["inbound", "outbound"] = "inbound"
+    tenant: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9_.-]*$", description="for limits and accounts")
+    priority: Literal["low", "normal", "high", "urgent"] = "normal"
+
+
+class PlacedCall(BaseModel):
+    """Where to bring the audio: Twilio Media Streams over a WebSocket, within a minute."""
+
+    call_id: str
+    media_url: str
+
+
+class Decision(BaseModel):
+    """An operator's word on a proposal that waits for approval."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    approved: bool
+    operator: str = Field(min_length=1, max_length=128)
+
+
+def make_api(switchboard: Switchboard, door: Door) -> FastAPI:
+    """The whole API over one switchboard."""
+    app = FastAPI(
+        lifespan=lambda _app: _prepared(switchboard),
+        title="offhook",
+        summary="Supervises live phone conversations.",
+        version="1",
+        responses={"4XX": _PROBLEM, "5XX": _PROBLEM},
+    )
+    problems.install(app)
+    _add_calls(app, switchboard, door)
+    _add_records(app, switchboard)
+    _add_house(app, switchboard)
+    add_nodes(app, switchboard)
+    add_policies(app, switchboard, door)
+    add_rollouts(app, switchboard)
+    add_twilio(app, switchboard, door)
+    return app
+
+
+@asynccontextmanager
+async def _prepared(switchboard: Switchboard) -> AsyncIterator[None]:
+    await switchboard.prepare()
+    yield
+
+
+def _add_calls(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
+    recorded = Recorded(switchboard)
+
+    @app.post("/v1/calls", status_code=201, tags=["calls"])
+    async def place_call(request: Request, new: Annotated[NewCall | None, Body()] = None) -> PlacedCall:
+        """Prime a warm call actor; the answer says where to bring the audio."""
+        new = new or NewCall()
+        call = f"call-{secrets.token_hex(CALL_ID_BYTES)}"
+        wanted = {"call": call, "direction": new.direction, "caller": new.caller, "callee": new.callee}
+        wanted |= {"tenant": new.tenant, "priority": new.priority}
+        placed = await switchboard.reserve(wanted | {"policy": new.policy or "", "wait_s": door.ring_s})
+        return PlacedCall(call_id=call, media_url=door.media_url(request, call, placed.get("media", ())))
+
+    @app.get("/v1/calls", tags=["calls"])
+    async def list_calls(
+        live: Annotated[bool | None, Query(description="only calls that go on, or only those that are over")] = None,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    ) -> dict[str, Any]:
+        """Calls, newest first."""
+        rows = [row for row in await switchboard.calls() if live is None or bool(row.get("live")) is live]
+        return {"calls": [named(row) for row in rows[:limit]], "total": len(rows)}
+
+    @app.get("/v1/calls/{call_id}", tags=["calls"])
+    async def show_call(call_id: CallId) -> dict[str, Any]:
+        """All that a call knows: floor, stage, readiness, ledger, concerns, owner, epoch, policy version."""
+        state = await switchboard.state(call_id)
+        return shown(state if state.get("live") else {**await recorded.view(call_id), **state})
+
+    @app.delete("/v1/calls/{call_id}", status_code=204, tags=["calls"])
+    async def hang_up(
+        call_id: CallId, reason: Annotated[str, Query(max_length=200)] = "hung up by an operator"
+    ) -> None:
+        """End a call at once."""
+        try:
+            await switchboard.hangup(call_id, "api", reason)
+        except NoSuchCall:
+            await switchboard.state(call_id)  # one that is over already is as wanted; one that never was is a problem
+
+    @app.post("/v1/calls/{call_id}/proposals/{proposal_id}", status_code=202, tags=["calls"])
+    async def decide(
+        call_id: CallId, proposal_id: Annotated[str, Path(max_length=64)], decision: Decision
+    ) -> dict[str, Any]:
+        """Approve or refuse what an agent wants to do; the gate still checks it against the present moment."""
+        await switchboard.decide(call_id, proposal_id, decision.approved, decision.operator)
+        return {"call_id": call_id, "proposal": proposal_id, "approved": decision.approved}
+
+
+def _add_records(app: FastAPI, switchboard: Switchboard) -> None:
+    @app.get("/v1/calls/{call_id}/journal", tags=["records"])
+    async def read_journal(
+        call_id: CallId,
+        after_seq: Annotated[int, Query(ge=-1)] = -1,
+        limit: Annotated[int, Query(ge=1, le=RECORDS_MAX)] = 1_000,
+    ) -> dict[str, Any]:
+        """A call's ordered facts. `next_after_seq` continues; null = this was the end so far."""
+        records = await switchboard.journal(call_id, after_seq, limit)
+        entries = [
+            {"epoch": epoch, "seq": seq, "at_ms": at_ms, "kind": kind, "body": body}
+            for _call, epoch, seq, at_ms, kind, body in records
+        ]
+        more = entries[-1]["seq"] if len(entries) == limit else None
+        return {"call_id": call_id, "records": entries, "next_after_seq": more}
+
+    @app.get("/v1/calls/{call_id}/verdicts", tags=["records"])
+    async def read_verdicts(call_id: CallId) -> dict[str, Any]:
+        """Every answer of the gate with each rule, what it required and what was; oldest first."""
+        verdicts = [asdict(codec.decode(verdict)) for verdict in await switchboard.verdicts(call_id)]
+        return {"call_id": call_id, "verdicts": verdicts}
+
+
+def _add_house(app: FastAPI, switchboard: Switchboard) -> None:
+    @app.get("/healthz", tags=["house"])
+    async def health() -> dict[str, Any]:
+        """200 while calls can be led."""
+        return {"status": "ok", **await switchboard.stats()}
+
+    @app.get("/v1/cost", tags=["house"])
+    async def cost() -> dict[str, Any]:
+        """What calls have cost since the director began to count: by policy version and tenant, and in all."""
+        return await switchboard.cost()
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> Response:
+        return RedirectResponse("/console")
+
+    @app.get("/console", include_in_schema=False)
+    async def console() -> Response:
+        page = files("offhook.serve.web").joinpath("console.html").read_text(encoding="utf-8")
+        return HTMLResponse(page, headers={"Content-Security-Policy": _CONSOLE_POLICY})
+
+
+def named(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the inside as the API words it: the id first, under the name that requests use."""
+    rest = dict(row)
+    return {"call_id": rest.pop("call", ""), **rest}
+
+
+def shown(state: dict[str, Any]) -> dict[str, Any]:
+    """A call's state as the API words it: the floor by its holder, the signals as what they are part of."""
+    rest = named(state)
+    floor = rest.pop("floor", {})
+    moved = {"floor": floor.get("holder", "nobody"), "floor_since_ms": floor.get("since_ms", 0)}
+    return rest | moved | {"ledger": rest.pop("signals", [])}
+
+
+# The page is one file and talks to its own API only; whatever a caller may have said cannot run as script in it.
+_CONSOLE_POLICY = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"

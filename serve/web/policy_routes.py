@@ -1,0 +1,87 @@
+"""The API's addresses for policy bundles: what is published, one of them, publishing, withdrawing.
+
+A bundle that is published is unpacked and read here, so that its version is the hash of what came, whatever was said;
+none of its code is run here. What is published and what leads is the director's knowledge, kept in the cluster: a
+replica of this API keeps nothing, and fetches a bundle that is not on its disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path as FilePath
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Path
+from offhook.actors.node.parcel import PARCEL_BYTES_MAX, check_signature, unpack
+from offhook.policies.errors import PolicyError
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..bundles.policy_files import Bundle, digests, load
+from .door import Door
+from .switchboard import Switchboard
+
+Name = Annotated[
+    str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,63}(\+[a-z]{1,10})?$", description="a policy's name, or a version")
+]
+
+
+class NewBundle(BaseModel):
+    """A bundle as `offhook policy publish` sends it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    parcel: str = Field(
+        max_length=2 * PARCEL_BYTES_MAX, pattern=r"^[0-9a-f]+$", description="actors/node/parcel.py, in hex"
+    )
+    version: str = Field(max_length=64, description="what the publisher takes it for; the signature is over it")
+    signature: str = Field(default="", max_length=128)
+    lead: bool = Field(default=False, description="new calls that ask for its name get it")
+
+
+def add_policies(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
+    """Add the addresses under /v1/policies."""
+
+    @app.get("/v1/policies", tags=["policies"])
+    async def policies() -> dict[str, Any]:
+        """What is published, with what each version does; calls that name no policy get the default."""
+        return await switchboard.policies()
+
+    @app.get("/v1/policies/{name}", tags=["policies"])
+    async def policy(name: Name) -> dict[str, Any]:
+        """One version: the policy with all its defaults, and its files by digest."""
+        told = await switchboard.bundle(name)
+        files = await asyncio.to_thread(_files, door, told["bundle"])
+        return {"name": told["name"], "version": told["version"], "policy": told["policy"], "files": files}
+
+    @app.post("/v1/policies", status_code=201, tags=["policies"])
+    async def publish(new: NewBundle) -> dict[str, Any]:
+        """Offer a version to calls on every node. Calls that go on keep theirs."""
+        parcel = bytes.fromhex(new.parcel if len(new.parcel) % 2 == 0 else "")
+        bundle = await asyncio.to_thread(_received, door, new, parcel)
+        return await switchboard.publish(bundle.version, bundle.plain(), parcel, new.lead)
+
+    @app.delete("/v1/policies/{name}", status_code=204, tags=["policies"])
+    async def withdraw(name: Name) -> None:
+        """Forget a version that nothing uses."""
+        await switchboard.withdraw(name)
+
+
+def _received(door: Door, new: NewBundle, parcel: bytes) -> Bundle:
+    """Raises:
+    CallerFault: unsigned where a signature is asked for. PolicyError: no bundle, or another than was said.
+    """
+    if door.publish_key:
+        check_signature(door.publish_key, new.version, parcel, new.signature)
+    if not door.bundles_dir:
+        raise PolicyError("this installation takes no bundles: it has no place to keep them")
+    bundle = load(unpack(parcel, FilePath(door.bundles_dir)))
+    if bundle.version != new.version:
+        raise PolicyError(f"the bundle is version {bundle.version}, not {new.version}: another offhook has packed it")
+    return bundle
+
+
+def _files(door: Door, bundle: str | bytes) -> dict[str, str]:
+    """A bundle's files by digest; one that is not on this disk is unpacked from the cluster's copy."""
+    if isinstance(bundle, bytes):
+        return digests(unpack(bundle, FilePath(door.bundles_dir))) if door.bundles_dir else {}
+    return digests(FilePath(bundle)) if bundle and FilePath(bundle).is_dir() else {}
