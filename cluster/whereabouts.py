@@ -86,20 +86,22 @@ class Whereabouts:
 
     async def _adopt(self, call: str) -> str:
         refusals = []
+        short = False
         for node in self._nodes.by_room():
             if node == self._places.get(call) and len(self._nodes.names()) > 1:
                 continue  # it was asked, and does not lead it
             try:
                 await self._nodes.ask(node, self._nodes.get(node).adopt(call), ADOPT_S)
             except (NoSpare, LinkLost, OwnJournal) as fault:
+                short = short or not isinstance(fault, OwnJournal)
                 refusals.append(f"{node[:8]}: {fault}")
                 continue
             self.placed(call, node)
             log.warning("adopted by node %s", node[:8], extra={"call": call})
             return node
         why = f"nobody could take call {call} over: {'; '.join(refusals) or 'there is no other node'}"
-        if self._places.get(call) in self._nodes:
-            raise NoSpare(why)  # its own node may answer again
+        if short or self._places.get(call) in self._nodes.silent:
+            raise NoSpare(why)  # somebody may have room soon, or its own node answer again
         raise NoSuchCall(why)
 
     # --- calls that nobody leads ------------------------------------------------------------------------------------

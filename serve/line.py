@@ -19,6 +19,8 @@ from offhook.actors import wire
 from offhook.actors.errors import Fenced, ProtocolFault
 from offhook.actors.link import Link, Message, connect
 
+from .quiet import Together
+
 FRAME_BYTES = 160  # 20 ms of mu-law at 8 kHz
 BYTES_PER_S = 8_000
 FRAMES_KEPT = 500  # 10 s: no takeover takes longer, and older words are no longer worth an answer
@@ -126,6 +128,7 @@ class Line:
         self._keys: deque[tuple[int, int, str]] = deque(maxlen=KEYS_KEPT)  # (number, next frame when pressed, key)
         self._keys_in = 0
         self._rest = b""  # an incomplete frame
+        self._together = Together()
         self._playback = Playback()
         self._attaching = asyncio.Lock()
         self._unlinked_now = asyncio.Event()
@@ -153,9 +156,16 @@ class Line:
             if self._kept_from > self._acknowledged_to:
                 self._acknowledged_to = self._kept_from
                 self.frames_lost += 1
-        if self._link is not None:
-            self._link.send(wire.AUDIO, self.frames_in, frame)
         self.frames_in += 1
+        leaving = self._together.add(frame)
+        if leaving and self._link is not None:
+            self._link.send(wire.AUDIO, self.frames_in - len(leaving) // FRAME_BYTES, leaving)
+
+    def _let_frames_go(self) -> None:
+        """What is told next must not overtake a frame that waits for others."""
+        waiting = self._together.take()
+        if waiting and self._link is not None:
+            self._link.send(wire.AUDIO, self.frames_in - len(waiting) // FRAME_BYTES, waiting)
 
     def marked(self, name: str) -> None:
         """The carrier has played everything before this mark."""
@@ -164,6 +174,7 @@ class Line:
 
     def digit(self, digit: str) -> None:
         """A key was pressed."""
+        self._let_frames_go()
         key = (self._keys_in, self.frames_in, digit)
         self._keys_in += 1
         self._keys.append(key)
@@ -181,6 +192,7 @@ class Line:
         self._end(reason)
 
     def _tell(self, *note: Any) -> None:
+        self._let_frames_go()
         if self._link is None or not self._link.send(*note):
             self._notes.append(note)
 
@@ -250,6 +262,7 @@ class Line:
         before.close("a newer owner has the line")
 
     def _hand_over(self, link: Link, successor: bool) -> None:
+        self._together.take()  # they are among those that are kept
         kept = self._kept
         known = max(0, self._acknowledged_to - self._kept_from)
         frames = list(kept)

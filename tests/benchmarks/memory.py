@@ -4,23 +4,22 @@
 
 PSS (proportional set size) from /proc: pages that processes share count by the share of their users, so the figure
 depends on how many there are; the difference between the two kinds is what this project adds. The bare actor is a sync
-one inside a method that does not return, as a call's process is. Call processes are measured as they wait, and once
-more after each has led a short call.
+one inside a method that does not return, as a call's process is. This program starts a Ray and a supervisor of its own
+(no gateway, no Serve), so the call processes are measured as they wait, warmed up by a call that nobody has.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import asyncio
 import os
-import subprocess
-import sys
+import tempfile
 import time
-from pathlib import Path
 
-from live_calls import CLIP, HERE, Installation, percentile, processes, pss_mb
+from live_calls import percentile, processes, pss_mb
 
-SECONDS = 12.0  # of the short calls
+SETTLE_S = 5.0  # after the last one is up
+START_S = 4.0  # for one process on a busy machine, at worst
 
 
 class Bare:
@@ -34,54 +33,57 @@ class Bare:
             time.sleep(3_600)
 
 
-def bare_actors(address: str, count: int) -> list[int]:
-    """Start so many beside the installation; their process ids. They end with this program."""
-    import ray
-
-    ray.init(address, log_to_driver=False, logging_level="ERROR")
-    kind = ray.remote(Bare).options(num_cpus=0, enable_task_events=False)
-    pids: list[int] = []
-    for _ in range(count):
-        actor = kind.remote()
-        pids.append(ray.get(actor.pid.remote()))
-        _HELD.extend((actor, actor.run.remote()))
-    return pids
-
-
-_HELD: list[object] = []  # an actor whose handle is dropped ends
-
-
 def row(pids: list[int]) -> dict[str, float]:
     """Median and worst, in MB."""
     weights = [pss_mb(pid) for pid in pids]
     return {"median": round(percentile(weights, 0.5), 1), "max": round(max(weights), 1), "processes": len(pids)}
 
 
+async def measure(folder: str, count: int) -> dict[str, dict[str, float]]:
+    """Both kinds, side by side; Ray runs already."""
+    import ray
+    from offhook.actors.refs import SupervisorRef, this_node
+
+    options = {"state_dir": folder, "spares": count, "slots_max": count}
+    supervisor = SupervisorRef.start(this_node(), options)
+    try:
+        await supervisor.ready(count, 30 + START_S * count)
+        kind = ray.remote(Bare).options(num_cpus=0, enable_task_events=False)
+        actors = [kind.remote() for _ in range(count)]
+        bare = await asyncio.gather(*(actor.pid.remote() for actor in actors))
+        running = [actor.run.remote() for actor in actors]
+        await asyncio.sleep(SETTLE_S)
+        calls = processes(os.getpid())["call process"]
+        figures = {"bare Ray actor": row(list(bare)), "call process": row(calls)}
+        del running
+        return figures
+    finally:
+        await supervisor.stop()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=50)
     options = parser.parse_args()
-    house = Installation(options.count, slots=options.count)
-    try:
-        house.wait_for_spares(options.count, within_s=30 + 4 * options.count)
-        running = json.loads((Path(house.folder.name) / "running.json").read_text())
-        bare = bare_actors(running["ray"], options.count)
-        time.sleep(3)
-        waiting = processes(house.process.pid)["call process"]
-        figures = {"bare Ray actor": row(bare), "call process, waiting": row(waiting)}
-        _, urls = house.place(options.count)
-        listing = Path(house.folder.name) / "urls"
-        listing.write_text("\n".join(urls))
-        busy = sorted(house.live_pids())
-        command = [sys.executable, str(HERE / "probe.py"), "--urls", str(listing), "--seconds", str(SECONDS)]
-        subprocess.run([*command, "--clip", str(CLIP)], stdout=subprocess.DEVNULL, check=True)
-        figures["call process, after a call"] = row(busy)
-        for name, figure in figures.items():
-            print(f"{name:28} {figure}")
-        added = figures["call process, after a call"]["median"] - figures["bare Ray actor"]["median"]
-        print(f"above a bare actor           {added:.1f} MB (goal: at most 15)")
-    finally:
-        house.close()
+
+    from offhook.serve.settings import prepare_ray_environment
+
+    prepare_ray_environment()  # before Ray is imported
+    import ray
+    from offhook.actors.refs import NAMESPACE
+
+    with tempfile.TemporaryDirectory(prefix="oh-mem-", dir="/tmp") as folder:  # short: Unix sockets live in it
+        os.chdir(folder)
+        ray.init("local", num_cpus=2, include_dashboard=False, namespace=NAMESPACE, object_store_memory=80 << 20,
+                 log_to_driver=False)  # fmt: skip
+        try:
+            figures = asyncio.run(measure(folder, options.count))
+        finally:
+            ray.shutdown()
+    for name, figure in figures.items():
+        print(f"{name:18} {figure}")
+    added = figures["call process"]["median"] - figures["bare Ray actor"]["median"]
+    print(f"above a bare actor {added:.1f} MB (goal: at most 15)")
 
 
 if __name__ == "__main__":

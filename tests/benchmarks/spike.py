@@ -32,14 +32,13 @@ from picows import ws_connect
 from probe import FRAME_BYTES, FRAME_MS, Line, clip_frames
 
 SETTLE_S = 5.0  # after the last caller rang: the spike's own aftermath counts as part of it
-MISSED_S = 3.0  # without a `clear`: the interruption was not noticed
 
 
 class Timed(Line):
     """A line that knows when it reacted."""
 
     def __init__(self, clip: list[bytes], chance: random.Random, interrupts: bool) -> None:
-        super().__init__(clip, chance)
+        super().__init__(clip, {}, chance)
         self.at: list[tuple[float, float]] = []  # (when, ms) of each reaction
         if not interrupts:
             self.next_ms = float("inf")
@@ -90,9 +89,6 @@ class Probe:
             if counts and line.first_audio_at:
                 self.answers_ms.append((line.first_audio_at - began) * 1_000)
                 counts = False
-            if line.onset_at and line.mouth and perf_counter() - line.onset_at > MISSED_S:
-                line.missed += 1
-                line.onset_at = 0.0
         if line.transport is not None and not line.closed:
             line.numbered({"event": "stop", "streamSid": line.stream, "stop": {}})
             line.transport.disconnect()

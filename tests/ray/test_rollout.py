@@ -38,7 +38,7 @@ BAD: dict[str, tuple[str, dict[str, Any], str]] = {
     "raises": ("raise ValueError('bad')", {}, "failed"),
     "hangs": ("time.sleep(3600)", {}, "late"),
     "leaks": (
-        "hoard = getattr(self, 'hoard', []); self.hoard = hoard; hoard.append(bytearray(80 << 20))",
+        "hoard = getattr(self, 'hoard', []); self.hoard = hoard; hoard.append(bytearray(400 << 20))",
         {},
         "failed",
     ),
@@ -89,7 +89,7 @@ def test_a_bad_candidate_is_contained_and_rolled_back_with_the_reason(fleet: Fle
     async def test() -> None:
         director = fleet.director
         version = await fleet.publish(
-            kind, TALKER.replace("#BAD", bad), memory_mb=64 if kind == "leaks" else 512, **policy
+            kind, TALKER.replace("#BAD", bad), memory_mb=256 if kind == "leaks" else 512, **policy
         )
         plan = {"steps": [{"share": 0.3}], "guards": [{"mark": m} for m in ("lost", "failed", "late", "denied")]}
         told = await director.rollout_start({"version": version, "plan": plan})
