@@ -17,7 +17,7 @@ from phone import voice
 
 pytestmark = [pytest.mark.ray, pytest.mark.fault]
 
-GAP_S = 0.6  # far under the seconds that a new process takes, far over what a busy machine does to a test
+GAP_S = 1.0  # far under the seconds that a new process takes; 0.7 was seen on a busy machine, a benchmark has figures
 
 
 async def talks(caller: Caller, within_ms: int = 5_000) -> None:

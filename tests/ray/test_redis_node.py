@@ -9,6 +9,7 @@ import redis_server
 from house import House
 from offhook.actors.journals.journal import Journal
 from offhook.actors.journals.stores import open_journal
+from offhook.actors.node.attendance import MOVED
 from offhook.policies.replay import replay
 from redis_server import RedisServer
 
@@ -34,7 +35,9 @@ def test_a_call_is_kept_in_redis_and_another_node_can_read_and_fence_it(ray_fold
             tail = await other.fence("kept", 99)
             assert tail.seq >= rows[-1][2]
             before = await other.read("kept", limit=100_000)
-            await phone.listen_until(lambda: phone.played_bytes > 24_000, within_ms=10_000)
+            # Its own node finds out by the refusal of the next record, and ends whoever leads it there.
+            await phone.listen_until(lambda: phone.closed)
+            assert (await house.ended("kept"))["outcome"] == MOVED
             assert await other.read("kept", limit=100_000) == before, "the former owner is not obeyed"
             await other.close()
 
