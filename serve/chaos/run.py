@@ -4,8 +4,8 @@
     schedule ─▶ strikes, with their moments ───────┼─▶ checks ─▶ report
     journals, the tools' register ─────────────────┘
 
-Which faults, and when, follows from a seed (`policies/simulation/chaos.py`); carrying them out is `chaos_strikes.py`'s
-matter, what must hold is in `chaos_checks.py` and `chaos_line.py`.
+Which faults, and when, follows from a seed (`policies/simulation/chaos.py`); carrying them out is `strikes.py`'s
+matter, what must hold is in `journal_checks.py` and `line_checks.py`.
 """
 
 from __future__ import annotations
@@ -71,27 +71,28 @@ class Installation:
     def __init__(self, api: httpx.AsyncClient, redis_url: str = "") -> None:
         self.api = api
         self._redis_url = redis_url
-        self._nodes: set[str] = set()
+        self._nodes: dict[str, bool] = {}  # node -> its journal is a file of its own; such a one is remembered
 
     async def figures(self) -> list[dict[str, Any]]:
-        """See `chaos_strikes.System`."""
+        """See `strikes.System`."""
         answer = (await self._get("/healthz"))["nodes"]
-        self._nodes |= set(answer)
+        self._nodes = {name: own for name, own in self._nodes.items() if own}
+        self._nodes |= {name: bool(node["journal"]) for name, node in answer.items()}
         return list(answer.values())
 
     async def live_calls(self) -> list[dict[str, Any]]:
-        """See `chaos_strikes.System`."""
+        """See `strikes.System`."""
         return list((await self._get("/v1/calls", live="true", limit=1_000))["calls"])
 
     async def observe(self, call: str) -> Mapping[str, Any]:
-        """See `chaos_strikes.System`."""
+        """See `strikes.System`."""
         for node in sorted(self._nodes):
             with contextlib.suppress(OffhookError):
                 return dict(await (await asyncio.to_thread(SupervisorRef.find, node)).observe(call))
         raise NothingThereError(f"no node leads {call}")
 
     async def pause_redis(self, ms: int) -> str:
-        """See `chaos_strikes.System`. Source: https://redis.io/docs/latest/commands/client-pause/"""
+        """See `strikes.System`. Source: https://redis.io/docs/latest/commands/client-pause/"""
         if not self._redis_url:
             raise NothingThereError("the journal is in Redis, and nothing here tells where (--journal)")
         from redis.asyncio import Redis
@@ -111,19 +112,37 @@ class Installation:
         return records
 
     async def acts(self, call: str) -> list[list[Any]]:
-        """What the tools' registers of all nodes have of a call. Raises: LinkLost: one cannot be asked."""
-        acts: list[list[Any]] = []
-        for node in sorted(self._nodes):
-            supervisor = await asyncio.to_thread(SupervisorRef.find, node)
-            acts += [list(act) for act in await supervisor.ask("acts", call)]
-        return acts
+        """What the tools' registers have of a call; one in Redis is the same for all nodes.
+
+        Raises:
+            LinkLost: one cannot be asked.
+        """
+        acts: dict[str, list[Any]] = {}
+        asked = 0
+        for node, own in sorted(self._nodes.items()):
+            try:
+                told = await (await asyncio.to_thread(SupervisorRef.find, node)).ask("acts", call)
+            except LinkLost:
+                if own:
+                    raise
+                continue
+            asked += 1
+            acts |= {key: [action, key, tries] for action, key, tries in told}
+        if not asked:
+            raise LinkLost("no node is left that can be asked")
+        return list(acts.values())
 
     async def kept(self, call: str) -> Kept | None:
         """What the journal has noted of a call. Raises: LinkLost: no node can be asked."""
+        asked = 0
         for node in sorted(self._nodes):
-            noted = await (await asyncio.to_thread(SupervisorRef.find, node)).ask("kept", call)
-            if noted is not None:
-                return Kept(**noted)
+            with contextlib.suppress(LinkLost):
+                noted = await (await asyncio.to_thread(SupervisorRef.find, node)).ask("kept", call)
+                asked += 1
+                if noted is not None:
+                    return Kept(**noted)
+        if not asked:
+            raise LinkLost("no node is left that can be asked")
         return None
 
     async def _get(self, path: str, **parameters: Any) -> dict[str, Any]:
@@ -224,6 +243,8 @@ class Chaos:
         counts: Counter[str] = Counter()
         violations: list[dict[str, Any]] = []
         deadline = time.monotonic() + JOURNAL_S
+        with contextlib.suppress(LinkLost):
+            await self.installation.figures()  # of the nodes that are left
         for taken in self._taken:
             evidence = await self._evidence(taken, deadline)
             for account in (check_journal(evidence), check_line(evidence, self.run.gap_ms_max)):

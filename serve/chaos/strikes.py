@@ -137,8 +137,12 @@ class Striker:
         return f"gateway, process {pid}", ""
 
     async def _node_kill(self, strike: Strike) -> tuple[str, str]:
-        """The raylet of a node is the parent of its workers; the head's stays, its control store would go with it."""
+        """The raylet of a node is the parent of its workers; the head's stays, its control store would go with it.
+
+        Where nodes have calls, one of those: an idle one is missed by nobody.
+        """
         nodes = [node for node in await self._nodes() if not node["journal"] and not head(raylet(node["pid"]))]
+        nodes = [node for node in nodes if node["calls"]] or nodes
         node = _one_of(nodes, strike, "node that is not the head's and shares its journal with another")
         pid = raylet(_worker(node["pid"]))
         os.kill(pid, signal.SIGKILL)
