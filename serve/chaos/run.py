@@ -24,7 +24,7 @@ from offhook.actors.errors import LinkLost
 from offhook.actors.journals.journal import Kept
 from offhook.actors.refs import SupervisorRef
 from offhook.policies.errors import CallerFault, OffhookError
-from offhook.policies.simulation.chaos import FAULTS, schedule
+from offhook.policies.simulation.chaos import UNNAMED, schedule
 
 from ..callers.redirect import Resume
 from ..callers.scenario import Script
@@ -49,7 +49,7 @@ class Run:
     seed: int = 1
     seconds: float = 60.0
     calls: int = 4  # at a time
-    faults: tuple[str, ...] = tuple(FAULTS)
+    faults: tuple[str, ...] = UNNAMED
     per_minute: float = 12.0
     gap_ms_max: int = GAP_MS_MAX
 
@@ -61,16 +61,22 @@ class Run:
         """What repeats it."""
         words = ["offhook", "chaos", f"--seed={self.seed}", f"--seconds={self.seconds:g}", f"--calls={self.calls}"]
         words += [f"--per-minute={self.per_minute:g}", f"--gap-ms-max={self.gap_ms_max}"]
-        words += [f"--fault={name}" for name in self.faults] if self.faults != tuple(FAULTS) else []
+        words += [f"--fault={name}" for name in self.faults] if self.faults != UNNAMED else []
         return shlex.join(words)
 
 
 class Installation:
-    """A running offhook: its API, and over Ray (this process has joined its cluster) its supervisors."""
+    """A running offhook: its API, and over Ray (this process has joined its cluster) its supervisors.
 
-    def __init__(self, api: httpx.AsyncClient, redis_url: str = "") -> None:
+    Args:
+        redis_url: where the journal is; "" = nothing here tells.
+        owns_ray: this process has started Ray, so its control store is a child of this process.
+    """
+
+    def __init__(self, api: httpx.AsyncClient, redis_url: str = "", owns_ray: bool = False) -> None:
         self.api = api
         self._redis_url = redis_url
+        self._owns_ray = owns_ray
         self._nodes: dict[str, bool] = {}  # node -> its journal is a file of its own; such a one is remembered
 
     async def figures(self) -> list[dict[str, Any]]:
@@ -100,6 +106,18 @@ class Installation:
         async with Redis.from_url(self._redis_url) as redis:
             await redis.client_pause(ms, all=True)
         return "Redis, all its clients"
+
+    async def kill_store(self) -> Callable[[], None]:
+        """See `strikes.System`. Ray has no public way to do this; its own tests do it so."""
+        from ray._private import worker
+
+        node = worker._global_node if self._owns_ray else None
+        if node is None:
+            raise NothingThereError("Ray's control store is restarted by who has started Ray, and this run has not")
+        if not node.redis_address:
+            raise NothingThereError("Ray's control store would forget everything: set RAY_REDIS_ADDRESS (Ray's own)")
+        await asyncio.to_thread(node.kill_gcs_server, check_alive=False)
+        return lambda: node.start_gcs_server()
 
     async def records(self, call: str) -> list[list[Any]]:
         """A call's journal."""
