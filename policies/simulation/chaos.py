@@ -22,7 +22,8 @@ class Fault:
     """One kind of harm.
 
     `lasts_ms`: from and to, for harm that is undone again; `gap_ms`: the longest silence inside of the agent's speech
-    that it may explain, -1 = as on any day; `rest_ms`: after it, until the next fault: the system has time to recover.
+    that it may explain, -1 = as on any day; `rest_ms`: after it, until the next fault: the system has time to recover;
+    `named`: it strikes only where it is asked for by name, because it needs a preparation.
     """
 
     about: str
@@ -30,6 +31,7 @@ class Fault:
     rest_ms: int = 1_000
     lasts_ms: tuple[int, int] = (0, 0)
     weight: int = 1
+    named: bool = False
 
 
 # A takeover's own gap must not be heard, so a kill explains none; a hung process is found out within 500 ms, and the
@@ -48,8 +50,11 @@ FAULTS: dict[str, Fault] = {
     "supervisor_stop": Fault("SIGSTOP of the supervisor, SIGCONT later", rest_ms=3_000, lasts_ms=(500, 2_000)),
     "both_kill": Fault("kill -9 of a call's process and of the supervisor at the same moment", 12_000, 10_000),
     "gateway_kill": Fault("kill -9 of the gateway; the carriers come back by the resume webhook", 12_000, 8_000),
-    "node_kill": Fault("kill -9 of a raylet, where there is another node and the journal is shared", 30_000, 30_000),
+    "node_kill": Fault("kill -9 of a node's processes, where its journal is shared with another", 30_000, 30_000),
+    # Only of a Ray that the run itself has started (--policy), with RAY_REDIS_ADDRESS set: else the store forgets all.
+    "store_kill": Fault("kill -9 of Ray's control store, started again later", -1, 10_000, (2_000, 5_000), named=True),
 }
+UNNAMED = tuple(name for name, fault in FAULTS.items() if not fault.named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class Strike:
     lasts_ms: int = 0
 
 
-def schedule(seed: int, lasts_ms: int, faults: Sequence[str] = tuple(FAULTS), per_minute: float = 12.0) -> list[Strike]:
+def schedule(seed: int, lasts_ms: int, faults: Sequence[str] = UNNAMED, per_minute: float = 12.0) -> list[Strike]:
     """Strikes for a run of `lasts_ms`, about `per_minute` of them where the faults' own rests leave room for as many.
 
     Raises:

@@ -2,13 +2,13 @@
 
 Each check is one function over the `Evidence` of one call; what it finds wrong is a `Violation`, what it has seen is
 counted in an `Account`. Nothing is asked of anybody here. What the caller's side says is held against the journal in
-`chaos_line.py`.
+`line_checks.py`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -23,7 +23,8 @@ from offhook.policies.proposals import Answer
 from offhook.policies.replay import replay
 from offhook.policies.simulation.checkers import Violation
 
-NODE_FAULTS = frozenset({"supervisor_kill", "supervisor_stop", "both_kill"})  # between a tool's act and its answer
+# Each of them may cut one act short between its begin and its answer; it is then begun again under its key.
+NODE_FAULTS = frozenset({"supervisor_kill", "supervisor_stop", "both_kill", "node_kill"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,10 @@ class Evidence:
         name = kind.__name__
         return [codec.decode(r[5]) for r in self.records if r[4] == "event" and r[5][0] == name]
 
-    def struck_by(self, faults: Iterable[str]) -> bool:
-        """One of these faults concerned this call."""
+    def struck_by(self, faults: Iterable[str]) -> int:
+        """How often one of these faults was carried out on what this call needs."""
         names = set(faults)
-        return any(s.fault in names and s.call in ("", self.call) for s in self.struck)
+        return sum(s.fault in names and s.call in ("", self.call) and not s.missed for s in self.struck)
 
 
 @dataclass(slots=True)
@@ -223,32 +224,56 @@ def _fates(evidence: Evidence) -> dict[str, tuple[int, str]]:
 
 
 def actions(evidence: Evidence, account: Account) -> None:
-    """Every action was ordered once under its key, acted once, and was answered once or ended with the call."""
-    ordered: dict[str, cmd.Perform] = {}
-    for record in evidence.records:
-        for command in map(codec.decode, record[5]) if record[4] == "commands" else ():
+    """No action was under way twice under one key, none was begun without a reason, and each was answered once.
+
+    A further grant after a failure is a retry, and has its key (`gate.py`, `register.py`): it may begin the act again.
+    """
+    orders: dict[str, cmd.Perform] = {}  # by grant
+    latest: dict[str, str] = {}  # key -> the grant that has ordered it last
+    failed: set[str] = set()  # grants
+    answered: Counter[str] = Counter()  # grants
+    for _call, _epoch, _seq, at_ms, kind, body in evidence.records:
+        if kind == "event" and body[0] == "ActionFinished":
+            event = codec.decode(body)
+            answered[event.grant] += 1
+            if not event.ok:
+                failed.add(event.grant)
+        for command in map(codec.decode, body) if kind == "commands" else ():
             if isinstance(command, cmd.Perform):
-                if command.key in ordered:
-                    account.wrong("no act twice", record[3], f"{command.action} is ordered twice: {command.key}")
-                ordered[command.key] = command
-    answered = Counter(event.grant for event in evidence.events(ev.ActionFinished))
+                if command.grant in orders or (command.key in latest and latest[command.key] not in failed):
+                    account.wrong("no act twice", at_ms, f"{command.action} is ordered twice: {command.key}")
+                orders[command.grant] = command
+                latest[command.key] = command.grant
     for grant, times in answered.items():
         if times > 1:
             account.wrong("no act twice", 0, f"grant {grant} was answered {times} times")
-    account.counts["actions ordered"] += len(ordered)
-    account.counts["actions answered"] += sum(order.grant in answered for order in ordered.values())
-    for action, key, tries in evidence.acts or ():
-        account.counts["actions in the tools' register"] += 1
-        if key not in ordered:
-            account.wrong("no act without an order", 0, f"the register has {action}, key {key}: nobody ordered it")
-        if tries > 1 and not evidence.struck_by(NODE_FAULTS):
-            account.wrong("no act twice", 0, f"{action} was begun {tries} times: {key}")
+    account.counts["actions ordered"] += len(orders)
+    account.counts["actions answered"] += len(orders.keys() & answered.keys())
+    account.counts["actions tried again after a failure"] += len(orders) - len(latest)
     if evidence.acts is not None:
-        done = {key for _action, key, _tries in evidence.acts}
-        for event in evidence.events(ev.ActionFinished):
-            key = next((order.key for order in ordered.values() if order.grant == event.grant), "")
-            if event.ok and key and key not in done:
-                account.wrong("every act is in the register", event.at_ms, f"{key} is said to be done and is not there")
+        _register(evidence, orders, account)
+    else:
+        account.counts["calls whose tools' register could not be asked"] += 1
+
+
+def _register(evidence: Evidence, orders: Mapping[str, cmd.Perform], account: Account) -> None:
+    """What the tools' register has against what was ordered: one begin for each grant, one more for each fault."""
+    grants = Counter(order.key for order in orders.values())
+    faults = evidence.struck_by(NODE_FAULTS)
+    acts = evidence.acts or ()
+    for action, key, tries in acts:
+        account.counts["actions in the tools' register"] += 1
+        if key not in grants:
+            account.wrong("no act without an order", 0, f"the register has {action}, key {key}: nobody ordered it")
+        elif tries > grants[key] + faults:
+            why = f"begun {tries} times for {grants[key]} grants, and {faults} faults could cut one short"
+            account.wrong("no act twice", 0, f"{action} was {why}: {key}")
+    begun = {key for _action, key, _tries in acts}
+    for event in evidence.events(ev.ActionFinished):
+        order = orders.get(event.grant)
+        if event.ok and order is not None and order.key not in begun:
+            message = f"{order.key} is said to be done and is not there"
+            account.wrong("every act is in the register", event.at_ms, message)
 
 
 CHECKS: tuple[Check, ...] = (numbers, owners, end, decisions, utterances, actions)

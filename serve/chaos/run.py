@@ -4,8 +4,8 @@
     schedule ─▶ strikes, with their moments ───────┼─▶ checks ─▶ report
     journals, the tools' register ─────────────────┘
 
-Which faults, and when, follows from a seed (`policies/simulation/chaos.py`); carrying them out is `chaos_strikes.py`'s
-matter, what must hold is in `chaos_checks.py` and `chaos_line.py`.
+Which faults, and when, follows from a seed (`policies/simulation/chaos.py`); carrying them out is `strikes.py`'s
+matter, what must hold is in `journal_checks.py` and `line_checks.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from offhook.actors.errors import LinkLost
 from offhook.actors.journals.journal import Kept
 from offhook.actors.refs import SupervisorRef
 from offhook.policies.errors import CallerFault, OffhookError
-from offhook.policies.simulation.chaos import FAULTS, schedule
+from offhook.policies.simulation.chaos import UNNAMED, schedule
 
 from ..callers.redirect import Resume
 from ..callers.scenario import Script
@@ -49,7 +49,7 @@ class Run:
     seed: int = 1
     seconds: float = 60.0
     calls: int = 4  # at a time
-    faults: tuple[str, ...] = tuple(FAULTS)
+    faults: tuple[str, ...] = UNNAMED
     per_minute: float = 12.0
     gap_ms_max: int = GAP_MS_MAX
 
@@ -61,37 +61,44 @@ class Run:
         """What repeats it."""
         words = ["offhook", "chaos", f"--seed={self.seed}", f"--seconds={self.seconds:g}", f"--calls={self.calls}"]
         words += [f"--per-minute={self.per_minute:g}", f"--gap-ms-max={self.gap_ms_max}"]
-        words += [f"--fault={name}" for name in self.faults] if self.faults != tuple(FAULTS) else []
+        words += [f"--fault={name}" for name in self.faults] if self.faults != UNNAMED else []
         return shlex.join(words)
 
 
 class Installation:
-    """A running offhook: its API, and over Ray (this process has joined its cluster) its supervisors."""
+    """A running offhook: its API, and over Ray (this process has joined its cluster) its supervisors.
 
-    def __init__(self, api: httpx.AsyncClient, redis_url: str = "") -> None:
+    Args:
+        redis_url: where the journal is; "" = nothing here tells.
+        owns_ray: this process has started Ray, so its control store is a child of this process.
+    """
+
+    def __init__(self, api: httpx.AsyncClient, redis_url: str = "", owns_ray: bool = False) -> None:
         self.api = api
         self._redis_url = redis_url
-        self._nodes: set[str] = set()
+        self._owns_ray = owns_ray
+        self._nodes: dict[str, bool] = {}  # node -> its journal is a file of its own; such a one is remembered
 
     async def figures(self) -> list[dict[str, Any]]:
-        """See `chaos_strikes.System`."""
+        """See `strikes.System`."""
         answer = (await self._get("/healthz"))["nodes"]
-        self._nodes |= set(answer)
+        self._nodes = {name: own for name, own in self._nodes.items() if own}
+        self._nodes |= {name: bool(node["journal"]) for name, node in answer.items()}
         return list(answer.values())
 
     async def live_calls(self) -> list[dict[str, Any]]:
-        """See `chaos_strikes.System`."""
+        """See `strikes.System`."""
         return list((await self._get("/v1/calls", live="true", limit=1_000))["calls"])
 
     async def observe(self, call: str) -> Mapping[str, Any]:
-        """See `chaos_strikes.System`."""
+        """See `strikes.System`."""
         for node in sorted(self._nodes):
             with contextlib.suppress(OffhookError):
                 return dict(await (await asyncio.to_thread(SupervisorRef.find, node)).observe(call))
         raise NothingThereError(f"no node leads {call}")
 
     async def pause_redis(self, ms: int) -> str:
-        """See `chaos_strikes.System`. Source: https://redis.io/docs/latest/commands/client-pause/"""
+        """See `strikes.System`. Source: https://redis.io/docs/latest/commands/client-pause/"""
         if not self._redis_url:
             raise NothingThereError("the journal is in Redis, and nothing here tells where (--journal)")
         from redis.asyncio import Redis
@@ -99,6 +106,18 @@ class Installation:
         async with Redis.from_url(self._redis_url) as redis:
             await redis.client_pause(ms, all=True)
         return "Redis, all its clients"
+
+    async def kill_store(self) -> Callable[[], None]:
+        """See `strikes.System`. Ray has no public way to do this; its own tests do it so."""
+        from ray._private import worker
+
+        node = worker._global_node if self._owns_ray else None
+        if node is None:
+            raise NothingThereError("Ray's control store is restarted by who has started Ray, and this run has not")
+        if not node.redis_address:
+            raise NothingThereError("Ray's control store would forget everything: set RAY_REDIS_ADDRESS (Ray's own)")
+        await asyncio.to_thread(node.kill_gcs_server, check_alive=False)
+        return lambda: node.start_gcs_server()
 
     async def records(self, call: str) -> list[list[Any]]:
         """A call's journal."""
@@ -111,19 +130,37 @@ class Installation:
         return records
 
     async def acts(self, call: str) -> list[list[Any]]:
-        """What the tools' registers of all nodes have of a call. Raises: LinkLost: one cannot be asked."""
-        acts: list[list[Any]] = []
-        for node in sorted(self._nodes):
-            supervisor = await asyncio.to_thread(SupervisorRef.find, node)
-            acts += [list(act) for act in await supervisor.ask("acts", call)]
-        return acts
+        """What the tools' registers have of a call; one in Redis is the same for all nodes.
+
+        Raises:
+            LinkLost: one cannot be asked.
+        """
+        acts: dict[str, list[Any]] = {}
+        asked = 0
+        for node, own in sorted(self._nodes.items()):
+            try:
+                told = await (await asyncio.to_thread(SupervisorRef.find, node)).ask("acts", call)
+            except LinkLost:
+                if own:
+                    raise
+                continue
+            asked += 1
+            acts |= {key: [action, key, tries] for action, key, tries in told}
+        if not asked:
+            raise LinkLost("no node is left that can be asked")
+        return list(acts.values())
 
     async def kept(self, call: str) -> Kept | None:
         """What the journal has noted of a call. Raises: LinkLost: no node can be asked."""
+        asked = 0
         for node in sorted(self._nodes):
-            noted = await (await asyncio.to_thread(SupervisorRef.find, node)).ask("kept", call)
-            if noted is not None:
-                return Kept(**noted)
+            with contextlib.suppress(LinkLost):
+                noted = await (await asyncio.to_thread(SupervisorRef.find, node)).ask("kept", call)
+                asked += 1
+                if noted is not None:
+                    return Kept(**noted)
+        if not asked:
+            raise LinkLost("no node is left that can be asked")
         return None
 
     async def _get(self, path: str, **parameters: Any) -> dict[str, Any]:
@@ -224,6 +261,8 @@ class Chaos:
         counts: Counter[str] = Counter()
         violations: list[dict[str, Any]] = []
         deadline = time.monotonic() + JOURNAL_S
+        with contextlib.suppress(LinkLost):
+            await self.installation.figures()  # of the nodes that are left
         for taken in self._taken:
             evidence = await self._evidence(taken, deadline)
             for account in (check_journal(evidence), check_line(evidence, self.run.gap_ms_max)):

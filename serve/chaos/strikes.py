@@ -54,6 +54,9 @@ class System(Protocol):
     async def pause_redis(self, ms: int) -> str:
         """Have the journal's Redis hold every answer back for a while; what was paused."""
 
+    async def kill_store(self) -> Callable[[], None]:
+        """kill -9 of Ray's control store; what starts it again, and returns when it answers."""
+
 
 class NothingThereError(Exception):
     """There is nothing to strike at this moment."""
@@ -137,12 +140,20 @@ class Striker:
         return f"gateway, process {pid}", ""
 
     async def _node_kill(self, strike: Strike) -> tuple[str, str]:
-        """The raylet of a node is the parent of its workers; the head's stays, its control store would go with it."""
+        """As when the power goes: the raylet and all that it has started. The head's stays, its store would go with it.
+
+        Where nodes have calls, one of those: an idle one is missed by nobody. The supervisor goes before the calls: it
+        must not see them die.
+        """
         nodes = [node for node in await self._nodes() if not node["journal"] and not head(raylet(node["pid"]))]
+        nodes = [node for node in nodes if node["calls"]] or nodes
         node = _one_of(nodes, strike, "node that is not the head's and shares its journal with another")
-        pid = raylet(_worker(node["pid"]))
-        os.kill(pid, signal.SIGKILL)
-        return f"node {node['node'][:8]}, raylet {pid}", ""
+        supervisor = _worker(node["pid"])
+        parent = raylet(supervisor)
+        for each in (parent, supervisor, *(pid for pid in children(parent) if pid != supervisor)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        return f"node {node['node'][:8]}, raylet {parent} and its processes", ""
 
     async def _engine_kill(self, strike: Strike) -> tuple[str, str]:
         endpoints = {each for node in await self._nodes() for each in node["engines"] if each.startswith("unix:")}
@@ -210,6 +221,18 @@ class Striker:
         self._later(undo())
         return Path(node["journal"]).name, ""
 
+    async def _store_kill(self, strike: Strike) -> tuple[str, str]:
+        start = await self._system.kill_store()
+
+        async def undo() -> None:
+            try:
+                await asyncio.sleep(strike.lasts_ms / 1_000)
+            finally:
+                await asyncio.to_thread(start)
+
+        self._later(undo())
+        return "Ray's control store", ""
+
     def _later(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._undoing.add(task)
@@ -268,6 +291,16 @@ def raylet(worker: int) -> int:
         return parent if Path(f"/proc/{parent}/comm").read_text().strip() == "raylet" else 0
     except OSError:
         return 0
+
+
+def children(parent: int) -> list[int]:
+    """The processes whose parent this is. Source: proc_pid_stat(5)."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(stat.parent.name))
+    return found
 
 
 def head(raylet_pid: int) -> bool:
@@ -349,4 +382,5 @@ _STRIKES: dict[str, Callable[[Striker, Strike], Awaitable[tuple[str, str]]]] = {
     "both_kill": Striker._both_kill,
     "gateway_kill": Striker._gateway_kill,
     "node_kill": Striker._node_kill,
+    "store_kill": Striker._store_kill,
 }

@@ -34,7 +34,9 @@ def chaos(
     seed: Annotated[int, typer.Option(help="the same seed, the same faults at the same moments")] = 1,
     seconds: Annotated[float, typer.Option(min=10, help="how long calls are placed and faults strike")] = 60.0,
     calls: Annotated[int, typer.Option(min=1, help="at a time")] = 4,
-    fault: Annotated[list[str] | None, typer.Option(help="only this one (again for more); default: all")] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="only this one (again for more); default: all but store_kill")
+    ] = None,
     per_minute: Annotated[float, typer.Option(help="about so many faults")] = 12.0,
     gap_ms_max: Annotated[int, typer.Option(help="a silence inside of the agent's speech that needs no fault")] = 200,
     scripts: Annotated[Path | None, typer.Option(help="a folder of callers' scripts")] = None,
@@ -64,7 +66,7 @@ def chaos(
     else:
         words = tuple(str(Path(word).resolve()) for word in texts(policy) or ())
         with _started(words, recognizer, voice, journal, calls) as ready:
-            report = asyncio.run(_report(run, ready, callers, journal or "", tell))
+            report = asyncio.run(_report(run, ready, callers, journal or "", tell, owns_ray=ready.ray_started_here))
     show(report, json, lambda: text(report))
     if report["violations"]:
         raise typer.Exit(1)
@@ -134,14 +136,16 @@ def _join(here: Running) -> None:
         raise StartFault(f"Ray at {here.ray!r} cannot be joined: {error}") from error
 
 
-async def _report(run: Run, here: Running, scripts: Sequence[Script], redis_url: str, tell: Any) -> dict[str, Any]:
+async def _report(
+    run: Run, here: Running, scripts: Sequence[Script], redis_url: str, tell: Any, *, owns_ray: bool = False
+) -> dict[str, Any]:
     import httpx
 
     from ..chaos.run import Chaos, Installation
 
     async with httpx.AsyncClient(base_url=here.api, timeout=ANSWER_S) as api:
         redis = redis_url if "://" in redis_url and not redis_url.startswith("sqlite") else ""
-        return await Chaos(run, Installation(api, redis), scripts, tell).report()
+        return await Chaos(run, Installation(api, redis, owns_ray), scripts, tell).report()
 
 
 def text(report: dict[str, Any]) -> str:

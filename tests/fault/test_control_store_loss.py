@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 import redis_server
 from phone import SILENCE
-from raylets import Raylets, until
+from raylets import OFFHOOK, Raylets, until
 from redis_server import RedisServer
 from twilio_phone import Phone
 
@@ -23,7 +25,8 @@ pytestmark = [
     pytest.mark.skipif(not redis_server.PROGRAM, reason=redis_server.ABSENT),
 ]
 
-MONOLOGUE = Path(__file__).resolve().parents[2] / "examples" / "policies" / "monologue"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+MONOLOGUE = EXAMPLES / "policies" / "monologue"
 AWAY_FRAMES = 300  # 6 s: several of the director's looks at its nodes
 
 
@@ -96,3 +99,19 @@ def test_calls_go_on_and_begin_while_the_control_store_is_away(cluster: Raylets)
             await asyncio.to_thread(until, lambda call=call: not state(cluster, call)["live"])
 
     asyncio.run(test())
+
+
+def test_chaos_kills_the_control_store_of_a_ray_of_its_own_and_calls_are_accounted_for(tmp_path: Path) -> None:
+    words = ["--seed=5", "--seconds=22", "--calls=2", "--per-minute=30", "--gap-ms-max=1000", "--json"]
+    words += ["--policy", str(MONOLOGUE), "--recognizer=none", "--voice=tone", "--scripts", str(EXAMPLES / "chaos")]
+    words += ["--fault=store_kill"]
+    with RedisServer(tmp_path / "redis") as redis:
+        env = {**os.environ, "RAY_REDIS_ADDRESS": f"127.0.0.1:{redis.port}"}
+        done = subprocess.run(
+            [OFFHOOK, "chaos", *words], capture_output=True, text=True, timeout=200, check=False, env=env, cwd=tmp_path
+        )
+    assert done.stdout, done.stderr
+    report = json.loads(done.stdout)
+    assert report["violations"] == [] and done.returncode == 0, report
+    assert [(struck["fault"], struck["missed"]) for struck in report["struck"]] == [("store_kill", "")]
+    assert report["counts"]["keys pressed"] and "interruptions" not in report["counts"]

@@ -24,13 +24,17 @@ pytestmark = [
     pytest.mark.skipif(not redis_server.PROGRAM, reason=redis_server.ABSENT),
 ]
 
-MONOLOGUE = Path(__file__).resolve().parents[2] / "examples" / "policies" / "monologue"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+MONOLOGUE = EXAMPLES / "policies" / "monologue"
+SCRIPTS = EXAMPLES / "chaos"
+GAP_MS = 1_000  # a machine that tests share
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Raylets]:
     with RedisServer(tmp_path_factory.mktemp("redis")) as redis, Raylets(more=2) as raylets:
         raylets.up(MONOLOGUE, "--journal", redis.url)
+        raylets.journal = redis.url
         yield raylets
 
 
@@ -134,3 +138,16 @@ def test_a_node_that_joins_gets_a_supervisor_spares_and_a_gateway(cluster: Rayle
         await phone.goodbye()
 
     asyncio.run(test())
+
+
+def test_calls_are_accounted_for_while_a_node_is_killed_and_redis_holds_its_answers_back(cluster: Raylets) -> None:
+    for row in cluster.api.get("/v1/nodes").json()["nodes"]:
+        cluster.api.delete(f"/v1/nodes/{row['node']}/drain")
+    until(lambda: sum(row["spare"] > 0 for row in cluster.api.get("/v1/nodes").json()["nodes"]) >= 3, 60)
+    words = ["--seed=16", "--seconds=30", "--calls=3", "--per-minute=30", f"--gap-ms-max={GAP_MS}"]
+    words += ["--fault=journal_away", "--fault=node_kill", f"--journal={cluster.journal}", f"--scripts={SCRIPTS}"]
+    report = cluster.chaos(*words)
+    assert {struck["fault"] for struck in report["struck"] if not struck["missed"]} == {"node_kill", "journal_away"}
+    counts = report["counts"]
+    assert counts["interruptions"] and counts["takeovers"]  # calls of the lost node went on elsewhere
+    assert "calls whose tools' register could not be asked" not in counts

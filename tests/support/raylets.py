@@ -21,11 +21,13 @@ from types import TracebackType
 from typing import Any
 
 import httpx
+from offhook.serve.chaos.strikes import children
 from ray.cluster_utils import Cluster
 
 OFFHOOK = str(Path(sys.executable).with_name("offhook"))
 STORE_BYTES = 80 << 20
 READY_S = 120.0
+CHAOS_S = 150.0
 
 
 class Raylets:
@@ -38,6 +40,7 @@ class Raylets:
         self.nodes = [self.add() for _ in range(more)]
         self.offhook: subprocess.Popen[str] | None = None
         self.api = httpx.Client(timeout=30)
+        self.journal = ""
 
     def add(self) -> Any:
         """One more node."""
@@ -59,10 +62,20 @@ class Raylets:
         self.api = httpx.Client(base_url=ready["api"], timeout=30)
         return dict(ready)
 
+    def chaos(self, *words: str) -> dict[str, Any]:
+        """Run `offhook chaos` against it; its report. Nothing may be violated."""
+        command = [OFFHOOK, "chaos", "--yes", "--json", "--state-dir", str(self.folder / "state"), *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=CHAOS_S, check=False, cwd=self.folder)
+        assert done.stdout, done.stderr
+        report: dict[str, Any] = json.loads(done.stdout)
+        assert report["violations"] == [], f"{report['struck']}; again: {report['repeat']}"
+        assert done.returncode == 0, done.stderr
+        return report
+
     def lose(self, node: Any) -> None:
         """As when the power goes: the raylet and every process on that node at once."""
         raylet = node.all_processes["raylet"][0].process.pid
-        for pid in [*_children(raylet), raylet]:
+        for pid in [*children(raylet), raylet]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.cluster.remove_node(node, allow_graceful=False)
@@ -95,12 +108,3 @@ def until(true: Callable[[], Any], within_s: float = 30.0) -> Any:
         assert time.monotonic() < deadline, f"not within {within_s:g} s"
         time.sleep(0.05)
     return answer
-
-
-def _children(pid: int) -> list[int]:
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, ValueError):
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
-                found.append(int(stat.parent.name))
-    return found

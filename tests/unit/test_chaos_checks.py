@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from offhook.actors.journals.journal import Kept
+from offhook.policies import commands as cmd
 from offhook.policies import events as ev
 from offhook.policies.codec import encode
 from offhook.policies.simulation.journal import recorded
 from offhook.policies.simulation.run import drawn_policy
-from offhook.serve.chaos.journal_checks import Evidence, Struck, check_journal
+from offhook.serve.chaos.journal_checks import Account, Evidence, Struck, actions, check_journal
 from offhook.serve.chaos.line_checks import check_line
 
 LINE = {
@@ -113,8 +114,42 @@ def test_an_act_that_nobody_ordered_or_that_was_done_twice_is_found() -> None:
     twice = [["book_meeting", each, 2 if each == key else 1] for each in keys]
     assert found(records, twice) == ["no act twice"]
     assert found(records, twice, Struck(0, "supervisor_kill", "")) == []  # asked again under its key, as it should be
+    assert found(records, twice, Struck(0, "supervisor_kill", "", missed="nothing there")) == ["no act twice"]
+    thrice = [["book_meeting", each, 3 if each == key else 1] for each in keys]
+    assert found(records, thrice, Struck(0, "node_kill", "")) == ["no act twice"]  # one fault explains one more
     if finished:
         assert "every act is in the register" in found(records, [])
+
+
+def acted(*steps: Any) -> list[list[Any]]:
+    """A journal's records of acts: a command, or an event."""
+    plain = [(step.at_ms, "event", encode(step)) if isinstance(step, ev.Event) else step for step in steps]
+    return [["c1", 1, n + 1, at_ms, kind, body] for n, (at_ms, kind, body) in enumerate(plain)]
+
+
+def wrong_acts(records: list[list[Any]], tries: int) -> list[str]:
+    account = Account()
+    actions(Evidence("c1", records, dict(LINE), acts=[["book", "k1", tries]]), account)
+    return [violation.message for violation in account.violations]
+
+
+def test_a_retry_after_a_failure_is_none_twice_and_an_act_twice_is_one_with_and_without_it() -> None:
+    first, second = (
+        (at_ms, "commands", [encode(cmd.Perform(grant, "book", (), "k1", False))])
+        for at_ms, grant in ((100, "g1"), (300, "g2"))
+    )
+    failed, done = ev.ActionFinished(200, "g1", False, "taken"), ev.ActionFinished(200, "g1", True, "booked")
+    retried = ev.ActionFinished(400, "g2", True, "booked")
+    right = acted(first, failed, second, retried)
+    assert wrong_acts(right, 2) == []
+    assert wrong_acts(right, 3) == [
+        "book was begun 3 times for 2 grants, and 0 faults could cut one short: k1",
+    ]
+    assert wrong_acts(acted(first, failed), 2) != []  # begun again, and nobody has granted it again
+    assert wrong_acts(acted(first, done, second), 1) == ["book is ordered twice: k1"]
+    assert wrong_acts(acted(first, second), 2) == ["book is ordered twice: k1"]  # the first is still under way
+    assert wrong_acts(acted(first, failed, first), 1) == ["book is ordered twice: k1"]  # the same grant
+    assert wrong_acts(acted(first, done, done), 1) == ["grant g1 was answered 2 times"]
 
 
 # --- the caller's side ----------------------------------------------------------------------------------------------

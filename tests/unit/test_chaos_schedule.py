@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 from offhook.policies.errors import CallerFault
-from offhook.policies.simulation.chaos import FAULTS, FIRST_MS, LAST_MS, schedule
+from offhook.policies.simulation.chaos import FAULTS, FIRST_MS, LAST_MS, UNNAMED, schedule
 
 
 def test_the_same_seed_gives_the_same_strikes_and_another_one_others() -> None:
@@ -28,7 +28,9 @@ def test_strikes_leave_the_calls_time_to_begin_to_recover_and_to_show_it() -> No
 
 
 def test_every_fault_of_the_table_comes_up() -> None:
-    assert {strike.fault for seed in range(30) for strike in schedule(seed, 120_000)} == set(FAULTS)
+    assert {strike.fault for seed in range(30) for strike in schedule(seed, 120_000)} == set(UNNAMED)
+    assert {strike.fault for strike in schedule(1, 60_000, ["store_kill"])} == {"store_kill"}
+    assert set(FAULTS) - set(UNNAMED) == {"store_kill"}
     assert {strike.fault for strike in schedule(1, 60_000, ["call_kill"])} == {"call_kill"}
 
 

@@ -9,17 +9,28 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from offhook.actors.clock import boot
 from offhook.actors.node.residents import lives
 from offhook.actors.node.watch import stopped
 from offhook.policies.simulation.chaos import FAULTS, Strike
 from offhook.serve.chaos.journal_checks import Struck
-from offhook.serve.chaos.strikes import _STRIKES, HITS_MAX, Striker, connections, cut, listener
+from offhook.serve.chaos.run import Installation
+from offhook.serve.chaos.strikes import (
+    _STRIKES,
+    HITS_MAX,
+    NothingThereError,
+    Striker,
+    children,
+    connections,
+    cut,
+    listener,
+)
 
 SLEEPS = 'import time; print("up", flush=True); time.sleep(60)'
 LISTENS = """
@@ -66,6 +77,7 @@ class System:
     def __init__(self, **node: Any) -> None:
         self.node = {"node": "n1", "machine": boot(), "pid": 0, "spare": 1, "hosts": [], "gateways": []} | node
         self.calls: list[dict[str, Any]] = []
+        self.store: list[str] = []
 
     async def figures(self) -> list[dict[str, Any]]:
         return [self.node]
@@ -78,6 +90,10 @@ class System:
 
     async def pause_redis(self, ms: int) -> str:
         return f"paused for {ms} ms"
+
+    async def kill_store(self) -> Callable[[], None]:
+        self.store.append("killed")
+        return lambda: self.store.append("started")
 
 
 def struck(system: System, *strikes: Strike) -> list[Struck]:
@@ -184,3 +200,22 @@ def test_the_journal_s_file_is_locked_for_a_while_and_not_changed(tmp_path: Path
 
     asyncio.run(run())
     assert struck(System(journal=""), Strike(0, "journal_away", 0.0, lasts_ms=7))[0].target == "paused for 7 ms"
+
+
+def test_a_control_store_that_was_killed_is_started_again_and_one_that_is_another_s_is_left_alone() -> None:
+    system = System()
+    (done,) = struck(system, Strike(0, "store_kill", 0.5, 1))
+    assert (done.target, done.missed, system.store) == ("Ray's control store", "", ["killed", "started"])
+
+    async def run() -> None:
+        async with httpx.AsyncClient() as api:
+            with pytest.raises(NothingThereError, match="this run has not"):
+                await Installation(api).kill_store()
+
+    asyncio.run(run())
+
+
+def test_children_are_found_by_their_parent(workers: Workers) -> None:
+    pid = workers.start()
+    assert pid in children(os.getpid())
+    assert children(pid) == []
