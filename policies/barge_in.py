@@ -159,7 +159,7 @@ def _tie(draft: Draft, found: Overlap) -> None:
 
 
 def _nothing_to_come(draft: Draft, found: Overlap, take: float) -> bool:
-    """The talkspurt is over and the rest of the window would show nothing new: the words are clear, or none can come."""
+    """The talkspurt is over, and the rest of the window would show nothing new: words are clear, or none can come."""
     limits = draft.policy.barge_in
     if found.words:
         return take <= 1.0 - limits.early_take_at_share
