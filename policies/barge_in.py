@@ -24,9 +24,12 @@ from .events import (
 )
 from .floor import Move
 from .parts import replace
+from .proposals import Asks
 from .state import Holder, Overlap, Playing, Utterance
 
 TIMER = "overlap"
+
+_QUESTION_MS = 6_000  # before the end of an utterance; a question of fifteen words, the longest that is taken in
 
 
 def speech_started(draft: Draft, event: SpeechStarted) -> None:
@@ -139,18 +142,28 @@ def _judge(draft: Draft) -> None:
             _take(draft)
     elif take >= (limits.take_at_share if window_over else limits.early_take_at_share):
         _take(draft)
-    elif found.spurt_over and (window_over or (found.words and take <= 1.0 - limits.early_take_at_share)):
+    elif found.spurt_over and (window_over or _nothing_to_come(draft, found, take)):
         _listener(draft, "backchannel")
 
 
 def _tie(draft: Draft, found: Overlap) -> None:
-    """The caller speaks on and no word has told why: wait for words where they can come, then the caller wins."""
+    """The caller speaks on and no word has told why: wait for what can still come, then the caller wins."""
     limits = draft.policy.barge_in
-    words_due_ms = found.onset_ms + limits.decision_window_ms + limits.words_after_ms
-    if "recognizer" in draft.state.lost_parts or draft.state.now_ms >= words_due_ms:
+    # No words can come: by then the ears know at least whether the talkspurt had ended within the window.
+    wait_ms = draft.policy.ears.hangover_ms if "recognizer" in draft.state.lost_parts else limits.words_after_ms
+    wait_until_ms = found.onset_ms + limits.decision_window_ms + wait_ms
+    if draft.state.now_ms >= wait_until_ms:
         _take(draft)
     else:
-        draft.arm(TIMER, words_due_ms)
+        draft.arm(TIMER, wait_until_ms)
+
+
+def _nothing_to_come(draft: Draft, found: Overlap, take: float) -> bool:
+    """The talkspurt is over, and the rest of the window would show nothing new: words are clear, or none can come."""
+    limits = draft.policy.barge_in
+    if found.words:
+        return take <= 1.0 - limits.early_take_at_share
+    return "recognizer" in draft.state.lost_parts and take < limits.take_at_share
 
 
 def _estimate(draft: Draft) -> float:
@@ -174,7 +187,7 @@ def _estimate(draft: Draft) -> float:
             else 0.0,
             snr_db=hearing.snr_db,
             purpose=current.purpose,
-            asks=current.asks,
+            asks=current.asks if _question_near(current) else Asks.NOTHING,
             heard_share=_heard_share(current),
             held_ms=max(0, found.onset_ms - current.started_ms) if current.started_ms else 0,
             stage=state.stage,
@@ -253,6 +266,11 @@ def _watching(draft: Draft) -> bool:
     """True after the overlap was settled as a token, and for speech that is not interruptible."""
     found = draft.state.overlap
     return found is not None and not found.held
+
+
+def _question_near(utterance: Utterance) -> bool:
+    """A question stands at the end of what is said: long before it, there is nothing yet to answer."""
+    return not utterance.total_ms or utterance.total_ms - utterance.heard_ms <= _QUESTION_MS
 
 
 def _heard_share(utterance: Utterance) -> float:

@@ -19,6 +19,8 @@ from .measure import Frame, shape
 from .mulaw import RATE_HZ
 
 PERMISSIVE, STRICT = 1, 3  # webrtcvad's modes whose opinions are weighed; the other two add nothing
+# Digital silence counts as faint comfort noise: out of nothing, any rise would be further than the weights have seen.
+QUIETEST_WEIGHED_DB = -65.0
 FAST, SLOW = 0.6, 0.9  # what a frame leaves of the past in the smoothed sums
 
 
@@ -53,7 +55,7 @@ class Confirmation:
     def inputs(self, frame: Frame) -> list[float]:
         """What is weighed, in the order of the weights."""
         permissive = self._permissive.is_speech(frame.samples, RATE_HZ)
-        loudness_db = frame.loudness_db
+        loudness_db = max(QUIETEST_WEIGHED_DB, frame.loudness_db)
         rise_db, self._loudness_db = loudness_db - self._loudness_db, loudness_db
         return [
             loudness_db / 20.0,
@@ -68,7 +70,7 @@ class Confirmation:
     def _catch_up(self, last: Frame) -> None:
         """Let the frames that were passed over fade what came before them, as so many frames like the last one."""
         self._smooth(passed_inputs(last), self._passed)
-        self._loudness_db = last.loudness_db
+        self._loudness_db = max(QUIETEST_WEIGHED_DB, last.loudness_db)
         self._passed, self._last_passed = 0, None
 
     def _smooth(self, inputs: list[float], frames: int) -> None:
@@ -80,5 +82,5 @@ class Confirmation:
 
 def passed_inputs(frame: Frame) -> list[float]:
     """What a frame that was passed over counts as: as loud as it was, steady, no voice, no shape."""
-    loudness_db = frame.loudness_db
+    loudness_db = max(QUIETEST_WEIGHED_DB, frame.loudness_db)
     return [loudness_db / 20.0, (loudness_db - frame.floor_db) / 20.0] + [0.0] * (len(confirm_weights.NOW) - 2)

@@ -23,12 +23,16 @@ _FAINT_MOST = 15 * _FINEST
 _FAINT = bytes(byte for byte in range(256) if abs(LINEAR[byte]) <= _FAINT_MOST)
 _FAINT_SQUARES = bytes((LINEAR[byte] // _FINEST) ** 2 if byte in _FAINT else 0 for byte in range(256))
 
+_SILENT = bytes(byte for byte in range(256) if LINEAR[byte] == 0)  # digital silence: both zeros of mu-law
+
 _SHAPE_LAGS = (1, 2, 3, 4, 6, 8, 12)  # in samples; short ones tell hiss from voice, longer ones where the formants lie
 
 PITCH_LOW_HZ, PITCH_HIGH_HZ = 62, 400  # of human voices on a telephone
 _LONGEST = RATE_HZ // PITCH_LOW_HZ
 _LAGS = range(RATE_HZ // PITCH_HIGH_HZ, _LONGEST + 1, 2)  # in samples
 _OCTAVE_SHARE = 0.85  # an earlier peak this close to the best one is the true period, the best one its multiple
+_TRIM_STEP = 20  # samples; as many tables of lags are kept as there are lengths
+_SHORTEST = 240  # samples, 30 ms: less holds no two periods of a low voice
 PERIODIC_SHARE = 0.45  # of agreement beyond chance, above which a stretch counts as voiced
 
 
@@ -73,7 +77,10 @@ class Frame:
     def pitch(self) -> tuple[float, float]:
         """(pitch in Hz or 0.0, periodicity) of the 40 ms that end with it."""
         if self._pitch is None:
-            self._pitch = pitch(self.signs, len(self.before) + len(self.audio))
+            if self.before[:1] in _SILENT or self.audio[-1:] in _SILENT:
+                self._pitch = pitch(*_sounding(self.signs, self.before + self.audio))
+            else:
+                self._pitch = pitch(self.signs, len(self.before) + len(self.audio))
         return self._pitch
 
 
@@ -109,6 +116,17 @@ def shape(bits: int, count: int) -> list[float]:
     return [
         1.0 - ((newest ^ (newest >> lag)) & mask).bit_count() * share for lag, mask, share in _shape_comparisons(count)
     ]
+
+
+def _sounding(bits: int, audio: bytes) -> tuple[int, int]:
+    """The signs of what sounds between two digital silences, and how many; (0, 0) where it is too short for a pitch.
+
+    Silence agrees with itself at every lag: beside it, the first frame of a cough would pass for a voice.
+    """
+    begun = audio.lstrip(_SILENT)
+    sounding = begun.rstrip(_SILENT)
+    count = len(sounding) - len(sounding) % _TRIM_STEP
+    return (bits >> (len(begun) - len(sounding)), count) if count >= _SHORTEST else (0, 0)
 
 
 @cache

@@ -92,7 +92,7 @@ class VoiceActivity:
                 return self._go_on(self._judge.probability(frame) >= self._goes_on_share)
             self._judge.passed(frame)
             return self._go_on(False)
-        clear = snr_db >= self._policy.minimum_snr_db
+        clear, voiced_before = snr_db >= self._policy.minimum_snr_db, self.voiced
         if audible and (clear or self._settled < SETTLED_FRAMES):
             likely = self._judge.probability(frame) >= self._voiced_share
             self.voiced = likely and clear
@@ -101,7 +101,8 @@ class VoiceActivity:
             self.voiced = False
         self._settled = 0 if self.voiced else self._settled + 1
         self._window.append(self.voiced)
-        self._pitched.append(self.voiced and self._confirms and frame.pitch[0] > 0)
+        # Pitch looks at two frames: beside the line's own noise, whose hum has one, it would not be the sound's.
+        self._pitched.append(self.voiced and voiced_before and self._confirms and frame.pitch[0] > 0)
         return self._begins() if self.voiced else 0
 
     def successor(self, policy: EarsPolicy) -> VoiceActivity:

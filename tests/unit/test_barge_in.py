@@ -58,13 +58,71 @@ def test_a_long_overlap_without_any_word_is_settled_by_the_window() -> None:
     assert of(asked, CutSpeech), "the caller speaks on for a second: the caller wins"
 
 
-def test_without_a_recognizer_whoever_speaks_on_at_the_windows_end_has_the_floor() -> None:
+def wordless(**fields: object) -> Scene:
+    """The agent has been speaking for three seconds, and no recognizer is there."""
     scene = Scene().answered("booking")
     scene.happens(ev.HealthChanged, part="recognizer", up=False)
-    scene.agent_says(LONG, purpose=Purpose.OFFER)
+    scene.agent_says(LONG, **{"purpose": Purpose.ANSWER, **fields})
     scene.passes(3_000)
+    return scene
+
+
+def test_without_a_recognizer_whoever_speaks_on_past_the_window_has_the_floor() -> None:
+    scene = wordless(purpose=Purpose.MESSAGE)  # nobody is thought to claim the floor over one
     scene.speech_starts()
-    assert of(scene.speech_goes_on(500), CutSpeech)
+    asked = scene.speech_goes_on(400) + scene.passes(40 + scene.policy.ears.hangover_ms - 1)
+    assert not of(asked, CutSpeech) and not of(asked, ResumeSpeech), "it may have ended just before the window did"
+    assert of(scene.passes(1), CutSpeech)
+
+
+def test_without_a_recognizer_a_token_resumes_as_soon_as_it_is_over() -> None:
+    scene = wordless()
+    scene.speech_starts()
+    scene.speech_goes_on(100)
+    asked = scene.speech_ends()
+    assert of(asked, ResumeSpeech) and not of(asked, CutSpeech)
+    assert scene.now_ms - scene.state.hearing.onset_ms < scene.policy.barge_in.decision_window_ms
+
+
+def test_with_a_recognizer_the_same_token_waits_for_its_words() -> None:
+    scene = speaking(purpose=Purpose.ANSWER)
+    scene.speech_starts()
+    scene.speech_goes_on(100)
+    assert not of(scene.speech_ends(), ResumeSpeech)
+    assert of(scene.words("mm-hmm") + scene.passes(300), ResumeSpeech)
+
+
+def test_without_a_recognizer_a_token_that_ended_just_before_the_window_resumes() -> None:
+    scene = wordless()
+    scene.speech_starts()
+    scene.speech_goes_on(300)
+    asked = scene.speech_ends()  # told 20 ms after the window
+    assert scene.now_ms - scene.state.hearing.onset_ms > scene.policy.barge_in.decision_window_ms
+    assert of(asked, ResumeSpeech) and not of(asked, CutSpeech)
+
+
+def test_whoever_goes_on_after_such_a_resume_holds_again_and_has_the_floor() -> None:
+    scene = wordless()
+    scene.speech_starts()
+    scene.speech_goes_on(100)
+    scene.speech_ends()
+    assert of(scene.speech_starts(), HoldSpeech)
+    assert of(scene.speech_goes_on(700), CutSpeech)
+
+
+def test_a_question_that_is_still_far_off_makes_no_token_an_answer() -> None:
+    takes = []
+    for total_ms in (5_000, 40_000):
+        scene = wordless(asks=Asks.OPEN)
+        utterance = scene.state.speech.current
+        assert utterance is not None
+        scene.happens(ev.PlaybackReached, utterance=utterance.id, heard_ms=3_000, total_ms=total_ms, confirmed=True)
+        scene.speech_starts()
+        scene.speech_goes_on(300)
+        assert scene.state.overlap is not None
+        takes.append(scene.state.overlap.take)
+    near, far = takes
+    assert far < near
 
 
 def test_with_a_recognizer_a_tie_holds_until_its_words_are_due() -> None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 from offhook.actors.ears import Ears
-from offhook.actors.ears.measure import QUIETEST_DB, loudness_db, pitch, signs
+from offhook.actors.ears.measure import QUIETEST_DB, Frame, loudness_db, pitch, signs
 from offhook.actors.ears.mulaw import LINEAR, SILENCE, decode, encode
 from offhook.actors.ears.vad import NoiseFloor
 from offhook.policies.events import Event, SpeechEnded, SpeechMeasured, SpeechStarted, ToneHeard
@@ -44,6 +44,16 @@ def vowel(ms: int, pitch_hz: float = 120.0, level: float = 6_000.0) -> list[floa
                 math.exp(-(((at - 600) / 300) ** 2)) + 0.4 * math.exp(-(((at - 1_400) / 400) ** 2)) + 0.03
             ) * math.sin(harmonic * phase)
         samples.append(value * level * (0.7 + 0.3 * math.sin(2 * math.pi * 4 * n / 8_000)) + chance.gauss(0, 30))
+    return samples
+
+
+def breath(ms: int, seed: int, level: float = 1.0) -> list[float]:
+    """A burst of a cough: noise around 900 Hz, a sharp attack, then falling."""
+    chance = random.Random(seed)
+    ringing, before, samples = 0.0, 0.0, []
+    for n in range(ms * 8):
+        ringing, before = 1.28 * ringing - 0.72 * before + chance.gauss(0, 1), ringing
+        samples.append(4_000 * level * ringing * min(1.0, n / 60) * math.exp(-n / (ms * 3)))
     return samples
 
 
@@ -134,6 +144,35 @@ def test_a_click_makes_nobody_hold() -> None:
     for _ in range(20):
         click = [chance.gauss(0, 6_000) * math.exp(-n / 70) for n in range(800)]
         assert not [event for event in hear(line(1_000) + click + line(1_000)) if isinstance(event, SpeechStarted)]
+
+
+@pytest.mark.parametrize("hush", [[0.0] * 8_000, line(1_000, 2.0), line(1_000, 30.0)])
+def test_a_cough_makes_nobody_hold_wherever_in_a_frame_it_begins(hush: list[float]) -> None:
+    for phase in range(0, 160, 8):
+        cough = breath(130, phase) + [0.0] * 560 + breath(100, phase + 1, 0.6)
+        heard = hear(hush + [0.0] * phase + cough + [0.0] * 4_000)
+        assert not [event for event in heard if isinstance(event, SpeechStarted)], f"at sample {phase}"
+
+
+def test_a_voice_out_of_digital_silence_is_told_wherever_in_a_frame_it_begins() -> None:
+    for phase in range(0, 160, 20):
+        heard = hear([0.0] * (8_000 + phase) + vowel(500) + [0.0] * 4_000)
+        (started,) = [event for event in heard if isinstance(event, SpeechStarted)]
+        (ended,) = [event for event in heard if isinstance(event, SpeechEnded)]
+        assert started.at_ms - (1_000 + phase / 8) <= 80
+        assert ended.pitch_hz == pytest.approx(120, rel=0.2), "the silence behind it has no pitch to mix in"
+
+
+def test_silence_lends_no_pitch_to_the_noise_beside_it() -> None:
+    for seed in range(20):
+        quiet, noise = bytes([SILENCE]) * FRAME, sound(line(20, 3_000, seed))
+        assert Frame(noise, quiet).pitch[0] == Frame(quiet, noise).pitch[0] == Frame(quiet, quiet).pitch[0] == 0.0
+
+
+def test_what_sounds_for_30_ms_beside_silence_has_its_own_pitch() -> None:
+    audio = sound([4_000 * math.sin(2 * math.pi * 150 * n / 8_000) for n in range(250)])
+    stretch = bytes([SILENCE]) * 70 + audio
+    assert Frame(stretch[FRAME:], stretch[:FRAME]).pitch[0] == pytest.approx(150, rel=0.08)
 
 
 @pytest.mark.parametrize(
