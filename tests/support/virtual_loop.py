@@ -2,8 +2,8 @@
 
 Sockets are real, with both ends in this process: what is written to a Unix socket can be read at once. Whenever there
 is nothing to read or to run, the clock jumps to the next timer. What the parts read from `time` is the same clock, so
-a call of ten seconds takes as long as its work. Wait by `until`: `sleep(0)` in a loop lets no time pass. Not for
-threads, other processes or TCP.
+a call of ten seconds takes as long as its work. Wait by `until`: `sleep(0)` in a loop lets no time pass. With TCP give
+the kernel `settle_s` to carry over what was written. Not for threads and other processes.
 """
 
 from __future__ import annotations
@@ -31,23 +31,24 @@ class _Clock:
 class _Selector(selectors.DefaultSelector):
     """Never waits while a timer is due later: lets the time until then pass instead."""
 
-    def __init__(self, clock: _Clock) -> None:
+    def __init__(self, clock: _Clock, settle_s: float) -> None:
         super().__init__()
         self._clock = clock
+        self._settle_s = settle_s
 
     def select(self, timeout: float | None = None) -> Any:
-        ready = super().select(None if timeout is None else 0)
-        if timeout and not ready:
+        ready = super().select(None if timeout is None else self._settle_s if timeout > 0 else 0)
+        if timeout is not None and timeout > 0 and not ready:
             self._clock.monotonic_ns += math.ceil(timeout * 1e9)
         return ready
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Use it through `run_virtually`."""
+    """`settle_s` are real seconds, waited before each jump. Parts that read `time` need `run_virtually`."""
 
-    def __init__(self) -> None:
+    def __init__(self, settle_s: float = 0.0) -> None:
         self.clock = _Clock()
-        super().__init__(_Selector(self.clock))
+        super().__init__(_Selector(self.clock, settle_s))
 
     def time(self) -> float:
         return self.clock.monotonic_ns / 1e9
