@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from ..errors import JournalAway
@@ -30,15 +30,21 @@ DIED_TOGETHER = "its process died together with the supervisor"
 
 
 class Recovery:
-    """One supervisor's return. `spawn` runs a coroutine beside all else."""
+    """One supervisor's return. `spawn` runs a coroutine beside all else; `rest` lets so many seconds pass."""
 
     def __init__(
-        self, parts: Parts, takeovers: Takeovers, intake: Intake, spawn: Callable[[Coroutine[Any, Any, None]], None]
+        self,
+        parts: Parts,
+        takeovers: Takeovers,
+        intake: Intake,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._parts = parts
         self._takeovers = takeovers
         self._intake = intake
         self._spawn = spawn
+        self._rest = rest
         self._under_way = False
         self._awaited: set[str] = set()  # call actors of the former life that have neither connected nor died
         self._all_here = asyncio.Event()
@@ -128,6 +134,6 @@ class Recovery:
     async def _close_what_is_over(self) -> None:
         if self._under_way:
             await self._everybody_is_here()
-            await asyncio.sleep(LINES_S)
+            await self._rest(LINES_S)
             self._under_way = False
         await self._intake.close_unclaimed(DIED, "no process and no line claims it after the supervisor's restart")

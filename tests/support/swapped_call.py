@@ -16,6 +16,7 @@ from offhook.actors.setup import Engines, Setup, agent_tokens
 from offhook.policies.codec import encode
 from offhook.policies.proposals import Kind, Proposal, Purpose
 from phone import Phone
+from virtual_loop import until
 
 
 def policy(**more: Any) -> dict[str, Any]:
@@ -134,8 +135,7 @@ class SwappedCall:
         return [str(c[2]) for commands in self.of("commands") for c in commands if c[0] == "Say"]
 
     async def until(self, true: Callable[[], Any]) -> None:
-        while not true():  # noqa: ASYNC110  # the call's state has no event for every test's wish
-            await asyncio.sleep(0)
+        await until(true)
 
     def caller_answers(self) -> None:
         """A turn of the caller that needs neither time nor a detector: the key that ends an entry."""

@@ -14,8 +14,10 @@ from offhook.serve.callers.softphone import CallRecord
 from offhook.serve.carriers.twilio import ApplicationWriter, CarrierReader, Media
 from offhook.serve.engines import sound
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
+from virtual_loop import VirtualLoop
 
 PACE = 10.0
+SETTLE_S = 0.001
 LOUD = sound.encode(sound.to_samples((0.3 * np.sin(np.arange(160) / 3)).astype(np.float32)))  # 20 ms
 QUIET = bytes([sound.SILENCE]) * 160
 
@@ -90,7 +92,8 @@ def run(call: Callable[[], Awaitable[CallRecord]]) -> CallRecord:
         async with asyncio.timeout(20):
             return await call()
 
-    return asyncio.run(bounded())
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(SETTLE_S)) as runner:
+        return runner.run(bounded())
 
 
 def events(record: CallRecord, what: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A live call is led by another policy: the offer, the moment, the trial, the way back; real sockets, no Ray."""
+"""A live call is led by another policy: the offer, the moment, the trial, the way back; real sockets, virtual time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvloop
 from offhook.actors import wire
 from offhook.actors.ears import Ears
 from offhook.actors.errors import ProtocolFault
@@ -26,6 +25,7 @@ from offhook.policies.policy import Voice as VoicePolicy
 from offhook.policies.replay import replay
 from phone import SILENCE, mulaw, voice
 from swapped_call import AgentLink, SwappedCall, policy
+from virtual_loop import run_virtually
 
 SHORT = "A word or two."
 LONG = "This takes its time, far more than any test does. " * 10
@@ -45,8 +45,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[
                 finally:
                     await bench.server.stop()
 
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-            loop.run(limited())
+        run_virtually(monkeypatch, limited)
 
     return runner
 

@@ -323,6 +323,8 @@ def test_the_line_goes_to_the_owner_of_whom_the_supervisor_tells_and_says_how_fa
         phone.start()
         first, _, before = await house.owner.linked()
         first.send(wire.MARK, 1, "u1/1.1/0")
+        clock = asyncio.get_running_loop().time
+        began_s = clock()
         first.send(wire.PLAY, 1, FRAME * 20)
         for _ in range(2):
             await phone.heard()
@@ -330,7 +332,7 @@ def test_the_line_goes_to_the_owner_of_whom_the_supervisor_tells_and_says_how_fa
         second, hello, _ = await house.owner.linked()
         mark, after_ms, unplayed_ms, cleared = hello[3]
         assert (mark, after_ms, cleared) == ("u1/1.1/0", 400, 0)
-        assert 200 <= unplayed_ms <= 400
+        assert 400 - round((clock() - began_s) * 1_000) - 1 <= unplayed_ms <= 400
         assert (await said(before))[0] == "closed"
         second.send(wire.CLEAR, 2)
         assert (await phone.heard())["event"] == "clear"
@@ -397,7 +399,7 @@ def test_a_call_that_is_over_ends_its_line_with_the_reason(tmp_path: Path) -> No
 def test_a_line_without_an_owner_is_tried_again_and_ends_after_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway_module, "JOIN_WITHIN_S", 0.02)
+    monkeypatch.setattr(gateway_module, "JOIN_WITHIN_S", 1.0)  # for two claims, however busy the machine is
     monkeypatch.setattr(gateway_module, "JOIN_PAUSE_S", 0.01)
 
     async def test(house: House) -> None:

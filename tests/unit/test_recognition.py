@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-import uvloop
 from offhook.actors import redial
 from offhook.actors.clock import MonotonicClock
 from offhook.actors.link import Link, LinkServer, Message
 from offhook.actors.live import recognition
 from offhook.actors.live.recognition import NoRecognizer, RecognitionClient
 from offhook.policies.events import Event, HealthChanged, WordsHeard
+from virtual_loop import run_virtually
 
 FRAME = b"\x55" * 160
 
@@ -101,7 +101,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[
                 await test(stage)
             stage.client.close()
 
-        uvloop.run(limited())
+        run_virtually(monkeypatch, limited)
 
     return runner
 

@@ -1,4 +1,4 @@
-"""The softphone follows redirects as its carrier would: streams and webhooks on real sockets, faster than the clock."""
+"""The softphone follows redirects as its carrier would: streams and webhooks on real sockets, virtual time."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from offhook.serve.errors import LineFault
 from talker import LOUD, PACE, Agent, agent, events, run, script
 
 NOBODY = "ws://127.0.0.1:9/media"
+ANSWER_S = 0.01  # virtual: a tenth of a second of the line
 
 
 @asynccontextmanager
@@ -32,6 +33,7 @@ async def webhook(answers: Sequence[str]) -> AsyncIterator[tuple[str, list[str]]
         )
         form = parse_qs((await reader.readexactly(length)).decode())
         asked.append(f"{head.split()[1]} {form['CallSid'][0]}")
+        await asyncio.sleep(ANSWER_S)
         body = answers[min(len(asked), len(answers)) - 1]
         status = "200 OK" if body else "503 Service Unavailable"
         answer = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"

@@ -155,11 +155,12 @@ def test_what_another_node_has_begun_is_left_to_it_until_its_time_is_over(
 
     async def test(cluster: Cluster) -> None:
         lost, heir = cluster.register("a"), cluster.register("b")
-        assert await lost.begin(ORDER, "t1", 150) == Begun()
+        within_ms = 1_500  # long enough for the heir's first question, however busy the machine is
+        assert await lost.begin(ORDER, "t1", within_ms) == Begun()
         waits = []
-        while (answer := await heir.begin(replace(ORDER, epoch=2), "t2", 150)).wait_ms:
+        while (answer := await heir.begin(replace(ORDER, epoch=2), "t2", within_ms)).wait_ms:
             waits.append(answer.wait_ms)
-        assert waits == sorted(waits, reverse=True) and 0 < waits[0] <= 150
+        assert waits == sorted(waits, reverse=True) and 0 < waits[0] <= within_ms
         assert answer == Begun(in_doubt=True, tries=2)
         assert not await lost.finish(ORDER, "t1", DONE), "somebody else has begun it since"
         assert await heir.finish(replace(ORDER, epoch=2), "t2", DONE)

@@ -1,4 +1,4 @@
-"""The softphone against a small agent on a real socket; the line runs ten times faster than the clock."""
+"""The softphone against a small agent on a real socket; time is virtual."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-import uvloop
 from offhook.actors import redial
 from offhook.actors.clock import MonotonicClock
 from offhook.actors.link import Link, LinkServer, Message
@@ -16,6 +15,7 @@ from offhook.actors.live.sound import Sound
 from offhook.actors.live.sources import ToneSource
 from offhook.actors.live.synthesis import SynthesisClient
 from offhook.policies.events import Event, HealthChanged
+from virtual_loop import run_virtually
 
 
 class Engine:
@@ -98,7 +98,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[
             rest = asyncio.all_tasks() - {asyncio.current_task()}
             assert not [task for task in rest if not task.cancelling()], "closed, but still at work"
 
-        uvloop.run(limited())
+        run_virtually(monkeypatch, limited)
 
     return runner
 

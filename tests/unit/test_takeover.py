@@ -1,6 +1,7 @@
-"""A call goes on in another process: here in another runtime, on real Unix sockets, with the gateway's line between.
+"""A call goes on in another process: here in another runtime, with the gateway's line between.
 
-Owners share nothing but the records that the first one has handed over, as the supervisor would read them.
+Sockets are real, time is virtual: what a caller says has its true length however busy the machine is. Owners share
+nothing but the records that the first one has handed over, as the supervisor would read them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvloop
 from caller import Caller, Exchange
 from offhook.actors import wire
 from offhook.actors.clock import anchor_now
@@ -30,6 +30,7 @@ from offhook.policies.proposals import Kind, Proposal, Purpose
 from offhook.policies.replay import replay
 from offhook.serve.media.line import Claim
 from phone import SILENCE, voice
+from virtual_loop import run_virtually, until
 
 GREETING = "Good morning, this is a rather long greeting that goes on for quite a while. " * 8
 POLICY = {"name": "test", "agents": {"closer": {"code": "x:Y", "calls_per_actor": 50}}}
@@ -85,8 +86,7 @@ class Story:
         self.exchange = Exchange(self._claim)
 
     async def _claim(self, _call: str, lost_epoch: int) -> Claim:
-        while self.owners[-1].epoch <= lost_epoch:  # noqa: ASYNC110
-            await asyncio.sleep(0)
+        await until(lambda: self.owners[-1].epoch > lost_epoch)
         owner = self.owners[-1]
         return Claim(owner.server.endpoint, f"media{owner.epoch}", owner.epoch)
 
@@ -152,12 +152,11 @@ class Story:
         return [record[5] for record in self.records if record[4] == "event" and record[5][0] == name]
 
     async def until(self, true: Callable[[], Any]) -> None:
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0)
+        await until(true)
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[[Callable[[Story], Awaitable[None]]], None]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Story], Awaitable[None]]], None]:
     def runner(test: Callable[[Story], Awaitable[None]]) -> None:
         async def limited() -> None:
             async with asyncio.timeout(20):
@@ -168,8 +167,7 @@ def run(tmp_path: Path) -> Callable[[Callable[[Story], Awaitable[None]]], None]:
                     for owner in story.owners:
                         await owner.die()
 
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-            loop.run(limited())
+        run_virtually(monkeypatch, limited)
 
     return runner
 
