@@ -21,6 +21,7 @@ from .register import GRACE_MS, KEEP_MS, Begun
 
 T = TypeVar("T")
 
+SWITCH_PAUSE_S = 0.005  # between two tries to switch a new file to a write-ahead log
 BUSY_S = 5.0  # a former supervisor on its way out holds the lock
 DROPPED_AT_ONCE = 100  # acts older than KEEP_MS, with each act that begins: more than come in
 
@@ -89,7 +90,7 @@ class SqliteRegister:
     def _open(self) -> sqlite3.Connection:
         if self._base is None:
             base = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None, timeout=BUSY_S)
-            base.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(base)
             base.execute("PRAGMA synchronous = FULL")  # what was begun must be known after a power cut
             base.executescript(_SCHEMA)
             self._base = base
@@ -150,6 +151,20 @@ class SqliteRegister:
                 found = journal.execute("SELECT epoch FROM calls WHERE call = ?", (call,)).fetchone()
                 newest = max(newest, int(found[0]) if found is not None else 0)
         return newest
+
+
+def _write_ahead(base: sqlite3.Connection) -> None:
+    """Use a write-ahead log. Two that switch to it at once do not wait for each other as all else does: one is refused
+    at once (SQLite, "Write-Ahead Logging", section 3.1)."""
+    until = time.monotonic() + BUSY_S
+    while True:
+        try:
+            base.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(SWITCH_PAUSE_S)
 
 
 def _finish(base: sqlite3.Connection, order: Order, token: str, outcome: Outcome) -> bool:

@@ -1,7 +1,7 @@
 """Ray's real autoscaler follows the director: nodes come for a spike, drain, and leave; no live call is lost.
 
 Its fake nodes are raylets of this machine. Whoever starts and ends such a cluster ends every Ray that it sees, so it
-sees none: the test has processes, network and /tmp of its own (`own_machine.py`).
+sees none: the test has processes, network and a folder for Ray of its own (`own_machine.py`).
 """
 
 from __future__ import annotations

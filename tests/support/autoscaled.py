@@ -187,7 +187,7 @@ def main() -> None:
     ended = 1
     try:
         ray.init("auto", namespace=NAMESPACE, log_to_driver=False)
-        folder = Path(tempfile.mkdtemp(prefix="oh-", dir="/tmp"))
+        folder = Path(tempfile.mkdtemp(prefix="oh-", dir=own_machine.RAY_FOLDER))  # short, and gone with this machine
         asyncio.run(spike(folder, diary))
         ended = 0
     except BaseException:
@@ -200,7 +200,7 @@ def main() -> None:
 
 def tell_logs() -> None:
     """What a failure is understood by: what the autoscaler and the director have written last."""
-    logs = Path("/tmp/ray/session_latest/logs")
+    logs = own_machine.RAY_FOLDER / "session_latest" / "logs"
     for log in (*logs.glob("monitor.log"), *logs.glob("worker-*.err")):
         text = log.read_text(errors="replace")
         if log.name == "monitor.log" or "capacity" in text or "node " in text:
