@@ -34,6 +34,7 @@ from twilio_phone import Phone
 
 TALK_FRAMES = 200  # 4 s before the node is lost
 CLOSED_WITHIN_S = 60.0
+WARM_WITHIN_S = 90.0  # spares come up one a second beside live calls
 KEPT = ("stage", "turn", "ledger", "concerns", "readiness")
 
 
@@ -70,7 +71,6 @@ class Carrier:
         """Be called, listen, interrupt once."""
         await self._dial(await self._ask("voice"))
         await self.phone.talk([SILENCE] * 50 + voice(30) + [SILENCE] * (TALK_FRAMES - 80))
-        self.before = await self.state()
 
     async def come_back(self, lost_s: float) -> None:
         """Ask where the call goes on, until there is a stream, and wait for sound."""
@@ -100,6 +100,12 @@ def same(before: dict[str, Any], after: dict[str, Any]) -> bool:
     )
 
 
+def warm(cluster: Raylets, doomed: str, calls: int) -> bool:
+    """Whether the other nodes have their spares again: a node that drains lets them go."""
+    rows = cluster.api.get("/v1/nodes").json()["nodes"]
+    return sum(row["spare"] for row in rows if row["node"] != doomed) >= calls
+
+
 async def run(cluster: Raylets, calls: int, leave: int) -> list[Carrier]:
     """Talk, lose the node, come back."""
     doomed = cluster.nodes[0]
@@ -112,11 +118,14 @@ async def run(cluster: Raylets, calls: int, leave: int) -> list[Carrier]:
         await asyncio.gather(*(carrier.talk() for carrier in carriers))
         for node in nodes:
             cluster.api.delete(f"/v1/nodes/{node}/drain")
-        await asyncio.sleep(1.0)
+        holding = [asyncio.create_task(carrier.phone.talk([SILENCE] * 50 * int(WARM_WITHIN_S))) for carrier in carriers]
+        await asyncio.to_thread(until, lambda: warm(cluster, doomed.node_id, calls), WARM_WITHIN_S)
+        for carrier in carriers:
+            carrier.before = await carrier.state()
         losing = asyncio.create_task(asyncio.to_thread(cluster.lose, doomed))
         lost_s = time.perf_counter()
         await asyncio.gather(*(carrier.come_back(lost_s) for carrier in carriers[leave:]))
-        await losing
+        await asyncio.gather(losing, *holding)
     return carriers
 
 
