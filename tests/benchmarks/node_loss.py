@@ -143,7 +143,7 @@ def report(cluster: Raylets, carriers: list[Carrier], leave: int) -> dict[str, A
         "silent_ms_p50": round(statistics.median(silent_ms)),
         "silent_ms_max": round(silent_ms[-1]),
         "state_same": sum(same(carrier.before, carrier.after) for carrier in resumed),
-        "replays_same": sum(each.same and each.ended for each in found.values()),
+        "replays_same": sum(each.same and each.ended and each.events == each.state.revision for each in found.values()),
         "left": leave,
         "closed_with_record": sum(end[5].get("outcome") == "node lost" for end in ends),
     }

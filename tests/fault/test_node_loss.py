@@ -66,6 +66,12 @@ def drain_all_but(cluster: Raylets, wanted: str) -> None:
         (cluster.api.post if on else cluster.api.delete)(f"/v1/nodes/{row['node']}/drain")
 
 
+def warm_elsewhere(cluster: Raylets, doomed: str) -> bool:
+    """Whether the other nodes have spares again: a node that drains lets them go."""
+    rows = [row for row in cluster.api.get("/v1/nodes").json()["nodes"] if row["node"] != doomed]
+    return bool(rows) and all(row["spare"] for row in rows)
+
+
 async def answered(url: str, stream: str = "MZ1") -> Phone:
     phone = await Phone.dial(url, stream)
     phone.returns_marks = True
@@ -88,15 +94,16 @@ def test_the_calls_of_a_lost_node_go_on_elsewhere_or_are_closed_with_a_record(cl
 
     async def test() -> None:
         stays, leaves = await before()
-        told = state(cluster, "CAstays")
-        assert told["epoch"] == 1 and told["line"] == "open"
         for row in cluster.api.get("/v1/nodes").json()["nodes"]:
             cluster.api.delete(f"/v1/nodes/{row['node']}/drain")
+        await asyncio.to_thread(until, lambda: warm_elsewhere(cluster, doomed.node_id), 60)
+        told = state(cluster, "CAstays")
+        assert told["epoch"] == 1 and told["line"] == "open"
         await asyncio.to_thread(cluster.lose, doomed)
         lost_s = time.perf_counter()
         await asyncio.gather(stays.closed, leaves.closed)  # its gateway is dead: the carrier sees its socket close
-        url = await asyncio.to_thread(ask, cluster, "resume", "CAstays")
-        assert url, "the call goes on elsewhere"
+        # Where nobody can take it at once the carrier is told to wait and to ask again, and does so.
+        url = await asyncio.to_thread(until, lambda: ask(cluster, "resume", "CAstays"), 20)
         phone = await answered(url, "MZ2")
         await phone.until("media")
         print("node lost -> sound again", time.perf_counter() - lost_s)
@@ -112,11 +119,11 @@ def test_the_calls_of_a_lost_node_go_on_elsewhere_or_are_closed_with_a_record(cl
     asyncio.run(test())
     until(lambda: not state(cluster, "CAstays")["live"])
     records = journal(cluster, "CAstays")
-    assert [record[2] for record in records] == list(range(1, len(records) + 1))
     assert {record[1] for record in records} == {1, 3}
     found = replay(records)
     assert found.same, str(found.divergence)
     assert found.ended
+    assert found.events == found.state.revision  # compaction drops snapshots, never an event
     # The other carrier never asks: its call must not stay open for ever.
     until(lambda: journal(cluster, "CAleaves")[-1][4] == "end", within_s=120)
     end = journal(cluster, "CAleaves")[-1]
