@@ -13,7 +13,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
-from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
+from ray.exceptions import (
+    ActorUnavailableError,
+    ActorUnschedulableError,
+    RayActorError,
+    RayTaskError,
+    TaskUnschedulableError,
+)
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from .agents import AgentHost
@@ -23,6 +29,9 @@ from .errors import LinkLost
 NAMESPACE = "offhook"
 SUPERVISOR = "supervisor"  # name of a node's supervisor: supervisor:<node id>
 RETRY_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # while a restarted actor comes up (about 2 s)
+
+# An actor that is bound to a lost node is "unschedulable" to Ray once it has tried to restart it there.
+GONE = (RayActorError, ActorUnschedulableError, TaskUnschedulableError)
 
 # Detached, because actors die with the one who created them otherwise; no task events, because nobody reads them and
 # they flood the control store; no restart by Ray, because a warm spare takes milliseconds and Ray seconds.
@@ -91,7 +100,7 @@ class ResidentRef:
         """
         try:
             answer = await (self._run if self._run is not None else self._handle.__ray_ready__.remote())
-        except RayActorError as error:
+        except GONE as error:
             return _first_line(error)
         except Exception as error:  # `run` itself raised: the process lives and is of no use
             self.kill()
@@ -130,7 +139,7 @@ class ActorRef:
                 if pause_s is None:
                     raise LinkLost(f"{self.name} does not come back: {_first_line(error)}") from error
                 await asyncio.sleep(pause_s)
-            except RayActorError as error:
+            except GONE as error:
                 raise LinkLost(f"{self.name} is gone: {_first_line(error)}") from error
             except RayTaskError as error:
                 raise _raised(error) from None
@@ -144,7 +153,7 @@ class ActorRef:
         """
         try:
             return await getattr(self._handle, method).remote(*arguments)
-        except RayActorError as error:
+        except GONE as error:
             raise LinkLost(f"{self.name} is away: {_first_line(error)}") from error
         except RayTaskError as error:
             raise _raised(error) from None
