@@ -44,6 +44,17 @@ _RESIDENT = {
     "enable_task_events": False,
 }
 
+# Supervisors, gateways, the director: one of a name, which outlives whoever started it; Ray starts it again for ever.
+LASTING: dict[str, Any] = {
+    "namespace": NAMESPACE,
+    "lifetime": "detached",
+    "get_if_exists": True,
+    "num_cpus": 0,
+    "max_restarts": -1,
+    "max_concurrency": 1_000,
+    "enable_task_events": False,
+}
+
 
 def this_node() -> str:
     """The id of the node on which this process runs."""
@@ -69,7 +80,7 @@ class ResidentRef:
     @classmethod
     def start_call_actor(cls, name: str, node: str, endpoint: str, token: str) -> ResidentRef:
         """Have Ray start a call actor on this node. Blocks for a round trip to the control store."""
-        handle = ray.remote(CallActor).options(name=name, scheduling_strategy=_on(node), **_RESIDENT).remote()
+        handle = ray.remote(CallActor).options(name=name, scheduling_strategy=on_node(node), **_RESIDENT).remote()
         ref = cls(handle, name)
         ref._run = handle.run.remote(endpoint, token, name, node)
         return ref
@@ -79,7 +90,7 @@ class ResidentRef:
         cls, name: str, node: str, endpoint: str, token: str, agent: str, spec: Mapping[str, Any], bundle: str
     ) -> ResidentRef:
         """Have Ray start an agent host on this node. Blocks for a round trip to the control store."""
-        handle = ray.remote(AgentHost).options(name=name, scheduling_strategy=_on(node), **_RESIDENT).remote()
+        handle = ray.remote(AgentHost).options(name=name, scheduling_strategy=on_node(node), **_RESIDENT).remote()
         ref = cls(handle, name)
         ref._run = handle.run.remote(endpoint, token, name, node, agent, dict(spec), bundle)
         return ref
@@ -175,17 +186,7 @@ class SupervisorRef(ActorRef):
         name = f"{SUPERVISOR}:{node}"
         handle = (
             ray.remote(Supervisor)
-            .options(
-                name=name,
-                namespace=NAMESPACE,
-                lifetime="detached",
-                get_if_exists=True,
-                num_cpus=0,
-                max_restarts=-1,
-                max_concurrency=1_000,
-                enable_task_events=False,
-                scheduling_strategy=_on(node),
-            )
+            .options(name=name, scheduling_strategy=on_node(node), **LASTING)
             .remote(node, dict(options))
         )
         return cls(handle, name)
@@ -300,7 +301,8 @@ class SupervisorRef(ActorRef):
         self.kill()
 
 
-def _on(node: str) -> Any:
+def on_node(node: str) -> Any:
+    """Where an actor is to run: on this node, or nowhere."""
     return NodeAffinitySchedulingStrategy(node_id=node, soft=False)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import ray
 from offhook.actors.errors import LinkLost, UnknownPolicy
 from offhook.actors.node.swaps import WITHIN_S, merged
-from offhook.actors.refs import NAMESPACE, SupervisorRef
+from offhook.actors.refs import LASTING, NAMESPACE, SupervisorRef
 
 from .capacity_keeper import CapacityKeeper
 from .capacity_rules import CapacityRules
@@ -230,17 +230,7 @@ class DirectorRef(PublishingRef):
         """
         handle = (
             ray.remote(Director)
-            .options(
-                name=NAME,
-                namespace=NAMESPACE,
-                lifetime="detached",
-                get_if_exists=True,
-                num_cpus=0,
-                resources={HEAD: 0.001},
-                max_restarts=-1,
-                max_concurrency=1_000,
-                enable_task_events=False,
-            )
+            .options(name=NAME, resources={HEAD: 0.001}, **LASTING)
             .remote(dict(options), start_gateway, resume_s, dict(capacity or {}))
         )
         return cls(handle, NAME)

@@ -15,7 +15,7 @@ from offhook.policies.errors import CallerFault
 from ray.exceptions import ActorUnavailableError, RayActorError
 
 from ..node.shelf import Shelf
-from ..refs import NAMESPACE, _on
+from ..refs import NAMESPACE, on_node
 from .shadow_host import ShadowHost
 
 ANSWER_S = 1.0
@@ -82,7 +82,7 @@ class ShadowRefs:
             "num_cpus": 0,
             "max_restarts": 0,
             "enable_task_events": False,
-            "scheduling_strategy": _on(self._node),
+            "scheduling_strategy": on_node(self._node),
         }
         return ray.remote(ShadowHost).options(**options).remote(self._node, order)
 

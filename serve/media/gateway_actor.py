@@ -15,10 +15,9 @@ import ray
 from offhook.actors import wire
 from offhook.actors.errors import ProtocolFault
 from offhook.actors.link import Message
-from offhook.actors.refs import NAMESPACE, ActorRef, SupervisorRef, this_node
+from offhook.actors.refs import LASTING, NAMESPACE, ActorRef, SupervisorRef, on_node, this_node
 from offhook.actors.resident import Resident
 from offhook.policies.errors import OffhookError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ..errors import StartFault
 from ..web.cluster_switchboard import ClusterSwitchboard
@@ -127,17 +126,7 @@ class GatewayRef(ActorRef):
         name = f"{GATEWAY}:{node}"
         handle = (
             ray.remote(GatewayActor)
-            .options(
-                name=name,
-                namespace=NAMESPACE,
-                lifetime="detached",
-                get_if_exists=True,
-                num_cpus=0,
-                max_restarts=-1,
-                max_concurrency=1_000,
-                enable_task_events=False,
-                scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=node, soft=False),
-            )
+            .options(name=name, scheduling_strategy=on_node(node), **LASTING)
             .remote(host, port, secret)
         )
         return cls(handle, name)
