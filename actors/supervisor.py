@@ -156,7 +156,8 @@ class Supervisor(Enquiries):
             deadline_ms: for the safe point. at_deadline: then "force" it, or "keep" the call as it is.
 
         Returns:
-            {asked, swapped, kept, refused: {call: why}}; `kept` = no moment for it came.
+            {asked, seated_ms, swapped, kept, refused: {call: why}}; `seated_ms` = until the version's agents had room
+            for these calls, before any was told; `kept` = no moment for it came.
 
         Raises:
             UnknownPolicy: `to_version` was not published here. CallerFault: a deadline out of its range.

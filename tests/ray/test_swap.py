@@ -83,7 +83,7 @@ def test_a_call_is_swapped_under_talk_and_its_whole_journal_replays(house: House
         await phone.listen_until(lambda: phone.played_bytes)
         swapping = asyncio.create_task(swap(house, latter, ["talk"]))
         await talk(phone, swapping)
-        assert await swapping == {"asked": 1, "swapped": 1, "kept": 0, "refused": {}}
+        assert await swapping | {"seated_ms": 0} == {"asked": 1, "seated_ms": 0, "swapped": 1, "kept": 0, "refused": {}}
         assert (await house.row("talk"))["policy_version"] == latter
         assert (await house.supervisor.state("talk"))["policy_version"] == latter
         before = len(await said(house, "talk"))
@@ -171,7 +171,7 @@ def test_the_calls_process_is_killed_during_a_swap_and_after_it(house: House) ->
         assert (await house.row("killed"))["policy_version"] == former
         while not swapping.done():
             await line.listen(100)
-        assert await swapping == {"asked": 1, "swapped": 1, "kept": 0, "refused": {}}
+        assert await swapping | {"seated_ms": 0} == {"asked": 1, "seated_ms": 0, "swapped": 1, "kept": 0, "refused": {}}
         os.kill((await house.row("killed"))["pid"], signal.SIGKILL)
         await line.owned(3)
         row = await house.row("killed")
