@@ -7,8 +7,6 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -187,14 +185,6 @@ def test_a_caller_who_hangs_up_while_nobody_leads_the_call_ends_it(house: House)
     house.run(test)
 
 
-@pytest.fixture
-def ample(ray_folder: Path) -> Iterator[House]:
-    """A node with a spare for each of four failures within half a minute, however long a new process takes."""
-    house = House(ray_folder, spares=5)
-    yield house
-    house.close()
-
-
 BOOKER = """
 import time
 from offhook.policies.proposals import Kind, Proposal, Purpose
@@ -241,11 +231,10 @@ async def ordered(house: House, call: str) -> bool:
     return any(c[0] == "Perform" for record in await house.records(call, "commands") for c in record[5])
 
 
-def test_a_call_that_fails_again_and_again_is_said_goodbye_to(ample: House) -> None:
-    house = ample
-
+def test_a_call_that_fails_again_and_again_is_said_goodbye_to(house: House) -> None:
     async def test() -> None:
         version = await house.publish(limits={"goodbye_line": "Something is wrong here. Goodbye."})
+        await house.supervisor.keep(5)  # one for each failure within half a minute, however long a new process takes
         await house.supervisor.ready(4, 120)
         caller = await house.line("fails", version)
         await talks(caller)
