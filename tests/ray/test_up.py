@@ -45,8 +45,9 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     words = ["up", "--port", "0", "--media-port", "0", "--spares", "2", "--policy", str(MONOLOGUE), "--json"]
     words += ["--recognizer", "none", "--voice", "tone", "--state-dir", str(state_dir)]
     elsewhere = tmp_path_factory.mktemp("cwd")
+    rings = {**os.environ, "OFFHOOK_RING_S": "12"}  # as long as carriers wait
     process = subprocess.Popen(
-        [OFFHOOK, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=elsewhere
+        [OFFHOOK, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=elsewhere, env=rings
     )
     assert process.stdout is not None and process.stderr is not None
     try:

@@ -99,7 +99,7 @@ class Raylets:
 
 _SMALL = {"object_store_memory": STORE_BYTES, "include_dashboard": False}
 # A carrier that comes back must find somebody within RESUME_S: a new process, too, where all spares are taken.
-_OFFHOOK = {"OFFHOOK_RING_S": "10", "OFFHOOK_RESUME_S": "10"}
+_OFFHOOK = {"OFFHOOK_RING_S": "12", "OFFHOOK_RESUME_S": "10"}
 
 
 def until(true: Callable[[], Any], within_s: float = 90.0) -> Any:
