@@ -11,7 +11,7 @@ from __future__ import annotations
 LOUD_PCM = 128  # of 32,767, -48 dB: above the idle noise of digital lines, below the softest speech that is understood
 LOUD_SAMPLES = 4  # in a frame: fewer are a click or the noise's own peaks
 SETTLE_FRAMES = 16  # 320 ms after the last sound: the slowest onset has been told by then
-TOGETHER = 3  # frames in one message, 60 ms: later by it are only measurements of silence; keys let all go
+TOGETHER = 5  # frames in one message at most, 100 ms: later by it are only measurements of silence; keys let all go
 
 
 def _magnitude(code: int) -> int:

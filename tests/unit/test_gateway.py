@@ -21,6 +21,7 @@ from offhook.serve.media import gateway as gateway_module
 from offhook.serve.media import tokens
 from offhook.serve.media.gateway import Gateway
 from offhook.serve.media.line import FRAMES_KEPT, Claim, Playback
+from offhook.serve.media.together import TOGETHER
 from picows import WSMsgType
 from twilio_phone import Phone
 
@@ -269,22 +270,22 @@ def test_an_owner_sets_how_many_frames_travel_together_and_the_next_one_begins_a
         phone = await house.phone()
         phone.start()
         first, _, heard = await house.owner.linked()
-        frames = [bytes([i]) * 160 for i in range(7)]
+        frames = [bytes([i]) * 160 for i in range(9)]
         first.send(wire.PACE, 1, 1_000)  # no more than a gateway allows
         first.send(wire.MARK, 1, "set")
         await phone.heard()
-        phone.send(*(phone.writer.media(frame) for frame in frames[:5]))
-        assert await said(heard) == [wire.AUDIO, 0, b"".join(frames[:3])]
+        phone.send(*(phone.writer.media(frame) for frame in frames[:7]))
+        assert await said(heard) == [wire.AUDIO, 0, b"".join(frames[:TOGETHER])]
         first.send(wire.PACE, 1, 1)  # what waits leaves
-        assert await said(heard) == [wire.AUDIO, 3, frames[3] + frames[4]]
+        assert await said(heard) == [wire.AUDIO, TOGETHER, b"".join(frames[TOGETHER:7])]
         first.send(wire.PACE, 1, 3)
         first.send(wire.MARK, 1, "set again")
         await phone.heard()
         first.abort("the process died")
         _second, _, heard = await house.owner.linked()
-        assert await said(heard) == [wire.AUDIO, 0, b"".join(frames[:5])]
-        phone.send(*(phone.writer.media(frame) for frame in frames[5:]))
-        assert [await said(heard) for _ in range(2)] == [[wire.AUDIO, i, frames[i]] for i in (5, 6)]
+        assert await said(heard) == [wire.AUDIO, 0, b"".join(frames[:7])]
+        phone.send(*(phone.writer.media(frame) for frame in frames[7:]))
+        assert [await said(heard) for _ in range(2)] == [[wire.AUDIO, i, frames[i]] for i in (7, 8)]
 
     run(tmp_path, test)
 

@@ -41,7 +41,7 @@ def test_an_idle_line_wakes_its_call_a_third_as_often() -> None:
 def test_while_the_caller_speaks_sounds_travel_together_and_afterwards_none_waits() -> None:
     together = Together()
     sounds = voice(8)
-    together.pace = TOGETHER
+    together.pace = 3
     left = [together.add(sound) for sound in sounds]
     assert left == [b"", b"", b"".join(sounds[:3]), b"", b"", b"".join(sounds[3:6]), b"", b""]
     together.pace = 1
