@@ -24,6 +24,7 @@ from typing import Any, Protocol
 import msgpack
 from offhook.actors import wire
 from offhook.actors.clock import boot
+from offhook.actors.errors import LinkLost
 from offhook.actors.live.broadcaster import ALL_TOPICS, EVENTS
 from offhook.policies.errors import OffhookError
 from offhook.policies.simulation.chaos import Strike
@@ -33,9 +34,11 @@ from .journal_checks import Struck
 
 HITS_MAX = 3  # of one call's process within HITS_S: a fourth failure is answered with a goodbye, as it should be
 HITS_S = 32.0
+AGAIN_S = 0.1  # between two looks for what is to be struck
 WORKER = b"ray::"  # what a worker of Ray calls itself (proc_pid_cmdline(5))
 PIDFD_GETFD = 438  # pidfd_getfd(2), the same on every architecture since Linux 5.6
 CONNECTED = "03"  # a socket's state in /proc/net/unix (proc_net(5))
+_SHARED = "node that is not the head's and shares its journal with another"
 LEFT_UNREAD_BYTES = 1  # the smallest receive buffer that the kernel allows
 
 
@@ -62,6 +65,10 @@ class NothingThereError(Exception):
     """There is nothing to strike at this moment."""
 
 
+class NotYetError(NothingThereError):
+    """It belongs to every installation: it is away, and comes back."""
+
+
 class Striker:
     """Carries strikes out. `now_ms` is the run's clock."""
 
@@ -72,14 +79,19 @@ class Striker:
         self._undoing: set[asyncio.Task[None]] = set()
         self._open: list[socket.socket] = []
 
-    async def strike(self, strike: Strike) -> Struck:
-        """Carry one out; where there is nothing to strike, the answer says why."""
-        try:
-            target, call = await _STRIKES[strike.fault](self, strike)
-        except (NothingThereError, OffhookError, OSError, sqlite3.Error) as error:
-            missed = str(error) or type(error).__name__
-            return Struck(self._now_ms(), strike.fault, "", lasts_ms=strike.lasts_ms, missed=missed)
-        return Struck(self._now_ms(), strike.fault, target, call, strike.lasts_ms)
+    async def strike(self, strike: Strike, within_ms: int = 0) -> Struck:
+        """Carry one out; where there is nothing to strike, the answer says why. `within_ms`: what is away is waited for
+        so long."""
+        until_ms = self._now_ms() + within_ms
+        while True:
+            try:
+                target, call = await _STRIKES[strike.fault](self, strike)
+                return Struck(self._now_ms(), strike.fault, target, call, strike.lasts_ms)
+            except (NothingThereError, OffhookError, OSError, sqlite3.Error) as error:
+                if not isinstance(error, NotYetError | LinkLost) or self._now_ms() >= until_ms:
+                    missed = str(error) or type(error).__name__
+                    return Struck(self._now_ms(), strike.fault, "", lasts_ms=strike.lasts_ms, missed=missed)
+            await asyncio.sleep(AGAIN_S)
 
     async def finish(self) -> None:
         """Wait until all that is undone later is undone."""
@@ -147,7 +159,7 @@ class Striker:
         """
         nodes = [node for node in await self._nodes() if not node["journal"] and not head(raylet(node["pid"]))]
         nodes = [node for node in nodes if node["calls"]] or nodes
-        node = _one_of(nodes, strike, "node that is not the head's and shares its journal with another")
+        node = _one_of(nodes, strike, _SHARED, comes=False)
         supervisor = _worker(node["pid"])
         parent = raylet(supervisor)
         for each in (parent, supervisor, *(pid for pid in children(parent) if pid != supervisor)):
@@ -157,7 +169,7 @@ class Striker:
 
     async def _engine_kill(self, strike: Strike) -> tuple[str, str]:
         endpoints = {each for node in await self._nodes() for each in node["engines"] if each.startswith("unix:")}
-        endpoint = _one_of(sorted(endpoints), strike, "speech engine")
+        endpoint = _one_of(sorted(endpoints), strike, "speech engine", comes=False)
         pid = _worker(listener(endpoint.removeprefix("unix:")))
         os.kill(pid, signal.SIGKILL)
         return f"{Path(endpoint).name}, process {pid}", ""
@@ -255,22 +267,22 @@ class Striker:
         """A live call and its process; with `counts`, one that has not failed too often, and a warm spare."""
         now = time.monotonic()
         if counts and not any(node["spare"] for node in await self._nodes()):
-            raise NothingThereError("no spare is warm: a takeover would wait for a new process")
-        rows = []
-        for row in sorted(await self._system.live_calls(), key=lambda row: str(row["call_id"])):
-            recent = [at for at in self._hits.get(row["call_id"], ()) if now - at < HITS_S]
-            if row["pid"] and not (counts and len(recent) >= HITS_MAX):
-                rows.append(row)
-        row = _one_of(rows, strike, "live call that was not struck too often")
+            raise NotYetError("no spare is warm: a takeover would wait for a new process")
+        rows = sorted(await self._system.live_calls(), key=lambda row: str(row["call_id"]))
+        rows = [row for row in rows if row["pid"]]
+        hits = [sum(now - at < HITS_S for at in self._hits.get(row["call_id"], ())) for row in rows]
+        fit = [row for row, count in zip(rows, hits, strict=True) if not counts or count < HITS_MAX]
+        row = _one_of(fit, strike, "live call that was not struck too often", comes=not rows)
         pid = _worker(row["pid"])
         if counts:
             self._hits.setdefault(row["call_id"], deque(maxlen=HITS_MAX)).append(now)
         return str(row["call_id"]), pid
 
 
-def _one_of(targets: list[Any], strike: Strike, what: str) -> Any:
+def _one_of(targets: list[Any], strike: Strike, what: str, comes: bool = True) -> Any:
+    """`comes`: where there is none, one is to be expected."""
     if not targets:
-        raise NothingThereError(f"there is no {what}")
+        raise (NotYetError if comes else NothingThereError)(f"there is no {what}")
     return targets[int(strike.draw * len(targets))]
 
 
@@ -279,8 +291,8 @@ def _worker(pid: int) -> int:
     try:
         if pid > 1 and Path(f"/proc/{pid}/cmdline").read_bytes().startswith(WORKER):
             return pid
-    except OSError:
-        pass
+    except OSError as error:
+        raise NotYetError(f"process {pid} is gone") from error
     raise NothingThereError(f"process {pid} is none of Ray's workers on this machine")
 
 

@@ -75,6 +75,8 @@ class Memory:
         return self.rows[call]
 
     async def resume(self, call: str) -> dict[str, Any]:
+        if self.away:
+            raise LinkLost("the director is gone")
         if not self.spares:
             raise NoSpare("nobody can take it over")
         if self._row(call).get("outcome"):
@@ -367,7 +369,9 @@ def test_the_resume_webhook_connects_again_dials_or_hangs_up() -> None:
         assert "ws://node-2.example:8801/media/CA123." in await resumed()  # wherever it goes on
         memory.spares, spares = 0, memory.spares
         assert '<Pause length="1"/><Redirect' in await resumed()  # nobody has room at this moment: asked again
-        memory.spares = spares
+        memory.spares, memory.away = spares, True
+        assert '<Pause length="1"/><Redirect' in await resumed()  # nor does anybody answer who could tell
+        memory.away = False
         memory.rows["CA123"]["outcome"] = "completed"
         assert "<Hangup/>" in await resumed()
         for seq, command in enumerate([HangUp("x"), TransferCall("g1", "+1555<9>", False)]):

@@ -47,12 +47,12 @@ class Owner:
         return Claim(self.server.endpoint, self.server.admit("line"), epoch)
 
     async def linked(self) -> tuple[Link, Message, asyncio.Queue[Message]]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return await self.links.get()
 
 
 async def said(queue: asyncio.Queue[Message]) -> Message:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return await queue.get()
 
 
@@ -96,7 +96,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 def run(tmp_path: Path, test: Callable[[House], Awaitable[None]]) -> None:
     async def main() -> None:
-        async with house(tmp_path) as made, asyncio.timeout(20):
+        async with house(tmp_path) as made, asyncio.timeout(60):
             await test(made)
 
     uvloop.run(main())

@@ -25,7 +25,7 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Test], None
 
     def runner(test: Test) -> None:
         async def limited() -> None:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await test(f"unix:{tmp_path / 's'}")
 
         with asyncio.Runner(loop_factory=factory) as loop:

@@ -30,7 +30,7 @@ from offhook.policies.policy import AgentSpec, Policy
 
 def within(test: Any, *arguments: Any) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await test(*arguments)
 
     asyncio.run(limited())

@@ -125,7 +125,7 @@ def greet(link: Link, invitation: list[Any]) -> None:
 def run(tmp_path: Path) -> Callable[[Callable[[Bench], Awaitable[None]]], None]:
     def runner(test: Callable[[Bench], Awaitable[None]]) -> None:
         async def limited() -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 bench = Bench(tmp_path)
                 try:
                     await test(bench)
