@@ -355,7 +355,8 @@ async def connect(
             else:
                 _, link = await loop.create_connection(make, host, port)
     except (OSError, TimeoutError) as error:
-        raise LinkLost(f"{endpoint}: {error or 'no answer'}; is the process behind it alive?") from error
+        asked = "is the process behind it alive" + (", and may this machine reach that port?" if host else "?")
+        raise LinkLost(f"{endpoint}: {error or 'no answer'}; {asked}") from error
     link.send(wire.HELLO, token, *hello)
     return link
 
