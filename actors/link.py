@@ -107,6 +107,12 @@ class Link(asyncio.Protocol):
             return False
         return True
 
+    def lose_within(self, ms: int) -> None:
+        """Take a peer on another machine for lost once it has acknowledged nothing for so long. Source: tcp(7)."""
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is not None and sock.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, ms)
+
     def close(self, reason: str = "closed here") -> None:
         """Close after what is queued has been written, within LINGER_MS."""
         transport = self._transport

@@ -18,6 +18,9 @@ PAUSE_MS_FIRST = 50
 PAUSE_MS_MAX = 2_000  # an engine that is back is used within two seconds
 DIAL_MS = 1_000
 PROOF_MS = 50  # for an engine that was away to refuse us again
+LOST_MS = (
+    4_000  # for an engine's machine to acknowledge what was sent; half of the sound that a call keeps for the next
+)
 STEADY_MS = 5_000  # a link that lived this long was a good one: it is dialled again at once
 
 
@@ -109,6 +112,7 @@ class Redial:
             link = await connect(endpoint, token, on_message=self._message, on_close=closed, timeout_s=DIAL_MS / 1_000)
         except LinkLost as error:
             return str(error)
+        link.lose_within(LOST_MS)
         opened_s = loop.time()
         try:
             if not self.up:  # one that refuses us would else be reported back, and gone, with every try

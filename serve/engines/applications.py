@@ -13,11 +13,13 @@ from . import deployments
 
 class RecognizerArgs(BaseModel):
     """`port`: on the address of a replica's node, for calls on other machines; 0 = any free one. A fixed port, where a
-    firewall wants one, allows one replica a node (`max_replicas_per_node: 1`)."""
+    firewall wants one, allows one replica a node (`max_replicas_per_node: 1`). `drain_s`: how long one that Serve stops
+    goes on for the calls that it has; graceful_shutdown_timeout_s has to be above it."""
 
     model_config = ConfigDict(extra="forbid")
 
     port: int = Field(0, ge=0, le=65_535)
+    drain_s: float = Field(0.0, ge=0.0, le=86_400.0)
 
 
 class SynthesizerArgs(RecognizerArgs):
@@ -29,9 +31,9 @@ class SynthesizerArgs(RecognizerArgs):
 
 def recognizer(args: RecognizerArgs) -> serve.Application:
     """The recognizer."""
-    return deployments.recognizer(port=args.port)
+    return deployments.recognizer(**args.model_dump())
 
 
 def synthesizer(args: SynthesizerArgs) -> serve.Application:
     """The synthesizer."""
-    return deployments.synthesizer(port=args.port, programs=args.programs, voice=args.voice)
+    return deployments.synthesizer(**args.model_dump())

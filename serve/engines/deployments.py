@@ -28,10 +28,11 @@ class _Engine:
 
     engine: Recognizer | Synthesizer
     announcer: Announcer | None = None  # until it listens
+    drain_s = 0.0
 
-    async def begin(self, kind: str, engine: Recognizer | Synthesizer) -> None:
+    async def begin(self, kind: str, engine: Recognizer | Synthesizer, drain_s: float) -> None:
         """Start it and have calls come."""
-        self.engine = engine
+        self.engine, self.drain_s = engine, drain_s
         await engine.start()
         at, node = engine.endpoint(), this_node()
         replica = f"{kind}-{node[:8]}-{os.getpid()}"
@@ -47,10 +48,10 @@ class _Engine:
         return self.engine.stats()
 
     async def __del__(self) -> None:
-        """Serve calls this when it stops the replica in good order."""
+        """Serve calls this when it stops the replica in good order, and kills it graceful_shutdown_timeout_s later."""
         if self.announcer is not None:
             await self.announcer.stop()
-        await self.engine.stop()
+        await self.engine.stop(self.drain_s)
 
     async def check_health(self) -> None:
         """Serve restarts the replica when this raises."""
@@ -61,15 +62,17 @@ class _Engine:
 class RecognizerReplica(_Engine):
     """One recognizer: about two callers who talk without a pause on each core, many more who do not."""
 
-    async def __init__(self, port: int = -1) -> None:  # type: ignore[misc]  # Serve awaits it
-        await self.begin(RECOGNIZER, Recognizer(tcp=_at(port)))
+    async def __init__(self, port: int = -1, drain_s: float = 0.0) -> None:  # type: ignore[misc]  # Serve awaits it
+        await self.begin(RECOGNIZER, Recognizer(tcp=_at(port)), drain_s)
 
 
 class SynthesizerReplica(_Engine):
     """One synthesizer with its programs."""
 
-    async def __init__(self, port: int = -1, programs: int = 1, voice: str = "") -> None:  # type: ignore[misc]
-        await self.begin(SYNTHESIZER, Synthesizer(programs=programs, voice=voice, tcp=_at(port)))
+    async def __init__(  # type: ignore[misc]  # Serve awaits it
+        self, port: int = -1, drain_s: float = 0.0, programs: int = 1, voice: str = ""
+    ) -> None:
+        await self.begin(SYNTHESIZER, Synthesizer(programs=programs, voice=voice, tcp=_at(port)), drain_s)
 
     async def warm(self, texts: list[str]) -> int:
         """Make and keep these texts before a call needs them."""
@@ -79,13 +82,17 @@ class SynthesizerReplica(_Engine):
 
 
 def recognizer(replicas: int = 1, **options: Any) -> serve.Application:
-    """The recognizer as a Serve application. `port`: on its node's address, for calls on other machines; 0 = any free
-    one, -1 = only for calls on its own."""
+    """The recognizer as a Serve application.
+
+    Args:
+        port: on its node's address, for calls on other machines; 0 = any free one, -1 = only for calls on its own.
+        drain_s: how long a replica that Serve stops goes on for the calls that it has; no new ones are sent there.
+    """
     return _deployment(RECOGNIZER, replicas)(RecognizerReplica).bind(**options)
 
 
 def synthesizer(replicas: int = 1, **options: Any) -> serve.Application:
-    """The synthesizer as a Serve application; `port` as above, `programs`, `voice`: see `Synthesizer`."""
+    """The synthesizer as a Serve application; `port`, `drain_s` as above, `programs`, `voice`: see `Synthesizer`."""
     return _deployment(SYNTHESIZER, replicas)(SynthesizerReplica).bind(**options)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import secrets
 import tempfile
 from collections.abc import Callable
@@ -36,6 +38,8 @@ class Entrance:
         self._servers: list[LinkServer] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self.links = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
 
     async def open(self) -> None:
         """Listen. Raises: StartFault: an endpoint cannot be listened at."""
@@ -45,6 +49,12 @@ class Entrance:
         self._endpoint = await self._listen(self._endpoint)
         if self._tcp:
             self._tcp = await self._listen(self._tcp)
+
+    async def drain(self, within_s: float) -> None:
+        """Wait until the last call has left, or so long; whoever comes is still taken."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._empty.wait()
 
     async def close(self) -> None:
         """Close every link and stop listening."""
@@ -69,10 +79,13 @@ class Entrance:
 
     def _hello(self, link: Link, _grant: Any, _rest: Message) -> None:
         self.links += 1
+        self._empty.clear()
         closed = link.on_close
 
         def lost(gone: Link, reason: str) -> None:
             self.links -= 1
+            if not self.links:
+                self._empty.set()
             if closed is not None:
                 closed(gone, reason)
 

@@ -104,8 +104,9 @@ class Recognizer:
         self._model = await asyncio.get_running_loop().run_in_executor(self._worker, self._load)
         await self._entrance.open()
 
-    async def stop(self) -> None:
-        """Close every link, end the worker after what it does now."""
+    async def stop(self, drain_s: float = 0.0) -> None:
+        """Close every link, `drain_s` from now at the latest, end the worker after what it does then."""
+        await self._entrance.drain(drain_s)
         await self._entrance.close()
         self._worker.shutdown(wait=False, cancel_futures=True)
 

@@ -208,8 +208,9 @@ class Synthesizer:
         await self._kitchen.start()
         await self._entrance.open()
 
-    async def stop(self) -> None:
-        """Close every link, end the programs."""
+    async def stop(self, drain_s: float = 0.0) -> None:
+        """Close every link, `drain_s` from now at the latest, end the programs."""
+        await self._entrance.drain(drain_s)
         await self._entrance.close()
         if self._kitchen is not None:
             await self._kitchen.stop()

@@ -179,7 +179,7 @@ def test_serve_applications_can_be_built(applications: list[Any]) -> None:
 def test_an_engine_is_not_taken_from_a_call(applications: list[Any]) -> None:
     for application in applications:
         for deployment in application.deployments:
-            assert deployment.graceful_shutdown_timeout_s >= Limits().call_ms / 1_000
+            assert deployment.graceful_shutdown_timeout_s > application.args["drain_s"] > Limits().call_ms / 1_000
             assert deployment.max_ongoing_requests > 5, "Serve's default"
 
 

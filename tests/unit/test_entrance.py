@@ -111,6 +111,25 @@ def test_strangers_on_tcp_do_not_keep_this_machine_s_calls_out(monkeypatch: pyte
     run(test)
 
 
+def test_draining_waits_for_the_last_call_and_no_longer_than_it_may() -> None:
+    async def test(engine: Engine) -> None:
+        at, entrance = engine.entrance.address(), engine.entrance
+        await entrance.drain(60)  # nobody is here
+        await echoed(at["tcp"], at["token"])
+        stays = await connect(at["tcp"], at["token"], on_message=lambda *_: None)
+        while len(engine.links) < 2 or entrance.links != 1:  # noqa: ASYNC110 - this one has come, the other one left
+            await asyncio.sleep(0)
+        await entrance.drain(0)
+        draining = asyncio.create_task(entrance.drain(60))
+        await asyncio.sleep(0)
+        assert not draining.done() and stays.open
+        stays.close()
+        await draining
+        assert entrance.links == 0
+
+    run(test)
+
+
 def test_nothing_is_opened_to_the_network_unasked_and_nothing_is_left() -> None:
     left: list[Path] = []
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from offhook.actors.link import Link, LinkServer, Message
-from offhook.actors.redial import Endpoint, Redial
+from offhook.actors.live.recognition import KEPT_MS
+from offhook.actors.redial import LOST_MS, Endpoint, Redial
 
 
 class Listener:
@@ -102,8 +104,12 @@ def test_a_unix_socket_that_is_not_here_costs_nothing_and_tcp_is_next(tmp_path: 
     async def test() -> None:
         listener = Listener()
         caller = Caller((f"unix:{tmp_path / 'in-another-container'}", "token"), await listener.at("tcp:127.0.0.1:0"))
-        await until(lambda: listener.links)
+        await until(lambda: listener.links and caller.opened)
         assert caller.redial.up and not caller.lost
+        link = caller.redial.link
+        assert link is not None and link._transport is not None
+        sock = link._transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == LOST_MS < KEPT_MS
         caller.redial.stop()
         await listener.server.stop()
 
