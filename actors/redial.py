@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from .errors import LinkLost
+from .errors import LinkLost, ProtocolFault
 from .link import Link, Message, connect
 
 log = logging.getLogger(__name__)
@@ -18,9 +18,7 @@ PAUSE_MS_FIRST = 50
 PAUSE_MS_MAX = 2_000  # an engine that is back is used within two seconds
 DIAL_MS = 1_000
 PROOF_MS = 50  # for an engine that was away to refuse us again
-LOST_MS = (
-    4_000  # for an engine's machine to acknowledge what was sent; half of the sound that a call keeps for the next
-)
+LOST_MS = 4_000  # for the other machine to acknowledge what was sent; a call keeps twice as much sound for the next one
 STEADY_MS = 5_000  # a link that lived this long was a good one: it is dialled again at once
 
 
@@ -110,7 +108,7 @@ class Redial:
 
         try:
             link = await connect(endpoint, token, on_message=self._message, on_close=closed, timeout_s=DIAL_MS / 1_000)
-        except LinkLost as error:
+        except (LinkLost, ProtocolFault) as error:
             return str(error)
         link.lose_within(LOST_MS)
         opened_s = loop.time()

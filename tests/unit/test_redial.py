@@ -100,6 +100,17 @@ def test_a_link_that_is_open_stays_whatever_is_said_and_the_new_place_is_for_aft
     run(test)
 
 
+def test_an_endpoint_that_is_none_keeps_no_call_from_the_next_one() -> None:
+    async def test() -> None:
+        listener = Listener()
+        caller = Caller(("pipe:nowhere", "token"), await listener.at("tcp:127.0.0.1:0"))
+        await until(lambda: listener.links and caller.opened)
+        caller.redial.stop()
+        await listener.server.stop()
+
+    run(test)
+
+
 def test_a_unix_socket_that_is_not_here_costs_nothing_and_tcp_is_next(tmp_path: Path) -> None:
     async def test() -> None:
         listener = Listener()
