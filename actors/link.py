@@ -107,6 +107,12 @@ class Link(asyncio.Protocol):
             return False
         return True
 
+    def lose_within(self, ms: int) -> None:
+        """Take a peer on another machine for lost once it has acknowledged nothing for so long. Source: tcp(7)."""
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is not None and sock.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, ms)
+
     def close(self, reason: str = "closed here") -> None:
         """Close after what is queued has been written, within LINGER_MS."""
         transport = self._transport
@@ -355,7 +361,8 @@ async def connect(
             else:
                 _, link = await loop.create_connection(make, host, port)
     except (OSError, TimeoutError) as error:
-        raise LinkLost(f"{endpoint}: {error or 'no answer'}; is the process behind it alive?") from error
+        asked = "is the process behind it alive" + (", and may this machine reach that port?" if host else "?")
+        raise LinkLost(f"{endpoint}: {error or 'no answer'}; {asked}") from error
     link.send(wire.HELLO, token, *hello)
     return link
 

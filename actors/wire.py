@@ -62,6 +62,8 @@ JOURNAL_AWAY = "journal_away"  # -> call: journal_away, reason
 PERFORMED = "performed"  # -> call:    performed, key, ok, result: the tool's answer
 RETIRE = "retire"  # -> resident:      retire, reason: end the process once nothing is live in it
 EVENT = "event"  # -> call:            event, call, codec array: an operator's word (its at_ms is set on arrival)
+ENGINES = "engines"  # -> call:        engines, call, [[endpoint, token], ...] of recognizers, the same of synthesizers:
+#                             where they are from now on; a link that is open stays
 OWNER = "owner"  # -> gateway:        owner, call, epoch, endpoint, token: who has taken the call over
 QUERY = "query"  # -> resident:        query, id, what ("state" | "verdicts" | "stats"), arguments
 

@@ -35,7 +35,7 @@ from .errors import SettingFault, StartFault
 from .media import tokens
 from .media.gateway_actor import GatewayStart
 from .running import Running
-from .settings import Settings, prepare_ray_environment
+from .settings import DEPLOYED, Settings, prepare_ray_environment
 from .tool_file import read_tools
 from .web.api import make_api
 from .web.cluster_switchboard import ClusterSwitchboard
@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 
 API = "offhook-api"
 ENGINES = ("offhook-recognizer", "offhook-synthesizer")
+ANY_PORT, NO_PORT = 0, -1  # of an engine, for calls on other machines
 READY_WITHIN_S = 120.0  # for the first spares on a machine that is busy; 5 s on one that is not
 SPARE_S = 2.0  # on top of that, for each spare: its process takes about one second to start
 OBJECT_STORE_BYTES = 100 << 20  # offhook keeps nothing in it; Ray's default would take a third of the memory
@@ -195,24 +196,26 @@ class House:
         targets: list[RunTarget] = []
         recognizer: dict[str, Any] = {"kind": "none"}
         synthesizer: dict[str, Any] = {"kind": "tone"}
+        if settings.recognizer in ("moonshine", DEPLOYED):
+            recognizer = {"kind": "link"}
         if settings.recognizer == "moonshine":
             from .engines.deployments import recognizer as make_recognizer
 
-            recognizer = self._engine("recognizer")
-            targets.append(_engine_target(ENGINES[0], make_recognizer, recognizer))
+            targets.append(self._engine_target(ENGINES[0], make_recognizer))
         if settings.voice == "clip":
             synthesizer = {"kind": "clip", "clips": str(self._clips())}
-        elif settings.voice == "piper":
+        elif settings.voice in ("piper", DEPLOYED):
+            synthesizer = {"kind": "link", "clips": settings.clips}
+        if settings.voice == "piper":
             from .engines.deployments import synthesizer as make_synthesizer
 
-            synthesizer = self._engine("synthesizer") | {"clips": settings.clips}
-            targets.append(_engine_target(ENGINES[1], make_synthesizer, synthesizer))
+            targets.append(self._engine_target(ENGINES[1], make_synthesizer))
         return targets, recognizer, synthesizer
 
-    def _engine(self, name: str) -> dict[str, Any]:
-        """A fixed address and token, so that calls find the engine again after Serve has restarted it."""
-        endpoint = f"unix:{self._settings.runtime_dir}/{name}.sock"
-        return {"kind": "link", "endpoints": [[endpoint, tokens.new_secret()]]}
+    def _engine_target(self, app: str, make: Callable[..., Any]) -> RunTarget:
+        """Its replicas tell the director where they listen: in a Ray that was started here, on this machine only."""
+        port = ANY_PORT if self._joined else NO_PORT
+        return RunTarget(make(replicas=self._settings.engines, port=port), app, None)
 
     def _clips(self) -> Path:
         bundled = self._bundles[0].path / "clips"
@@ -247,11 +250,6 @@ class House:
             return
         for app in self._apps:
             await _quietly(asyncio.to_thread(serve.delete, app))
-
-
-def _engine_target(app: str, make: Callable[..., Any], engine: dict[str, Any]) -> RunTarget:
-    endpoint, token = engine["endpoints"][0]
-    return RunTarget(make(endpoint=endpoint, token=token), app, None)
 
 
 def _serve_runs() -> bool:

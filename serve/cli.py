@@ -70,8 +70,8 @@ def up(
     policy: Annotated[
         list[Path] | None, typer.Option(help="a policy bundle, or a folder of them; the first leads by default")
     ] = None,
-    recognizer: Annotated[str | None, typer.Option(help="moonshine or none")] = None,
-    voice: Annotated[str | None, typer.Option(help="piper, clip or tone")] = None,
+    recognizer: Annotated[str | None, typer.Option(help="moonshine, deployed or none")] = None,
+    voice: Annotated[str | None, typer.Option(help="piper, deployed, clip or tone")] = None,
     clips: Annotated[Path | None, typer.Option(help="recordings for --voice clip")] = None,
     address: Annotated[str | None, typer.Option(help="of a Ray cluster to join (auto); else Ray starts here")] = None,
     cpus: Annotated[int | None, typer.Option(help="for a Ray that starts here; default: as found")] = None,

@@ -16,8 +16,9 @@ from typing import Any
 from .errors import SettingFault
 
 PREFIX = "OFFHOOK_"
-RECOGNIZERS = ("moonshine", "none")
-VOICES = ("piper", "clip", "tone")
+DEPLOYED = "deployed"  # by somebody else in this cluster (`serve deploy cluster/deploy/serve.yaml`)
+RECOGNIZERS = ("moonshine", DEPLOYED, "none")
+VOICES = ("piper", DEPLOYED, "clip", "tone")
 OVERFLOWS = ("busy", "queue", "redirect")
 RUNTIME_DIR_BYTES_MAX = 60  # a Unix socket's path has 107 bytes (unix(7)); the parts of a node append up to 47
 
@@ -34,6 +35,7 @@ class Settings:
     policies: tuple[str, ...] = ()  # bundles, or folders of bundles; the first one leads calls that name none
     recognizer: str = "none"
     voice: str = "tone"
+    engines: int = 1  # replicas of recognizer and synthesizer each; Ray Serve spreads them over the nodes
     clips: str = ""  # the folder of WAV files for `voice` "clip"
     address: str = ""  # of a Ray cluster to join; empty = start Ray here
     cpus: int = 0  # for a Ray that is started here; 0 = as found
@@ -70,6 +72,7 @@ class Settings:
         _between("media_port", self.media_port, 0, 65_535)
         _between("spares", self.spares, 0, 1_000)
         _between("slots", self.slots, 1, 10_000)
+        _between("engines", self.engines, 1, 1_000)
         _between("cpus", self.cpus, 0, 4_096)
         _between("ring_s", self.ring_s, 0, 12)
         _between("spares_max", self.spares_max, 0, 1_000)

@@ -25,7 +25,7 @@ def figures(node: Supervisor) -> dict[str, Any]:
     URL may hold a password).
     """
     pool, residents, hosts, takeovers = node.pool, node.residents, node.hosts, node.takeovers
-    lags, engines = residents.watch.lags(), node.shelf.engines
+    lags, engines = residents.watch.lags(), node.shelf.reachable()
 
     def pid(name: str) -> int:
         resident = residents.get(name)

@@ -168,11 +168,15 @@ class Striker:
         return f"node {node['node'][:8]}, raylet {parent} and its processes", ""
 
     async def _engine_kill(self, strike: Strike) -> tuple[str, str]:
-        endpoints = {each for node in await self._nodes() for each in node["engines"] if each.startswith("unix:")}
-        endpoint = _one_of(sorted(endpoints), strike, "speech engine", comes=False)
-        pid = _worker(listener(endpoint.removeprefix("unix:")))
+        engines = {}
+        for each in (each for node in await self._nodes() for each in node["engines"] if each.startswith("unix:")):
+            with contextlib.suppress(OSError):  # it has died just now, and its node has not heard of it
+                path = Path(each.removeprefix("unix:"))
+                engines[path.name, listener(str(path))] = path
+        name, listening = _one_of(sorted(engines), strike, "speech engine", comes=False)
+        pid = _worker(listening)
         os.kill(pid, signal.SIGKILL)
-        return f"{Path(endpoint).name}, process {pid}", ""
+        return f"{name}, process {pid}", ""
 
     def _stop_for(self, pid: int, ms: int) -> None:
         """SIGSTOP now, SIGCONT later, where that is the same process still."""
