@@ -25,6 +25,7 @@ import msgpack
 from offhook.actors import wire
 from offhook.actors.clock import boot
 from offhook.actors.live.broadcaster import ALL_TOPICS, EVENTS
+from offhook.actors.raylet import raylet_of
 from offhook.policies.errors import OffhookError
 from offhook.policies.simulation.chaos import Strike
 
@@ -142,18 +143,19 @@ class Striker:
     async def _node_kill(self, strike: Strike) -> tuple[str, str]:
         """As when the power goes: the raylet and all that it has started. The head's stays, its store would go with it.
 
-        Where nodes have calls, one of those: an idle one is missed by nobody. The supervisor goes before the calls: it
-        must not see them die.
+        The supervisor goes before the calls: it must not see them die.
         """
-        nodes = [node for node in await self._nodes() if not node["journal"] and not head(raylet(node["pid"]))]
-        nodes = [node for node in nodes if node["calls"]] or nodes
-        node = _one_of(nodes, strike, "node that is not the head's and shares its journal with another")
-        supervisor = _worker(node["pid"])
-        parent = raylet(supervisor)
+        name, supervisor, parent = await self._a_node_to_lose(strike)
         for each in (parent, supervisor, *(pid for pid in children(parent) if pid != supervisor)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)
-        return f"node {node['node'][:8]}, raylet {parent} and its processes", ""
+        return f"node {name}, raylet {parent} and its processes", ""
+
+    async def _raylet_kill(self, strike: Strike) -> tuple[str, str]:
+        """The raylet alone: what it has started is left to itself."""
+        name, _supervisor, parent = await self._a_node_to_lose(strike)
+        os.kill(parent, signal.SIGKILL)
+        return f"node {name}, raylet {parent}", ""
 
     async def _engine_kill(self, strike: Strike) -> tuple[str, str]:
         endpoints = {each for node in await self._nodes() for each in node["engines"] if each.startswith("unix:")}
@@ -247,6 +249,15 @@ class Striker:
     async def _a_node(self, strike: Strike) -> dict[str, Any]:
         return dict(_one_of(sorted(await self._nodes(), key=lambda node: str(node["node"])), strike, "node"))
 
+    async def _a_node_to_lose(self, strike: Strike) -> tuple[str, int, int]:
+        """A node that another one can stand in for: its name, its supervisor, its raylet. Where nodes have calls, one
+        of those: an idle one is missed by nobody."""
+        found = [(node, raylet_of(node["pid"])) for node in await self._nodes() if not node["journal"]]
+        nodes = [(node, parent) for node, parent in found if not head(parent)]
+        nodes = [(node, parent) for node, parent in nodes if node["calls"]] or nodes
+        node, parent = _one_of(nodes, strike, "node that is not the head's and shares its journal with another")
+        return str(node["node"])[:8], _worker(node["pid"]), int(parent)
+
     async def _an_agent_host(self, strike: Strike) -> int:
         pids = [row["pid"] for node in await self._nodes() for row in node["hosts"] if row["pid"]]
         return _worker(_one_of(sorted(pids), strike, "agent host"))
@@ -282,15 +293,6 @@ def _worker(pid: int) -> int:
     except OSError:
         pass
     raise NothingThereError(f"process {pid} is none of Ray's workers on this machine")
-
-
-def raylet(worker: int) -> int:
-    """The raylet that has started a worker; 0 = its parent is none."""
-    try:
-        parent = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
-        return parent if Path(f"/proc/{parent}/comm").read_text().strip() == "raylet" else 0
-    except OSError:
-        return 0
 
 
 def children(parent: int) -> list[int]:
@@ -382,5 +384,6 @@ _STRIKES: dict[str, Callable[[Striker, Strike], Awaitable[tuple[str, str]]]] = {
     "both_kill": Striker._both_kill,
     "gateway_kill": Striker._gateway_kill,
     "node_kill": Striker._node_kill,
+    "raylet_kill": Striker._raylet_kill,
     "store_kill": Striker._store_kill,
 }
