@@ -1,11 +1,11 @@
 """This node's raylet, as a process that it has started sees it: when it is gone, the process takes its leave and ends.
 
 Ray itself ends the workers of a dead raylet one by one: each looks once a second (`ExitIfParentRayletDies`,
-`raylet_death_check_interval_milliseconds`), and takes a corpse that nobody has reaped for alive; then it goes on until
-the control store declares the node dead, about 13 s later. Half a node is worse than none: its gateway holds lines that
-another node should have, and its supervisor takes the dying for single accidents. So whoever holds something of a call
-watches the raylet by the kernel's word (a pidfd), which comes at once and for a corpse too. Who leaves how is each
-one's own matter (`node/departure.py`, `call.py`, the gateway).
+`raylet_death_check_interval_milliseconds`), and takes a corpse that nobody has reaped for alive; then it goes on for
+13 s, or 40. Half a node is worse than none: its gateway holds lines that another node should have, and its supervisor
+takes the dying for single accidents. So whoever holds something of a call watches the raylet by the kernel's word (a
+pidfd), which comes at once and for a corpse too. Who leaves how is each one's own matter (`node/departure.py`,
+`call.py`, the gateway).
 
 Who only serves everybody (director, API, speech engines, agent hosts) stays for as long as Ray lets it: Ray starts none
 of them elsewhere before the node is declared dead.

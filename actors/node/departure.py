@@ -5,8 +5,13 @@ they do once this node's gateway has closed their streams. So nothing is ended h
 the call processes leave at the same moment, what they had written last is stored, and the supervisor ends.
 
 A journal of the node's own leaves nobody who could go on with a call: it is lost when its process is. Then all go on
-for as long as Ray lets them live (a second, or some more), every second of which is the caller's, who may have ended
-by then; spares take over, ends are written. Only new calls are refused: they could not last.
+for as long as Ray lets them live: a second, or most of a minute where nobody reaps the raylet, as where `offhook up`
+has started Ray itself. Every second of that is the caller's, who may be done by then; spares take over, ends are
+written. Only new calls are refused: they could not last.
+
+Where there is one node only, nobody can adopt from a shared journal either, until an offhook is started anew; then it
+finds its calls open, and closes those whose carriers do not come back. To leave costs their callers what Ray would have
+let them live, and keeps one rule for all nodes: what cannot be led any more is not half led.
 """
 
 from __future__ import annotations
