@@ -23,6 +23,7 @@ from .live.engines import redirect
 from .live.gauges import describe
 from .live.runtime import CallRuntime
 from .live.usage import pss_kb
+from .raylet import Raylet
 from .resident import Resident
 from .setup import Setup
 
@@ -31,10 +32,12 @@ log = logging.getLogger(__name__)
 GC_YOUNG = 20_000  # objects: a call makes few cycles; a collection every some seconds instead of several a second
 
 
-async def serve_calls(endpoint: str, token: str, name: str, node: str) -> str:
+async def serve_calls(endpoint: str, token: str, name: str, node: str, leaves: bool = False) -> str:
     """What the call actor's `run` does, on the present loop: needs no Ray."""
     desk = CallDesk()
     await desk.open(endpoint, token, name, node)
+    if leaves:
+        Raylet().follow(desk.leave)
     try:
         return await desk.resident.stay()
     finally:
@@ -72,6 +75,12 @@ class CallDesk:
             on_up=self._up,
             on_down=self._down,
         )
+
+    async def leave(self) -> None:
+        """This node is gone, and the call another's to lead: hand over what is written; nothing is ordered after it."""
+        if self.runtime is not None:
+            self.runtime.recorder.flush()
+        await self.resident.part("the node's raylet is gone")
 
     def _hello(self, link: Link, grant: Any, rest: Message) -> None:
         runtime, role, name = grant

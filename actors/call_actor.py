@@ -25,12 +25,16 @@ START_NICENESS = 5  # a third of the weight of a live call's process, where both
 class CallActor:
     """One warm process for calls. Ray starts it; see `refs.ResidentRef`."""
 
-    def run(self, endpoint: str, token: str, name: str, node: str = "") -> str:
-        """Serve calls until the supervisor retires this process; returns why it ended."""
+    def run(self, endpoint: str, token: str, name: str, node: str = "", leaves: bool = False) -> str:
+        """Serve calls until the supervisor retires this process; returns why it ended.
+
+        Args:
+            leaves: when the node's raylet is gone, this process ends at once: its call can go on on another node.
+        """
         come_up()
         from .call import serve_calls  # here: imported by then, at the lower priority
 
-        return str(uvloop.run(serve_calls(endpoint, token, name, node)))
+        return str(uvloop.run(serve_calls(endpoint, token, name, node, leaves)))
 
 
 def come_up() -> None:

@@ -78,11 +78,11 @@ class ResidentRef:
         self._run: Any = None
 
     @classmethod
-    def start_call_actor(cls, name: str, node: str, endpoint: str, token: str) -> ResidentRef:
+    def start_call_actor(cls, name: str, node: str, endpoint: str, token: str, leaves: bool) -> ResidentRef:
         """Have Ray start a call actor on this node. Blocks for a round trip to the control store."""
         handle = ray.remote(CallActor).options(name=name, scheduling_strategy=on_node(node), **_RESIDENT).remote()
         ref = cls(handle, name)
-        ref._run = handle.run.remote(endpoint, token, name, node)
+        ref._run = handle.run.remote(endpoint, token, name, node, leaves)
         return ref
 
     @classmethod
@@ -279,7 +279,7 @@ class SupervisorRef(ActorRef):
         await self.ask("engines", dict(recognizer), dict(synthesizer))
 
     async def enlist(self, role: str, name: str) -> dict[str, Any]:
-        """A resident's way in: {endpoint, token}."""
+        """A resident's way in, and whether its node's calls can go on elsewhere: {endpoint, token, shared}."""
         return dict(await self.ask("enlist", role, name))
 
     async def stats(self) -> dict[str, Any]:

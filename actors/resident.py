@@ -92,6 +92,15 @@ class Resident:
         self._reason_to_end = self._reason_to_end or reason
         self._lost.set()
 
+    async def part(self, reason: str) -> None:
+        """Close the link for good: what is queued is written, nothing more is sent. The process must end now."""
+        link = self._link
+        if link is not None and link.open:
+            gone = asyncio.Event()
+            link.on_close = lambda _link, _reason: gone.set()
+            link.close(reason)
+            await gone.wait()
+
     async def stay(self) -> str:
         """Keep the link up. Returns, with the reason, when this process has no reason to go on living."""
         loop = asyncio.get_running_loop()

@@ -26,6 +26,7 @@ from .journals.witness import Damages, Witness
 from .live.swap import FORCE
 from .node.attendance import Attendance
 from .node.call_table import CallTable
+from .node.departure import Departure
 from .node.enquiries import Enquiries, door
 from .node.figures import figures
 from .node.hosts import Hosts
@@ -43,6 +44,7 @@ from .node.swaps import Swaps
 from .node.takeover import Takeovers
 from .node.tally import STARTED
 from .options import Options
+from .raylet import Raylet
 from .refs import ResidentRef
 from .shadows.shadow_refs import ShadowRefs
 
@@ -71,6 +73,7 @@ class Supervisor(Enquiries):
         self._journal = Witness(store, self.damages)
         self.intake = Intake(self._journal, self.table, self.tell, attendance.moved)
         self.residents = Residents(attendance.owner(), self.places.roster, self.options.hung_ms)
+        self.departure = Departure(Raylet(), self._journal, self.residents)
         self.pool = Pool(self.options.sizes(), self._start_call_actor, self.residents.end)
         self.pool.on_start = lambda took_s: self.table.tally.note(STARTED, took_s)
         self.drained_by = ""
@@ -90,8 +93,10 @@ class Supervisor(Enquiries):
         self.recovery = Recovery(parts, self.takeovers, self.intake, self.spawn)
         self.swaps = Swaps(self)
         self.intake.led_by = self.swaps.led_by
+        self.takeovers.left = lambda: self.departure.left
         self.takeovers.calm = lambda row: self.spawn(self.swaps.swap(row.calmed, "", [row.call], CALM_MS, FORCE))
         await self._recover()
+        self.departure.watch()
         self.spawn(self._tend())
 
     async def _recover(self) -> None:
@@ -123,7 +128,9 @@ class Supervisor(Enquiries):
 
         Raises:
             NoSpare: none came free within the ring budget. UnknownPolicy. CallerFault: no call id, or one that is live.
+            LinkLost: this node is gone.
         """
+        self.departure.may_begin()
         row = await self.reception.begin(request)
         if row.arm:
             self.intake.arms.began(row.call, row.arm, seated=not set(row.agent_tokens) - set(row.seats))
@@ -191,7 +198,7 @@ class Supervisor(Enquiries):
         if role != "gateway":
             raise CallerFault(f"role {role!r}: only gateways enlist; others are started here")
         resident = self.residents.expect(name, role)
-        return {"endpoint": self.places.endpoint, "token": resident.token}
+        return {"endpoint": self.places.endpoint, "token": resident.token, "shared": self._journal.shared}
 
     async def ready(self, spares: int, within_s: float) -> dict[str, Any]:
         """Waits until so many spares are warm and every offered agent has a host. Raises: NoSpare."""
@@ -257,7 +264,7 @@ class Supervisor(Enquiries):
     async def _start_call_actor(self, name: str) -> None:
         resident = self.residents.expect(name, "call")
         ref = await asyncio.to_thread(
-            ResidentRef.start_call_actor, name, self.node, self.places.endpoint, resident.token
+            ResidentRef.start_call_actor, name, self.node, self.places.endpoint, resident.token, self._journal.shared
         )
         self.residents.started(name, ref)
 

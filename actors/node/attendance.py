@@ -113,6 +113,8 @@ class Attendance:
     def close(self, row: CallRow, outcome: str, why: str | None = "") -> None:
         """End a call whose process cannot do it itself. Its end is written here, unless it is there (`why` is None)."""
         node = self._node
+        if node.departure.left:
+            return  # whoever leads it next must find it open
         now_unix_ms = time.time_ns() // 1_000_000
         if node.table.end(row.call, row.epoch, outcome, now_unix_ms) is None:
             return

@@ -17,6 +17,7 @@ from ..journals import past
 from ..journals.register import Register
 from ..journals.witness import Damages, Witness
 from .call_table import CallRow, CallTable
+from .departure import Departure
 from .orphans import Orphans
 from .recovery import Recovery
 from .residents import Residents
@@ -35,6 +36,7 @@ class Enquiries:
     orphans: Orphans
     register: Register
     damages: Damages
+    departure: Departure
     _journal: Witness
 
     async def claim(self, call: str, lost_epoch: int = 0) -> dict[str, Any]:
@@ -61,7 +63,8 @@ class Enquiries:
         return "kept" if await past.known(self._journal, call) else ""
 
     async def leads(self, call: str) -> bool:
-        """Whether a call goes on here: live, and not on its way to its end."""
+        """Whether a call goes on here: live, and not on its way to its end. Raises: LinkLost: this node is gone."""
+        self.departure.may_lead()
         if call not in self.table and await self.recovery.revive(call):
             return True  # it died together with this supervisor, and is being taken over
         row = self.table.get(call)
@@ -72,7 +75,12 @@ class Enquiries:
         return call in self.table
 
     async def adopt(self, call: str) -> None:
-        """Go on with a call of a lost node, from the journal that the nodes share. Raises: NoSuchCall, NoSpare."""
+        """Go on with a call of a lost node, from the journal that the nodes share.
+
+        Raises:
+            NoSuchCall, NoSpare. LinkLost: this node is gone itself.
+        """
+        self.departure.may_lead()
         if call in self.table or not await self.recovery.revive(call):
             await self.orphans.adopt(call)
         await self.takeovers.owner(call)

@@ -101,6 +101,10 @@ class Residents:
         """The names of all residents of one role."""
         return [resident.name for resident in self._known.values() if resident.role == role]
 
+    def linked(self, role: str) -> bool:
+        """Whether the link of any resident of one role is open."""
+        return any(resident.link is not None for resident in self._known.values() if resident.role == role)
+
     # --- starting and ending ----------------------------------------------------------------------------------------
 
     def expect(self, name: str, role: str, note: dict[str, Any] | None = None, token: str = "") -> Resident:

@@ -69,14 +69,19 @@ class Takeovers:
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._doubts: dict[str, asyncio.Event] = {}  # somebody wonders whether the owner lives
         self.calm: Callable[[CallRow], None] = _nobody_calms  # has `row.calmed` lead the call from now on
+        self.left: Callable[[], bool] = lambda: False  # this node's calls are another's to lead
         self.done = 0
         self.escalations = 0  # to a policy that is made to be simple
         self.farewells = 0
         self.times_ms: deque[float] = deque(maxlen=TIMES_MAX)  # from the death's notice to the new owner's word
 
     def begin(self, row: CallRow, why: str) -> None:
-        """The owner of `row` is gone. Returns at once; nothing happens where a takeover is under way."""
+        """The owner of `row` is gone. Returns at once; nothing happens where a takeover is under way, or where the
+        node itself is gone (`departure.py`)."""
         if row.call in self._under_way:
+            return
+        if self.left():
+            log.warning("the call is left to another node: %s", why, extra={"call": row.call})
             return
         task = asyncio.get_running_loop().create_task(self._take_over(row, why))
         self._under_way[row.call] = task

@@ -51,6 +51,7 @@ FAULTS: dict[str, Fault] = {
     "both_kill": Fault("kill -9 of a call's process and of the supervisor at the same moment", 12_000, 10_000),
     "gateway_kill": Fault("kill -9 of the gateway; the carriers come back by the resume webhook", 12_000, 8_000),
     "node_kill": Fault("kill -9 of a node's processes, where its journal is shared with another", 30_000, 30_000),
+    "raylet_kill": Fault("kill -9 of a node's raylet alone, where its journal is shared", 30_000, 30_000),
     # Only of a Ray that the run itself has started (--policy), with RAY_REDIS_ADDRESS set: else the store forgets all.
     "store_kill": Fault("kill -9 of Ray's control store, started again later", -1, 10_000, (2_000, 5_000), named=True),
 }

@@ -24,7 +24,7 @@ from offhook.policies.replay import replay
 from offhook.policies.simulation.checkers import Violation
 
 # Each of them may cut one act short between its begin and its answer; it is then begun again under its key.
-NODE_FAULTS = frozenset({"supervisor_kill", "supervisor_stop", "both_kill", "node_kill"})
+NODE_FAULTS = frozenset({"supervisor_kill", "supervisor_stop", "both_kill", "node_kill", "raylet_kill"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,7 @@ def _gaps(evidence: Evidence, account: Account, gap_ms_max: int) -> None:
     for _at_ms, ms in evidence.line["interruptions"]:
         account.counts["interruptions"] += 1
         account.counts["interrupted ms"] += ms
-        if not evidence.struck_by(("gateway_kill", "node_kill")):
+        if not evidence.struck_by(("gateway_kill", "node_kill", "raylet_kill")):
             account.wrong("no line is lost without a fault", _at_ms, f"{ms} ms without a stream")
 
 

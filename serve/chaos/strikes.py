@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import socket
 import sqlite3
-import struct
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,18 +24,18 @@ from offhook.actors import wire
 from offhook.actors.clock import boot
 from offhook.actors.errors import LinkLost
 from offhook.actors.live.broadcaster import ALL_TOPICS, EVENTS
+from offhook.actors.raylet import raylet_of
 from offhook.policies.errors import OffhookError
 from offhook.policies.simulation.chaos import Strike
 
 from ..running import born
 from .journal_checks import Struck
+from .processes import children, connections, cut, head, listener
 
 HITS_MAX = 3  # of one call's process within HITS_S: a fourth failure is answered with a goodbye, as it should be
 HITS_S = 32.0
 AGAIN_S = 0.1  # between two looks for what is to be struck
 WORKER = b"ray::"  # what a worker of Ray calls itself (proc_pid_cmdline(5))
-PIDFD_GETFD = 438  # pidfd_getfd(2), the same on every architecture since Linux 5.6
-CONNECTED = "03"  # a socket's state in /proc/net/unix (proc_net(5))
 _SHARED = "node that is not the head's and shares its journal with another"
 LEFT_UNREAD_BYTES = 1  # the smallest receive buffer that the kernel allows
 
@@ -154,18 +152,19 @@ class Striker:
     async def _node_kill(self, strike: Strike) -> tuple[str, str]:
         """As when the power goes: the raylet and all that it has started. The head's stays, its store would go with it.
 
-        Where nodes have calls, one of those: an idle one is missed by nobody. The supervisor goes before the calls: it
-        must not see them die.
+        The supervisor goes before the calls: it must not see them die.
         """
-        nodes = [node for node in await self._nodes() if not node["journal"] and not head(raylet(node["pid"]))]
-        nodes = [node for node in nodes if node["calls"]] or nodes
-        node = _one_of(nodes, strike, _SHARED, comes=False)
-        supervisor = _worker(node["pid"])
-        parent = raylet(supervisor)
+        name, supervisor, parent = await self._a_node_to_lose(strike)
         for each in (parent, supervisor, *(pid for pid in children(parent) if pid != supervisor)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)
-        return f"node {node['node'][:8]}, raylet {parent} and its processes", ""
+        return f"node {name}, raylet {parent} and its processes", ""
+
+    async def _raylet_kill(self, strike: Strike) -> tuple[str, str]:
+        """The raylet alone: what it has started is left to itself."""
+        name, _supervisor, parent = await self._a_node_to_lose(strike)
+        os.kill(parent, signal.SIGKILL)
+        return f"node {name}, raylet {parent}", ""
 
     async def _engine_kill(self, strike: Strike) -> tuple[str, str]:
         engines = {}
@@ -263,6 +262,15 @@ class Striker:
     async def _a_node(self, strike: Strike) -> dict[str, Any]:
         return dict(_one_of(sorted(await self._nodes(), key=lambda node: str(node["node"])), strike, "node"))
 
+    async def _a_node_to_lose(self, strike: Strike) -> tuple[str, int, int]:
+        """A node that another one can stand in for: its name, its supervisor, its raylet. Where nodes have calls, one
+        of those: an idle one is missed by nobody."""
+        found = [(node, raylet_of(node["pid"])) for node in await self._nodes() if not node["journal"]]
+        nodes = [(node, parent) for node, parent in found if not head(parent)]
+        nodes = [(node, parent) for node, parent in nodes if node["calls"]] or nodes
+        node, parent = _one_of(nodes, strike, _SHARED, comes=False)
+        return str(node["node"])[:8], _worker(node["pid"]), int(parent)
+
     async def _an_agent_host(self, strike: Strike) -> int:
         pids = [row["pid"] for node in await self._nodes() for row in node["hosts"] if row["pid"]]
         return _worker(_one_of(sorted(pids), strike, "agent host"))
@@ -300,33 +308,6 @@ def _worker(pid: int) -> int:
     raise NothingThereError(f"process {pid} is none of Ray's workers on this machine")
 
 
-def raylet(worker: int) -> int:
-    """The raylet that has started a worker; 0 = its parent is none."""
-    try:
-        parent = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
-        return parent if Path(f"/proc/{parent}/comm").read_text().strip() == "raylet" else 0
-    except OSError:
-        return 0
-
-
-def children(parent: int) -> list[int]:
-    """The processes whose parent this is. Source: proc_pid_stat(5)."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, ValueError):
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == parent:
-                found.append(int(stat.parent.name))
-    return found
-
-
-def head(raylet_pid: int) -> bool:
-    """Whether this raylet must stay: the head's, or none at all."""
-    try:
-        return not raylet_pid or b"--head" in Path(f"/proc/{raylet_pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return True
-
-
 def _locked(file: Path) -> sqlite3.Connection:
     """A connection in whose hands the journal's write lock is: nobody else can write, and nothing is changed."""
     uri = f"{file.absolute().as_uri()}?mode=rw"
@@ -341,46 +322,6 @@ def _address(endpoint: str) -> tuple[int, Any]:
         return socket.AF_UNIX, rest
     host, _, port = rest.rpartition(":")
     return socket.AF_INET, (host, int(port))
-
-
-def listener(path: str) -> int:
-    """The process that listens on a Unix socket. Source: unix(7), SO_PEERCRED. Raises: OSError: nobody does."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:
-        asked.settimeout(2)
-        asked.connect(path)
-        pid, _uid, _gid = struct.unpack("3i", asked.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return int(pid)
-
-
-def connections(pid: int) -> list[tuple[int, str]]:
-    """A process's connections at Unix sockets that it listens on: (descriptor, path), by descriptor."""
-    paths = {}
-    for line in Path(f"/proc/{pid}/net/unix").read_text().splitlines()[1:]:
-        fields = line.split(maxsplit=7)
-        if len(fields) == 8 and fields[5] == CONNECTED:
-            paths[fields[6]] = fields[7]
-    found = []
-    for link in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(OSError):
-            inode = str(link.readlink()).removeprefix("socket:[").removesuffix("]")
-            if inode in paths:
-                found.append((int(link.name), paths[inode]))
-    return sorted(found)
-
-
-def cut(pid: int, fd: int) -> None:
-    """Shut another process's socket down, both ways: both ends see it closed. Raises: OSError: it is not allowed."""
-    process = os.pidfd_open(pid)
-    try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        own = libc.syscall(PIDFD_GETFD, process, fd, 0)
-        if own < 0:
-            number = ctypes.get_errno()
-            raise OSError(number, f"a socket of process {pid} cannot be reached: {os.strerror(number)}")
-    finally:
-        os.close(process)
-    with socket.socket(fileno=own) as reached:
-        reached.shutdown(socket.SHUT_RDWR)
 
 
 _STRIKES: dict[str, Callable[[Striker, Strike], Awaitable[tuple[str, str]]]] = {
@@ -398,5 +339,6 @@ _STRIKES: dict[str, Callable[[Striker, Strike], Awaitable[tuple[str, str]]]] = {
     "both_kill": Striker._both_kill,
     "gateway_kill": Striker._gateway_kill,
     "node_kill": Striker._node_kill,
+    "raylet_kill": Striker._raylet_kill,
     "store_kill": Striker._store_kill,
 }

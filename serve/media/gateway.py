@@ -93,6 +93,11 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
 
+    @property
+    def sockets(self) -> int:
+        """Sockets that are open."""
+        return len(self._sockets)
+
     def stats(self) -> dict[str, Any]:
         """Figures for operators; plain values."""
         return {

@@ -15,6 +15,7 @@ import ray
 from offhook.actors import wire
 from offhook.actors.errors import ProtocolFault
 from offhook.actors.link import Message
+from offhook.actors.raylet import Raylet
 from offhook.actors.refs import LASTING, NAMESPACE, ActorRef, SupervisorRef, on_node, this_node
 from offhook.actors.resident import Resident
 from offhook.policies.errors import OffhookError
@@ -28,6 +29,8 @@ GATEWAY = "gateway"  # the name of a node's gateway: gateway:<node id>
 LISTEN_RETRY_S = 0.1  # a predecessor's port is free a moment after its death
 LISTEN_WITHIN_S = 10.0
 RESIDE_AGAIN_S = 1.0
+GOODBYE_MS = 200  # for carriers to answer one before the process ends; who is further away sees its socket close
+LOOK_MS = 5
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +42,8 @@ class GatewayActor:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
         self._switchboard = ClusterSwitchboard()
         self._gateway = Gateway(secret, self._switchboard.claim)
+        self._elsewhere = False  # the calls of this node can go on on another
+        Raylet().follow(self._leave, lambda: self._elsewhere)
         self._listening = asyncio.get_running_loop().create_task(self._listen(host, port))
         self._residing = asyncio.get_running_loop().create_task(self._reside())
 
@@ -61,6 +66,14 @@ class GatewayActor:
         self._residing.cancel()
         await self._gateway.stop()
 
+    async def _leave(self) -> None:
+        """This node is gone: close the carriers' streams, so that they ask where their calls go on."""
+        await self.stop()
+        for _ in range(GOODBYE_MS // LOOK_MS):
+            if not self._gateway.sockets:
+                return
+            await asyncio.sleep(LOOK_MS / 1_000)
+
     async def _reside(self) -> None:
         """Keep the link to this node's supervisor. Without it calls are found too, some milliseconds later."""
         node = this_node()
@@ -69,6 +82,7 @@ class GatewayActor:
             try:
                 supervisor = await asyncio.to_thread(SupervisorRef.find, node)
                 door = await supervisor.enlist("gateway", name)
+                self._elsewhere = bool(door["shared"])
                 resident = Resident(
                     door["endpoint"],
                     door["token"],

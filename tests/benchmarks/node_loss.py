@@ -1,12 +1,13 @@
 """A node is lost with all its processes while its calls talk: which go on elsewhere, after how long, with which state.
 
-    python tests/benchmarks/node_loss.py [--calls 10] [--leave 3] [--json]
+    python tests/benchmarks/node_loss.py [--calls 10] [--leave 3] [--raylet] [--json]
 
 Three raylets on this machine over one Redis (appendfsync always), `offhook up --address`, all calls on one node. Then
-the raylet and every process of that node get SIGKILL at once. Each carrier sees its socket close and asks the resume
-webhook, as Twilio does; `--leave` of them never come back. From outside: node lost -> first new sound. From the
-journals: whether each call that came back has every record, replays to the same decisions over both owners and was
-in the same stage, turn and evidence before and after; and what was written of those that stayed away.
+the raylet and every process of that node get SIGKILL at once; with `--raylet`, only the raylet. Each carrier sees its
+socket close and asks the resume webhook, as Twilio does; `--leave` of them never come back. From outside: node lost ->
+first new sound. From the journals: whether each call that came back has every record, replays to the same decisions
+over both owners and was in the same stage, turn and evidence before and after; and what was written of those that
+stayed away.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -106,7 +109,12 @@ def warm(cluster: Raylets, doomed: str, calls: int) -> bool:
     return sum(row["spare"] for row in rows if row["node"] != doomed) >= calls
 
 
-async def run(cluster: Raylets, calls: int, leave: int) -> list[Carrier]:
+def kill_raylet(node: Any) -> None:
+    """It alone; nobody reaps it."""
+    os.kill(node.all_processes["raylet"][0].process.pid, signal.SIGKILL)
+
+
+async def run(cluster: Raylets, calls: int, leave: int, raylet_only: bool) -> list[Carrier]:
     """Talk, lose the node, come back."""
     doomed = cluster.nodes[0]
     nodes = [row["node"] for row in cluster.api.get("/v1/nodes").json()["nodes"]]
@@ -122,7 +130,7 @@ async def run(cluster: Raylets, calls: int, leave: int) -> list[Carrier]:
         await asyncio.to_thread(until, lambda: warm(cluster, doomed.node_id, calls), WARM_WITHIN_S)
         for carrier in carriers:
             carrier.before = await carrier.state()
-        losing = asyncio.create_task(asyncio.to_thread(cluster.lose, doomed))
+        losing = asyncio.create_task(asyncio.to_thread(kill_raylet if raylet_only else cluster.lose, doomed))
         lost_s = time.perf_counter()
         await asyncio.gather(*(carrier.come_back(lost_s) for carrier in carriers[leave:]))
         await asyncio.gather(losing, *holding)
@@ -154,12 +162,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=10)
     parser.add_argument("--leave", type=int, default=3)
+    parser.add_argument("--raylet", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="oh-redis-", dir="/tmp"))
     with RedisServer(folder) as redis, Raylets(more=2) as cluster:
         cluster.up(EXAMPLES / "policies" / "monologue", "--journal", redis.url, "--spares", str(options.calls))
-        told = report(cluster, asyncio.run(run(cluster, options.calls, options.leave)), options.leave)
+        carriers = asyncio.run(run(cluster, options.calls, options.leave, options.raylet))
+        told = report(cluster, carriers, options.leave)
     if options.json:
         print(json.dumps(told))
     else:

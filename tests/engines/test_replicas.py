@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.serve.chaos.strikes import listener
+from offhook.serve.chaos.processes import listener
 from offhook.serve.engines.sound import read_wav
 from raylets import Raylets, until
 from twilio_phone import Phone

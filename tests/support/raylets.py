@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any
 
 import httpx
-from offhook.serve.chaos.strikes import children
+from offhook.serve.chaos.processes import children
 from ray.cluster_utils import Cluster
 
 OFFHOOK = str(Path(sys.executable).with_name("offhook"))

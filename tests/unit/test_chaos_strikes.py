@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,9 @@ from offhook.actors.node.residents import lives
 from offhook.actors.node.watch import stopped
 from offhook.policies.simulation.chaos import FAULTS, Strike
 from offhook.serve.chaos.journal_checks import Struck
+from offhook.serve.chaos.processes import children, connections, cut, listener
 from offhook.serve.chaos.run import Installation
-from offhook.serve.chaos.strikes import (
-    _STRIKES,
-    HITS_MAX,
-    NothingThereError,
-    Striker,
-    children,
-    connections,
-    cut,
-    listener,
-)
+from offhook.serve.chaos.strikes import _STRIKES, HITS_MAX, NothingThereError, Striker
 
 SLEEPS = 'import time; print("up", flush=True); time.sleep(60)'
 LISTENS = """
@@ -150,8 +143,8 @@ def test_nothing_is_touched_that_is_none_of_rays_workers_here(workers: Workers) 
 def test_a_node_is_killed_only_where_another_one_can_go_on(workers: Workers) -> None:
     shared = System(pid=workers.start(), journal="")  # its parent is this test, and no raylet
     own = System(pid=workers.start(), journal="/tmp/journal.sqlite")
-    for system in (shared, own):
-        (done,) = struck(system, Strike(0, "node_kill", 0.0))
+    for system, fault in product((shared, own), ("node_kill", "raylet_kill")):
+        (done,) = struck(system, Strike(0, fault, 0.0))
         assert done.missed.startswith("there is no node that is not the head's")
     assert all(lives(process.pid) for process in workers.started)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from offhook.actors import resident as residing
-from offhook.actors.link import LinkServer
+from offhook.actors import wire
+from offhook.actors.link import Link, LinkServer, Message
 from offhook.actors.resident import Resident
 
 
@@ -68,5 +69,36 @@ def test_a_supervisor_that_comes_back_in_time_finds_it(tmp_path: Path, monkeypat
             await server.stop()
         spare.end("the test is over")
         assert await staying == "the test is over"
+
+    run(test)
+
+
+def test_what_was_sent_before_it_parts_arrives_and_nothing_after_it_is_sent(tmp_path: Path) -> None:
+    async def test() -> None:
+        endpoint = f"unix:{tmp_path / 'supervisor.sock'}"
+        said: list[Any] = []
+        here, over = asyncio.Event(), asyncio.Event()
+
+        def hello(link: Link, _grant: Any, _rest: Message) -> None:
+            link.on_message = lambda _link, message: said.append(message[0])
+            link.on_close = lambda _link, _reason: over.set()
+            here.set()
+
+        server = LinkServer(hello)
+        server.admit("call-1", "token", lasting=True)
+        await server.start(endpoint)
+        leaver = made(endpoint, {"call": "c1"})
+        staying = asyncio.ensure_future(leaver.stay())
+        await here.wait()
+        for _ in range(100):
+            assert leaver.send(wire.JOURNAL, [b"r" * 1_000])
+        await leaver.part("the test is over")
+        assert not leaver.send(wire.PERFORM, "too late")
+        await over.wait()
+        assert said.count(wire.JOURNAL) == 100 and wire.PERFORM not in said
+        await leaver.part("twice")
+        assert not staying.done()  # whoever parts ends the process itself
+        staying.cancel()
+        await server.stop()
 
     run(test)

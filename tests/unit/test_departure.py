@@ -1,0 +1,85 @@
+"""What a supervisor does no more once its raylet is gone: by whether others can go on with its calls."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from offhook.actors.errors import LinkLost
+from offhook.actors.node.attendance import Attendance
+from offhook.actors.node.call_table import CallRow, CallTable
+from offhook.actors.node.departure import Departure
+from offhook.actors.node.takeover import Takeovers
+
+
+@dataclass
+class Node:
+    """As much of a supervisor as these parts look at."""
+
+    shared: bool
+    gone: bool = False
+
+    def __post_init__(self) -> None:
+        self.ends: list[str] = []
+        self.table = CallTable()
+        self.departure = Departure(self, self, self)  # type: ignore[arg-type]  # `gone`, `shared` are all it asks here
+        self.leases = self.hosts = self.takeovers = self.intake = self.arms = self
+
+    # what an ending touches beside the table
+    def end(self, *_: Any) -> None: ...
+
+    def over(self, *_: Any, **__: Any) -> None: ...
+
+    def settle_doubts(self, *_: Any) -> None: ...
+
+    def serving_call(self, _call: str) -> list[Any]:
+        return []
+
+    def close_call(self, row: CallRow, _at_ms: int, body: dict[str, Any]) -> None:
+        self.ends.append(f"{row.call}: {body['why']}")
+
+
+def led(node: Node) -> CallRow:
+    row = CallRow("c1", 1, "call-1", 0, "v", "inbound", "", "", 0)
+    node.table.open(row)
+    return row
+
+
+@pytest.mark.parametrize(("shared", "gone"), [(False, False), (False, True), (True, False), (True, True)])
+def test_calls_are_left_only_where_the_raylet_is_gone_and_others_have_the_journal(shared: bool, gone: bool) -> None:
+    node = Node(shared, gone)
+    left = shared and gone
+    row = led(node)
+    assert node.departure.left == left
+    Attendance(node).close(row, "died", "no spare")  # type: ignore[arg-type]
+    assert node.ends == ([] if left else ["c1: no spare"])
+    assert ("c1" in node.table) == left
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_node_without_a_raylet_begins_no_call(shared: bool) -> None:
+    node = Node(shared)
+    node.departure.may_begin()
+    node.departure.may_lead()
+    node.gone = True
+    with pytest.raises(LinkLost, match="takes no calls"):
+        node.departure.may_begin()
+    if shared:
+        with pytest.raises(LinkLost, match="led elsewhere"):
+            node.departure.may_lead()
+    else:
+        node.departure.may_lead()
+
+
+def test_a_call_that_is_left_is_not_taken_over() -> None:
+    async def test() -> None:
+        node = Node(shared=True, gone=True)
+        takeovers = Takeovers(node, node, node, print, node.end, 1.0)  # type: ignore[arg-type]
+        takeovers.left = lambda: node.departure.left
+        takeovers.begin(led(node), "its process died")
+        assert not takeovers.under_way("c1")
+        assert "c1" in node.table
+
+    asyncio.run(test())
