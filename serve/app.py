@@ -11,7 +11,6 @@ import contextlib
 import logging
 import os
 import shutil
-import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from offhook.actors.errors import EngineAway, ProtocolFault
+from offhook.actors.live.sources import ClipSource
 from offhook.actors.node.parcel import pack
 from offhook.actors.refs import NAMESPACE, SupervisorRef
 from offhook.cluster.director import HEAD, DirectorRef
@@ -27,6 +28,7 @@ from ray.serve import RunTarget
 from ray.serve.schema import LoggingConfig
 
 from . import running, tables
+from .addresses import free_port, someone_listens
 from .bundles import policy_files
 from .bundles.policy_files import Bundle
 from .callers.clips import stock_clips
@@ -79,16 +81,18 @@ class House:
             raise SettingFault("no policy to lead calls by; give one: --policy DIR, a folder with a policy.yaml in it")
         self._bundles = policy_files.find(settings.policies)
         read_tools(settings.tools)  # what is wrong with it is said before anything is started
+        _check_clips(settings.clips)
         before = running.read(settings.state_file)
         if before is not None and before.alive():
             raise StartFault(f"offhook already runs here: process {before.pid}, {before.api}; end it: offhook down")
         _make_folders(settings)
         self._settings = settings = replace(
             settings,
-            port=_free_port("port", settings.host, settings.port),
-            media_port=_free_port("media_port", settings.host, settings.media_port),
+            port=free_port("port", settings.host, settings.port),
+            media_port=free_port("media_port", settings.host, settings.media_port),
             media_secret=settings.media_secret or tokens.new_secret(),
         )
+        someone_listens(settings.address)
         try:
             self._join_ray()
             return asyncio.run(self._compose())
@@ -249,6 +253,15 @@ class House:
             await _quietly(asyncio.to_thread(serve.delete, app))
 
 
+def _check_clips(folder: str) -> None:
+    """Recordings are read by every call anew; one that cannot be would cost each of them its voice."""
+    try:
+        if folder:
+            ClipSource(folder)
+    except (EngineAway, ProtocolFault) as fault:
+        raise SettingFault(f"clips: {fault}") from fault
+
+
 def _engine_target(app: str, make: Callable[..., Any], engine: dict[str, Any]) -> RunTarget:
     endpoint, token = engine["endpoints"][0]
     return RunTarget(make(endpoint=endpoint, token=token), app, None)
@@ -295,21 +308,6 @@ def _keep(bundle: Bundle, folder: Path) -> Path:
             fresh.rename(kept)
         shutil.rmtree(fresh, ignore_errors=True)
     return kept
-
-
-def _free_port(name: str, host: str, port: int) -> int:
-    """The port, or any free one for 0; asked before the slow part, so that a taken one is said at once."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            option = name.replace("_", "-")
-            raise StartFault(
-                f"{host}:{port} cannot be used: {error.strerror}; choose another with --{option}"
-            ) from None
-        return int(probe.getsockname()[1])
 
 
 async def _quietly(work: Awaitable[Any]) -> None:

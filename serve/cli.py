@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,7 +35,6 @@ from .settings import read as read_settings
 
 cli = typer.Typer(
     name="offhook",
-    help="Supervises live phone conversations on a Ray cluster.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -45,6 +45,21 @@ cli.add_typer(rollout_cli, name="rollout")
 
 STOP_WITHIN_S = 60.0
 DETACH_WITHIN_S = 180.0
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"offhook {metadata.version('offhook')}\n")
+        raise typer.Exit()
+
+
+@cli.callback()
+def offhook(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="say which version this is")
+    ] = False,
+) -> None:
+    """Supervises live phone conversations on a Ray cluster."""
 
 
 def main() -> None:
@@ -75,7 +90,7 @@ def up(
     clips: Annotated[Path | None, typer.Option(help="recordings for --voice clip")] = None,
     address: Annotated[str | None, typer.Option(help="of a Ray cluster to join (auto); else Ray starts here")] = None,
     cpus: Annotated[int | None, typer.Option(help="for a Ray that starts here; default: as found")] = None,
-    journal: Annotated[str | None, typer.Option(help="redis://host[:port][/db] for a cluster; else SQLite")] = None,
+    journal: Annotated[str | None, typer.Option(help="redis://HOST:PORT/DB for a cluster; else SQLite")] = None,
     tools: Annotated[Path | None, typer.Option(help="a YAML file: which actions HTTP tools carry out")] = None,
     state_dir: StateDir = None,
     detach: Annotated[bool, typer.Option("--detach", help="return when ready, and run on in the background")] = False,

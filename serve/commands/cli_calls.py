@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from .. import running
 from . import terminal
-from .cli_options import ApiUrl, AsJson, CallId, StateDir, api_of
+from .cli_options import ApiUrl, AsJson, CallId, StateDir, api_of, writable
 from .cli_options import show as answer
 
 if TYPE_CHECKING:  # what only some commands need (the rules, numpy) is loaded by them: the others answer sooner
@@ -32,7 +32,7 @@ SETTLE_S = 5.0  # after the call, until its last record is in the journal
 
 def calls(
     live: Annotated[bool, typer.Option("--live", help="only those that go on")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1_000)] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="the newest so many")] = 100,
     state_dir: StateDir = None,
     api: ApiUrl = None,
     json: AsJson = False,
@@ -129,6 +129,7 @@ def place_script(
     """Call a running offhook as a scripted caller, with recorded speech."""
     from ..callers.scenario import load
 
+    writable("--wav", wav)
     caller = load(script)
     asked = api_of(state_dir, api)
     name = policy or _published(asked, caller.policy)
