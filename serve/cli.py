@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 something outside failed (nothing runs, a port is taken), 
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from .commands.plan import plan
 from .errors import StartFault
 from .settings import Settings, prepare_ray_environment
 from .settings import read as read_settings
+from .settings import unknown as unknown_settings
 
 cli = typer.Typer(
     name="offhook",
@@ -113,6 +115,8 @@ def up(
         "state_dir": str(state_dir) if state_dir else None,
     }
     settings = read_settings(**chosen)
+    for strange in unknown_settings(os.environ):
+        _progress(f"not a setting: {strange}")
     if detach:
         _detach(settings)
         return
