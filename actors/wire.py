@@ -22,6 +22,7 @@ STOPPED = "stopped"  # gateway -> call: stopped, reason: the carrier ended the s
 ACK = "ack"  # call -> gateway:        ack, epoch, seq: frames up to seq are folded and journaled
 PLAY = "play"  # call -> gateway:      play, epoch, bytes (mu-law, any whole number of 20 ms frames)
 MARK = "mark"  # call -> gateway:      mark, epoch, name: tell when everything before it was played
+PACE = "pace"  # call -> gateway:      pace, epoch, frames: so many may travel in one message (1 = none waits)
 CLEAR = "clear"  # call -> gateway:    clear, epoch: drop what the carrier still buffers
 HANGUP = "hangup"  # call -> gateway:  hangup, epoch, reason
 TRANSFER = "transfer"  # call -> gateway: transfer, epoch, target, announced

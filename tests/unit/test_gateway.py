@@ -262,6 +262,33 @@ def test_frames_of_any_length_are_cut_into_20_ms(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
+def test_an_owner_sets_how_many_frames_travel_together_and_the_next_one_begins_anew(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        epochs = iter([1, 2])
+        house.claims = lambda _call: house.owner.claim(next(epochs))
+        phone = await house.phone()
+        phone.start()
+        first, _, heard = await house.owner.linked()
+        frames = [bytes([i]) * 160 for i in range(7)]
+        first.send(wire.PACE, 1, 1_000)  # no more than a gateway allows
+        first.send(wire.MARK, 1, "set")
+        await phone.heard()
+        phone.send(*(phone.writer.media(frame) for frame in frames[:5]))
+        assert await said(heard) == [wire.AUDIO, 0, b"".join(frames[:3])]
+        first.send(wire.PACE, 1, 1)  # what waits leaves
+        assert await said(heard) == [wire.AUDIO, 3, frames[3] + frames[4]]
+        first.send(wire.PACE, 1, 3)
+        first.send(wire.MARK, 1, "set again")
+        await phone.heard()
+        first.abort("the process died")
+        _second, _, heard = await house.owner.linked()
+        assert await said(heard) == [wire.AUDIO, 0, b"".join(frames[:5])]
+        phone.send(*(phone.writer.media(frame) for frame in frames[5:]))
+        assert [await said(heard) for _ in range(2)] == [[wire.AUDIO, i, frames[i]] for i in (5, 6)]
+
+    run(tmp_path, test)
+
+
 def test_unacknowledged_audio_goes_to_the_next_owner_and_only_its_epoch_is_obeyed(tmp_path: Path) -> None:
     async def test(house: House) -> None:
         epochs = iter([1, 2])
