@@ -52,10 +52,7 @@ READY_WITHIN_S = 120.0  # for the first spares on a machine that is busy; 5 s on
 SPARE_S = 2.0  # on top of that, for each spare: its process takes about one second to start
 OBJECT_STORE_BYTES = 100 << 20  # offhook keeps nothing in it; Ray's default would take a third of the memory
 API_REQUESTS_MAX = 1_000  # callers that ring are requests under way
-
-LOG_FIELDS = [
-    "name"
-]  # the module that speaks, beside Ray's own fields (node, actor) and those of the message (call, epoch)
+LOG_FIELDS = ["name"]  # the module that speaks; Ray adds node and actor, the message its own (call, epoch)
 
 _QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)  # a line a request would be a line a look
 
@@ -123,15 +120,8 @@ class House:
         # Ray puts the working directory on every worker's path; the repository's folders must not be importable there.
         os.chdir(settings.state_path)
         self._progress(f"joining Ray at {settings.address}" if settings.address else "starting Ray")
-        # By the job, not by `logging_config`: that would have Ray's remarks on this program's standard error too.
-        logs = JobConfig()
-        logs.set_py_logging_config(ray.LoggingConfig(settings.log_format.upper(), settings.log_level, LOG_FIELDS))
-        options: dict[str, Any] = {
-            "job_config": logs,
-            "namespace": NAMESPACE,
-            "log_to_driver": False,
-            "logging_level": logging.ERROR,
-        }
+        options: dict[str, Any] = {"namespace": NAMESPACE, "log_to_driver": False, "logging_level": logging.ERROR}
+        options["job_config"] = logs_of(settings)
         if not settings.address:
             options |= {"num_cpus": settings.cpus or None, "include_dashboard": False}
             options |= {"object_store_memory": OBJECT_STORE_BYTES}
@@ -264,6 +254,13 @@ class House:
             return
         for app in self._apps:
             await _quietly(asyncio.to_thread(serve.delete, app))
+
+
+def logs_of(settings: Settings) -> JobConfig:
+    """How every process of the job logs; this program does not (`ray.init(logging_config=...)` would have it do so)."""
+    job = JobConfig()
+    job.set_py_logging_config(ray.LoggingConfig(settings.log_format.upper(), settings.log_level, LOG_FIELDS))
+    return job
 
 
 def _check_clips(folder: str) -> None:

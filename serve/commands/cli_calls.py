@@ -193,7 +193,7 @@ def _published(asked: running.Api, name: str) -> str:
 
 
 def _needed(entries: list[dict[str, Any]], call: str, action: str, at_ms: int | None) -> dict[str, Any]:
-    from offhook.policies.explain import needed
+    from offhook.policies.explain import ACTIONS, needed
     from offhook.policies.policy import Policy
     from offhook.policies.replay import replay
 
@@ -204,8 +204,13 @@ def _needed(entries: list[dict[str, Any]], call: str, action: str, at_ms: int | 
     seqs = [record[2] for record in records if record[4] == "event" and (at_ms is None or record[3] <= at_ms)]
     if not seqs:
         raise CallerFault(f"call {call} had no event up to {at_ms} ms")
-    found = replay(records, until_seq=seqs[-1])
-    return needed(found.state, Policy.model_validate(start["policy"]), action)
+    policy = Policy.model_validate(start["policy"])
+    known = sorted({*policy.gate.actions, *ACTIONS})
+    if action not in known and not action.startswith("say:"):
+        raise CallerFault(
+            f"policy {policy.name} knows no action {action!r}; it knows {', '.join(known)}, say:<purpose>"
+        )
+    return needed(replay(records, until_seq=seqs[-1]).state, policy, action)
 
 
 def _replayed(found: Replay) -> str:
