@@ -137,10 +137,20 @@ def up(
 
 
 @cli.command()
-def down(state_dir: StateDir = None, json: AsJson = False) -> None:
-    """End the offhook that runs here, and all that it started."""
+def down(
+    drain: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="take no new calls, and give the live ones so long to end")
+    ] = 0.0,
+    state_dir: StateDir = None,
+    json: AsJson = False,
+) -> None:
+    """End the offhook that runs here, and all that it started; calls that are live then get a goodbye."""
     file = read_settings(state_dir=str(state_dir) if state_dir else None).state_file
     here = running.find(file)
+    if drain:
+        left = running.drain(running.Api(here.api), drain, (lambda _what: None) if json else _progress)
+        if left:
+            _progress(f"{left} calls have not ended within {drain:g} s; they are ended now")
     running.end(here, STOP_WITHIN_S)
     running.forget(file, here.pid)
     show({"stopped": here.pid}, json, lambda: f"offhook (process {here.pid}) has ended")

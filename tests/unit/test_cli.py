@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import typer
 from offhook.policies.errors import CallerFault, WorldFault
@@ -197,9 +198,37 @@ def test_an_api_that_does_not_answer_is_said_to_be_away() -> None:
         running.Api("http://127.0.0.1:9").get("/v1/calls")
 
 
-def test_problems_become_errors_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    import httpx
+def test_an_installation_is_drained_before_it_ends_and_leaves_its_nodes_open() -> None:
+    live, drained, asked, told = [2], set[str](), list[set[str]](), list[str]()
 
+    def answer(request: httpx.Request) -> httpx.Response:
+        match request.method, request.url.path.split("/")[2:]:
+            case "GET", ["nodes"]:
+                return httpx.Response(200, json={"nodes": [{"node": "ab"}, {"node": "cd"}]})
+            case "GET", ["calls"]:
+                assert request.url.params["live"] == "true"
+                asked.append(set(drained))
+                return httpx.Response(200, json={"calls": [], "total": live[0]})
+            case "POST", ["nodes", node, "drain"]:
+                drained.add(node)
+            case "DELETE", ["nodes", node, "drain"]:
+                drained.discard(node)
+        return httpx.Response(202, json={})
+
+    def rest(_s: float) -> None:
+        live[0] -= 1
+
+    api = running.Api("http://x")
+    api._client = httpx.Client(base_url="http://x", transport=httpx.MockTransport(answer))
+    assert running.drain(api, 3_600, told.append, rest) == 0
+    assert told == ["no new calls; 2 are live", "no new calls; 1 are live"]
+    assert all(each == {"ab", "cd"} for each in asked) and not drained
+    live[0] = 5
+    assert running.drain(api, 0, told.append, rest) == 5, "the wait has an end"
+    assert not drained
+
+
+def test_problems_become_errors_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v1/calls":
             return httpx.Response(200, json={"calls": [{"call_id": "abc1"}, {"call_id": "abd2"}]})
