@@ -53,7 +53,6 @@ class CallDesk:
     def __init__(self) -> None:
         self.runtime: CallRuntime | None = None
         self.calls = 0
-        self._reserved_at = time.monotonic()
 
     async def open(self, endpoint: str, token: str, name: str, node: str) -> None:
         """Listen, connect. The process is warm by now (`call_actor.py`): what it holds, it holds for good."""

@@ -72,7 +72,6 @@ class Link(asyncio.Protocol):
     def __init__(self, on_message: OnMessage, on_close: OnClose | None = None) -> None:
         self.on_message = on_message
         self.on_close = on_close
-        self.peer: Any = None  # free for the owner: who is at the other end
         self.backlog_bytes_max = BACKLOG_BYTES_MAX
         self._transport: asyncio.Transport | None = None
         self._unpacker = _unpacker(MESSAGE_BYTES_MAX, ARRAY_LENGTH_MAX)

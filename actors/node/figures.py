@@ -49,6 +49,8 @@ def figures(node: Supervisor) -> dict[str, Any]:
         "farewells": takeovers.farewells,
         "escalations": takeovers.escalations,
         "takeover_ms": [round(ms, 1) for ms in takeovers.times_ms],
+        "swapped": node.swaps.swapped,
+        "swaps_undone": node.swaps.undone,
         "records": node.intake.records,
         "records_refused": node.intake.refused,
         "journal_up": node.intake.journal_up,

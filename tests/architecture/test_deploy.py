@@ -36,6 +36,7 @@ WORKERS = {
 POD = {
     "restartPolicy", "terminationGracePeriodSeconds", "topologySpreadConstraints", "containers", "volumes", "affinity",
     "nodeSelector", "tolerations", "serviceAccountName", "initContainers",
+    "enableServiceLinks",
 }  # fmt: skip
 
 
@@ -89,6 +90,7 @@ def test_the_autoscaler_is_the_second_one_and_pods_do_not_restart_in_place(clust
     assert cluster["autoscalerOptions"]["version"] == "v2"
     for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
         assert group["template"]["spec"]["restartPolicy"] == "Never"
+        assert group["template"]["spec"]["enableServiceLinks"] is False, "a Service called offhook sets OFFHOOK_PORT"
 
 
 def test_the_cluster_is_of_the_ray_that_is_installed(cluster: dict[str, Any]) -> None:

@@ -228,6 +228,26 @@ def test_no_spare_and_a_supervisor_that_is_away_can_be_tried_again() -> None:
     run(test, Memory(spares=0))
 
 
+def test_a_house_in_which_every_node_drains_is_alive_and_not_ready() -> None:
+    class Draining(Memory):
+        draining = False
+
+        async def stats(self) -> dict[str, Any]:
+            return {"nodes": {NODES[0]: {"draining": self.draining}}, "silent": NODES[1:], "free_slots": 0}
+
+    house = Draining()
+
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        assert (await client.get("/readyz")).json() == {"status": "ok", "nodes": 1, "free_slots": 0}
+        house.draining = True
+        answer = await client.get("/readyz")
+        problem(answer, 503, "no-spare")
+        assert "no node takes calls: 1 drain" in answer.json()["detail"]
+        assert (await client.get("/healthz")).status_code == 200
+
+    run(test, house)
+
+
 def test_a_fault_of_offhook_is_told_without_its_inside() -> None:
     class Broken(Memory):
         async def calls(self) -> list[dict[str, Any]]:
@@ -426,6 +446,7 @@ def test_openapi_lists_every_address_and_the_console_is_served() -> None:
             "/v1/rollouts/{name}/report",
             "/v1/cost",
             "/healthz",
+            "/readyz",
             "/carriers/twilio/voice",
             "/carriers/twilio/resume",
         }
