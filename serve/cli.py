@@ -150,7 +150,7 @@ def down(
     if drain:
         left = running.drain(running.Api(here.api), drain, (lambda _what: None) if json else _progress)
         if left:
-            _progress(f"{left} calls have not ended within {drain:g} s; they are ended now")
+            _progress(f"not ended within {drain:g} s and ended now: {left}")
     running.end(here, STOP_WITHIN_S)
     running.forget(file, here.pid)
     show({"stopped": here.pid}, json, lambda: f"offhook (process {here.pid}) has ended")

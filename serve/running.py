@@ -131,7 +131,7 @@ def drain(
             api.post(f"/v1/nodes/{node}/drain", {})
         while (live := int(api.get("/v1/calls", live="true", limit=1)["total"])) and time.monotonic() < until:
             if live != told:
-                progress(f"no new calls; {live} are live")
+                progress(f"no new calls; still live: {live}")
                 told = live
             rest(DRAIN_LOOK_S)
         return live

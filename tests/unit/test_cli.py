@@ -221,7 +221,7 @@ def test_an_installation_is_drained_before_it_ends_and_leaves_its_nodes_open() -
     api = running.Api("http://x")
     api._client = httpx.Client(base_url="http://x", transport=httpx.MockTransport(answer))
     assert running.drain(api, 3_600, told.append, rest) == 0
-    assert told == ["no new calls; 2 are live", "no new calls; 1 are live"]
+    assert told == ["no new calls; still live: 2", "no new calls; still live: 1"]
     assert all(each == {"ab", "cd"} for each in asked) and not drained
     live[0] = 5
     assert running.drain(api, 0, told.append, rest) == 5, "the wait has an end"
