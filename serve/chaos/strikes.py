@@ -25,7 +25,7 @@ import msgpack
 from offhook.actors import wire
 from offhook.actors.clock import boot
 from offhook.actors.live.broadcaster import ALL_TOPICS, EVENTS
-from offhook.actors.raylet import raylet_of
+from offhook.actors.raylet import head, raylet_of
 from offhook.policies.errors import OffhookError
 from offhook.policies.simulation.chaos import Strike
 
@@ -303,14 +303,6 @@ def children(parent: int) -> list[int]:
             if int(stat.read_text().rpartition(")")[2].split()[1]) == parent:
                 found.append(int(stat.parent.name))
     return found
-
-
-def head(raylet_pid: int) -> bool:
-    """Whether this raylet must stay: the head's, or none at all."""
-    try:
-        return not raylet_pid or b"--head" in Path(f"/proc/{raylet_pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return True
 
 
 def _locked(file: Path) -> sqlite3.Connection:
