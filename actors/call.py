@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from . import wire
 from .errors import ProtocolFault
 from .link import Link, LinkServer, Message
+from .live.engines import redirect
 from .live.gauges import describe
 from .live.runtime import CallRuntime
 from .live.usage import pss_kb
@@ -52,7 +53,6 @@ class CallDesk:
     def __init__(self) -> None:
         self.runtime: CallRuntime | None = None
         self.calls = 0
-        self._reserved_at = time.monotonic()
 
     async def open(self, endpoint: str, token: str, name: str, node: str) -> None:
         """Listen, connect. The process is warm by now (`call_actor.py`): what it holds, it holds for good."""
@@ -119,6 +119,8 @@ class CallDesk:
                 self.resident.end(reason)
             case _ if self.runtime is not None and self.runtime.told(message):
                 pass
+            case [wire.ENGINES, str(call), list(recognizers), list(synthesizers)]:
+                self._engines_moved(call, recognizers, synthesizers)
             case [wire.JOURNALED | wire.JOURNAL_AWAY | wire.PERFORMED | wire.EVENT | wire.SWAP, *_]:
                 pass  # of a call that is over here
             case _:
@@ -141,6 +143,11 @@ class CallDesk:
         if refusal:
             log.error("refused call: %s", refusal, extra={"call": call})
             self.resident.send(wire.ASSIGNED, call, epoch, refusal)
+
+    def _engines_moved(self, call: str, recognizers: list[list[str]], synthesizers: list[list[str]]) -> None:
+        runtime = self.runtime
+        if runtime is not None and runtime.setup.call == call:
+            redirect(runtime.hearing.recognizer, runtime.synthesizer, recognizers, synthesizers)
 
     def _over(self, _outcome: str) -> None:
         """Nothing is left of the call: this process is a spare again."""

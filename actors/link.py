@@ -72,7 +72,6 @@ class Link(asyncio.Protocol):
     def __init__(self, on_message: OnMessage, on_close: OnClose | None = None) -> None:
         self.on_message = on_message
         self.on_close = on_close
-        self.peer: Any = None  # free for the owner: who is at the other end
         self.backlog_bytes_max = BACKLOG_BYTES_MAX
         self._transport: asyncio.Transport | None = None
         self._unpacker = _unpacker(MESSAGE_BYTES_MAX, ARRAY_LENGTH_MAX)
@@ -106,6 +105,12 @@ class Link(asyncio.Protocol):
             self.abort(f"the peer left {self.backlog_bytes} bytes unread, the limit is {self.backlog_bytes_max}")
             return False
         return True
+
+    def lose_within(self, ms: int) -> None:
+        """Take a peer on another machine for lost once it has acknowledged nothing for so long. Source: tcp(7)."""
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is not None and sock.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, ms)
 
     def close(self, reason: str = "closed here") -> None:
         """Close after what is queued has been written, within LINGER_MS."""
@@ -355,7 +360,8 @@ async def connect(
             else:
                 _, link = await loop.create_connection(make, host, port)
     except (OSError, TimeoutError) as error:
-        raise LinkLost(f"{endpoint}: {error or 'no answer'}; is the process behind it alive?") from error
+        asked = "is the process behind it alive" + (", and may this machine reach that port?" if host else "?")
+        raise LinkLost(f"{endpoint}: {error or 'no answer'}; {asked}") from error
     link.send(wire.HELLO, token, *hello)
     return link
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from .errors import LinkLost
+from .errors import LinkLost, ProtocolFault
 from .link import Link, Message, connect
+
+log = logging.getLogger(__name__)
 
 Endpoint = tuple[str, str]  # where, and the token that opens it
 
@@ -15,6 +18,7 @@ PAUSE_MS_FIRST = 50
 PAUSE_MS_MAX = 2_000  # an engine that is back is used within two seconds
 DIAL_MS = 1_000
 PROOF_MS = 50  # for an engine that was away to refuse us again
+LOST_MS = 4_000  # for the other machine to acknowledge what was sent; a call keeps twice as much sound for the next one
 STEADY_MS = 5_000  # a link that lived this long was a good one: it is dialled again at once
 
 
@@ -22,7 +26,7 @@ class Redial:
     """Keeps one link open to the first of `endpoints` that answers. Needs a running loop.
 
     `opened(link)` on every new link; `message(link, message)`; `lost(reason)` once when the link is lost, or when the
-    first round of dialling reached nobody.
+    first round of dialling reached nobody. Without an endpoint it is lost, until `redirect` names one.
     """
 
     def __init__(
@@ -32,8 +36,6 @@ class Redial:
         message: Callable[[Link, Message], None],
         lost: Callable[[str], None],
     ) -> None:
-        if not endpoints:
-            raise ValueError("a link needs an endpoint to dial")
         self.link: Link | None = None
         self.up = True  # until the contrary is known
         self.was_down = False  # while `opened` runs: the link had been found missing
@@ -42,11 +44,17 @@ class Redial:
         self._message = message
         self._lost = lost
         self._task: asyncio.Task[None] | None = None
+        self._redirected = asyncio.Event()
 
     def start(self) -> None:
         """Dial, now and whenever the link is lost."""
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._dial())
+
+    def redirect(self, endpoints: Sequence[Endpoint]) -> None:
+        """Dial these from now on, at once where no link is open. One that is open stays, wherever it leads."""
+        self._endpoints = tuple(endpoints)
+        self._redirected.set()
 
     def stop(self) -> None:
         """Close the link and dial no more; no callback after this."""
@@ -62,17 +70,29 @@ class Redial:
         pause_ms = PAUSE_MS_FIRST
         which = failures = 0
         while True:
+            if not self._endpoints:
+                self._down("nobody has said where one listens; is it deployed, and has it started?")
+                await self._redirected.wait()
+            if self._redirected.is_set():
+                self._redirected.clear()
+                which = failures = 0
+                pause_ms = PAUSE_MS_FIRST
+                continue
             endpoint, token = self._endpoints[which]
             reason = await self._try(endpoint, token)
             if not reason:  # a good link, now lost: the preferred one first, and at once
                 which = failures = 0
                 pause_ms = PAUSE_MS_FIRST
                 continue
+            if self._redirected.is_set():
+                continue
             which = (which + 1) % len(self._endpoints)
             failures += 1
             if failures % len(self._endpoints) == 0:
                 self._down(reason)
-                await asyncio.sleep(pause_ms / 1_000)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause_ms / 1_000):
+                        await self._redirected.wait()
                 pause_ms = min(2 * pause_ms, PAUSE_MS_MAX)
 
     async def _try(self, endpoint: str, token: str) -> str:
@@ -88,8 +108,9 @@ class Redial:
 
         try:
             link = await connect(endpoint, token, on_message=self._message, on_close=closed, timeout_s=DIAL_MS / 1_000)
-        except LinkLost as error:
+        except (LinkLost, ProtocolFault) as error:
             return str(error)
+        link.lose_within(LOST_MS)
         opened_s = loop.time()
         try:
             if not self.up:  # one that refuses us would else be reported back, and gone, with every try
@@ -114,4 +135,5 @@ class Redial:
     def _down(self, reason: str) -> None:
         if self.up:
             self.up = False
+            log.warning("no link: %s", reason)
             self._lost(reason)

@@ -268,7 +268,7 @@ class SupervisorRef(ActorRef):
     async def swap_policy(
         self, to_version: str, from_version: str, calls: Sequence[str], deadline_ms: int, at_deadline: str
     ) -> dict[str, Any]:
-        """Swap live calls to another version: {asked, swapped, kept, refused: {call: why}}; see `Supervisor`."""
+        """Swap live calls to another version; see `Supervisor.swap_policy`."""
         return dict(await self.ask("swap_policy", to_version, from_version, list(calls), deadline_ms, at_deadline))
 
     async def withdraw_policy(self, version: str) -> None:

@@ -71,7 +71,6 @@ class Resident:
         self._lost = asyncio.Event()
         self._beat: asyncio.TimerHandle | None = None
         self._beat_due = 0.0
-        self._worst_lag_ms = 0.0
         self._reason_to_end = ""
 
     @property
@@ -82,10 +81,6 @@ class Resident:
     def send(self, *message: Any) -> bool:
         """Queue a message for the supervisor; False while it is away."""
         return self._link is not None and self._link.send(*message)
-
-    def lagged(self, lag_ms: float) -> None:
-        """Note how late the loop was; the worst goes with the next beat."""
-        self._worst_lag_ms = max(self._worst_lag_ms, lag_ms)
 
     def end(self, reason: str) -> None:
         """Have `stay` return once nothing is live here."""
@@ -161,8 +156,7 @@ class Resident:
 
     def _beat_now(self) -> None:
         loop = asyncio.get_running_loop()
-        late_ms = max(self._worst_lag_ms, (loop.time() - self._beat_due) * 1_000)
-        self._worst_lag_ms = 0.0
+        late_ms = max(0.0, (loop.time() - self._beat_due) * 1_000)
         live = self._live()
         self.send(wire.BEAT, round(late_ms, 1), live)
         rest_ms = BEAT_MS if live else IDLE_BEAT_MS

@@ -17,7 +17,8 @@ class Engines:
     """Where a call's speech comes from and goes to.
 
     `recognizer`: "none" or "link"; `synthesizer`: "tone", "clip", "none" or "link". With "link", `*_endpoints` holds
-    [endpoint, token] pairs, the preferred one first. `clips` is the folder of a clip synthesizer.
+    [endpoint, token] pairs, the preferred one first; none = the call waits to be told. `clips` is the folder of a clip
+    synthesizer.
     """
 
     recognizer: str = "none"

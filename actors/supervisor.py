@@ -18,6 +18,8 @@ from typing import Any
 from offhook.policies.errors import CallerFault
 from offhook.policies.policy import AgentSpec
 
+from . import wire
+from .clock import boot
 from .errors import NoSpare
 from .journals.stores import open_journal, open_register
 from .journals.witness import Damages, Witness
@@ -78,7 +80,7 @@ class Supervisor(Enquiries):
         self.hosts = Hosts(self._start_host, self.residents.end)
         self.register = open_register(self.places.journal, self.places.tools, node)
         self.outbox = Outbox(self.register, offered(self.options.tools), self.leases, self.residents)
-        self.shelf = Shelf(self.places.memory)
+        self.shelf = Shelf(self.places.memory, node, boot())
         self.shadows = ShadowRefs(node, self.shelf)
         self.shelf.prices = self.options.prices
         parts = Parts(
@@ -163,7 +165,8 @@ class Supervisor(Enquiries):
             deadline_ms: for the safe point. at_deadline: then "force" it, or "keep" the call as it is.
 
         Returns:
-            {asked, swapped, kept, refused: {call: why}}; `kept` = no moment for it came.
+            {asked, seated_ms, swapped, kept, refused: {call: why}}; `seated_ms` = until the version's agents had room
+            for these calls, before any was told; `kept` = no moment for it came.
 
         Raises:
             UnknownPolicy: `to_version` was not published here. CallerFault: a deadline out of its range.
@@ -175,16 +178,20 @@ class Supervisor(Enquiries):
         self.swaps.withdraw(version)
 
     async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
-        """Where new calls find their speech engines.
+        """Where calls find their speech engines: new ones, and live ones whose link to one is lost.
 
         Args:
-            recognizer: {kind: "none" | "link", endpoints: [[endpoint, token], ...]}
-            synthesizer: {kind: "none" | "tone" | "clip" | "link", endpoints, clips: folder, voice: name}
+            recognizer: {kind: "none" | "link", places: [see `engine_places.Place`], endpoints: [[endpoint, token], ...]
+                (dialled last)}
+            synthesizer: {kind: "none" | "tone" | "clip" | "link", places, endpoints, clips: folder, voice: name}
 
         Raises:
-            CallerFault: an unknown kind, or "link" without endpoints.
+            CallerFault: an unknown kind. ProtocolFault: a place that is none.
         """
         self.shelf.offer_engines(recognizer, synthesizer)
+        for row in self.table.live():
+            told = self.shelf.engines_for(row.policy_version)
+            self.tell(row, wire.ENGINES, row.call, told.recognizer_endpoints, told.synthesizer_endpoints)
 
     async def enlist(self, role: str, name: str) -> dict[str, Any]:
         """Let a resident that was started by somebody else (a gateway) connect."""

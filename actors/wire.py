@@ -22,6 +22,7 @@ STOPPED = "stopped"  # gateway -> call: stopped, reason: the carrier ended the s
 ACK = "ack"  # call -> gateway:        ack, epoch, seq: frames up to seq are folded and journaled
 PLAY = "play"  # call -> gateway:      play, epoch, bytes (mu-law, any whole number of 20 ms frames)
 MARK = "mark"  # call -> gateway:      mark, epoch, name: tell when everything before it was played
+PACE = "pace"  # call -> gateway:      pace, epoch, frames: so many may travel in one message (1 = none waits)
 CLEAR = "clear"  # call -> gateway:    clear, epoch: drop what the carrier still buffers
 HANGUP = "hangup"  # call -> gateway:  hangup, epoch, reason
 TRANSFER = "transfer"  # call -> gateway: transfer, epoch, target, announced
@@ -61,6 +62,8 @@ JOURNAL_AWAY = "journal_away"  # -> call: journal_away, reason
 PERFORMED = "performed"  # -> call:    performed, key, ok, result: the tool's answer
 RETIRE = "retire"  # -> resident:      retire, reason: end the process once nothing is live in it
 EVENT = "event"  # -> call:            event, call, codec array: an operator's word (its at_ms is set on arrival)
+ENGINES = "engines"  # -> call:        engines, call, [[endpoint, token], ...] of recognizers, the same of synthesizers:
+#                             where they are from now on; a link that is open stays
 OWNER = "owner"  # -> gateway:        owner, call, epoch, endpoint, token: who has taken the call over
 QUERY = "query"  # -> resident:        query, id, what ("state" | "verdicts" | "stats"), arguments
 

@@ -19,6 +19,7 @@ from offhook.actors.refs import LASTING, NAMESPACE, SupervisorRef
 
 from .capacity_keeper import CapacityKeeper
 from .capacity_rules import CapacityRules
+from .engine_census import EngineCensus
 from .front_desk import FrontDesk
 from .media import Gateways, StartGateway
 from .memory import MemoryAway, open_memory
@@ -57,9 +58,10 @@ class Director(Publishing):
         capacity: dict[str, Any] | None = None,
     ) -> None:
         self._gateways = Gateways(start_gateway)
-        self._nodes = Nodes(options, self._bring_up, self._gateways.forget)
+        self._nodes = Nodes(options, self._bring_up, self._node_gone)
         self._calls = Whereabouts(self._nodes, resume_s)
         self._wanted = Wanted(open_memory(str(options.get("journal") or ""), options["state_dir"]))
+        self._engines = EngineCensus(self._wanted, self._nodes)
         self._rollouts = Rollouts(self, self._wanted, Shadowing(self))
         rules = CapacityRules.of(capacity or {}, options)
         self._desk = FrontDesk(rules.admission, self._place)
@@ -125,10 +127,16 @@ class Director(Publishing):
         return merged(dict(zip(nodes, answers, strict=True)))
 
     async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
-        """Where new calls find their speech engines, on every node, now and on those that join."""
-        await self._wanted.keep_engines(recognizer, synthesizer)
-        for supervisor in self._nodes.supervisors().values():
-            await supervisor.engines(recognizer, synthesizer)
+        """Which speech engines calls use, on every node, now and on those that join; see `Supervisor.engines`."""
+        await self._engines.want(recognizer, synthesizer)
+
+    async def announce_engine(self, place: dict[str, str]) -> None:
+        """An engine's replica listens there (`actors/engine_places.py`); it says so again and again."""
+        await self._engines.announce(place, asyncio.get_running_loop().time())
+
+    async def withdraw_engine(self, replica: str) -> None:
+        """An engine's replica takes no calls any more."""
+        await self._engines.withdraw(replica)
 
     async def drain(self, node: str, on: bool = True) -> dict[str, Any]:
         """Give a node no new calls; its live ones stay. Raises: LinkLost: no such node."""
@@ -181,6 +189,7 @@ class Director(Publishing):
                 if not self._wanted.recalled:
                     await self._recall()
                 await self._nodes.look()
+                await self._engines.keep(asyncio.get_running_loop().time())
                 await self._calls.sweep(asyncio.get_running_loop().time())
             except Exception:
                 log.exception("looking at the nodes failed; it is tried again")  # this loop must never stop
@@ -190,13 +199,16 @@ class Director(Publishing):
         await self._gateways.bring_up(node, host)
         await self._offer_all(node, supervisor)
 
+    def _node_gone(self, node: str) -> None:
+        self._gateways.forget(node)
+        self._engines.lose(node)
+
     async def _offer_all(self, node: str, supervisor: SupervisorRef) -> None:
         has = await supervisor.stats()
         for version, kept in self._wanted.versions.items():
             if version not in has["policies"]:
                 await supervisor.publish_policy(version, kept.policy, kept.bundle)
-        if self._wanted.engines is not None:
-            await supervisor.engines(*self._wanted.engines)
+        await self._engines.tell(node, supervisor)
         if node in self._wanted.cordoned:
             await supervisor.drain(True)
 
@@ -204,6 +216,7 @@ class Director(Publishing):
         """What was wanted before this director's start. While it cannot be read, nodes go on with what they have."""
         try:
             await self._wanted.recall()
+            self._engines.recall(asyncio.get_running_loop().time())
             await self._rollouts.recall()
         except MemoryAway as fault:
             log.error("what is wanted cannot be recalled; it is tried again: %s", fault)
@@ -270,6 +283,12 @@ class DirectorRef(PublishingRef):
 
     async def engines(self, recognizer: Mapping[str, Any], synthesizer: Mapping[str, Any]) -> None:
         await self.ask("engines", dict(recognizer), dict(synthesizer))
+
+    async def announce_engine(self, place: Mapping[str, str]) -> None:
+        await self.ask("announce_engine", dict(place))
+
+    async def withdraw_engine(self, replica: str) -> None:
+        await self.ask("withdraw_engine", replica)
 
     async def drain(self, node: str, on: bool = True) -> dict[str, Any]:
         return dict(await self.ask("drain", node, on))

@@ -19,6 +19,15 @@ NODE_METERS: dict[str, tuple[str, str]] = {
     "offhook_lag_worst_ms": ("reaction lag of the slowest call process, ms", "lag_ms_max"),
     "offhook_draining": ("1 = takes no new calls", "draining"),
     "offhook_journal_up": ("0 = irreversible actions are denied", "journal_up"),
+    "offhook_takeovers_total": ("calls that went on in another process after theirs died or hung", "takeovers"),
+    "offhook_acts_unknown_total": (
+        "acts of which nobody knows whether they happened; a person settles them",
+        "acts_unknown",
+    ),
+    "offhook_journal_damages_total": (
+        "damages of the journal that were found; what is whole is used",
+        "journal_damages",
+    ),
     "offhook_hung_total": ("call processes that stopped answering and were killed", "hung"),
 }
 # name -> what it says; values come from the director itself

@@ -55,6 +55,7 @@ class Wanted:
         self.started: dict[str, str] = {}  # policy name -> the version that `offhook up` brought last
         self.default = ""  # the name that new calls get which ask for none
         self.engines: tuple[dict[str, Any], dict[str, Any]] | None = None
+        self.engine_places: list[dict[str, str]] = []  # where their replicas listened when it was last written
         self.cordoned: set[str] = set()
         self.recalled = False
 
@@ -72,8 +73,9 @@ class Wanted:
                 told = json.loads(blob)
                 self.leads, self.started, self.default = told["leads"], told["started"], told["default"]
             elif name == ENGINES:
-                recognizer, synthesizer = json.loads(blob)
+                recognizer, synthesizer, *places = json.loads(blob)
                 self.engines = (recognizer, synthesizer)
+                self.engine_places = places[0] if places else []
             elif name == CORDONED:
                 self.cordoned = set(json.loads(blob))
         for each in sorted(versions, key=lambda each: each.published_unix_ms):
@@ -178,10 +180,12 @@ class Wanted:
 
     # --- the rest ---------------------------------------------------------------------------------------------------
 
-    async def keep_engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
-        """Where new calls find their speech engines. Raises: MemoryAway."""
-        await self.memory.put(ENGINES, json.dumps([recognizer, synthesizer]).encode())
-        self.engines = (recognizer, synthesizer)
+    async def keep_engines(
+        self, recognizer: dict[str, Any], synthesizer: dict[str, Any], places: list[dict[str, str]]
+    ) -> None:
+        """Which speech engines calls use, and where those are. Raises: MemoryAway."""
+        await self.memory.put(ENGINES, json.dumps([recognizer, synthesizer, places]).encode())
+        self.engines, self.engine_places = (recognizer, synthesizer), places
 
     async def cordon(self, node: str, on: bool, present: Collection[str]) -> None:
         """A node takes no new calls, or takes them again; nodes that are gone are forgotten. Raises: MemoryAway."""

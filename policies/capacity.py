@@ -82,22 +82,6 @@ def servers_for(erlangs: float, blocking_share: float) -> int:
     return servers
 
 
-def erlangs_for(servers: int, blocking_share: float) -> float:
-    """The most that may be offered to `servers` so that at most `blocking_share` is lost, as Erlang's tables list it.
-
-    Raises:
-        CallerFault: as `servers_for`.
-    """
-    _check_goal(blocking_share)
-    low, high = 0.0, servers / (1.0 - blocking_share)  # carried load: a(1 - B) < n
-    for _ in range(200):
-        middle = (low + high) / 2
-        if middle in (low, high):
-            break
-        low, high = (middle, high) if erlang_b(middle, servers) <= blocking_share else (low, middle)
-    return low
-
-
 def _check_goal(blocking_share: float) -> None:
     if not 0.0 < blocking_share < 1.0:
         raise CallerFault(f"a blocking goal of {blocking_share} cannot be met; it lies between 0 and 1, both excluded")

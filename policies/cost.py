@@ -100,23 +100,6 @@ def bill(usage: Usage, prices: Prices) -> Bill:
     return Bill(tuple(item for item in items if item.cents > 0.0), usage.talk_s)
 
 
-def running_cents(talk_s: float, tool_cents: float, prices: Prices, cpu_share: float, memory_bytes: float) -> float:
-    """What a live call has cost so far, from what every call of its kind uses: for the rule that guards its budget.
-
-    Engines are taken to hear and speak all the time, which is the most that they can; a budget errs to the safe side.
-    """
-    usage = Usage(
-        talk_s=talk_s,
-        cpu_s=talk_s * cpu_share,
-        memory_byte_s=talk_s * memory_bytes,
-        recognizer_s=talk_s,
-        synthesizer_s=talk_s,
-        carrier_s=talk_s,
-        tool_cents=tool_cents,
-    )
-    return bill(usage, prices).cents
-
-
 @dataclass(slots=True)
 class Account:
     """Calls of one kind, summed up."""

@@ -16,7 +16,8 @@ from .policy import Policy
 from .proposals import Kind, Proposal, Purpose, RuleResult, Verdict
 from .state import CallState
 
-_KINDS = {"handoff": Kind.HANDOFF, "transfer": Kind.TRANSFER, "hangup": Kind.HANGUP, "timer": Kind.TIMER}
+# Every policy knows these, beside the tools that it names.
+ACTIONS = {"handoff": Kind.HANDOFF, "transfer": Kind.TRANSFER, "hangup": Kind.HANGUP, "timer": Kind.TIMER}
 
 
 def explain(verdict: Verdict) -> dict[str, Any]:
@@ -95,7 +96,7 @@ def tally(verdicts: Iterable[Verdict]) -> dict[str, dict[str, int]]:
 def _supposed(state: CallState, policy: Policy, action: str, arguments: Mapping[str, str], topic: str) -> Proposal:
     """A proposal of this action that is fresh at this moment."""
     head, _, purpose = action.partition(":")
-    kind = Kind.SAY if head == "say" else _KINDS.get(action, Kind.TOOL)
+    kind = Kind.SAY if head == "say" else ACTIONS.get(action, Kind.TOOL)
     if kind is Kind.SAY and purpose not in {str(one) for one in Purpose}:
         raise CallerFault(f"{action!r}: say:<purpose>, with one of {', '.join(str(one) for one in Purpose)}")
     given = dict(arguments)

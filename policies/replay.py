@@ -89,11 +89,6 @@ def replay(
     return _Replayer(policy, watch).run(records, until_seq)
 
 
-def verdicts_of(records: Iterable[Record]) -> list[Verdict]:
-    """The verdicts of a journal as they were written, in order; nothing is folded."""
-    return [decode(record[5]) for record in records if record[4] == "verdict"]
-
-
 class _Replayer:
     """One replay under way: the event whose commands are still to come, and what has been found so far."""
 

@@ -1,21 +1,18 @@
 """Supervision: whether a child that went down is started again, in OTP's words and semantics.
 
-The supervisor (`actors/supervisor.py`) executes what is decided here. `decide` is pure: the restarts so far, the
-moment, the child's spec and how it ended go in; restart, stop or give up and the new history come out. As in OTP's
+The supervisor (`actors/supervisor.py`) executes what is decided here. Its strategy is one_for_one: a call's children do
+not depend on each other, so a restart takes nobody along. `decide` is pure: the restarts so far, the moment, the
+child's spec and how it ended go in; restart, stop or give up and the new history come out. As in OTP's
 `supervisor`, the window is per supervisor: children that share an intensity share one history, and history is kept
 only for restarts (https://www.erlang.org/doc/system/sup_princ.html, `add_restart` in OTP's `supervisor.erl`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
 
 from .errors import CallerFault
-
-T = TypeVar("T")
 
 
 class Restart(StrEnum):
@@ -24,12 +21,6 @@ class Restart(StrEnum):
     PERMANENT = "permanent"  # every end
     TRANSIENT = "transient"  # an abnormal end only
     TEMPORARY = "temporary"  # never
-
-
-class Strategy(StrEnum):
-    """Whom a restart takes along. A call's children do not depend on each other, so there is one."""
-
-    ONE_FOR_ONE = "one_for_one"
 
 
 class Act(StrEnum):
@@ -54,7 +45,6 @@ class ChildSpec:
     restart: Restart = Restart.PERMANENT
     intensity: int = 3
     period_ms: int = 5_000
-    strategy: Strategy = Strategy.ONE_FOR_ONE
 
     def __post_init__(self) -> None:
         if self.intensity < 0 or self.period_ms <= 0:
@@ -87,8 +77,3 @@ def decide(history: tuple[int, ...], now_ms: int, spec: ChildSpec, reason: str) 
     if len(counted) > spec.intensity:
         return Decision(Act.GIVE_UP, counted, why)
     return Decision(Act.RESTART, counted, why)
-
-
-def stopping_order(started: Sequence[T]) -> tuple[T, ...]:
-    """Children stop in the reverse of the order in which they started."""
-    return tuple(reversed(started))

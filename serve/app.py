@@ -11,7 +11,6 @@ import contextlib
 import logging
 import os
 import shutil
-import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -19,14 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from offhook.actors.errors import EngineAway, ProtocolFault
+from offhook.actors.live.sources import ClipSource
 from offhook.actors.node.parcel import pack
 from offhook.actors.refs import NAMESPACE, SupervisorRef
 from offhook.cluster.director import HEAD, DirectorRef
 from ray import serve
+from ray.job_config import JobConfig
 from ray.serve import RunTarget
 from ray.serve.schema import LoggingConfig
 
 from . import running, tables
+from .addresses import free_port, someone_listens
 from .bundles import policy_files
 from .bundles.policy_files import Bundle
 from .callers.clips import stock_clips
@@ -35,7 +38,7 @@ from .errors import SettingFault, StartFault
 from .media import tokens
 from .media.gateway_actor import GatewayStart
 from .running import Running
-from .settings import Settings, prepare_ray_environment
+from .settings import DEPLOYED, Settings, prepare_ray_environment
 from .tool_file import read_tools
 from .web.api import make_api
 from .web.cluster_switchboard import ClusterSwitchboard
@@ -45,10 +48,12 @@ log = logging.getLogger(__name__)
 
 API = "offhook-api"
 ENGINES = ("offhook-recognizer", "offhook-synthesizer")
+ANY_PORT, NO_PORT = 0, -1  # of an engine, for calls on other machines
 READY_WITHIN_S = 120.0  # for the first spares on a machine that is busy; 5 s on one that is not
 SPARE_S = 2.0  # on top of that, for each spare: its process takes about one second to start
 OBJECT_STORE_BYTES = 100 << 20  # offhook keeps nothing in it; Ray's default would take a third of the memory
 API_REQUESTS_MAX = 1_000  # callers that ring are requests under way
+LOG_FIELDS = ["name"]  # the module that speaks; Ray adds node and actor, the message its own (call, epoch)
 
 _QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)  # a line a request would be a line a look
 
@@ -79,16 +84,18 @@ class House:
             raise SettingFault("no policy to lead calls by; give one: --policy DIR, a folder with a policy.yaml in it")
         self._bundles = policy_files.find(settings.policies)
         read_tools(settings.tools)  # what is wrong with it is said before anything is started
+        _check_clips(settings.clips)
         before = running.read(settings.state_file)
         if before is not None and before.alive():
             raise StartFault(f"offhook already runs here: process {before.pid}, {before.api}; end it: offhook down")
         _make_folders(settings)
         self._settings = settings = replace(
             settings,
-            port=_free_port("port", settings.host, settings.port),
-            media_port=_free_port("media_port", settings.host, settings.media_port),
+            port=free_port("port", settings.host, settings.port),
+            media_port=free_port("media_port", settings.host, settings.media_port),
             media_secret=settings.media_secret or tokens.new_secret(),
         )
+        someone_listens(settings.address)
         try:
             self._join_ray()
             return asyncio.run(self._compose())
@@ -115,6 +122,7 @@ class House:
         os.chdir(settings.state_path)
         self._progress(f"joining Ray at {settings.address}" if settings.address else "starting Ray")
         options: dict[str, Any] = {"namespace": NAMESPACE, "log_to_driver": False, "logging_level": logging.ERROR}
+        options["job_config"] = logs_of(settings)
         if not settings.address:
             options |= {"num_cpus": settings.cpus or None, "include_dashboard": False}
             options |= {"object_store_memory": OBJECT_STORE_BYTES}
@@ -195,24 +203,26 @@ class House:
         targets: list[RunTarget] = []
         recognizer: dict[str, Any] = {"kind": "none"}
         synthesizer: dict[str, Any] = {"kind": "tone"}
+        if settings.recognizer in ("moonshine", DEPLOYED):
+            recognizer = {"kind": "link"}
         if settings.recognizer == "moonshine":
             from .engines.deployments import recognizer as make_recognizer
 
-            recognizer = self._engine("recognizer")
-            targets.append(_engine_target(ENGINES[0], make_recognizer, recognizer))
+            targets.append(self._engine_target(ENGINES[0], make_recognizer))
         if settings.voice == "clip":
             synthesizer = {"kind": "clip", "clips": str(self._clips())}
-        elif settings.voice == "piper":
+        elif settings.voice in ("piper", DEPLOYED):
+            synthesizer = {"kind": "link", "clips": settings.clips}
+        if settings.voice == "piper":
             from .engines.deployments import synthesizer as make_synthesizer
 
-            synthesizer = self._engine("synthesizer") | {"clips": settings.clips}
-            targets.append(_engine_target(ENGINES[1], make_synthesizer, synthesizer))
+            targets.append(self._engine_target(ENGINES[1], make_synthesizer))
         return targets, recognizer, synthesizer
 
-    def _engine(self, name: str) -> dict[str, Any]:
-        """A fixed address and token, so that calls find the engine again after Serve has restarted it."""
-        endpoint = f"unix:{self._settings.runtime_dir}/{name}.sock"
-        return {"kind": "link", "endpoints": [[endpoint, tokens.new_secret()]]}
+    def _engine_target(self, app: str, make: Callable[..., Any]) -> RunTarget:
+        """Its replicas tell the director where they listen: in a Ray that was started here, on this machine only."""
+        port = ANY_PORT if self._joined else NO_PORT
+        return RunTarget(make(replicas=self._settings.engines, port=port), app, None)
 
     def _clips(self) -> Path:
         bundled = self._bundles[0].path / "clips"
@@ -249,9 +259,20 @@ class House:
             await _quietly(asyncio.to_thread(serve.delete, app))
 
 
-def _engine_target(app: str, make: Callable[..., Any], engine: dict[str, Any]) -> RunTarget:
-    endpoint, token = engine["endpoints"][0]
-    return RunTarget(make(endpoint=endpoint, token=token), app, None)
+def logs_of(settings: Settings) -> JobConfig:
+    """How every process of the job logs; this program does not (`ray.init(logging_config=...)` would have it do so)."""
+    job = JobConfig()
+    job.set_py_logging_config(ray.LoggingConfig(settings.log_format.upper(), settings.log_level, LOG_FIELDS))
+    return job
+
+
+def _check_clips(folder: str) -> None:
+    """Recordings are read by every call anew; one that cannot be would cost each of them its voice."""
+    try:
+        if folder:
+            ClipSource(folder)
+    except (EngineAway, ProtocolFault) as fault:
+        raise SettingFault(f"clips: {fault}") from fault
 
 
 def _serve_runs() -> bool:
@@ -295,21 +316,6 @@ def _keep(bundle: Bundle, folder: Path) -> Path:
             fresh.rename(kept)
         shutil.rmtree(fresh, ignore_errors=True)
     return kept
-
-
-def _free_port(name: str, host: str, port: int) -> int:
-    """The port, or any free one for 0; asked before the slow part, so that a taken one is said at once."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            option = name.replace("_", "-")
-            raise StartFault(
-                f"{host}:{port} cannot be used: {error.strerror}; choose another with --{option}"
-            ) from None
-        return int(probe.getsockname()[1])
 
 
 async def _quietly(work: Awaitable[Any]) -> None:

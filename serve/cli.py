@@ -6,12 +6,14 @@ Exit codes: 0 done, 1 something outside failed (nothing runs, a port is taken), 
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,10 +33,10 @@ from .commands.plan import plan
 from .errors import StartFault
 from .settings import Settings, prepare_ray_environment
 from .settings import read as read_settings
+from .settings import unknown as unknown_settings
 
 cli = typer.Typer(
     name="offhook",
-    help="Supervises live phone conversations on a Ray cluster.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -45,6 +47,21 @@ cli.add_typer(rollout_cli, name="rollout")
 
 STOP_WITHIN_S = 60.0
 DETACH_WITHIN_S = 180.0
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"offhook {metadata.version('offhook')}\n")
+        raise typer.Exit()
+
+
+@cli.callback()
+def offhook(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="say which version this is")
+    ] = False,
+) -> None:
+    """Supervises live phone conversations on a Ray cluster."""
 
 
 def main() -> None:
@@ -70,12 +87,12 @@ def up(
     policy: Annotated[
         list[Path] | None, typer.Option(help="a policy bundle, or a folder of them; the first leads by default")
     ] = None,
-    recognizer: Annotated[str | None, typer.Option(help="moonshine or none")] = None,
-    voice: Annotated[str | None, typer.Option(help="piper, clip or tone")] = None,
+    recognizer: Annotated[str | None, typer.Option(help="moonshine, deployed or none")] = None,
+    voice: Annotated[str | None, typer.Option(help="piper, deployed, clip or tone")] = None,
     clips: Annotated[Path | None, typer.Option(help="recordings for --voice clip")] = None,
     address: Annotated[str | None, typer.Option(help="of a Ray cluster to join (auto); else Ray starts here")] = None,
     cpus: Annotated[int | None, typer.Option(help="for a Ray that starts here; default: as found")] = None,
-    journal: Annotated[str | None, typer.Option(help="redis://host[:port][/db] for a cluster; else SQLite")] = None,
+    journal: Annotated[str | None, typer.Option(help="redis://HOST:PORT/DB for a cluster; else SQLite")] = None,
     tools: Annotated[Path | None, typer.Option(help="a YAML file: which actions HTTP tools carry out")] = None,
     state_dir: StateDir = None,
     detach: Annotated[bool, typer.Option("--detach", help="return when ready, and run on in the background")] = False,
@@ -98,6 +115,8 @@ def up(
         "state_dir": str(state_dir) if state_dir else None,
     }
     settings = read_settings(**chosen)
+    for strange in unknown_settings(os.environ):
+        _progress(f"not a setting: {strange}")
     if detach:
         _detach(settings)
         return
@@ -118,10 +137,20 @@ def up(
 
 
 @cli.command()
-def down(state_dir: StateDir = None, json: AsJson = False) -> None:
-    """End the offhook that runs here, and all that it started."""
+def down(
+    drain: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="take no new calls, and give the live ones so long to end")
+    ] = 0.0,
+    state_dir: StateDir = None,
+    json: AsJson = False,
+) -> None:
+    """End the offhook that runs here, and all that it started; calls that are live then get a goodbye."""
     file = read_settings(state_dir=str(state_dir) if state_dir else None).state_file
     here = running.find(file)
+    if drain:
+        left = running.drain(running.Api(here.api), drain, (lambda _what: None) if json else _progress)
+        if left:
+            _progress(f"{left} calls have not ended within {drain:g} s; they are ended now")
     running.end(here, STOP_WITHIN_S)
     running.forget(file, here.pid)
     show({"stopped": here.pid}, json, lambda: f"offhook (process {here.pid}) has ended")

@@ -1,7 +1,7 @@
-"""How the other commands find a running offhook: its state file, and its API.
+"""How the other commands find a running offhook: its state file, and its API; and how they end it.
 
 `offhook up` writes the file when it is ready and removes it when it stops. A file whose process is gone is stale and
-means that nothing runs. Nothing is started or stopped here.
+means that nothing runs.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from .errors import NotRunning, StopFault
 
 PROBLEM = "application/problem+json"  # RFC 9457; not from problems.py, which loads the whole web server
 ASK_WITHIN_S = 30.0  # a call may ring for a while before it is placed
+DRAIN_LOOK_S = 0.5  # between two looks for calls that are live: who waits for minutes does not notice it
 HOW_TO_START = "start it with: offhook up --policy DIR"
 
 
@@ -107,6 +109,35 @@ def end(running: Running, within_s: float) -> None:
                 f"process {running.pid} still runs after {within_s:g} s; end it with: kill -9 {running.pid}"
             )
         time.sleep(0.05)
+
+
+def drain(
+    api: Api, within_s: float, progress: Callable[[str], None], rest: Callable[[float], None] = time.sleep
+) -> int:
+    """Have no node take new calls, and wait until the live ones have ended; returns how many have not.
+
+    The nodes may take calls again afterwards: a cluster outlives an installation, and would refuse the next one's.
+
+    Args:
+        within_s: how long to wait at most.
+        progress: told whenever the number of live calls has changed.
+        rest: waits for so many seconds.
+    """
+    nodes = [row["node"] for row in api.get("/v1/nodes")["nodes"]]
+    told = -1
+    until = time.monotonic() + within_s
+    try:
+        for node in nodes:
+            api.post(f"/v1/nodes/{node}/drain", {})
+        while (live := int(api.get("/v1/calls", live="true", limit=1)["total"])) and time.monotonic() < until:
+            if live != told:
+                progress(f"no new calls; {live} are live")
+                told = live
+            rest(DRAIN_LOOK_S)
+        return live
+    finally:
+        for node in nodes:
+            api.delete(f"/v1/nodes/{node}/drain")
 
 
 class Api:

@@ -10,15 +10,19 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from .errors import SettingFault
 
 PREFIX = "OFFHOOK_"
-RECOGNIZERS = ("moonshine", "none")
-VOICES = ("piper", "clip", "tone")
+DEPLOYED = "deployed"  # by somebody else in this cluster (`serve deploy cluster/deploy/serve.yaml`)
+RECOGNIZERS = ("moonshine", DEPLOYED, "none")
+VOICES = ("piper", DEPLOYED, "clip", "tone")
 OVERFLOWS = ("busy", "queue", "redirect")
+LOG_FORMATS = ("text", "json")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 RUNTIME_DIR_BYTES_MAX = 60  # a Unix socket's path has 107 bytes (unix(7)); the parts of a node append up to 47
 
 
@@ -34,6 +38,7 @@ class Settings:
     policies: tuple[str, ...] = ()  # bundles, or folders of bundles; the first one leads calls that name none
     recognizer: str = "none"
     voice: str = "tone"
+    engines: int = 1  # replicas of recognizer and synthesizer each; Ray Serve spreads them over the nodes
     clips: str = ""  # the folder of WAV files for `voice` "clip"
     address: str = ""  # of a Ray cluster to join; empty = start Ray here
     cpus: int = 0  # for a Ray that is started here; 0 = as found
@@ -62,6 +67,8 @@ class Settings:
     late_ms: float = 30.0  # reaction lag at which a node takes no more calls
     admission: str = ""  # a YAML file with tenants' limits and slots kept for priorities (examples/admission.yaml)
     prices: str = ""  # a YAML file: the price table (examples/prices.yaml)
+    log_format: str = "text"  # of what Ray's log files hold of offhook's processes: text or json, both with all fields
+    log_level: str = "WARNING"  # INFO also tells what went as it should
     resume_s: float = 60.0  # how long a call whose node was lost waits for its carrier; then it is closed
     ring_s: float = 5.0  # how long a caller rings while no spare is free; carriers give up on a webhook after 15 s
 
@@ -70,6 +77,7 @@ class Settings:
         _between("media_port", self.media_port, 0, 65_535)
         _between("spares", self.spares, 0, 1_000)
         _between("slots", self.slots, 1, 10_000)
+        _between("engines", self.engines, 1, 1_000)
         _between("cpus", self.cpus, 0, 4_096)
         _between("ring_s", self.ring_s, 0, 12)
         _between("spares_max", self.spares_max, 0, 1_000)
@@ -87,6 +95,8 @@ class Settings:
         if self.overflow == "redirect" and not self.redirect_to:
             raise SettingFault("overflow redirect needs redirect_to: the number that callers are sent to")
         _between("resume_s", self.resume_s, 1, 3_600)
+        _one_of("log_format", self.log_format, LOG_FORMATS)
+        _one_of("log_level", self.log_level, LOG_LEVELS)
         _one_of("recognizer", self.recognizer, RECOGNIZERS)
         _one_of("voice", self.voice, VOICES)
         _starts("journal", self.journal, ("redis://", "rediss://", "unix://", "sqlite:///"))
@@ -132,6 +142,15 @@ def read(environ: Mapping[str, str] | None = None, **chosen: Any) -> Settings:
     return replace(_DEFAULTS, **values)
 
 
+def unknown(environ: Mapping[str, str]) -> list[str]:
+    """What looks like a setting of ours in the environment and is none, each with the nearest one that is."""
+    known = [PREFIX + item.name.upper() for item in fields(Settings)]
+    strange = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    return [
+        " - ".join((name, *(f"did you mean {each}?" for each in get_close_matches(name, known, 1)))) for name in strange
+    ]
+
+
 def prepare_ray_environment() -> None:
     """What Ray reads from the environment, and what its workers inherit; what is set already stays.
 
@@ -154,7 +173,11 @@ def _parse(name: str, raw: str, default: Any) -> Any:
         return type(default)(raw)
     except ValueError:
         kind = {int: "a whole number", float: "a number"}[type(default)]
-        raise SettingFault(f"{name}={raw!r} is not {kind}") from None
+        # Kubernetes tells every pod of every Service so; one that is called offhook writes over OFFHOOK_PORT.
+        hint = (
+            "; a Service of Kubernetes is called so: set enableServiceLinks: false" if raw.startswith("tcp://") else ""
+        )
+        raise SettingFault(f"{name}={raw!r} is not {kind}{hint}") from None
 
 
 def _between(name: str, value: float, low: float, high: float) -> None:

@@ -14,16 +14,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from offhook.policies.errors import CallerFault, OffhookError
+from offhook.policies.errors import CallerFault
 from redis import RedisError
 
 from ..errors import JournalAway
-from .journal import COMPACT_EVERY_MS, COMPACT_IDLE_MS, Done, Kept, Record, Retention, Stored, Tail, Unit, fence_unit
+from .journal import COMPACT_EVERY_MS, COMPACT_IDLE_MS, Kept, Retention, Unit
 from .redis_book import Book
+from .waiting import CLOSE_MS, PAUSE_MS_FIRST, PAUSE_MS_MAX, PRUNE_EVERY_MS, WAITING_BYTES_MAX, OnHealth, Waiting
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -32,14 +33,9 @@ RETENTION = Retention(bytes_max=2 << 30)  # memory, not disk; a usual event take
 LINGER_MS = 2  # a group gathers for this long: a round trip costs as much CPU as thirty records
 GROUP_RECORDS_MAX = 1_000  # one script; Redis serves nobody else meanwhile, up to about 10 ms
 GROUP_BYTES_MAX = 8 << 20
-WAITING_BYTES_MAX = 64 << 20  # not written yet: about a minute of 200 lively calls
-PAUSE_MS_FIRST = 50  # before a store that failed is tried again
-PAUSE_MS_MAX = 1_000
-PRUNE_EVERY_MS = 10_000
-CLOSE_MS = 5_000
 
 
-class RedisJournal:
+class RedisJournal(Waiting):
     """See `journal.Journal`. Create it on the loop that uses it.
 
     Args:
@@ -57,42 +53,21 @@ class RedisJournal:
     def __init__(
         self,
         url: str,
-        on_health: Callable[[bool, str], None] | None = None,
+        on_health: OnHealth | None = None,
         retention: Retention = RETENTION,
         *,
         waiting_bytes_max: int = WAITING_BYTES_MAX,
     ) -> None:
-        self.up = True
-        self._loop = asyncio.get_running_loop()
-        self._on_health = on_health
+        super().__init__(on_health, waiting_bytes_max)
         try:
             self._book = Book(url, retention)
         except ValueError as error:
             raise CallerFault(f"the journal's URL cannot be used: {error}") from error
-        self._waiting: deque[Unit] = deque()
-        self._waiting_bytes = 0
-        self._waiting_bytes_max = waiting_bytes_max
         self._changed = asyncio.Event()
-        self._closing = False
         self._closed = False
         self._writer = self._loop.create_task(self._write())
 
     # --- what others ask --------------------------------------------------------------------------------------------
-
-    def append(self, records: Sequence[Record], done: Done) -> None:
-        """See `Journal`."""
-        try:
-            unit = Unit([Stored(record) for record in records], done)
-        except OffhookError as fault:
-            self._loop.call_soon(done, fault)
-            return
-        self._put(unit)
-
-    async def fence(self, call: str, epoch: int) -> Tail:
-        """See `Journal`."""
-        unit, tail = fence_unit(call, epoch)
-        self._put(unit)
-        return await tail
 
     async def read(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[list[Any]]:
         """See `Journal`."""
@@ -126,16 +101,8 @@ class RedisJournal:
         with suppress(RedisError, OSError):
             await self._book.close()
 
-    @property
-    def waiting_bytes(self) -> int:
-        """Of records that are not stored yet."""
-        return self._waiting_bytes
-
     def _put(self, unit: Unit) -> None:
-        if self._closing:
-            self._loop.call_soon(unit.done, JournalAway("the journal is closed"))
-        elif self._waiting_bytes + unit.size > self._waiting_bytes_max:
-            reason = f"{self._waiting_bytes} bytes wait for the store, the limit is {self._waiting_bytes_max}"
+        if reason := self._refusal(unit):
             self._loop.call_soon(unit.done, JournalAway(reason))
         else:
             self._waiting_bytes += unit.size
@@ -217,19 +184,12 @@ class RedisJournal:
     def _settle(self, group: Sequence[Unit], done: int) -> None:
         """Tell the first `done` units how it went; the others wait again."""
         self._waiting.extendleft(reversed(group[done:]))
-        for unit in group[:done]:
-            self._waiting_bytes -= unit.size
-            try:
-                unit.done(unit.fault)
-            except Exception:
-                log.exception("whoever was told of stored records failed")
+        self._waiting_bytes -= sum(unit.size for unit in group[:done])
+        self._say_done(group[:done])
 
     def _tell(self, up: bool, reason: str) -> None:
-        if up == self.up:
-            return
-        self.up = up
-        if self._on_health is not None:
-            self._on_health(up, reason)
+        if up != self.up:
+            self._say_health(up, reason)
 
     async def _pause(self, pause_ms: int) -> bool:
         """Wait before the next try; True = the journal is closed, there is none."""

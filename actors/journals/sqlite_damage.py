@@ -28,11 +28,10 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """The write-ahead log as it lies there: how many frames up to its last commit, and whether its end is torn."""
+    """The write-ahead log as it lies there: how many frames up to its last commit."""
 
     path: Path
     committed: int = 0
-    torn: bool = False
     broken: bool = False  # it is no log at all
 
     @classmethod
@@ -52,18 +51,17 @@ class Log:
         (page_bytes,) = struct.unpack_from(">I", header, 8)
         salts = header[16:24]
         frame_bytes = FRAME_HEADER_BYTES + page_bytes
-        frames, rest = divmod(size - HEADER_BYTES, frame_bytes)
-        committed = last = 0
+        frames = (size - HEADER_BYTES) // frame_bytes
+        committed = 0
         with path.open("rb") as file:
             for number in range(1, frames + 1):
                 file.seek(HEADER_BYTES + (number - 1) * frame_bytes)
                 frame = file.read(FRAME_HEADER_BYTES)
                 if frame[8:16] != salts:
                     continue  # of an earlier round of the log; or damaged
-                last = number
                 if struct.unpack_from(">I", frame, 4)[0]:  # the database's size after a commit
                     committed = number
-        return cls(path, committed, torn=bool(rest) and last == frames)
+        return cls(path, committed)
 
     def lost(self, base: sqlite3.Connection) -> str | None:
         """What was lost of it, now that `base` is open on it; None = nothing that shows. Raises sqlite3.Error."""

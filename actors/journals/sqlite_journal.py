@@ -6,7 +6,6 @@ groups, and one sync to disk for each. Tables are `sqlite_book.py`'s matter, the
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sqlite3
 import threading
@@ -18,24 +17,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from offhook.policies.errors import OffhookError
-
 from ..errors import JournalAway, JournalDamaged
 from .journal import (
     COMPACT_EVERY_MS,
     COMPACT_IDLE_MS,
-    Done,
     Kept,
-    Record,
     Retention,
-    Stored,
-    Tail,
     Unit,
-    fence_unit,
     restored,
 )
 from .sqlite_book import Book
 from .sqlite_damage import is_damage
+from .waiting import CLOSE_MS, PAUSE_MS_FIRST, PAUSE_MS_MAX, PRUNE_EVERY_MS, WAITING_BYTES_MAX, OnHealth, Waiting
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -44,14 +37,9 @@ T = TypeVar("T")
 # irreversible action and the end of a call; a takeover's fence does not linger.
 LINGER_MS = 15
 GROUP_RECORDS_MAX = 5_000  # one group; keeps a commit under about 50 ms
-WAITING_BYTES_MAX = 64 << 20  # not written yet: about a minute of 200 lively calls
-PAUSE_MS_FIRST = 50  # before a store that failed is tried again
-PAUSE_MS_MAX = 1_000
-PRUNE_EVERY_MS = 10_000
-CLOSE_MS = 5_000
 
 
-class SqliteJournal:
+class SqliteJournal(Waiting):
     """See `journal.Journal`. Create it on the loop that uses it.
 
     Args:
@@ -69,44 +57,23 @@ class SqliteJournal:
     def __init__(
         self,
         path: str | Path,
-        on_health: Callable[[bool, str], None] | None = None,
+        on_health: OnHealth | None = None,
         retention: Retention | None = None,
         *,
         power_safe: bool = True,
         waiting_bytes_max: int = WAITING_BYTES_MAX,
         on_damage: Callable[[str], None] | None = None,
     ) -> None:
-        self.up = True
-        self._loop = asyncio.get_running_loop()
-        self._on_health = on_health
+        super().__init__(on_health, waiting_bytes_max)
         self._on_damage = on_damage or (lambda _what: None)
         self._book = Book(Path(path), retention or Retention(), power_safe, self._damaged)
-        self._waiting: deque[Unit] = deque()
-        self._waiting_bytes = 0
-        self._waiting_bytes_max = waiting_bytes_max
         self._changed = threading.Condition()
         self._hurry = False  # a fence waits: somebody is on the line
-        self._closing = False
         self._writer = threading.Thread(target=self._write, name="journal-writer", daemon=True)
         self._writer.start()
         self._reader = ThreadPoolExecutor(1, "journal-reader")
 
     # --- the loop's side --------------------------------------------------------------------------------------------
-
-    def append(self, records: Sequence[Record], done: Done) -> None:
-        """See `Journal`."""
-        try:
-            unit = Unit([Stored(record) for record in records], done)
-        except OffhookError as fault:
-            self._loop.call_soon(done, fault)
-            return
-        self._put(unit)
-
-    async def fence(self, call: str, epoch: int) -> Tail:
-        """See `Journal`."""
-        unit, tail = fence_unit(call, epoch)
-        self._put(unit)
-        return await tail
 
     async def read(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[list[Any]]:
         """See `Journal`."""
@@ -138,19 +105,10 @@ class SqliteJournal:
         self._reader.shutdown(wait=False)
         self._refuse_all("the journal is closed")
 
-    @property
-    def waiting_bytes(self) -> int:
-        """Of records that are not stored yet."""
-        return self._waiting_bytes
-
     def _put(self, unit: Unit) -> None:
         with self._changed:
-            reason = ""
-            if self._closing:
-                reason = "the journal is closed"
-            elif self._waiting_bytes + unit.size > self._waiting_bytes_max:
-                reason = f"{self._waiting_bytes} bytes wait for the store, the limit is {self._waiting_bytes_max}"
-            else:
+            reason = self._refusal(unit)
+            if not reason:
                 self._waiting_bytes += unit.size
                 self._waiting.append(unit)
                 self._hurry = self._hurry or bool(unit.call)
@@ -188,14 +146,8 @@ class SqliteJournal:
 
     def _told(self, units: Sequence[Unit], health: tuple[bool, str] | None) -> None:
         if health is not None:
-            self.up = health[0]
-            if self._on_health is not None:
-                self._on_health(*health)
-        for unit in units:
-            try:
-                unit.done(unit.fault)
-            except Exception:
-                log.exception("whoever was told of stored records failed")
+            self._say_health(*health)
+        self._say_done(units)
 
     # --- the writer's thread ----------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ An engine that cannot even be made (a folder of clips that is not there) costs t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from offhook.policies.errors import CallerFault, OffhookError
 from offhook.policies.events import Event, HealthChanged
@@ -27,16 +27,14 @@ SYNTHESIZERS = ("none", "tone", "clip", "link")
 
 def check(engines: Engines) -> None:
     """Raises:
-    CallerFault: a kind that does not exist, or "link" without an endpoint.
+    CallerFault: a kind that does not exist.
     """
-    for part, kind, kinds, endpoints in (
-        ("recognizer", engines.recognizer, RECOGNIZERS, engines.recognizer_endpoints),
-        ("synthesizer", engines.synthesizer, SYNTHESIZERS, engines.synthesizer_endpoints),
+    for part, kind, kinds in (
+        ("recognizer", engines.recognizer, RECOGNIZERS),
+        ("synthesizer", engines.synthesizer, SYNTHESIZERS),
     ):
         if kind not in kinds:
             raise CallerFault(f"{part} {kind!r}: allowed are {', '.join(kinds)}")
-        if kind == "link" and not endpoints:
-            raise CallerFault(f"{part} 'link' needs at least one [endpoint, token]")
 
 
 def make_recognizer(engines: Engines, emit: Emit, clock: Clock, call: str) -> Recognizer:
@@ -61,6 +59,19 @@ def make_synthesizer(engines: Engines, emit: Emit, clock: Clock) -> Synthesizer:
         log.error("no synthesizer: %s", fault)
     emit(HealthChanged(clock.now_ms(), PART, False))
     return NoSynthesizer()
+
+
+def redirect(
+    recognizer: Recognizer,
+    synthesizer: Synthesizer,
+    recognizer_endpoints: Iterable[Sequence[str]],
+    synthesizer_endpoints: Iterable[Sequence[str]],
+) -> None:
+    """Engines have come, gone or moved while the call talks; a call without engines has nothing to dial."""
+    if isinstance(recognizer, RecognitionClient):
+        recognizer.redirect([(endpoint, token) for endpoint, token in recognizer_endpoints])
+    if isinstance(synthesizer, SynthesisClient):
+        synthesizer.redirect([(endpoint, token) for endpoint, token in synthesizer_endpoints])
 
 
 def clips_of(synthesizer: Synthesizer) -> ClipSource | None:

@@ -24,6 +24,7 @@ from .recorder import Recorder
 from .resume import PLACE, Place
 
 WARM_UP_MS = 3_000  # of known audio for the ears: their noise floor looks back 1.6 s; the recognizer gets all of it
+SPEECH_FRAMES = 3  # in one message while a talkspurt goes on: 60 ms; what waits is a measurement or its end, both dated
 DIGITS = "0123456789*#ABCD"
 
 _TELLING = (ev.SpeechStarted, ev.SpeechEnded, ev.ToneHeard)  # told twice they would be two; a measurement would not
@@ -67,15 +68,17 @@ class Hearing:
         if self._to_agree:
             self._agree(at_ms)
         events = self._ears.feed(frame, at_ms)
-        ended = False
+        pace = 0
         if events:
             if any(isinstance(event, _TELLING) for event in events):
                 self.write_place()
             for event in events:
                 self._take(event)
-                ended = ended or type(event) is ev.SpeechEnded
+                pace = {ev.SpeechStarted: SPEECH_FRAMES, ev.SpeechEnded: 1}.get(type(event), pace)
         self.recognizer.feed(frame, at_ms)
-        if ended:
+        if pace:
+            self.line.pace(pace)
+        if pace == 1:
             self.recognizer.flush()
         if self.line.acknowledgement_due:
             self._recorder.flush()

@@ -143,6 +143,11 @@ class PhoneLine:
         if self._link is not None:
             self._link.send(wire.MARK, self._epoch, name)
 
+    def pace(self, frames: int) -> None:
+        """Have so many frames come in one message from now on; a new gateway begins at 1."""
+        if self._link is not None:
+            self._link.send(wire.PACE, self._epoch, frames)
+
     def clear(self) -> None:
         """Have the carrier drop what it still buffers."""
         if self._link is not None and self._link.send(wire.CLEAR, self._epoch):

@@ -108,6 +108,10 @@ class RecognitionClient:
         """A recognizer is connected, or has not been found missing yet."""
         return self._redial.up
 
+    def redirect(self, endpoints: Sequence[Endpoint]) -> None:
+        """The recognizers have moved; a link that is open stays."""
+        self._redial.redirect(endpoints)
+
     def feed(self, audio: bytes, at_ms: int) -> None:
         """See `Recognizer`."""
         begins_ms = at_ms - len(audio) // BYTES_PER_MS

@@ -108,6 +108,10 @@ class SynthesisClient:
         """An engine is connected, or has not been found missing yet."""
         return self._redial.up
 
+    def redirect(self, endpoints: Sequence[Endpoint]) -> None:
+        """The engines have moved; a link that is open stays."""
+        self._redial.redirect(endpoints)
+
     def speak(self, utterance: str, sound: Sound) -> None:
         """See `Synthesizer`."""
         if len(self._asks) >= ASKS_MAX:

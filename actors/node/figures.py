@@ -25,7 +25,7 @@ def figures(node: Supervisor) -> dict[str, Any]:
     URL may hold a password).
     """
     pool, residents, hosts, takeovers = node.pool, node.residents, node.hosts, node.takeovers
-    lags, engines = residents.watch.lags(), node.shelf.engines
+    lags, engines = residents.watch.lags(), node.shelf.reachable()
 
     def pid(name: str) -> int:
         resident = residents.get(name)
@@ -49,6 +49,8 @@ def figures(node: Supervisor) -> dict[str, Any]:
         "farewells": takeovers.farewells,
         "escalations": takeovers.escalations,
         "takeover_ms": [round(ms, 1) for ms in takeovers.times_ms],
+        "swapped": node.swaps.swapped,
+        "swaps_undone": node.swaps.undone,
         "records": node.intake.records,
         "records_refused": node.intake.refused,
         "journal_up": node.intake.journal_up,

@@ -68,6 +68,13 @@ class Hosts:
             del self._specs[key]
         self.tend()
 
+    def make_room(self, version: str, calls: int) -> None:
+        """So many calls want a seat at each agent of a version at once: start all hosts that they need."""
+        for key, spec in self._specs.items():
+            if key[0] == version and key not in self.given_up:
+                for _ in range(-(-(calls - self._seats_left(*key)) // spec.calls_per_actor)):
+                    self._bear(*key, spec)
+
     # --- seats ------------------------------------------------------------------------------------------------------
 
     async def seat(self, version: str, agent: str, call: str, wait_s: float) -> Host | None:
@@ -111,6 +118,10 @@ class Hosts:
         free = [h for h in self._of(version, agent) if h.up and len(h.calls) < h.seats]
         return max(free, key=lambda host: len(host.calls), default=None)
 
+    def _seats_left(self, version: str, agent: str) -> int:
+        """Free seats, those of hosts that are starting among them."""
+        return sum(host.seats - len(host.calls) for host in self._of(version, agent))
+
     def _of(self, version: str, agent: str) -> list[Host]:
         return [host for host in self._hosts.values() if host.version == version and host.agent == agent]
 
@@ -148,9 +159,7 @@ class Hosts:
     def tend(self) -> None:
         """Start the hosts that are missing, end those that nobody needs."""
         for key, spec in self._specs.items():
-            hosts = self._of(*key)
-            free = sum(host.seats - len(host.calls) for host in hosts)
-            if key not in self.given_up and free < max(1, int(spec.calls_per_actor * RESERVE_SHARE)):
+            if key not in self.given_up and self._seats_left(*key) < max(1, int(spec.calls_per_actor * RESERVE_SHARE)):
                 self._bear(*key, spec)
         for host in tuple(self._hosts.values()):
             if (host.version, host.agent) not in self._specs and host.up and not host.calls:

@@ -28,7 +28,6 @@ from .watch import TICK_MS, Watch
 
 log = logging.getLogger(__name__)
 
-ROLES = ("call", "agents", "gateway")
 LOOK_MS = 5  # between two looks at whether a process whose link closed still exists
 READ_OUT_MS = 100  # for the rest of a dead process's messages; they are in a socket of this machine
 RETURN_MS = 1_000  # for one that lives to connect again; then it is of no use

@@ -15,7 +15,8 @@ from offhook.policies.policy import Policy
 from pydantic import ValidationError
 
 from ..bundle import release
-from ..errors import UnknownPolicy
+from ..engine_places import KINDS, RECOGNIZER, SYNTHESIZER, Place, choose
+from ..errors import ProtocolFault, UnknownPolicy
 from ..live import engines as speech
 from ..setup import Engines
 from .parcel import unpack
@@ -25,10 +26,16 @@ CLIPS = "clips"  # the folder of a bundle with its recordings
 
 
 class Shelf:
-    """Policy versions by name, the default one, and the engines. The latest version published is the default."""
+    """Policy versions by name, the default one, and the engines. The latest version published is the default.
 
-    def __init__(self, memory: Path) -> None:
+    `machine`: `clock.boot`; engines of the same one are reached by their Unix sockets.
+    """
+
+    def __init__(self, memory: Path, node: str = "", machine: str = "") -> None:
         self._memory = memory
+        self._here = (node, machine)
+        self._places: list[Place] = []  # of engines' replicas, wherever they run
+        self._turn = 0
         self._bundles: dict[str, str] = {}
         self._plain: dict[str, dict[str, Any]] = {}
         self.policies: dict[str, Policy] = {}
@@ -57,8 +64,9 @@ class Shelf:
         """Where new calls find their speech engines; see `Supervisor.engines`.
 
         Raises:
-            CallerFault: an unknown kind, or "link" without endpoints.
+            CallerFault: an unknown kind. ProtocolFault: a place that is none.
         """
+        places = [Place.from_map(raw) for each in (recognizer, synthesizer) for raw in each.get("places", ())]
         engines = Engines.from_map(
             {
                 "recognizer": str(recognizer.get("kind", "none")),
@@ -70,7 +78,7 @@ class Shelf:
             }
         )
         speech.check(engines)
-        self.engines = engines
+        self.engines, self._places = engines, places
         self._remember()
 
     def policy(self, version: str) -> Policy:
@@ -120,10 +128,23 @@ class Shelf:
 
     def engines_for(self, version: str) -> Engines:
         """The engines for a call of a version: clips come from its bundle where that has some."""
+        self._turn += 1
+        engines = self.reachable(self._turn)
         clips = Path(self.bundle(version)) / CLIPS if self.bundle(version) else None
-        if self.engines.clips and clips is not None and clips.is_dir():
-            return replace(self.engines, clips=str(clips))
-        return self.engines
+        if engines.clips and clips is not None and clips.is_dir():
+            return replace(engines, clips=str(clips))
+        return engines
+
+    def reachable(self, turn: int = 0) -> Engines:
+        """The engines, with those endpoints first that their replicas have told of, as they are dialled from here."""
+        if not self._places:
+            return self.engines
+        told = {kind: choose((p for p in self._places if p.kind == kind), *self._here, turn) for kind in KINDS}
+        return replace(
+            self.engines,
+            recognizer_endpoints=told[RECOGNIZER] + self.engines.recognizer_endpoints,
+            synthesizer_endpoints=told[SYNTHESIZER] + self.engines.synthesizer_endpoints,
+        )
 
     def recall(self) -> list[str]:
         """Offer again what was offered before; returns the versions."""
@@ -134,7 +155,8 @@ class Shelf:
             self.default = body["default"]
             self.withdrawn = set(body.get("withdrawn", ()))
             self.engines = Engines.from_map(body["engines"])
-        except (OSError, ValueError, KeyError, TypeError):
+            self._places = [Place.from_map(raw) for raw in body.get("places", ())]
+        except (OSError, ValueError, KeyError, TypeError, ProtocolFault):
             return []
         return list(self.policies)
 
@@ -158,6 +180,7 @@ class Shelf:
             "default": self.default,
             "withdrawn": sorted(self.withdrawn),
             "engines": asdict(self.engines),
+            "places": [place.as_map() for place in self._places],
         }
         fresh = self._memory.with_suffix(".new")
         fresh.touch(mode=0o600)  # engines' tokens are in it

@@ -2,10 +2,11 @@
 
     seats in hosts of the new version ─▶ SWAP ─▶ OFFERED ─▶ ATTACH for each agent ─▶ SWAPPED ─▶ the other seats are left
 
-All calls at once, each for itself: one that refuses costs no other anything. Which version leads a call is what its
-journal says (`led_by`, at its "policy" records), whatever becomes of the answer. A call whose process dies meanwhile is
-offered the version again by its next owner, unless that owner leads it by the version already. What a call does with an
-offer is `swap.py`'s matter.
+Seats for all calls first, for which processes may have to start: until then nothing changes for anybody, and then all
+change at once. From there on each for itself: one that refuses costs no other anything. Which version leads a call is
+what its journal says (`led_by`, at its "policy" records), whatever becomes of the answer. A call whose process dies
+meanwhile is offered the version again by its next owner, unless that owner leads it by the version already. What a call
+does with an offer is `swap.py`'s matter.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SEAT_S = 15.0  # for hosts that have to be started first: a process takes about 2 s, two start at a time
+TOGETHER_S = 3.0  # until then calls that have their seats wait for those that have not; a way back must not take longer
 OPEN_S = 2.0  # for the call's word that its doors are open; it takes a millisecond
 GRACE_MS = 2_000  # for its last word, beyond all that it may wait for itself
 DEADLINE_MAX_MS = 600_000  # longer than any sane pause of a call
@@ -66,29 +68,50 @@ class Swaps:
             and (not named or row.call in named)
             and (not from_version or row.policy_version == from_version)
         ]
-        answers = await asyncio.gather(*(self._one(call, to_version, deadline_ms, at_deadline) for call in asked))
-        found = dict(zip(asked, answers, strict=True))
+        found = dict.fromkeys(asked, "another swap of this call is under way")
+        mine = [call for call in asked if call not in self._under_way]
+        self._under_way |= dict.fromkeys(mine, to_version)
+        began = time.monotonic()
+        try:
+            node.hosts.make_room(to_version, len(mine))
+            async with asyncio.TaskGroup() as group:
+                seats = {call: group.create_task(self._seats(call, to_version)) for call in mine}
+                if seats:
+                    await asyncio.wait(seats.values(), timeout=TOGETHER_S)
+                seated_ms = round((time.monotonic() - began) * 1_000)
+                orders = (self._one(call, to_version, seats[call], deadline_ms, at_deadline) for call in mine)
+                found |= zip(mine, await asyncio.gather(*orders), strict=True)
+        finally:
+            for call in mine:
+                self._under_way.pop(call, None)
         return {
             "asked": len(asked),
-            "swapped": sum(not why for why in answers),
-            "kept": sum(why.startswith(KEPT) for why in answers),
+            "seated_ms": seated_ms,
+            "swapped": sum(not why for why in found.values()),
+            "kept": sum(why.startswith(KEPT) for why in found.values()),
             "refused": {call: why for call, why in found.items() if why and not why.startswith(KEPT)},
         }
 
-    async def _one(self, call: str, version: str, deadline_ms: int, at_deadline: str) -> str:
+    async def _seats(self, call: str, version: str) -> dict[str, str]:
+        """The hosts in which a call has its seats now, for the version's agents: agent -> host."""
+        hosts, agents = self._node.hosts, list(self._node.shelf.policy(version).agents)
+        found = await asyncio.gather(*(hosts.seat(version, agent, call, SEAT_S) for agent in agents))
+        return {agent: host.name for agent, host in zip(agents, found, strict=True) if host is not None}
+
+    async def _one(
+        self, call: str, version: str, seating: asyncio.Task[dict[str, str]], deadline_ms: int, at_deadline: str
+    ) -> str:
         """One call; why that version does not lead it now, or ""."""
-        if call in self._under_way:
-            return "another swap of this call is under way"
-        self._under_way[call] = version
         try:
-            why = await self._seated(call, version, deadline_ms, at_deadline)
+            seats = await seating
+            why = self._lacking(version, seats) or await self._until_led(call, version, seats, deadline_ms, at_deadline)
         except NoSuchCall:
             why = f"{KEPT}the call is over"
         except Exception as error:
             log.exception("a swap failed", extra={"call": call})
             why = f"{type(error).__name__}: {error}"
         finally:
-            del self._under_way[call]
+            self._under_way.pop(call, None)
             self._tidy(call)
         self.swapped += not why
         self.undone += why.startswith("undone")
@@ -96,15 +119,16 @@ class Swaps:
             log.warning("a swap to %s did not take place: %s", version, why, extra={"call": call})
         return why
 
-    async def _seated(self, call: str, version: str, deadline_ms: int, at_deadline: str) -> str:
+    def _lacking(self, version: str, seats: Mapping[str, str]) -> str:
+        """Why the agents that have no seat have none."""
+        given_up = self._node.hosts.given_up
+        lacking = [agent for agent in self._node.shelf.policy(version).agents if agent not in seats]
+        return "; ".join(f"agent {a}: {given_up.get((version, a), 'no host has a free seat')}" for a in lacking)
+
+    async def _until_led(
+        self, call: str, version: str, seats: Mapping[str, str], deadline_ms: int, at_deadline: str
+    ) -> str:
         node = self._node
-        agents = list(node.shelf.policy(version).agents)
-        found = await asyncio.gather(*(node.hosts.seat(version, agent, call, SEAT_S) for agent in agents))
-        seats = {agent: host.name for agent, host in zip(agents, found, strict=True) if host is not None}
-        if len(seats) < len(agents):
-            lacking = [agent for agent in agents if agent not in seats]
-            whys = [f"agent {a}: {node.hosts.given_up.get((version, a), 'no host has a free seat')}" for a in lacking]
-            return "; ".join(whys)
         until = time.monotonic() + deadline_ms / 1_000
         while True:
             row = await node.takeovers.owner(call)
@@ -207,13 +231,14 @@ def merged(answers: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         CallerFault: (whatever a node raised) the order itself is wrong: no such version, no such deadline.
     """
-    total: dict[str, Any] = {"asked": 0, "swapped": 0, "kept": 0, "refused": {}}
+    total: dict[str, Any] = {"asked": 0, "seated_ms": 0, "swapped": 0, "kept": 0, "refused": {}}
     for node, answer in answers.items():
         if isinstance(answer, LinkLost):
             total["refused"][f"node {node[:8]}"] = str(answer)
         elif isinstance(answer, BaseException):
             raise answer
         else:
+            total["seated_ms"] = max(total["seated_ms"], answer["seated_ms"])
             for name in ("asked", "swapped", "kept"):
                 total[name] += answer[name]
             total["refused"] |= answer["refused"]

@@ -36,7 +36,6 @@ class Findings:
 
     call: str
     events: int = 0
-    looks: int = 0
     differences: list[Difference] = field(default_factory=list)
     known_until_ms: int = 0
     left: str = ""  # why it is not with the call any more; "" = it is
@@ -149,7 +148,6 @@ class Shadow:
 
     def _found(self, trial: Trial | None, last: bool) -> None:
         findings = self.findings
-        findings.looks += 1
         if trial is None:
             self.leave("its events cannot be read")
             return

@@ -43,7 +43,8 @@ def compared(before: Side, after: Side) -> dict[str, Any]:
         "new": sorted(set(after.files) - set(before.files)),
         "changed": sorted(n for n in before.files if n in after.files and before.files[n] != after.files[n]),
     }
-    lines = [_line(str(each["field"]), each["before"], each["after"]) for each in fields]
+    told = (_line(str(each["field"]), each["before"], each["after"]) for each in fields)
+    lines = [line for line in told if line]
     lines += [f"{name}: {what}" for what, names in files.items() for name in names]
     return {"before": before.version, "after": after.version, "fields": fields, "files": files, "lines": lines}
 
@@ -58,7 +59,7 @@ def _flat(value: Any, place: str = "") -> list[tuple[str, Any]]:
 def _line(field: str, before: Any, after: Any) -> str:
     unit = unit_of(field.rpartition(".")[2])
     old, new = (_worded(value, unit) for value in (before, after))
-    return f"{field}: {old} -> {new}"
+    return f"{field}: {old} -> {new}" if old != new else ""  # an empty list beside none is no difference to a reader
 
 
 def _worded(value: Any, unit: str) -> str:

@@ -84,8 +84,12 @@ def leaving(evidence: Evidence, account: Account) -> None:
 
 
 def heard(evidence: Evidence, account: Account) -> None:
-    """Where an utterance was stopped, what is noted as heard is what was played, within a word."""
+    """Where an utterance was stopped, what is noted as heard is what was played, within a word.
+
+    A carrier whose own clock is late has played that much less than a call can know before the next mark.
+    """
     stops = list(_stops(evidence))
+    slack_ms = WORD_MS + evidence.line["clock_late_ms_max"]
     for event in evidence.events(ev.PlaybackStopped):
         account.counts["stops"] += 1
         positions = [position for utterance, position in stops if utterance == event.utterance]
@@ -93,7 +97,7 @@ def heard(evidence: Evidence, account: Account) -> None:
             continue  # stopped before a mark of it was sent, or with its stream
         account.counts["stops compared with what was played"] += 1
         nearest = min(positions, key=lambda position: abs(position - event.heard_ms))
-        if abs(nearest - event.heard_ms) > WORD_MS:
+        if abs(nearest - event.heard_ms) > slack_ms:
             message = f"{event.utterance}: {event.heard_ms} ms noted, {nearest} ms played"
             account.wrong("what is noted as heard was heard", event.at_ms, message)
 

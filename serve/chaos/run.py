@@ -35,6 +35,8 @@ from .strikes import NothingThereError, Striker
 
 RETRY_S = 0.5  # between two tries to place a call while nobody takes one
 STAGGER_S = 0.4
+START_S = 60.0  # for the first callers to get their lines; then faults strike all the same
+TARGET_MS = 20_000  # for what a fault strikes to be there: a supervisor that was killed is back after 2 s, or after ten
 JOURNAL_S = 40.0  # after the last call: a line that was lost is waited for by its policy, then the end is written
 PAGE = 5_000
 LEAVE_S = 10.0  # a caller in the midst of a script at the end of the run may finish a phrase
@@ -193,14 +195,18 @@ class Chaos:
     refused: int = 0  # calls that nobody took at the first try
     _taken: list[_Taken] = field(default_factory=list)
     _zero_s: float = 0.0
+    _late_ms: int = 0  # the whole schedule: until the callers had their lines, and for what was not there to be struck
+    _ringing: set[int] = field(default_factory=set)  # callers who have had no line yet
 
     async def report(self) -> dict[str, Any]:
         """Carry the run out; what came of it, in plain values."""
         self._zero_s = time.monotonic()
         await self.installation.figures()
         striker = Striker(self.installation, self._now_ms)
+        self._ringing = set(range(self.run.calls))
         callers = [asyncio.create_task(self._call_again_and_again(number)) for number in range(self.run.calls)]
         try:
+            await self._lines()
             await self._strike(striker)
             await asyncio.gather(*callers)
         finally:
@@ -213,11 +219,18 @@ class Chaos:
     def _now_ms(self) -> int:
         return int((time.monotonic() - self._zero_s) * 1_000)
 
+    async def _lines(self) -> None:
+        """Until every caller has a line: what strikes nobody proves nothing. The schedule begins then."""
+        while self._ringing and self._now_ms() < START_S * 1_000:
+            await asyncio.sleep(0.05)
+            self._late_ms = self._now_ms()
+
     async def _strike(self, striker: Striker) -> None:
         run = self.run
         for strike in schedule(run.seed, int(run.seconds * 1_000), run.faults, run.per_minute):
-            await asyncio.sleep(max(0, strike.at_ms - self._now_ms()) / 1_000)
-            struck = await striker.strike(strike)
+            await asyncio.sleep(max(0, strike.at_ms + self._late_ms - self._now_ms()) / 1_000)
+            struck = await striker.strike(strike, TARGET_MS)
+            self._late_ms = max(self._late_ms, struck.at_ms - strike.at_ms)  # the rest after it is kept
             self.struck.append(struck)
             told = f"not done: {struck.missed}" if struck.missed else struck.target
             self.progress(f"{struck.at_ms / 1_000:6.1f} s  {struck.fault}: {told}")
@@ -226,12 +239,13 @@ class Chaos:
 
     async def _call_again_and_again(self, number: int) -> None:
         await asyncio.sleep(number * STAGGER_S)
-        while (left_s := self.run.seconds - self._now_ms() / 1_000) > 1:
-            script = self.scripts[number % len(self.scripts)]
-            number += self.run.calls
+        turn = number
+        while (left_s := self.run.seconds + (self._late_ms - self._now_ms()) / 1_000) > 1:
+            script = self.scripts[turn % len(self.scripts)]
+            turn += self.run.calls
             placed = await self._placed(script)
             if placed is not None:
-                await self._call(script, placed, left_s)
+                await self._call(number, script, placed, left_s)
 
     async def _placed(self, script: Script) -> dict[str, Any] | None:
         wanted = {"from": script.number, "direction": script.direction}
@@ -243,13 +257,14 @@ class Chaos:
         await asyncio.sleep(RETRY_S)
         return None
 
-    async def _call(self, script: Script, placed: dict[str, Any], left_s: float) -> None:
+    async def _call(self, number: int, script: Script, placed: dict[str, Any], left_s: float) -> None:
         taken = _Taken(placed["call_id"])
         self._taken.append(taken)
         resume = Resume.of(str(self.installation.api.base_url), taken.call)
 
         def on_line(*_: Any) -> None:
             taken.began_ms = self._now_ms()
+            self._ringing.discard(number)
 
         taken.record = await place(
             script, placed["media_url"], resume=resume, on_line=on_line, call_s_max=left_s + LEAVE_S

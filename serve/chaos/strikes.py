@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import socket
 import sqlite3
-import struct
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,6 +22,7 @@ from typing import Any, Protocol
 import msgpack
 from offhook.actors import wire
 from offhook.actors.clock import boot
+from offhook.actors.errors import LinkLost
 from offhook.actors.live.broadcaster import ALL_TOPICS, EVENTS
 from offhook.actors.raylet import head, raylet_of
 from offhook.policies.errors import OffhookError
@@ -31,12 +30,13 @@ from offhook.policies.simulation.chaos import Strike
 
 from ..running import born
 from .journal_checks import Struck
+from .processes import children, connections, cut, listener
 
 HITS_MAX = 3  # of one call's process within HITS_S: a fourth failure is answered with a goodbye, as it should be
 HITS_S = 32.0
+AGAIN_S = 0.1  # between two looks for what is to be struck
 WORKER = b"ray::"  # what a worker of Ray calls itself (proc_pid_cmdline(5))
-PIDFD_GETFD = 438  # pidfd_getfd(2), the same on every architecture since Linux 5.6
-CONNECTED = "03"  # a socket's state in /proc/net/unix (proc_net(5))
+_SHARED = "node that is not the head's and shares its journal with another"
 LEFT_UNREAD_BYTES = 1  # the smallest receive buffer that the kernel allows
 
 
@@ -63,6 +63,10 @@ class NothingThereError(Exception):
     """There is nothing to strike at this moment."""
 
 
+class NotYetError(NothingThereError):
+    """It belongs to every installation: it is away, and comes back."""
+
+
 class Striker:
     """Carries strikes out. `now_ms` is the run's clock."""
 
@@ -73,14 +77,19 @@ class Striker:
         self._undoing: set[asyncio.Task[None]] = set()
         self._open: list[socket.socket] = []
 
-    async def strike(self, strike: Strike) -> Struck:
-        """Carry one out; where there is nothing to strike, the answer says why."""
-        try:
-            target, call = await _STRIKES[strike.fault](self, strike)
-        except (NothingThereError, OffhookError, OSError, sqlite3.Error) as error:
-            missed = str(error) or type(error).__name__
-            return Struck(self._now_ms(), strike.fault, "", lasts_ms=strike.lasts_ms, missed=missed)
-        return Struck(self._now_ms(), strike.fault, target, call, strike.lasts_ms)
+    async def strike(self, strike: Strike, within_ms: int = 0) -> Struck:
+        """Carry one out; where there is nothing to strike, the answer says why. `within_ms`: what is away is waited for
+        so long."""
+        until_ms = self._now_ms() + within_ms
+        while True:
+            try:
+                target, call = await _STRIKES[strike.fault](self, strike)
+                return Struck(self._now_ms(), strike.fault, target, call, strike.lasts_ms)
+            except (NothingThereError, OffhookError, OSError, sqlite3.Error) as error:
+                if not isinstance(error, NotYetError | LinkLost) or self._now_ms() >= until_ms:
+                    missed = str(error) or type(error).__name__
+                    return Struck(self._now_ms(), strike.fault, "", lasts_ms=strike.lasts_ms, missed=missed)
+            await asyncio.sleep(AGAIN_S)
 
     async def finish(self) -> None:
         """Wait until all that is undone later is undone."""
@@ -158,11 +167,15 @@ class Striker:
         return f"node {name}, raylet {parent}", ""
 
     async def _engine_kill(self, strike: Strike) -> tuple[str, str]:
-        endpoints = {each for node in await self._nodes() for each in node["engines"] if each.startswith("unix:")}
-        endpoint = _one_of(sorted(endpoints), strike, "speech engine")
-        pid = _worker(listener(endpoint.removeprefix("unix:")))
+        engines = {}
+        for each in (each for node in await self._nodes() for each in node["engines"] if each.startswith("unix:")):
+            with contextlib.suppress(OSError):  # it has died just now, and its node has not heard of it
+                path = Path(each.removeprefix("unix:"))
+                engines[path.name, listener(str(path))] = path
+        name, listening = _one_of(sorted(engines), strike, "speech engine", comes=False)
+        pid = _worker(listening)
         os.kill(pid, signal.SIGKILL)
-        return f"{Path(endpoint).name}, process {pid}", ""
+        return f"{name}, process {pid}", ""
 
     def _stop_for(self, pid: int, ms: int) -> None:
         """SIGSTOP now, SIGCONT later, where that is the same process still."""
@@ -255,7 +268,7 @@ class Striker:
         found = [(node, raylet_of(node["pid"])) for node in await self._nodes() if not node["journal"]]
         nodes = [(node, parent) for node, parent in found if not head(parent)]
         nodes = [(node, parent) for node, parent in nodes if node["calls"]] or nodes
-        node, parent = _one_of(nodes, strike, "node that is not the head's and shares its journal with another")
+        node, parent = _one_of(nodes, strike, _SHARED, comes=False)
         return str(node["node"])[:8], _worker(node["pid"]), int(parent)
 
     async def _an_agent_host(self, strike: Strike) -> int:
@@ -266,22 +279,22 @@ class Striker:
         """A live call and its process; with `counts`, one that has not failed too often, and a warm spare."""
         now = time.monotonic()
         if counts and not any(node["spare"] for node in await self._nodes()):
-            raise NothingThereError("no spare is warm: a takeover would wait for a new process")
-        rows = []
-        for row in sorted(await self._system.live_calls(), key=lambda row: str(row["call_id"])):
-            recent = [at for at in self._hits.get(row["call_id"], ()) if now - at < HITS_S]
-            if row["pid"] and not (counts and len(recent) >= HITS_MAX):
-                rows.append(row)
-        row = _one_of(rows, strike, "live call that was not struck too often")
+            raise NotYetError("no spare is warm: a takeover would wait for a new process")
+        rows = sorted(await self._system.live_calls(), key=lambda row: str(row["call_id"]))
+        rows = [row for row in rows if row["pid"]]
+        hits = [sum(now - at < HITS_S for at in self._hits.get(row["call_id"], ())) for row in rows]
+        fit = [row for row, count in zip(rows, hits, strict=True) if not counts or count < HITS_MAX]
+        row = _one_of(fit, strike, "live call that was not struck too often", comes=not rows)
         pid = _worker(row["pid"])
         if counts:
             self._hits.setdefault(row["call_id"], deque(maxlen=HITS_MAX)).append(now)
         return str(row["call_id"]), pid
 
 
-def _one_of(targets: list[Any], strike: Strike, what: str) -> Any:
+def _one_of(targets: list[Any], strike: Strike, what: str, comes: bool = True) -> Any:
+    """`comes`: where there is none, one is to be expected."""
     if not targets:
-        raise NothingThereError(f"there is no {what}")
+        raise (NotYetError if comes else NothingThereError)(f"there is no {what}")
     return targets[int(strike.draw * len(targets))]
 
 
@@ -290,19 +303,9 @@ def _worker(pid: int) -> int:
     try:
         if pid > 1 and Path(f"/proc/{pid}/cmdline").read_bytes().startswith(WORKER):
             return pid
-    except OSError:
-        pass
+    except OSError as error:
+        raise NotYetError(f"process {pid} is gone") from error
     raise NothingThereError(f"process {pid} is none of Ray's workers on this machine")
-
-
-def children(parent: int) -> list[int]:
-    """The processes whose parent this is. Source: proc_pid_stat(5)."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, ValueError):
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == parent:
-                found.append(int(stat.parent.name))
-    return found
 
 
 def _locked(file: Path) -> sqlite3.Connection:
@@ -319,46 +322,6 @@ def _address(endpoint: str) -> tuple[int, Any]:
         return socket.AF_UNIX, rest
     host, _, port = rest.rpartition(":")
     return socket.AF_INET, (host, int(port))
-
-
-def listener(path: str) -> int:
-    """The process that listens on a Unix socket. Source: unix(7), SO_PEERCRED. Raises: OSError: nobody does."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:
-        asked.settimeout(2)
-        asked.connect(path)
-        pid, _uid, _gid = struct.unpack("3i", asked.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return int(pid)
-
-
-def connections(pid: int) -> list[tuple[int, str]]:
-    """A process's connections at Unix sockets that it listens on: (descriptor, path), by descriptor."""
-    paths = {}
-    for line in Path(f"/proc/{pid}/net/unix").read_text().splitlines()[1:]:
-        fields = line.split(maxsplit=7)
-        if len(fields) == 8 and fields[5] == CONNECTED:
-            paths[fields[6]] = fields[7]
-    found = []
-    for link in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(OSError):
-            inode = str(link.readlink()).removeprefix("socket:[").removesuffix("]")
-            if inode in paths:
-                found.append((int(link.name), paths[inode]))
-    return sorted(found)
-
-
-def cut(pid: int, fd: int) -> None:
-    """Shut another process's socket down, both ways: both ends see it closed. Raises: OSError: it is not allowed."""
-    process = os.pidfd_open(pid)
-    try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        own = libc.syscall(PIDFD_GETFD, process, fd, 0)
-        if own < 0:
-            number = ctypes.get_errno()
-            raise OSError(number, f"a socket of process {pid} cannot be reached: {os.strerror(number)}")
-    finally:
-        os.close(process)
-    with socket.socket(fileno=own) as reached:
-        reached.shutdown(socket.SHUT_RDWR)
 
 
 _STRIKES: dict[str, Callable[[Striker, Strike], Awaitable[tuple[str, str]]]] = {

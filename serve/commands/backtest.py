@@ -29,7 +29,7 @@ from .. import running
 from ..bundles.policy_files import load
 from ..settings import read as read_settings
 from . import terminal
-from .cli_options import AsJson, StateDir
+from .cli_options import AsJson, StateDir, writable
 
 BATCH_CALLS = 25  # in one task: a fifth of a second of work, so that the last ones do not wait for one long batch
 BATCH_S = 60.0  # a batch that takes longer holds an agent that hangs
@@ -71,6 +71,7 @@ def backtest(
     """Lead recorded calls again by another policy, and show which decisions would have differed."""
     from . import backtest_report
 
+    writable("--html", html)
     bundle = load(folder)
     candidate = Candidate(bundle.plain(), str(bundle.path), recorded_agents, same)
     journals = [journal] if journal else journals_of(state_dir)

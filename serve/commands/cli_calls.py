@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from .. import running
 from . import terminal
-from .cli_options import ApiUrl, AsJson, CallId, StateDir, api_of
+from .cli_options import ApiUrl, AsJson, CallId, StateDir, api_of, writable
 from .cli_options import show as answer
 
 if TYPE_CHECKING:  # what only some commands need (the rules, numpy) is loaded by them: the others answer sooner
@@ -32,7 +32,7 @@ SETTLE_S = 5.0  # after the call, until its last record is in the journal
 
 def calls(
     live: Annotated[bool, typer.Option("--live", help="only those that go on")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1_000)] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="the newest so many")] = 100,
     state_dir: StateDir = None,
     api: ApiUrl = None,
     json: AsJson = False,
@@ -129,6 +129,7 @@ def place_script(
     """Call a running offhook as a scripted caller, with recorded speech."""
     from ..callers.scenario import load
 
+    writable("--wav", wav)
     caller = load(script)
     asked = api_of(state_dir, api)
     name = policy or _published(asked, caller.policy)
@@ -192,7 +193,7 @@ def _published(asked: running.Api, name: str) -> str:
 
 
 def _needed(entries: list[dict[str, Any]], call: str, action: str, at_ms: int | None) -> dict[str, Any]:
-    from offhook.policies.explain import needed
+    from offhook.policies.explain import ACTIONS, needed
     from offhook.policies.policy import Policy
     from offhook.policies.replay import replay
 
@@ -203,8 +204,13 @@ def _needed(entries: list[dict[str, Any]], call: str, action: str, at_ms: int | 
     seqs = [record[2] for record in records if record[4] == "event" and (at_ms is None or record[3] <= at_ms)]
     if not seqs:
         raise CallerFault(f"call {call} had no event up to {at_ms} ms")
-    found = replay(records, until_seq=seqs[-1])
-    return needed(found.state, Policy.model_validate(start["policy"]), action)
+    policy = Policy.model_validate(start["policy"])
+    known = sorted({*policy.gate.actions, *ACTIONS})
+    if action not in known and not action.startswith("say:"):
+        raise CallerFault(
+            f"policy {policy.name} knows no action {action!r}; it knows {', '.join(known)}, say:<purpose>"
+        )
+    return needed(replay(records, until_seq=seqs[-1]).state, policy, action)
 
 
 def _replayed(found: Replay) -> str:

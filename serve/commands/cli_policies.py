@@ -10,7 +10,7 @@ from offhook.policies.errors import CallerFault
 from rich.markup import escape
 
 from ..settings import read as read_settings
-from .cli_options import ApiUrl, AsJson, StateDir, api_of, show, texts
+from .cli_options import ApiUrl, AsJson, StateDir, api_of, is_folder, show, texts
 
 policy_cli = typer.Typer(help="Policy bundles.", no_args_is_help=True)
 
@@ -53,7 +53,7 @@ def check(
 @policy_cli.command("diff")
 def diff(
     before: Annotated[str, typer.Argument(help="a bundle, or the name of a published policy", metavar="BEFORE")],
-    after: Annotated[str, typer.Argument(metavar="AFTER")],
+    after: Annotated[str, typer.Argument(help="likewise", metavar="AFTER")],
     state_dir: StateDir = None,
     api: ApiUrl = None,
     json: AsJson = False,
@@ -62,7 +62,7 @@ def diff(
     from ..bundles.policy_diff import Side, compared
 
     def side(written: str) -> Side:
-        if Path(written).is_dir():
+        if is_folder(written):
             return Side.of_folder(Path(written))
         answer = api_of(state_dir, api).get(f"/v1/policies/{written}")
         return Side(written, answer["version"], answer["policy"], answer["files"])

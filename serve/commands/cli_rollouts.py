@@ -17,7 +17,7 @@ from offhook.policies.rollout import GUARDS, MARKS, SHADOW_MARKS
 from ..bundles.policy_files import load
 from ..running import Api
 from . import rollout_view, terminal
-from .cli_options import ApiUrl, AsJson, StateDir, api_of, show
+from .cli_options import ApiUrl, AsJson, StateDir, api_of, is_folder, show
 
 rollout_cli = typer.Typer(help="From one version of a policy to the next, step by step.", no_args_is_help=True)
 
@@ -28,7 +28,9 @@ _GUARD = re.compile(r"^([a-z_]+)(?:=(\d+(?:\.\d+)?)(\s*%)?)?$")
 
 @rollout_cli.command("start")
 def start(
-    version: Annotated[str, typer.Argument(help="the published version that shall lead, or its bundle's folder")],
+    version: Annotated[
+        str, typer.Argument(help="the published version that shall lead, or its bundle's folder", metavar="VERSION")
+    ],
     shadow: Annotated[bool, typer.Option("--shadow", help="first let it decide on live calls and do nothing")] = False,
     shadow_calls: Annotated[int, typer.Option(min=1, help="calls that are shadowed before it goes on")] = 20,
     canary: Annotated[
@@ -57,7 +59,7 @@ def start(
     json: AsJson = False,
 ) -> None:
     """Roll a published version out, from the one that leads its policy now."""
-    if Path(version).is_dir():
+    if is_folder(version):
         version = load(Path(version)).version
     plan: dict[str, Any] = {
         "shadow": shadow,

@@ -24,10 +24,11 @@ from ..callers import scenario
 from ..callers.redirect import Resume
 from ..callers.scenario import Script
 from ..callers.softphone import CallRecord, place
-from ..errors import ScriptFault, SettingFault
+from ..errors import ScriptFault
 from ..running import Running
 from ..settings import Settings
 from ..settings import read as read_settings
+from .cli_options import writable
 from .story import Story
 from .timeline import Timeline
 
@@ -85,15 +86,14 @@ def run_demo(
         policy: a folder of policies.
 
     Raises:
-        ScriptFault, PolicyError, SettingFault: what was handed in cannot be used.
+        ScriptFault, PolicyError, CallerFault: what was handed in cannot be used.
         StartFault: offhook did not come up.
     """
     from ..app import House  # Ray is imported only where it is started
 
     began_s = time.monotonic()
     json_path = json_path and json_path.resolve()  # starting Ray changes the working directory
-    if json_path is not None and not json_path.parent.is_dir():
-        raise SettingFault(f"{json_path}: there is no folder {json_path.parent}")
+    writable("--json", json_path)
     found = find_scripts(scripts)
     chosen = [found[n % len(found)] for n in range(min(calls, CALLS_MAX) or len(found))]
     folder = policy or Path(found[0].path).resolve().parent.parent / "policies"

@@ -20,7 +20,7 @@ from offhook.policies.simulation.racks import LagModel
 from ..tables import read_prices
 from . import arrivals, plan_view
 from .arrivals import TraceFault
-from .cli_options import AsJson, show
+from .cli_options import AsJson, show, writable
 
 SAMPLES = 120  # columns of the drawing: more cannot be seen in a terminal
 
@@ -47,6 +47,7 @@ def plan(
     """Say how many nodes a traffic needs, what blocking its callers meet, and what a minute costs."""
     if draw is not None and draw.suffix not in plan_view.SUFFIXES:
         raise TraceFault(f"--draw {draw}: allowed endings: {', '.join(plan_view.SUFFIXES)}")
+    writable("--draw", draw)
     intervals = arrivals.read(trace, holding)
     fleet = Fleet(
         goals=Goals(slots_per_node=slots, blocking_share=blocking, nodes_lost=lost, nodes_max=nodes_max),

@@ -1,13 +1,10 @@
 """The engines as applications that a Serve config can name: `serve deploy cluster/deploy/serve.yaml`.
 
-The token is read from a file (a mounted secret): a Serve config is kept in the cluster in plain text.
+No secret is in the config: each replica makes its own token and hands it over, with its address, to the director.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from offhook.policies.errors import CallerFault
 from pydantic import BaseModel, ConfigDict, Field
 from ray import serve
 
@@ -15,12 +12,14 @@ from . import deployments
 
 
 class RecognizerArgs(BaseModel):
-    """`endpoint`: tcp:host:port, where calls on every node find it; `token_file`: what they must present."""
+    """`port`: on the address of a replica's node, for calls on other machines; 0 = any free one. A fixed port, where a
+    firewall wants one, allows one replica a node (`max_replicas_per_node: 1`). `drain_s`: how long one that Serve stops
+    goes on for the calls that it has; graceful_shutdown_timeout_s has to be above it."""
 
     model_config = ConfigDict(extra="forbid")
 
-    endpoint: str = Field(pattern=r"^tcp:.+:\d+$")
-    token_file: str
+    port: int = Field(0, ge=0, le=65_535)
+    drain_s: float = Field(0.0, ge=0.0, le=86_400.0)
 
 
 class SynthesizerArgs(RecognizerArgs):
@@ -31,21 +30,10 @@ class SynthesizerArgs(RecognizerArgs):
 
 
 def recognizer(args: RecognizerArgs) -> serve.Application:
-    """The recognizer. Raises: CallerFault: its token cannot be read."""
-    return deployments.recognizer(endpoint=args.endpoint, token=_token(args.token_file))
+    """The recognizer."""
+    return deployments.recognizer(**args.model_dump())
 
 
 def synthesizer(args: SynthesizerArgs) -> serve.Application:
-    """The synthesizer. Raises: CallerFault: its token cannot be read."""
-    options = {"programs": args.programs, "voice": args.voice}
-    return deployments.synthesizer(endpoint=args.endpoint, token=_token(args.token_file), **options)
-
-
-def _token(file: str) -> str:
-    try:
-        token = Path(file).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise CallerFault(f"token_file {file}: {error.strerror}; mount the secret there") from None
-    if not token:
-        raise CallerFault(f"token_file {file} is empty")
-    return token
+    """The synthesizer."""
+    return deployments.synthesizer(**args.model_dump())

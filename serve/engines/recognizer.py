@@ -77,13 +77,16 @@ class Recognizer:
     """The engine: one link a call, `open`, `sound`, `close` in, `words` out.
 
     Args:
-        endpoint: where to listen (`unix:/path`, `tcp:host:port`); empty = a Unix socket of its own.
+        endpoint: where to listen (`unix:/path`); empty = a Unix socket of its own.
         token: a lasting token that calls present; empty = a new one.
         load: loads the model (in the worker thread); the installed moonshine unless given.
+        tcp: where to listen for other machines too (`tcp:host:port`); empty = nowhere.
     """
 
-    def __init__(self, endpoint: str = "", token: str = "", load: Callable[[], Model] | None = None) -> None:
-        self._entrance = Entrance("recognizer", endpoint, token, self._hello)
+    def __init__(
+        self, endpoint: str = "", token: str = "", load: Callable[[], Model] | None = None, tcp: str = ""
+    ) -> None:
+        self._entrance = Entrance("recognizer", endpoint, token, self._hello, tcp)
         self._load = load or Moonshine
         self._worker = ThreadPoolExecutor(1, "recognizer")
         self._model: Model | None = None
@@ -96,18 +99,19 @@ class Recognizer:
         """Load the model and listen.
 
         Raises:
-            StartFault: the model is not installed or cannot be loaded.
+            StartFault: the model is not installed or cannot be loaded, or an address cannot be listened at.
         """
         self._model = await asyncio.get_running_loop().run_in_executor(self._worker, self._load)
         await self._entrance.open()
 
-    async def stop(self) -> None:
-        """Close every link, end the worker after what it does now."""
+    async def stop(self, drain_s: float = 0.0) -> None:
+        """Close every link, `drain_s` from now at the latest, end the worker after what it does then."""
+        await self._entrance.drain(drain_s)
         await self._entrance.close()
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     def endpoint(self) -> dict[str, str]:
-        """Where calls connect: {endpoint, token}."""
+        """Where calls connect: {endpoint, tcp, token}."""
         return self._entrance.address()
 
     def stats(self) -> dict[str, int]:

@@ -180,11 +180,12 @@ class Synthesizer:
     """The engine: one link a call, `speak` and `cancel` in, `timing`, `sound`, `spoken` and `unspoken` out.
 
     Args:
-        endpoint: where to listen (`unix:/path`, `tcp:host:port`); empty = a Unix socket of its own.
+        endpoint: where to listen (`unix:/path`); empty = a Unix socket of its own.
         token: a lasting token that calls present; empty = a new one.
         programs: how many phrases are made at the same time.
         voice: a piper voice file; empty = the installed one.
         make: a program factory, for tests and other engines.
+        tcp: where to listen for other machines too (`tcp:host:port`); empty = nowhere.
     """
 
     def __init__(
@@ -194,26 +195,28 @@ class Synthesizer:
         programs: int = 1,
         voice: str = "",
         make: Callable[[], Program] | None = None,
+        tcp: str = "",
     ) -> None:
-        self._entrance = Entrance("synthesizer", endpoint, token, self._hello)
+        self._entrance = Entrance("synthesizer", endpoint, token, self._hello, tcp)
         self._programs = programs
         self._make = make or (lambda: PiperProgram(Path(voice) if voice else stock_voice()))
         self._kitchen: Kitchen | None = None
 
     async def start(self) -> None:
-        """Start the programs and listen."""
+        """Start the programs and listen. Raises: StartFault: an address cannot be listened at."""
         self._kitchen = Kitchen([self._make() for _ in range(self._programs)])
         await self._kitchen.start()
         await self._entrance.open()
 
-    async def stop(self) -> None:
-        """Close every link, end the programs."""
+    async def stop(self, drain_s: float = 0.0) -> None:
+        """Close every link, `drain_s` from now at the latest, end the programs."""
+        await self._entrance.drain(drain_s)
         await self._entrance.close()
         if self._kitchen is not None:
             await self._kitchen.stop()
 
     def endpoint(self) -> dict[str, str]:
-        """Where calls connect: {endpoint, token}."""
+        """Where calls connect: {endpoint, tcp, token}."""
         return self._entrance.address()
 
     async def warm(self, texts: list[str]) -> int:

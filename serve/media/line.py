@@ -19,7 +19,7 @@ from offhook.actors import wire
 from offhook.actors.errors import Fenced, ProtocolFault
 from offhook.actors.link import Link, Message, connect
 
-from .quiet import Together
+from .together import TOGETHER, Together
 
 FRAME_BYTES = 160  # 20 ms of mu-law at 8 kHz
 BYTES_PER_S = 8_000
@@ -262,7 +262,7 @@ class Line:
         before.close("a newer owner has the line")
 
     def _hand_over(self, link: Link, successor: bool) -> None:
-        self._together.take()  # they are among those that are kept
+        self._together = Together()  # what waits in it is among those that are kept
         kept = self._kept
         known = max(0, self._acknowledged_to - self._kept_from)
         frames = list(kept)
@@ -312,6 +312,10 @@ class Line:
         self._playback.clear(asyncio.get_running_loop().time())
         self._carrier.clear()
 
+    def _pace(self, frames: int) -> None:
+        self._let_frames_go()
+        self._together.pace = min(max(1, frames), TOGETHER)
+
     def _transfer(self, target: str, announced: bool) -> None:
         # The journal has the target: the resume webhook reads it there, even after this gateway is gone.
         del target, announced
@@ -343,6 +347,7 @@ _ACTS: dict[str, Callable[..., None]] = {
     wire.ACK: Line._acknowledged,
     wire.PLAY: Line._play,
     wire.MARK: Line._mark,
+    wire.PACE: Line._pace,
     wire.CLEAR: Line._clear,
     wire.HANGUP: Line.hang_up,
     wire.TRANSFER: Line._transfer,

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Body, FastAPI, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from offhook.actors.errors import NoSuchCall
+from offhook.actors.errors import NoSpare, NoSuchCall
 from offhook.policies import codec
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -163,8 +163,18 @@ def _add_records(app: FastAPI, switchboard: Switchboard) -> None:
 def _add_house(app: FastAPI, switchboard: Switchboard) -> None:
     @app.get("/healthz", tags=["house"])
     async def health() -> dict[str, Any]:
-        """200 while calls can be led."""
+        """Liveness: 200 while the director answers; every node's figures."""
         return {"status": "ok", **await switchboard.stats()}
+
+    @app.get("/readyz", tags=["house"])
+    async def ready() -> dict[str, Any]:
+        """Readiness: 200 while some node takes new calls. One that finds no slot rings, so a full house is ready."""
+        stats = await switchboard.stats()
+        nodes, silent = stats.get("nodes", {}), stats.get("silent", [])
+        taking = sorted(node for node, told in nodes.items() if not told.get("draining"))
+        if not taking:
+            raise NoSpare(f"no node takes calls: {len(nodes)} drain, {len(silent)} do not answer")
+        return {"status": "ok", "nodes": len(taking), "free_slots": stats.get("free_slots", 0)}
 
     @app.get("/v1/cost", tags=["house"])
     async def cost() -> dict[str, Any]:

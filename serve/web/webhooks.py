@@ -15,6 +15,7 @@ from offhook.actors.errors import NoSpare, NoSuchCall
 from offhook.cluster.errors import Overflow
 from offhook.policies import codec
 from offhook.policies.commands import TransferCall
+from offhook.policies.errors import WorldFault
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
@@ -86,7 +87,7 @@ def add_twilio(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
         was handed over, else hang up."""
         try:
             return stream(request, form.call, await switchboard.resume(form.call))
-        except NoSpare:  # nobody can lead it at this moment: ask again
+        except WorldFault:  # nobody can lead it at this moment, or the journal, or the director, is away: ask again
             return _xml(twiml.wait(RESUME_PAUSE_S, door.api_url(request, RESUME)))
         except NoSuchCall:
             target = await _transfer_target(switchboard, form.call)

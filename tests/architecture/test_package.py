@@ -65,25 +65,6 @@ def test_the_public_surface_is_declared_and_real(room: str) -> None:
         assert getattr(module, name, None) is not None, f"offhook.{room}.{name} is announced and missing"
 
 
-def test_readme_commands_exist() -> None:
-    readme = (ROOT / "README.md").read_text()
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for target in re.findall(r"^\$? ?make ([a-z]+)", readme, re.MULTILINE):
-        assert target in targets, f"README names `make {target}`, the Makefile has no such target"
-    usage = subprocess.run([str(Path(sys.executable).with_name("offhook")), "--help"], capture_output=True, text=True,
-                           check=True).stdout  # fmt: skip
-    named = set(re.findall(r"^\$? ?offhook ([a-z]+)", readme, re.MULTILINE))
-    assert named, "the README shows at least one offhook command"
-    for command in named:
-        assert re.search(rf"\b{command}\b", usage), f"README names `offhook {command}`, `offhook --help` does not"
-
-
-def test_readme_paths_exist() -> None:
-    for document in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"):
-        for link in re.findall(r"\]\(([^)#:]+)\)", (ROOT / document).read_text()):
-            assert (ROOT / link).exists(), f"{document} links to {link}, which is not there"
-
-
 def test_the_lock_file_names_no_address() -> None:
     lock = (ROOT / "requirements.txt").read_text()
     assert "://" not in lock and "--index" not in lock and "--hash=sha256:" in lock

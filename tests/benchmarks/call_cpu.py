@@ -40,6 +40,7 @@ CLIP = EXAMPLES / "audio" / "dana" / "too-expensive.wav"
 SPEECH = (
     "It was built by a captain who had lost two ships on the rocks below, and nobody else was to lose a third. " * 8
 )
+START_S_MAX = 30.0  # for the child to come up
 WARM_S = 4.0  # before anything is counted
 LISTEN_MS = 2_500  # of the agent, before it is interrupted
 GIVE_UP_S = 3.0  # after an interruption that nothing came of
@@ -61,6 +62,7 @@ class Far:
         self.received = self.played = self.spoken_ms = self.said = 0
         self.marks: list[tuple[int, str]] = []
         self.onset_at = 0.0
+        self.together = _together()
 
     def hello(self, link: Link, _grant: Any, rest: Message) -> None:
         link.on_message = self.told
@@ -92,6 +94,8 @@ class Far:
         self.counts[message[0]] += 1
         if message[0] == wire.PLAY:
             self.received += len(message[2])
+        elif message[0] == wire.PACE:
+            self.together.pace = message[2]
         elif message[0] == wire.MARK:
             self.marks.append((self.received, message[2]))
         elif message[0] == wire.CLEAR:
@@ -112,8 +116,10 @@ class Far:
         for _ in range(int(seconds / FRAME_S)):
             if not mouth and not self.silent and not self.onset_at and self.spoken_ms >= LISTEN_MS:
                 mouth, self.onset_at = list(clip), time.perf_counter() - FRAME_S
-            self.gateway.send(wire.AUDIO, self.counts["frames"], mouth.pop(0) if mouth else SILENCE)
-            self.counts["frames"] += 1
+            leaving = self.together.add(mouth.pop(0) if mouth else SILENCE)
+            if leaving:
+                self.gateway.send(wire.AUDIO, self.counts["frames"], leaving)
+                self.counts["frames"] += len(leaving) // FRAME_BYTES
             if self.played < self.received:
                 self.played += FRAME_BYTES
                 self.spoken_ms += FRAME_MS
@@ -122,6 +128,13 @@ class Far:
                 self.onset_at = 0.0
             due += FRAME_S
             await asyncio.sleep(max(0.0, due - loop.time()))
+
+
+def _together() -> Any:
+    """As a gateway sends them; imported here because a child on another state of the code needs none."""
+    from offhook.serve.media.together import Together
+
+    return Together()
 
 
 def used(pid: int) -> tuple[float, int]:
@@ -142,7 +155,7 @@ async def measure(seconds: float, silent: bool, profile: str, path: str) -> dict
         variables = {**os.environ, "PYTHONPATH": path} if path else None
         far = Far(subprocess.Popen(command, env=variables), silent)  # noqa: ASYNC220 - nothing else is to be done yet
         try:
-            link, own = await far.supervisor
+            link, own = await asyncio.wait_for(far.supervisor, START_S_MAX)
             link.send(wire.ASSIGN, "c1", 1, setup().as_map())
             await far.primed.wait()
             await connect(own, "agent", "closer", "agent", [], on_message=far.asked)

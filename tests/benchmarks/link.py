@@ -21,6 +21,7 @@ from offhook.actors.link import Link, LinkServer, Message, connect
 from own_cpu import cpu_s
 
 FRAME = b"\x55" * 160
+BATCH = b"\x55" * 800  # what a recognizer is sent at once: 100 ms
 TOKEN = "benchmark"
 
 
@@ -78,7 +79,7 @@ class Probe:
         self.late_us.append((time.perf_counter_ns() - message[1]) / 1_000)
 
 
-async def round_trips(endpoint: str, count: int) -> dict[str, float]:
+async def round_trips(endpoint: str, count: int, body: bytes = FRAME) -> dict[str, float]:
     probe = await Probe().open(endpoint)
     loop = asyncio.get_running_loop()
     took: list[float] = []
@@ -90,13 +91,13 @@ async def round_trips(endpoint: str, count: int) -> dict[str, float]:
         took.append((time.perf_counter_ns() - message[1]) / 1_000)
         left -= 1
         if left:
-            link.send("echo", time.perf_counter_ns(), FRAME)
+            link.send("echo", time.perf_counter_ns(), body)
         else:
             done.set_result(None)
 
     probe.link.on_message = back
     cpu = cpu_s()
-    probe.link.send("echo", time.perf_counter_ns(), FRAME)
+    probe.link.send("echo", time.perf_counter_ns(), body)
     await done
     took.sort()
     result = {
@@ -166,6 +167,7 @@ async def calls(endpoint: str, count: int, seconds: float) -> dict[str, float]:
 async def measure(endpoint: str, seconds: float) -> dict[str, dict[str, float]]:
     return {
         "round trip, 20 ms frame": await round_trips(endpoint, int(4_000 * seconds)),
+        "round trip, 100 ms of sound": await round_trips(endpoint, int(4_000 * seconds), BATCH),
         "stream, 20 ms frames": await stream(endpoint, int(50_000 * seconds), 160),
         "stream, 4 kB": await stream(endpoint, int(10_000 * seconds), 4_096),
         "200 calls": await calls(endpoint, 200, seconds),
@@ -187,7 +189,7 @@ def main() -> None:
             here.send("stop")
             process.join(5)
             for name, values in figures[kind].items():
-                print(f"{kind:5} {name:24}", "  ".join(f"{key} {value:,.1f}" for key, value in values.items()))
+                print(f"{kind:5} {name:27}", "  ".join(f"{key} {value:,.1f}" for key, value in values.items()))
     if chosen.json:
         chosen.json.write_text(json.dumps(figures, indent=2))
 

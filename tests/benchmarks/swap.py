@@ -202,12 +202,15 @@ class Bench:
         until_ms = [at - order["unix_ms"] for at in led.get(order["version"], [])]
         at, unix_ms = order["at"], order["unix_ms"]
         during = self._reactions(at, at + DURING_S, unix_ms, unix_ms + DURING_S * 1_000, holds)
-        counts = {name: order[name] for name in ("asked", "swapped", "kept")}
+        counts = {name: order[name] for name in ("asked", "seated_ms", "swapped", "kept")}
         return {
             **counts,
             "refused": len(order["refused"]),
-            "before_the_deadline": sum(ms < order["deadline_ms"] for ms in until_ms),  # so at a safe point
+            "before_the_deadline": sum(
+                ms < order["seated_ms"] + order["deadline_ms"] for ms in until_ms
+            ),  # so at a safe point
             "until_the_new_version_leads_ms": spread(until_ms),
+            "of_it_since_all_had_seats_ms": spread([ms - order["seated_ms"] for ms in until_ms]),
             "until_all_have_passed_their_trial_ms": round(order["took_ms"]),
             **during,
         }

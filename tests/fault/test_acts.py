@@ -20,7 +20,7 @@ from redis_server import RedisServer
 pytestmark = pytest.mark.fault
 
 CHILD = Path(__file__).parent.parent / "support" / "acting.py"
-WITHIN_S = 30.0
+WITHIN_S = 120.0
 KEY = "c1/act#0"
 
 

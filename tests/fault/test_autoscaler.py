@@ -12,10 +12,10 @@ from pathlib import Path
 import own_machine
 import pytest
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(500)]
 
 PROGRAM = Path(own_machine.__file__).with_name("autoscaled.py")
-WITHIN_S = 260.0
+WITHIN_S = 480.0
 
 
 def test_nodes_come_for_a_spike_and_leave_when_their_calls_have_ended() -> None:

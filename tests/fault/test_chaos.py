@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.ray, pytest.mark.fault, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.ray, pytest.mark.fault, pytest.mark.timeout(500)]
 
 OFFHOOK = str(Path(sys.executable).with_name("offhook"))
 MONOLOGUE = Path(__file__).resolve().parents[2] / "examples" / "policies" / "monologue"
-GAP_MS = 1_000  # a machine that tests share; the benchmark of takeovers holds the real limit
+GAP_MS = 3_000  # a machine that tests share, three times as slow; the benchmark of takeovers holds the real limit
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Up:
 
     def chaos(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [OFFHOOK, "chaos", f"--gap-ms-max={GAP_MS}", "--json", *words, "--state-dir", str(self.state_dir)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     def held(self, *words: str) -> dict[str, Any]:
         """A run in which nothing was violated; its report."""
@@ -71,15 +71,16 @@ def test_calls_are_accounted_for_while_their_processes_links_agents_and_journal_
     faults = ("call_kill", "call_stop", "call_pause", "link_cut", "slow_reader", "agents_kill", "journal_away")
     words = [f"--fault={name}" for name in faults]
     report = up.held("--seed=381", "--seconds=28", "--calls=2", "--per-minute=40", *words)
-    assert len(carried_out(report)) >= 4
+    assert len(carried_out(report)) >= 4, report["struck"]
     counts = report["counts"]
-    assert counts["takeovers"] >= 1
-    assert counts["keys pressed"] and counts["clips said"] and counts["stops compared with what was played"]
+    seen = {"takeovers", "keys pressed", "clips said", "stops compared with what was played"}
+    assert seen <= {what for what, count in counts.items() if count}, report
 
 
 def test_calls_are_accounted_for_while_the_supervisor_and_the_gateway_die(up: Up) -> None:
     words = ["--fault=supervisor_kill", "--fault=both_kill", "--fault=gateway_kill"]
     report = up.held("--seed=16", "--seconds=36", "--calls=2", "--per-minute=20", *words)
-    assert carried_out(report) == {"supervisor_kill", "both_kill", "gateway_kill"}
-    assert report["counts"]["interruptions"] >= 1  # the carrier came back by the resume webhook
-    assert report["counts"]["takeovers"] >= 1
+    assert carried_out(report) == {"supervisor_kill", "both_kill", "gateway_kill"}, report["struck"]
+    counts = report["counts"]
+    assert counts.get("interruptions", 0) > 0, report  # the carrier came back by the resume webhook
+    assert counts.get("takeovers", 0) > 0, report

@@ -21,7 +21,7 @@ from twilio_phone import Phone
 pytestmark = [
     pytest.mark.ray,
     pytest.mark.fault,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(500),
     pytest.mark.skipif(not redis_server.PROGRAM, reason=redis_server.ABSENT),
 ]
 
@@ -71,25 +71,35 @@ def media(phone: Phone) -> int:
     return count
 
 
+async def talks_on(phone: Phone, pieces: int) -> None:
+    """So many pieces of sound come, or came since `media` was asked."""
+    async with asyncio.timeout(90):
+        while (pieces := pieces - media(phone)) > 0:
+            await phone.talk([SILENCE] * 5)
+
+
 def test_calls_go_on_and_begin_while_the_control_store_is_away(cluster: Raylets) -> None:
+    until(lambda: spares(cluster) >= 3, 120)  # while the store is away no other can be started
+
     async def test() -> None:
         before, url = place(cluster)
         talking = await answered(url)
         store = cluster.cluster.head_node
         await asyncio.to_thread(store.kill_gcs_server, check_alive=False)
         await talking.talk([SILENCE] * AWAY_FRAMES)
-        assert media(talking) > AWAY_FRAMES // 20, "the agent goes on talking"
+        await talks_on(talking, AWAY_FRAMES // 20)
         during, url = await asyncio.to_thread(place, cluster)
         fresh = await answered(url)
         assert state(cluster, during)["live"] and state(cluster, before)["epoch"] == 1
         os.kill(state(cluster, before)["pid"], signal.SIGKILL)  # not even a takeover needs the store
-        await talking.talk([SILENCE] * 50)
-        assert state(cluster, before)["epoch"] == 2
+        taken = asyncio.create_task(asyncio.to_thread(until, lambda: state(cluster, before)["epoch"] == 2))
+        while not taken.done():
+            await talking.talk([SILENCE] * 5)
+        await taken
         media(talking)
-        await talking.talk([SILENCE] * 50)
-        assert media(talking), "the taken over call talks on"
+        await talks_on(talking, 10)
         await asyncio.to_thread(store.start_gcs_server)
-        await asyncio.to_thread(until, lambda: spares(cluster) >= 3, 90)  # new processes can be started again
+        await asyncio.to_thread(until, lambda: spares(cluster) >= 3, 150)  # new processes can be started again
         again, url = await asyncio.to_thread(place, cluster)
         last = await answered(url)
         for phone in (talking, fresh, last):
@@ -102,16 +112,16 @@ def test_calls_go_on_and_begin_while_the_control_store_is_away(cluster: Raylets)
 
 
 def test_chaos_kills_the_control_store_of_a_ray_of_its_own_and_calls_are_accounted_for(tmp_path: Path) -> None:
-    words = ["--seed=5", "--seconds=22", "--calls=2", "--per-minute=30", "--gap-ms-max=1000", "--json"]
+    words = ["--seed=5", "--seconds=22", "--calls=2", "--per-minute=30", "--gap-ms-max=3000", "--json"]
     words += ["--policy", str(MONOLOGUE), "--recognizer=none", "--voice=tone", "--scripts", str(EXAMPLES / "chaos")]
     words += ["--fault=store_kill"]
     with RedisServer(tmp_path / "redis") as redis:
         env = {**os.environ, "RAY_REDIS_ADDRESS": f"127.0.0.1:{redis.port}"}
         done = subprocess.run(
-            [OFFHOOK, "chaos", *words], capture_output=True, text=True, timeout=200, check=False, env=env, cwd=tmp_path
+            [OFFHOOK, "chaos", *words], capture_output=True, text=True, timeout=400, check=False, env=env, cwd=tmp_path
         )
     assert done.stdout, done.stderr
     report = json.loads(done.stdout)
     assert report["violations"] == [] and done.returncode == 0, report
     assert [(struck["fault"], struck["missed"]) for struck in report["struck"]] == [("store_kill", "")]
-    assert report["counts"]["keys pressed"] and "interruptions" not in report["counts"]
+    assert report["counts"].get("keys pressed") and "interruptions" not in report["counts"], report

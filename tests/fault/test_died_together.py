@@ -15,7 +15,7 @@ from offhook.policies.replay import replay
 pytestmark = [pytest.mark.ray, pytest.mark.fault]
 
 
-async def talks(caller: Caller, within_ms: int = 10_000) -> None:
+async def talks(caller: Caller, within_ms: int = 60_000) -> None:
     """More sound comes."""
     before = caller.played_bytes
     await caller.listen_until(lambda: caller.played_bytes > before + 4_000, within_ms)
@@ -43,11 +43,11 @@ async def whole(house: House, call: str) -> list[list[Any]]:
 def test_a_call_that_died_with_its_supervisor_goes_on_while_its_line_is_held(house: House) -> None:
     async def test() -> None:
         version = await house.publish()
-        await house.supervisor.ready(2, 60)
+        await house.supervisor.ready(2, 120)
         dies, lives = await house.line("dies", version), await house.line("lives", version)
         await talks(dies)
         await talks(lives)
-        await house.supervisor.ready(2, 60)
+        await house.supervisor.ready(2, 120)
         await killed_together(house, "dies")
         await dies.owned(2)
         await talks(dies)
@@ -62,13 +62,13 @@ def test_a_call_that_died_with_its_supervisor_goes_on_while_its_line_is_held(hou
         stopped = await house.events("dies", "OwnerChanged")
         assert [event[2] for event in stopped] == [2]
 
-    house.run(test, within_s=90)
+    house.run(test)
 
 
 def test_a_call_that_died_with_its_supervisor_and_whose_line_is_gone_is_closed_with_a_record(house: House) -> None:
     async def test() -> None:
         version = await house.publish()
-        await house.supervisor.ready(2, 60)
+        await house.supervisor.ready(2, 120)
         caller = await house.line("gone", version)
         await talks(caller)
         caller.line.lost("the carrier's socket closed")  # no gateway holds it, nobody will claim it
@@ -79,4 +79,4 @@ def test_a_call_that_died_with_its_supervisor_and_whose_line_is_gone_is_closed_w
         assert records[-1][5]["outcome"] == "call process died"
         assert "no line claims it" in records[-1][5]["why"]
 
-    house.run(test, within_s=90)
+    house.run(test)

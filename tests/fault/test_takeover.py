@@ -13,14 +13,15 @@ import pytest
 from caller import Caller
 from house import House
 from offhook.policies.replay import replay
+from offhook.serve.running import born
 from phone import voice
 
 pytestmark = [pytest.mark.ray, pytest.mark.fault]
 
-GAP_S = 1.0  # far under the seconds that a new process takes; 0.7 was seen on a busy machine, a benchmark has figures
+GAP_S = 3.0  # 0.7 was seen on a busy machine; a benchmark has the figure
 
 
-async def talks(caller: Caller, within_ms: int = 5_000) -> None:
+async def talks(caller: Caller, within_ms: int = 60_000) -> None:
     """More sound comes."""
     before = caller.played_bytes
     await caller.listen_until(lambda: caller.played_bytes > before + 4_000, within_ms)
@@ -42,6 +43,23 @@ async def whole(house: House, call: str) -> list[list[Any]]:
     return records
 
 
+def boot_s() -> float:
+    """Now, on the clock by which the kernel dates the start of a process."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+async def led_by_a_spare(house: House, call: str, killed_boot_s: float) -> None:
+    """Its owner was there before the former one died: nobody has waited for a new process."""
+    row = await house.row(call)
+    assert born(row["pid"]) / os.sysconf("SC_CLK_TCK") <= killed_boot_s, row
+
+
+async def events(house: House, call: str, name: str, count: int) -> list[list[Any]]:
+    """So many events of this name, or more; [] = there are not as many yet."""
+    found = await house.events(call, name)
+    return found if len(found) >= count else []
+
+
 async def kill(house: House, call: str, sign: int = signal.SIGKILL) -> float:
     row = await house.row(call)
     os.kill(row["pid"], sign)
@@ -51,11 +69,13 @@ async def kill(house: House, call: str, sign: int = signal.SIGKILL) -> float:
 def test_a_killed_call_goes_on_in_mid_sentence(house: House) -> None:
     async def test() -> None:
         version = await house.publish()
-        await house.supervisor.ready(2, 60)
+        await house.supervisor.ready(2, 120)
         caller = await house.line("goes-on", version)
         await talks(caller)
+        since = boot_s()
         killed = await kill(house, "goes-on")
         await caller.owned(2)
+        await led_by_a_spare(house, "goes-on", since)
         print("owned after", time.perf_counter() - killed, (await house.supervisor.stats())["takeover_ms"])
         await talks(caller)
         print("gap", longest_gap_s(caller, killed))
@@ -63,7 +83,9 @@ def test_a_killed_call_goes_on_in_mid_sentence(house: House) -> None:
         row = await house.row("goes-on")
         assert (row["epoch"], row["takeovers"], row["live"]) == (2, 1, True)
         await caller.say(voice(40))  # it hears, and it still knows what it was saying
-        await caller.listen(600)
+        await caller.listen_until(lambda: caller.count("clear"))
+        stopped = await house.listens(caller, lambda: events(house, "goes-on", "PlaybackStopped", 1))
+        assert stopped[0][2] == "u1"  # the very utterance that was under way when the process was killed
         assert caller.count("clear") == 1
         caller.leave()
         await house.ended("goes-on")
@@ -71,8 +93,6 @@ def test_a_killed_call_goes_on_in_mid_sentence(house: House) -> None:
         assert {record[1] for record in records} == {1, 2}
         said = [c for r in records if r[4] == "commands" for c in r[5] if c[0] == "Say"]
         assert said[0][1] == "u1"
-        stopped = await house.events("goes-on", "PlaybackStopped")
-        assert stopped[0][2] == "u1"  # the very utterance that was under way when the process was killed
 
     house.run(test)
 
@@ -80,13 +100,14 @@ def test_a_killed_call_goes_on_in_mid_sentence(house: House) -> None:
 def test_a_stopped_call_process_is_found_out_killed_and_taken_over(house: House) -> None:
     async def test() -> None:
         version = await house.publish()
-        await house.supervisor.ready(2, 60)
+        await house.supervisor.ready(2, 120)
         caller = await house.line("hangs", version)
         await talks(caller)
         hung_before = (await house.supervisor.stats())["hung"]
-        stopped = await kill(house, "hangs", signal.SIGSTOP)
-        await caller.owned(2)
-        assert time.perf_counter() - stopped < 3.0  # 0.5 s where the machine is free; a benchmark has the figure
+        since = boot_s()
+        await kill(house, "hangs", signal.SIGSTOP)
+        await caller.owned(2)  # after 0.5 s where the machine is free; a benchmark has the figure
+        await led_by_a_spare(house, "hangs", since)
         await talks(caller)
         assert (await house.supervisor.stats())["hung"] == hung_before + 1
         caller.leave()
@@ -99,13 +120,17 @@ def test_a_stopped_call_process_is_found_out_killed_and_taken_over(house: House)
 def test_two_kills_in_a_row_and_the_call_still_goes_on(house: House) -> None:
     async def test() -> None:
         version = await house.publish()
-        await house.supervisor.ready(2, 60)
+        await house.supervisor.ready(2, 120)
         caller = await house.line("twice", version)
         await talks(caller)
         await kill(house, "twice")
         await caller.owned(2)
+        await house.listens(caller, lambda: events(house, "twice", "OwnerChanged", 1))  # it has led, and said so
+        await house.supervisor.ready(1, 120)
+        since = boot_s()
         killed = await kill(house, "twice")
         await caller.owned(3)
+        await led_by_a_spare(house, "twice", since)
         await talks(caller)
         assert longest_gap_s(caller, killed) < GAP_S
         caller.leave()
@@ -121,7 +146,7 @@ def test_two_kills_in_a_row_and_the_call_still_goes_on(house: House) -> None:
 def test_what_the_caller_does_while_nobody_leads_the_call_is_not_lost(house: House) -> None:
     async def test() -> None:
         version = await house.publish()
-        await house.supervisor.ready(2, 60)
+        await house.supervisor.ready(2, 120)
         caller = await house.line("hears", version)
         await talks(caller)
         await caller.listen(1_000)
@@ -130,14 +155,13 @@ def test_what_the_caller_does_while_nobody_leads_the_call_is_not_lost(house: Hou
         for digit in "12":  # at once: nobody can have heard them
             caller.press(digit)
         await caller.say(voice(40)[15:])
-        await caller.listen(800)
-        digits = await house.events("hears", "DigitPressed")
+        ended = await house.listens(caller, lambda: events(house, "hears", "SpeechEnded", 1))
+        digits = await house.listens(caller, lambda: events(house, "hears", "DigitPressed", 2))
         assert [event[2] for event in digits] == ["1", "2"]
         started = await house.events("hears", "SpeechStarted")
-        ended = await house.events("hears", "SpeechEnded")
         assert len(started) == len(ended) == 1
         assert ended[0][2] == started[0][2]  # one talkspurt, though two processes have heard it
-        assert 700 <= ended[0][3] - ended[0][2] <= 900  # of 800 ms, by the frames' own times
+        assert 600 <= ended[0][3] - ended[0][2] <= 1_000  # of 800 ms, and of no part of them, by the frames' own times
         caller.leave()
         await house.ended("hears")
         await whole(house, "hears")
@@ -148,7 +172,7 @@ def test_what_the_caller_does_while_nobody_leads_the_call_is_not_lost(house: Hou
 def test_a_caller_who_hangs_up_while_nobody_leads_the_call_ends_it(house: House) -> None:
     async def test() -> None:
         version = await house.publish()
-        await house.supervisor.ready(2, 60)
+        await house.supervisor.ready(2, 120)
         caller = await house.line("leaves", version)
         await talks(caller)
         await kill(house, "leaves")
@@ -183,7 +207,7 @@ def test_an_action_is_carried_out_once_whenever_its_call_is_killed(house: House)
     async def test() -> None:
         version = await house.publish(BOOKER)
         for number, wait_s in enumerate((0.0, 0.002, 0.01, 0.05)):
-            await house.supervisor.ready(2, 60)
+            await house.supervisor.ready(2, 120)
             call = f"books{number}"
             caller = await house.line(call, version)
             await house.until(lambda call=call: ordered(house, call))
@@ -200,7 +224,7 @@ def test_an_action_is_carried_out_once_whenever_its_call_is_killed(house: House)
             await house.ended(call)
             await whole(house, call)
 
-    house.run(test, within_s=120)
+    house.run(test)
 
 
 async def ordered(house: House, call: str) -> bool:
@@ -210,10 +234,12 @@ async def ordered(house: House, call: str) -> bool:
 def test_a_call_that_fails_again_and_again_is_said_goodbye_to(house: House) -> None:
     async def test() -> None:
         version = await house.publish(limits={"goodbye_line": "Something is wrong here. Goodbye."})
+        await house.supervisor.keep(5)  # one for each failure within half a minute, however long a new process takes
+        await house.supervisor.ready(4, 120)
         caller = await house.line("fails", version)
         await talks(caller)
         for epoch in itertools.count(2):
-            await house.supervisor.ready(1, 60)
+            await house.supervisor.ready(1, 120)
             await kill(house, "fails")
             await caller.owned(epoch)
             if (await house.supervisor.stats())["farewells"]:
@@ -228,4 +254,4 @@ def test_a_call_that_fails_again_and_again_is_said_goodbye_to(house: House) -> N
         unfolded = [record[5][0] for record in records if record[4] == "unfolded"]
         assert "PlaybackEnded" in unfolded  # it was heard
 
-    house.run(test, within_s=120)
+    house.run(test)

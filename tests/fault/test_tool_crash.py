@@ -51,7 +51,7 @@ def test_an_act_that_a_dead_supervisor_had_begun_is_asked_for_not_repeated(
 
             await house.until(begun)
             os.kill((await house.supervisor.stats())["pid"], signal.SIGKILL)
-            await house.supervisor.ready(1, 60)
+            await house.supervisor.ready(1, 120)
             (finished,) = await house.until(lambda: house.events("c1", "ActionFinished"))
             assert finished[2:] == ["g1", True, "it is booked"]
             assert [method for method, _ in side.asked] == ["POST", "GET"]
@@ -60,7 +60,7 @@ def test_an_act_that_a_dead_supervisor_had_begun_is_asked_for_not_repeated(
             phone.hang_up()
 
         try:
-            house.run(test, within_s=90)
+            house.run(test)
         finally:
             house.close()
             if redis is not None:

@@ -26,7 +26,7 @@ def test_a_call_is_kept_in_redis_and_another_node_can_read_and_fence_it(ray_fold
         async def test() -> None:
             version = await house.publish()
             phone = await house.call("kept", version)
-            await phone.listen_until(lambda: phone.played_bytes > 8_000, within_ms=10_000)
+            await phone.listen_until(lambda: phone.played_bytes > 8_000)
             other: Journal = open_journal(redis.url)  # as another node's supervisor opens it
             rows = await other.read("kept", limit=100_000)
             assert rows and {row[4] for row in rows} >= {"start", "event", "commands"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -19,12 +20,15 @@ from phone import SILENCE, voice
 pytestmark = pytest.mark.ray
 
 
+PROCESSES_MAX = 6  # that wait for calls here: two spares, and those that calls which came at once have left behind
+
+
 def test_the_repositorys_folders_are_no_modules_inside_a_worker(house: House) -> None:
     @ray.remote(num_cpus=0)
     def found() -> list[str]:
         return [name for name in ("actors", "policies", "cluster", "serve") if importlib.util.find_spec(name)]
 
-    assert ray.get(found.remote(), timeout=30) == []
+    assert ray.get(found.remote(), timeout=120) == []
 
 
 def test_a_call_is_answered_interrupted_ended_and_its_journal_replays(house: House) -> None:
@@ -33,6 +37,7 @@ def test_a_call_is_answered_interrupted_ended_and_its_journal_replays(house: Hou
         phone = await house.call("whole", version)
         await phone.listen_until(lambda: phone.played_bytes > 8_000)
         await phone.say(voice(40))
+        await phone.listen_until(lambda: phone.count(wire.CLEAR))
         assert phone.count(wire.CLEAR) == 1
         state = await house.supervisor.state("whole")
         assert state["call"] == "whole"
@@ -61,15 +66,18 @@ def test_a_call_is_answered_interrupted_ended_and_its_journal_replays(house: Hou
 def test_a_process_serves_call_after_call(house: House) -> None:
     async def test() -> None:
         version = await house.publish()
-        phones = {}
-        for name in ("first", "second"):
-            phones[name] = await house.call(name, version)
-            await phones[name].listen_until(lambda name=name: phones[name].played_bytes)
-            phones[name].hang_up()
-            await house.ended(name)
-        first, second = await house.row("first"), await house.row("second")
-        assert (first["owner"], first["pid"]) == (second["owner"], second["pid"])
-        assert (await house.records("second"))[0][2] == 1
+        served: list[tuple[str, int]] = []
+        for number in range(PROCESSES_MAX + 1):  # which spare gets a call is the pool's matter
+            name = f"again{number}"
+            phone = await house.call(name, version)
+            await phone.listen_until(lambda phone=phone: phone.played_bytes)
+            phone.hang_up()
+            row = await house.ended(name)
+            served.append((row["owner"], row["pid"]))
+            if served[-1] in served[:-1]:
+                break
+        assert served[-1] in served[:-1], served
+        assert (await house.records(name))[0][2] == 1
 
     house.run(test)
 
@@ -86,7 +94,7 @@ class Sleeper:
         if reason == "answered":
             text = "Good morning, this is a rather long greeting that goes on for quite a while. " * 20
             return [Proposal("greeting", "", Kind.SAY, 0, 0, text, Purpose.GREETING)]
-        time.sleep(2.0)
+        time.sleep(5.0)
         # It claims to be fresh; nobody believes it.
         return [Proposal(f"late-{view['revision']}", "", Kind.SAY, 10_000, 10_000, "Where were we?", Purpose.REPAIR)]
 """
@@ -98,15 +106,18 @@ def test_a_proposal_computed_before_an_interruption_is_denied_as_stale(house: Ho
         phone = await house.call("stale", version)
         await phone.listen_until(lambda: phone.played_bytes > 8_000)
         await phone.say(voice(60))  # the first interruption: the agent is asked, and sleeps
-        await phone.listen(1_000)
-        asked = await house.records("stale", "commands")
-        invited = [c for record in asked for c in record[5] if c[0] == "InviteAgents"]
-        assert len(invited) >= 2, invited
+
+        async def asked() -> list[list[Any]]:
+            commands = [c for record in await house.records("stale", "commands") for c in record[5]]
+            invited = [c for c in commands if c[0] == "InviteAgents"]
+            return invited if len(invited) >= 2 else []
+
+        async def judged() -> list[Any]:
+            return [v for v in await house.supervisor.verdicts("stale") if v[2].startswith("late-")]
+
+        invited = await house.listens(phone, asked)
         await phone.say(voice(60))  # while it sleeps, the caller speaks again
-        await phone.listen(2_500)
-        verdicts = await house.supervisor.verdicts("stale")
-        late = [v for v in verdicts if v[2].startswith("late-")]
-        assert late, verdicts
+        late = await house.listens(phone, judged)
         first = late[0]
         assert first[6] == "deny"
         failed = {rule[0] for rule in first[12] if not rule[3]}
@@ -141,13 +152,18 @@ def test_an_agent_that_raises_is_made_anew_and_the_call_hears_of_both(house: Hou
         await house.until(lambda: house.events("raises", "AgentLost"))
         lost = (await house.events("raises", "AgentLost"))[0]
         assert lost[2:] == ["closer", "ValueError"]
-        assert len(await house.events("raises", "AgentJoined")) == 2
+        joined = await house.until(lambda: at_least(house.events("raises", "AgentJoined"), 2))
+        assert len(joined) == 2
         await phone.say(voice(40))
         await phone.listen_until(lambda: phone.played_bytes)
         phone.hang_up()
         await house.ended("raises")
 
     house.run(test)
+
+
+async def at_least(found: Awaitable[list[Any]], count: int) -> list[Any]:
+    return rows if len(rows := await found) >= count else []
 
 
 def test_an_observer_hears_what_happens_and_what_happened_just_before(house: House) -> None:
@@ -161,12 +177,13 @@ def test_an_observer_hears_what_happens_and_what_happened_just_before(house: Hou
             door["endpoint"], door["token"], "console", "observer", ["*"], 0, on_message=lambda _l, m: heard.append(m)
         )
         await phone.say(voice(40) + [SILENCE] * 10)
-        topics = {message[4] for message in heard}
-        assert {"call", "floor"} <= topics
+        await phone.listen_until(lambda: {"call", "floor"} <= {message[4] for message in heard})
         assert [message[1] for message in heard] == list(range(1, len(heard) + 1))
         phone.hang_up()
         await house.ended("watched")
-        assert heard[-1][0] == wire.GONE
+        async with asyncio.timeout(60):
+            while heard[-1][0] != wire.GONE:  # noqa: ASYNC110  # what comes on a link has no event here
+                await asyncio.sleep(0.02)
 
     house.run(test)
 

@@ -48,7 +48,7 @@ class Agent:
 """
 
 
-async def swap(house: House, to: str, calls: list[str], ms: int = 20_000, then: str = "keep") -> dict[str, Any]:
+async def swap(house: House, to: str, calls: list[str], ms: int = 90_000, then: str = "keep") -> dict[str, Any]:
     return await house.supervisor.swap_policy(to, "", calls, ms, then)
 
 
@@ -56,6 +56,10 @@ async def said(house: House, call: str) -> list[str]:
     """What was granted to be said, in order."""
     commands = await house.records(call, "commands")
     return [str(c[2]) for record in commands for c in record[5] if c[0] == "Say"]
+
+
+async def says_more(house: House, call: str, than: int) -> bool:
+    return len(await said(house, call)) > than
 
 
 async def whole(house: House, call: str) -> list[list[Any]]:
@@ -83,7 +87,7 @@ def test_a_call_is_swapped_under_talk_and_its_whole_journal_replays(house: House
         await phone.listen_until(lambda: phone.played_bytes)
         swapping = asyncio.create_task(swap(house, latter, ["talk"]))
         await talk(phone, swapping)
-        assert await swapping == {"asked": 1, "swapped": 1, "kept": 0, "refused": {}}
+        assert await swapping | {"seated_ms": 0} == {"asked": 1, "seated_ms": 0, "swapped": 1, "kept": 0, "refused": {}}
         assert (await house.row("talk"))["policy_version"] == latter
         assert (await house.supervisor.state("talk"))["policy_version"] == latter
         before = len(await said(house, "talk"))
@@ -92,10 +96,7 @@ def test_a_call_is_swapped_under_talk_and_its_whole_journal_replays(house: House
         async def answered() -> bool:
             return len(await said(house, "talk")) > before
 
-        for _ in range(40):
-            if await answered():
-                break
-            await phone.listen(200)
+        await house.listens(phone, answered)
         texts = await said(house, "talk")
         phone.hang_up()
         records = await whole(house, "talk")
@@ -142,11 +143,7 @@ def test_a_version_that_raises_hangs_or_cannot_be_loaded_costs_no_call_anything(
             assert (await house.row(name))["policy_version"] == former
             before = len(await said(house, name))
             await phone.say(voice(40))
-            for _ in range(40):
-                await phone.listen(100)
-                if len(await said(house, name)) > before:
-                    break
-            assert len(await said(house, name)) > before, "it is led on as before"
+            await house.listens(phone, lambda name=name, before=before: says_more(house, name, before))  # as before
             phone.hang_up()
             assert not [record for record in await whole(house, name) if record[4] == "policy"]
 
@@ -155,11 +152,11 @@ def test_a_version_that_raises_hangs_or_cannot_be_loaded_costs_no_call_anything(
 
 def test_the_calls_process_is_killed_during_a_swap_and_after_it(house: House) -> None:
     async def test() -> None:
-        longer = FORMER.replace("text = ", "text = 4 * ")
+        longer = FORMER.replace("text = ", "text = 6 * ")
         former, latter = await house.publish(longer), await house.publish(LATTER)
         line = await house.line("killed", former)
         await line.listen_until(lambda: line.played_bytes)
-        swapping = asyncio.create_task(swap(house, latter, ["killed"], 30_000))
+        swapping = asyncio.create_task(swap(house, latter, ["killed"], 120_000))
 
         async def offered() -> bool:
             stats = await house.supervisor.stats()
@@ -171,17 +168,14 @@ def test_the_calls_process_is_killed_during_a_swap_and_after_it(house: House) ->
         assert (await house.row("killed"))["policy_version"] == former
         while not swapping.done():
             await line.listen(100)
-        assert await swapping == {"asked": 1, "swapped": 1, "kept": 0, "refused": {}}
+        assert await swapping | {"seated_ms": 0} == {"asked": 1, "seated_ms": 0, "swapped": 1, "kept": 0, "refused": {}}
         os.kill((await house.row("killed"))["pid"], signal.SIGKILL)
         await line.owned(3)
         row = await house.row("killed")
         assert (row["policy_version"], row["epoch"]) == (latter, 3)
         before = len(await said(house, "killed"))
         await line.say(voice(40))
-        for _ in range(40):
-            await line.listen(100)
-            if len(await said(house, "killed")) > before:
-                break
+        await house.listens(line, lambda: says_more(house, "killed", before))
         line.leave()
         texts = await said(house, "killed")
         assert texts[-1].startswith("Latter"), texts

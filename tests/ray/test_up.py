@@ -19,12 +19,11 @@ import pytest
 from phone import SILENCE, voice
 from twilio_phone import Phone
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(500)]
 
 OFFHOOK = str(Path(sys.executable).with_name("offhook"))
 MONOLOGUE = Path(__file__).resolve().parents[2] / "examples" / "policies" / "monologue"
-READY_WITHIN_S = 150
-FIRST_AUDIO_S = 1.5  # generous: other tests may have the cores; the benchmark holds the real limit
+ENDED_WITHIN_S = 90
 
 
 @dataclass
@@ -37,7 +36,7 @@ class Up:
 
     def offhook(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [OFFHOOK, *words, "--state-dir", str(self.state_dir)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +45,9 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     words = ["up", "--port", "0", "--media-port", "0", "--spares", "2", "--policy", str(MONOLOGUE), "--json"]
     words += ["--recognizer", "none", "--voice", "tone", "--state-dir", str(state_dir)]
     elsewhere = tmp_path_factory.mktemp("cwd")
+    rings = {**os.environ, "OFFHOOK_RING_S": "12"}  # as long as carriers wait
     process = subprocess.Popen(
-        [OFFHOOK, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=elsewhere
+        [OFFHOOK, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=elsewhere, env=rings
     )
     assert process.stdout is not None and process.stderr is not None
     try:
@@ -60,13 +60,13 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 def place(up: Up) -> tuple[str, str]:
-    answer = httpx.post(f"{up.ready['api']}/v1/calls", json={"from": "+1"}, timeout=30)
+    answer = httpx.post(f"{up.ready['api']}/v1/calls", json={"from": "+1"}, timeout=90)
     assert answer.status_code == 201, answer.text
     return answer.json()["call_id"], answer.json()["media_url"]
 
 
 def state(up: Up, call: str) -> dict[str, Any]:
-    return dict(httpx.get(f"{up.ready['api']}/v1/calls/{call}", timeout=30).json())
+    return dict(httpx.get(f"{up.ready['api']}/v1/calls/{call}", timeout=90).json())
 
 
 def test_the_ready_line_tells_where_everything_is(up: Up) -> None:
@@ -81,12 +81,12 @@ def test_a_caller_is_greeted_interrupts_and_hangs_up(up: Up) -> None:
     call, media_url = place(up)
 
     async def converse() -> None:
-        asked_s = time.perf_counter()
         phone = await Phone.dial(media_url)
         phone.returns_marks = True
         phone.start()
-        await phone.talk([SILENCE] * 75)
-        assert 0 < phone.first_audio_s - asked_s < FIRST_AUDIO_S
+        while not phone.first_audio_s:
+            await phone.talk([SILENCE])
+        await phone.talk([SILENCE] * 50)
         talking = asyncio.create_task(phone.talk(voice(60) + [SILENCE] * 25))
         await phone.until("clear")
         await talking
@@ -94,13 +94,13 @@ def test_a_caller_is_greeted_interrupts_and_hangs_up(up: Up) -> None:
         assert (await phone.goodbye())[0] == 1000
 
     asyncio.run(converse())
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + ENDED_WITHIN_S
     while not (shown := state(up, call)).get("outcome") and time.monotonic() < deadline:
         time.sleep(0.05)
     assert (shown["call_id"], shown["line"], shown["live"]) == (call, "closed", False)
     assert {"floor", "stage", "readiness", "ledger", "concerns", "owner", "epoch", "policy_version"} <= set(shown)
 
-    records = httpx.get(f"{up.ready['api']}/v1/calls/{call}/journal", timeout=30).json()["records"]
+    records = httpx.get(f"{up.ready['api']}/v1/calls/{call}/journal", timeout=90).json()["records"]
     kinds = [record["kind"] for record in records]
     assert (kinds[0], kinds[-1]) == ("start", "end")
     seqs = [record["seq"] for record in records]
@@ -142,7 +142,7 @@ def test_a_wrong_token_and_a_broken_stream_leave_a_live_call_alone(up: Up) -> No
 
 def test_twilio_s_webhook_leads_to_a_stream_that_speaks(up: Up) -> None:
     form = {"CallSid": f"CA{time.time_ns()}", "From": "+15550001", "To": "+15550002"}
-    answer = httpx.post(f"{up.ready['api']}/carriers/twilio/voice", data=form, timeout=30)
+    answer = httpx.post(f"{up.ready['api']}/carriers/twilio/voice", data=form, timeout=90)
     stream = ElementTree.fromstring(answer.text).find("Connect/Stream")
     assert stream is not None
 
@@ -150,16 +150,16 @@ def test_twilio_s_webhook_leads_to_a_stream_that_speaks(up: Up) -> None:
         phone = await Phone.dial(stream.attrib["url"])
         phone.start()
         await phone.until("media")
-        async with httpx.AsyncClient(base_url=up.ready["api"], timeout=30) as api:
+        async with httpx.AsyncClient(base_url=up.ready["api"], timeout=90) as api:
             assert "<Stream" in (await api.post("/carriers/twilio/resume", data=form)).text
         phone.send(phone.writer.stop())
         await phone.goodbye()
 
     asyncio.run(converse())
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + ENDED_WITHIN_S
     while state(up, form["CallSid"])["live"] and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert "<Hangup/>" in httpx.post(f"{up.ready['api']}/carriers/twilio/resume", data=form, timeout=30).text
+    assert "<Hangup/>" in httpx.post(f"{up.ready['api']}/carriers/twilio/resume", data=form, timeout=90).text
 
 
 def test_a_second_one_is_refused_and_down_ends_the_first(up: Up) -> None:
@@ -168,7 +168,7 @@ def test_a_second_one_is_refused_and_down_ends_the_first(up: Up) -> None:
     assert "already runs" in again.stderr
     done = up.offhook("down", "--json")
     assert json.loads(done.stdout) == {"stopped": up.ready["pid"]}, done.stderr
-    assert up.process.wait(timeout=30) == 0
+    assert up.process.wait(timeout=90) == 0
     assert not (up.state_dir / "running.json").exists()
     assert up.offhook("calls").returncode == 1
     with pytest.raises(ProcessLookupError):

@@ -73,7 +73,7 @@ class Caller(Phone):
 
     async def owned(self, epoch: int) -> None:
         """Be silent until an owner with this epoch has the line."""
-        await self.listen_until(lambda: self.line.attached and self.line.epoch >= epoch, 30_000)
+        await self.listen_until(lambda: self.line.attached and self.line.epoch >= epoch, 120_000)
 
     # --- line.Carrier -----------------------------------------------------------------------------------------------
 

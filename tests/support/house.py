@@ -56,12 +56,12 @@ class House:
 
     def __init__(self, folder: Path, **options: Any) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="h-", dir=folder))
-        self.options = {"state_dir": str(self.folder), "spares": 2, "ring_ms": 15_000, **options}
+        self.options = {"state_dir": str(self.folder), "spares": 2, "ring_ms": 60_000, **options}
         self.node = this_node()
         self.supervisor = SupervisorRef.start(self.node, self.options)
         self._policies = 0
 
-    def run(self, test: Callable[[], Awaitable[None]], within_s: float = 60) -> None:
+    def run(self, test: Callable[[], Awaitable[None]], within_s: float = 240) -> None:
         async def limited() -> None:
             async with asyncio.timeout(within_s):
                 await test()
@@ -79,7 +79,7 @@ class House:
         agents = {agent: {"code": f"agents/one.py:{name}", "calls_per_actor": 50, **(spec or {})}}
         await self.supervisor.publish_policy(version, {"name": "test", "agents": agents, **policy}, str(bundle))
         await self.supervisor.engines({"kind": "none"}, {"kind": "tone"})
-        await self.supervisor.ready(1, 60)
+        await self.supervisor.ready(1, 120)
         return version
 
     async def call(self, call: str, version: str = "") -> Phone:
@@ -114,6 +114,12 @@ class House:
 
     async def events(self, call: str, name: str) -> list[list[Any]]:
         return [record[5] for record in await self.records(call, "event") if record[5][0] == name]
+
+    async def listens(self, phone: Phone, true: Callable[[], Awaitable[Any]]) -> Any:
+        """As `until`, while the caller is silent."""
+        while not (answer := await true()):
+            await phone.listen(40)
+        return answer
 
     async def until(self, true: Callable[[], Awaitable[Any]]) -> Any:
         """Asks until the answer is true; returns it."""

@@ -16,6 +16,7 @@ from offhook.actors import wire
 from offhook.actors.link import Link, Message, connect
 
 FRAME_BYTES = 160
+PATIENCE_MS = 60_000  # for what must come: a machine that is busy may take its time
 SILENCE = b"\xff" * FRAME_BYTES
 
 
@@ -97,7 +98,7 @@ class Phone:
         """Be silent for so long."""
         await self.say([SILENCE] * (ms // 20))
 
-    async def listen_until(self, true: Callable[[], Any], within_ms: int = 10_000) -> None:
+    async def listen_until(self, true: Callable[[], Any], within_ms: int = PATIENCE_MS) -> None:
         """Be silent until something has happened."""
         for _ in range(within_ms // 20):
             if true():

@@ -21,13 +21,13 @@ from types import TracebackType
 from typing import Any
 
 import httpx
-from offhook.serve.chaos.strikes import children
+from offhook.serve.chaos.processes import children
 from ray.cluster_utils import Cluster
 
 OFFHOOK = str(Path(sys.executable).with_name("offhook"))
 STORE_BYTES = 80 << 20
 READY_S = 120.0
-CHAOS_S = 150.0
+CHAOS_S = 300.0
 
 
 class Raylets:
@@ -98,10 +98,11 @@ class Raylets:
 
 
 _SMALL = {"object_store_memory": STORE_BYTES, "include_dashboard": False}
-_OFFHOOK = {"OFFHOOK_RING_S": "10", "OFFHOOK_RESUME_S": "6"}
+# A carrier that comes back must find somebody within RESUME_S: a new process, too, where all spares are taken.
+_OFFHOOK = {"OFFHOOK_RING_S": "12", "OFFHOOK_RESUME_S": "10"}
 
 
-def until(true: Callable[[], Any], within_s: float = 30.0) -> Any:
+def until(true: Callable[[], Any], within_s: float = 90.0) -> Any:
     """Asks until the answer is true; returns it."""
     deadline = time.monotonic() + within_s
     while not (answer := true()):

@@ -12,7 +12,7 @@ from types import TracebackType
 
 PROGRAM = shutil.which("redis-server")
 ABSENT = "redis-server is not installed (Debian: apt-get install redis-server)"
-START_S = 10.0
+START_S = 60.0
 
 
 class RedisServer:

@@ -61,7 +61,7 @@ def run(test: Any, path: Path, bounds: Bounds | None = None) -> None:
     async def limited() -> None:
         stage = Stage(path, bounds)
         await stage.server.start(stage.endpoint)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             try:
                 await test(stage)
             finally:

@@ -89,7 +89,7 @@ def script(folder: Path, steps: str, clip_ms: int = 400, head: str = "") -> scen
 
 def run(call: Callable[[], Awaitable[CallRecord]]) -> CallRecord:
     async def bounded() -> CallRecord:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await call()
 
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(SETTLE_S)) as runner:

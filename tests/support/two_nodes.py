@@ -55,9 +55,9 @@ class Fleet:
 
     def __init__(self, folder: Path, **options: Any) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="f-", dir=folder))
-        self.director = DirectorRef.start({"state_dir": str(self.folder), "spares": 2, "ring_ms": 15_000, **options})
+        self.director = DirectorRef.start({"state_dir": str(self.folder), "spares": 2, "ring_ms": 60_000, **options})
 
-    def run(self, test: Callable[[], Awaitable[None]], within_s: float = 120) -> None:
+    def run(self, test: Callable[[], Awaitable[None]], within_s: float = 240) -> None:
         async def limited() -> None:
             async with asyncio.timeout(within_s):
                 await test()
@@ -68,7 +68,7 @@ class Fleet:
         """Both nodes have a supervisor with a spare."""
         while len(nodes := await self.director.nodes()) < 2:  # noqa: ASYNC110  # another process's state
             await asyncio.sleep(0.05)
-        await asyncio.gather(*(SupervisorRef.find(node).ready(1, 60) for node in nodes))
+        await asyncio.gather(*(SupervisorRef.find(node).ready(1, 120) for node in nodes))
 
     async def publish(self, version: str, code: str, lead: str = "first", memory_mb: int = 512, **policy: Any) -> str:
         """A version of the policy `desk` with one agent, the first class of `code`."""

@@ -22,7 +22,7 @@ CREATED = ev.CallCreated(0, "c1", "outbound", "+1", "+2", "v1")
 def run(folder: Path, test: Test) -> None:
     async def limited() -> None:
         journal = SqliteJournal(folder / "j.sqlite", power_safe=False)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await test(journal)
             await journal.close()
 

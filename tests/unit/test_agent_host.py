@@ -110,7 +110,7 @@ def run(tmp_path: Path) -> Callable[..., None]:
         async def limited() -> None:
             calls = Calls(tmp_path)
             await calls.server.start(f"unix:{calls.path}")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 try:
                     await test(calls)
                 finally:

@@ -75,6 +75,8 @@ class Memory:
         return self.rows[call]
 
     async def resume(self, call: str) -> dict[str, Any]:
+        if self.away:
+            raise LinkLost("the director is gone")
         if not self.spares:
             raise NoSpare("nobody can take it over")
         if self._row(call).get("outcome"):
@@ -226,6 +228,26 @@ def test_no_spare_and_a_supervisor_that_is_away_can_be_tried_again() -> None:
     run(test, Memory(spares=0))
 
 
+def test_a_house_in_which_every_node_drains_is_alive_and_not_ready() -> None:
+    class Draining(Memory):
+        draining = False
+
+        async def stats(self) -> dict[str, Any]:
+            return {"nodes": {NODES[0]: {"draining": self.draining}}, "silent": NODES[1:], "free_slots": 0}
+
+    house = Draining()
+
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        assert (await client.get("/readyz")).json() == {"status": "ok", "nodes": 1, "free_slots": 0}
+        house.draining = True
+        answer = await client.get("/readyz")
+        problem(answer, 503, "no-spare")
+        assert "no node takes calls: 1 drain" in answer.json()["detail"]
+        assert (await client.get("/healthz")).status_code == 200
+
+    run(test, house)
+
+
 def test_a_fault_of_offhook_is_told_without_its_inside() -> None:
     class Broken(Memory):
         async def calls(self) -> list[dict[str, Any]]:
@@ -367,7 +389,9 @@ def test_the_resume_webhook_connects_again_dials_or_hangs_up() -> None:
         assert "ws://node-2.example:8801/media/CA123." in await resumed()  # wherever it goes on
         memory.spares, spares = 0, memory.spares
         assert '<Pause length="1"/><Redirect' in await resumed()  # nobody has room at this moment: asked again
-        memory.spares = spares
+        memory.spares, memory.away = spares, True
+        assert '<Pause length="1"/><Redirect' in await resumed()  # nor does anybody answer who could tell
+        memory.away = False
         memory.rows["CA123"]["outcome"] = "completed"
         assert "<Hangup/>" in await resumed()
         for seq, command in enumerate([HangUp("x"), TransferCall("g1", "+1555<9>", False)]):
@@ -422,6 +446,7 @@ def test_openapi_lists_every_address_and_the_console_is_served() -> None:
             "/v1/rollouts/{name}/report",
             "/v1/cost",
             "/healthz",
+            "/readyz",
             "/carriers/twilio/voice",
             "/carriers/twilio/resume",
         }

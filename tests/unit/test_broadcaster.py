@@ -65,7 +65,7 @@ def run(tmp_path: Path) -> Callable[..., None]:
         async def limited() -> None:
             stage = Stage(tmp_path / "b.sock", bounds)
             await stage.server.start(f"unix:{stage.path}")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 try:
                     await test(stage)
                 finally:

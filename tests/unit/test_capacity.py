@@ -12,7 +12,6 @@ from offhook.policies.capacity import (
     Traffic,
     ended,
     erlang_b,
-    erlangs_for,
     load_ahead,
     observe,
     plan,
@@ -36,11 +35,8 @@ ROWS = [(goal, servers, load) for goal, column in TABLE.items() for servers, loa
 
 @pytest.mark.parametrize(("goal", "servers", "load"), ROWS)
 def test_erlang_b_agrees_with_the_tables(goal: float, servers: int, load: float) -> None:
-    digits = 3 - len(str(int(load))) if load >= 1 else 3
-    found = erlangs_for(servers, goal)
-    assert found == pytest.approx(load, rel=0.006), f"{found:.{digits}f} erlangs"
-    assert servers_for(found * 0.9999, goal) == servers
-    assert servers_for(found * 1.0001, goal) == servers + 1
+    """The tables give three digits: the load at which one server more is needed lies within them."""
+    assert servers_for(load * 0.994, goal) <= servers < servers_for(load * 1.006, goal)
 
 
 @pytest.mark.parametrize(

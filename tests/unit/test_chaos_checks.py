@@ -203,6 +203,8 @@ def test_what_is_noted_as_heard_is_what_the_carrier_played() -> None:
     assert heard([ev.PlaybackStopped(1_750, "u1", 1_300, "so far")], cleared, marks=marks) == []
     told = heard([ev.PlaybackStopped(1_750, "u1", 100, "so")], cleared, marks=marks)
     assert told == ["u1: 100 ms noted, 1250 ms played"]
+    late = cleared | {"clock_late_ms_max": 800}
+    assert heard([ev.PlaybackStopped(1_750, "u1", 2_000, "so far")], late, marks=marks) == []
     resumed = [*marks, (12_000, "u1/1.2/900")]  # no clear had come: all that was sent was played
     assert heard([ev.PlaybackStopped(1_750, "u1", 1_400, "so far")], {}, marks=resumed) == []
 

@@ -17,21 +17,14 @@ from typing import Any
 import httpx
 import pytest
 from offhook.actors.clock import boot
+from offhook.actors.errors import LinkLost
 from offhook.actors.node.residents import lives
 from offhook.actors.node.watch import stopped
 from offhook.policies.simulation.chaos import FAULTS, Strike
 from offhook.serve.chaos.journal_checks import Struck
+from offhook.serve.chaos.processes import children, connections, cut, listener
 from offhook.serve.chaos.run import Installation
-from offhook.serve.chaos.strikes import (
-    _STRIKES,
-    HITS_MAX,
-    NothingThereError,
-    Striker,
-    children,
-    connections,
-    cut,
-    listener,
-)
+from offhook.serve.chaos.strikes import _STRIKES, HITS_MAX, NothingThereError, Striker
 
 SLEEPS = 'import time; print("up", flush=True); time.sleep(60)'
 LISTENS = """
@@ -100,7 +93,7 @@ class System:
 def struck(system: System, *strikes: Strike) -> list[Struck]:
     async def run() -> list[Struck]:
         striker = Striker(system, lambda: 5)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             done = [await striker.strike(strike) for strike in strikes]
             await striker.finish()
         return done
@@ -116,7 +109,7 @@ def test_a_call_s_process_is_killed_and_it_is_told_which(workers: Workers) -> No
     system, pid = System(), workers.start()
     system.calls = [{"call_id": "c1", "pid": pid}]
     (done,) = struck(system, Strike(0, "call_kill", 0.5))
-    assert workers.started[-1].wait(5) == -signal.SIGKILL
+    assert workers.started[-1].wait(60) == -signal.SIGKILL
     assert (done.at_ms, done.fault, done.call, done.missed) == (5, "call_kill", "c1", "")
     assert str(pid) in done.target
 
@@ -164,6 +157,48 @@ def test_a_call_that_was_struck_too_often_is_spared_and_so_is_one_without_a_spar
     assert [bool(each.missed) for each in done] == [False] * HITS_MAX + [True]
     system.node["spare"] = 0
     assert "no spare is warm" in struck(system, many[0])[0].missed
+
+
+def test_what_is_away_and_comes_back_is_waited_for_and_struck(workers: Workers) -> None:
+    pid = workers.start()
+    looks = 0
+
+    class Restarted(System):
+        """A supervisor that died: it is not told of, then it is away, then it is back."""
+
+        async def figures(self) -> list[dict[str, Any]]:
+            nonlocal looks
+            looks += 1
+            if looks == 1:
+                raise LinkLost("it does not answer")
+            return [self.node] if looks > 2 else []
+
+    async def run() -> Struck:
+        striker = Striker(Restarted(pid=pid), lambda: 1_000 * looks)
+        async with asyncio.timeout(60):
+            return await striker.strike(Strike(0, "supervisor_kill", 0.0), within_ms=10_000)
+
+    done = asyncio.run(run())
+    assert (done.missed, looks) == ("", 3)
+    assert workers.started[-1].wait(60) == -signal.SIGKILL
+
+
+def test_what_does_not_come_back_is_told_as_missed_and_what_cannot_come_is_not_waited_for(workers: Workers) -> None:
+    looks = 0
+
+    class Elsewhere(System):
+        async def figures(self) -> list[dict[str, Any]]:
+            nonlocal looks
+            looks += 1
+            return await super().figures()
+
+    async def run(fault: str) -> Struck:
+        striker = Striker(Elsewhere(machine="another"), lambda: 1_000 * looks)
+        async with asyncio.timeout(60):
+            return await striker.strike(Strike(0, fault, 0.0), within_ms=3_000)
+
+    assert (asyncio.run(run("supervisor_kill")).missed, looks) == ("there is no node", 3)
+    assert (asyncio.run(run("engine_kill")).missed, looks) == ("there is no speech engine", 4)
 
 
 def test_a_socket_of_another_process_is_cut_at_both_ends(workers: Workers, tmp_path: Path) -> None:

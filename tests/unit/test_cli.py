@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+import typer
 from offhook.policies.errors import CallerFault, WorldFault
 from offhook.serve import cli, running
 from offhook.serve.errors import NotRunning
 from offhook.serve.running import Running
+from source_tree import ROOT
+
+EXAMPLES = ROOT / "examples"
+SALES = str(EXAMPLES / "policies" / "sales")
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ def test_a_policy_that_cannot_be_used_stops_up_before_anything_starts(offhook: O
 def test_options_that_cannot_be_are_refused(offhook: Offhook) -> None:
     for words, said in (
         (("up",), "--policy DIR"),
-        (("up", "--voice", "hal"), "voice 'hal' is not one of: piper, clip, tone"),
+        (("up", "--voice", "hal"), "voice 'hal' is not one of: piper, deployed, clip, tone"),
         (("up", "--port", "seventy"), "--port"),
         (("call", "/none.yaml"), "/none.yaml"),
     ):
@@ -77,10 +86,84 @@ def test_options_that_cannot_be_are_refused(offhook: Offhook) -> None:
         assert said in done.stderr
 
 
+def test_every_command_explains_itself(offhook: Offhook) -> None:
+    def every(command: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+        yield words, command
+        for name, each in getattr(command, "commands", {}).items():
+            yield from every(each, (*words, name))
+
+    found = list(every(typer.main.get_command(cli.cli), ()))
+    assert len(found) > 25
+    for words, command in found:
+        done = offhook(*words, "--help")
+        assert (done.returncode, done.stderr) == (0, ""), words
+        for parameter in command.params:
+            for option in parameter.opts if parameter.param_type_name == "option" else ():
+                assert option in done.stdout, (words, option)
+            assert getattr(parameter, "help", None), f"offhook {' '.join(words)}: {parameter.name} is not explained"
+
+
+def test_it_says_which_version_it_is(offhook: Offhook) -> None:
+    assert offhook("--version").stdout == f"offhook {metadata.version('offhook')}\n"
+
+
+def test_what_is_written_in_the_end_must_have_a_place_before_the_work_begins(offhook: Offhook) -> None:
+    for words in (
+        ("backtest", SALES, "--journal", "no.sqlite", "--html", "/none/x.html"),
+        ("call", str(EXAMPLES / "calls" / "dana.yaml"), "--wav", "/none/x.wav"),
+        ("demo", "--json", "/none/x.json"),
+        ("plan", "--arrivals", str(EXAMPLES / "traffic" / "spike.csv"), "--draw", "/none/x.svg"),
+    ):
+        done = offhook(*words)
+        assert done.returncode == 2, (words, done.stderr)
+        assert "there is no folder /none" in done.stderr
+
+
+def test_a_path_that_is_no_bundle_is_not_taken_for_a_policys_name(offhook: Offhook) -> None:
+    for words in (("policy", "diff", SALES, "./none"), ("rollout", "start", "/none")):
+        done = offhook(*words)
+        assert done.returncode == 2, (words, done.stderr)
+        assert "none: no such folder" in done.stderr
+
+
+def test_an_address_that_is_none_is_the_callers_fault(offhook: Offhook) -> None:
+    done = offhook("calls", "--api", "localhost:8000")
+    assert done.returncode == 2
+    assert "--api 'localhost:8000' must start with http:// or https://" in done.stderr
+
+
+def test_where_no_ray_answers_up_says_so_before_ray_is_asked(offhook: Offhook) -> None:
+    done = offhook("up", "--policy", SALES, "--port", "0", "--media-port", "0", "--address", f"127.0.0.1:{closed()}")
+    assert done.returncode == 1
+    assert "cannot be joined" in done.stderr and "Connection refused" in done.stderr and "--address" in done.stderr
+
+
+def test_a_port_that_is_taken_and_a_host_that_is_not_here_are_told_apart(offhook: Offhook) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = offhook("up", "--policy", SALES, "--port", port)
+        assert (done.returncode, "choose another with --port" in done.stderr) == (1, True), done.stderr
+    done = offhook("up", "--policy", SALES, "--host", "192.0.2.1.", "--port", "0")
+    assert (done.returncode, "choose another with --host" in done.stderr) == (1, True), done.stderr
+
+
+def test_clips_that_are_not_there_stop_up(offhook: Offhook) -> None:
+    done = offhook("up", "--policy", SALES, "--voice", "clip", "--clips", "/none")
+    assert (done.returncode, "clips: /none" in done.stderr) == (2, True), done.stderr
+
+
+def closed() -> int:
+    """A port at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def test_good_policies_are_listed_for_people_and_for_programs(offhook: Offhook) -> None:
-    folder = str(Path(__file__).resolve().parents[2] / "examples" / "policies" / "sales")
-    assert offhook("policy", "check", folder).stdout.startswith("sales ")
-    body = json.loads(offhook("policy", "check", folder, "--json").stdout)
+    assert offhook("policy", "check", SALES).stdout.startswith("sales ")
+    body = json.loads(offhook("policy", "check", SALES, "--json").stdout)
     assert [each["name"] for each in body["policies"]] == ["sales"]
 
 
@@ -115,9 +198,37 @@ def test_an_api_that_does_not_answer_is_said_to_be_away() -> None:
         running.Api("http://127.0.0.1:9").get("/v1/calls")
 
 
-def test_problems_become_errors_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    import httpx
+def test_an_installation_is_drained_before_it_ends_and_leaves_its_nodes_open() -> None:
+    live, drained, asked, told = [2], set[str](), list[set[str]](), list[str]()
 
+    def answer(request: httpx.Request) -> httpx.Response:
+        match request.method, request.url.path.split("/")[2:]:
+            case "GET", ["nodes"]:
+                return httpx.Response(200, json={"nodes": [{"node": "ab"}, {"node": "cd"}]})
+            case "GET", ["calls"]:
+                assert request.url.params["live"] == "true"
+                asked.append(set(drained))
+                return httpx.Response(200, json={"calls": [], "total": live[0]})
+            case "POST", ["nodes", node, "drain"]:
+                drained.add(node)
+            case "DELETE", ["nodes", node, "drain"]:
+                drained.discard(node)
+        return httpx.Response(202, json={})
+
+    def rest(_s: float) -> None:
+        live[0] -= 1
+
+    api = running.Api("http://x")
+    api._client = httpx.Client(base_url="http://x", transport=httpx.MockTransport(answer))
+    assert running.drain(api, 3_600, told.append, rest) == 0
+    assert told == ["no new calls; 2 are live", "no new calls; 1 are live"]
+    assert all(each == {"ab", "cd"} for each in asked) and not drained
+    live[0] = 5
+    assert running.drain(api, 0, told.append, rest) == 5, "the wait has an end"
+    assert not drained
+
+
+def test_problems_become_errors_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v1/calls":
             return httpx.Response(200, json={"calls": [{"call_id": "abc1"}, {"call_id": "abd2"}]})

@@ -82,7 +82,7 @@ def run(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
         url = f"{request.getfixturevalue('redis').url[:-1]}{next(_databases)}"
 
     async def limited(test: Test) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await test(Place(url))
 
     return lambda test: uvloop.run(limited(test))
@@ -276,7 +276,7 @@ def test_a_file_of_the_former_schema_is_taken_over(tmp_path: Path, monkeypatch: 
         await journal.close()
 
     async def limited() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await test()
 
     uvloop.run(limited())

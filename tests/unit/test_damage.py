@@ -46,7 +46,7 @@ asyncio.run(main())
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await test()
 
     uvloop.run(limited())

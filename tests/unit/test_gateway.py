@@ -21,6 +21,7 @@ from offhook.serve.media import gateway as gateway_module
 from offhook.serve.media import tokens
 from offhook.serve.media.gateway import Gateway
 from offhook.serve.media.line import FRAMES_KEPT, Claim, Playback
+from offhook.serve.media.together import TOGETHER
 from picows import WSMsgType
 from twilio_phone import Phone
 
@@ -46,12 +47,12 @@ class Owner:
         return Claim(self.server.endpoint, self.server.admit("line"), epoch)
 
     async def linked(self) -> tuple[Link, Message, asyncio.Queue[Message]]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return await self.links.get()
 
 
 async def said(queue: asyncio.Queue[Message]) -> Message:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return await queue.get()
 
 
@@ -95,7 +96,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 def run(tmp_path: Path, test: Callable[[House], Awaitable[None]]) -> None:
     async def main() -> None:
-        async with house(tmp_path) as made, asyncio.timeout(20):
+        async with house(tmp_path) as made, asyncio.timeout(60):
             await test(made)
 
     uvloop.run(main())
@@ -258,6 +259,33 @@ def test_frames_of_any_length_are_cut_into_20_ms(tmp_path: Path) -> None:
         _, _, heard = await house.owner.linked()
         phone.send(phone.writer.media(FRAME + FRAME[:80]), phone.writer.media(FRAME[80:] + FRAME[:10]))
         assert [await said(heard) for _ in range(2)] == [[wire.AUDIO, 0, FRAME], [wire.AUDIO, 1, FRAME]]
+
+    run(tmp_path, test)
+
+
+def test_an_owner_sets_how_many_frames_travel_together_and_the_next_one_begins_anew(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        epochs = iter([1, 2])
+        house.claims = lambda _call: house.owner.claim(next(epochs))
+        phone = await house.phone()
+        phone.start()
+        first, _, heard = await house.owner.linked()
+        frames = [bytes([i]) * 160 for i in range(9)]
+        first.send(wire.PACE, 1, 1_000)  # no more than a gateway allows
+        first.send(wire.MARK, 1, "set")
+        await phone.heard()
+        phone.send(*(phone.writer.media(frame) for frame in frames[:7]))
+        assert await said(heard) == [wire.AUDIO, 0, b"".join(frames[:TOGETHER])]
+        first.send(wire.PACE, 1, 1)  # what waits leaves
+        assert await said(heard) == [wire.AUDIO, TOGETHER, b"".join(frames[TOGETHER:7])]
+        first.send(wire.PACE, 1, 3)
+        first.send(wire.MARK, 1, "set again")
+        await phone.heard()
+        first.abort("the process died")
+        _second, _, heard = await house.owner.linked()
+        assert await said(heard) == [wire.AUDIO, 0, b"".join(frames[:7])]
+        phone.send(*(phone.writer.media(frame) for frame in frames[7:]))
+        assert [await said(heard) for _ in range(2)] == [[wire.AUDIO, i, frames[i]] for i in (7, 8)]
 
     run(tmp_path, test)
 

@@ -27,7 +27,7 @@ def run(tmp_path: Path, test: Test, **place: Any) -> None:
         register = SqliteRegister(tmp_path / "tools.db", "node")
         with ToolServer() as server:
             tools = offered({"book": {"url": server.url, **place}})
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await test(server, Outbox(register, tools, LeaseBook(), Residents.__new__(Residents)), register)
         await register.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -25,7 +26,7 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Test], None
 
     def runner(test: Test) -> None:
         async def limited() -> None:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await test(f"unix:{tmp_path / 's'}")
 
         with asyncio.Runner(loop_factory=factory) as loop:
@@ -106,6 +107,18 @@ def test_messages_go_both_ways_in_order_with_the_grant(run: Callable[[Test], Non
 
     run(test)
     run(lambda _endpoint: test("tcp:127.0.0.1:0"))
+
+
+def test_a_frame_on_tcp_waits_for_no_other(run: Callable[[Test], None]) -> None:
+    async def test(_endpoint: str) -> None:
+        server, link, far, _near = await pair("tcp:127.0.0.1:0")
+        for end in (link, far.link):
+            assert end is not None and end._transport is not None
+            sock = end._transport.get_extra_info("socket")
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        await server.stop()
+
+    run(test)
 
 
 @pytest.mark.parametrize("token", ["wrong", "", "used", "gone"])

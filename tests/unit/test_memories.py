@@ -31,7 +31,7 @@ class Agent:
 
 def run(test: Callable[[Memories], Awaitable[None]]) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await test(Memories())
 
     asyncio.run(limited())

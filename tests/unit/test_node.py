@@ -30,7 +30,7 @@ from offhook.policies.policy import AgentSpec, Policy
 
 def within(test: Any, *arguments: Any) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await test(*arguments)
 
     asyncio.run(limited())
@@ -228,6 +228,26 @@ def test_the_next_host_is_started_before_the_last_seat_is_taken_and_unneeded_one
         assert gone is not None and gone.calls == {"a", "b"}
         hosts.withdraw("v1")
         assert ended == [started[1]]
+
+    within(test)
+
+
+def test_hosts_for_many_calls_are_all_started_before_the_first_sits_down() -> None:
+    async def test() -> None:
+        started: list[str] = []
+
+        async def start(name: str, _version: str, _agent: str, _spec: AgentSpec) -> None:
+            started.append(name)  # it is not there yet
+
+        hosts = Hosts(start, lambda _name, _why: None)
+        hosts.offer("v1", Policy(name="p", agents={"closer": AgentSpec(code="x:Y", calls_per_actor=4)}))
+        await turns()
+        for calls, hosts_then in ((4, 1), (5, 2), (8, 2), (9, 3), (2, 3)):
+            hosts.make_room("v1", calls)
+            await turns()
+            assert len(started) == hosts_then
+        hosts.make_room("v2", 9)  # never offered
+        assert len(hosts.stats()) == 3
 
     within(test)
 

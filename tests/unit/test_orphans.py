@@ -49,7 +49,7 @@ class Node:
 
 def run(folder: Path, test: Callable[[Node], Awaitable[None]]) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             node = Node(folder)
             assert await node.write(["lost", 1, 1, 0, "start", START], ["lost", 1, 2, 0, "event", CREATED]) is None
             await test(node)

@@ -97,7 +97,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[
     def runner(test: Callable[[Stage], Awaitable[None]]) -> None:
         async def limited() -> None:
             stage = Stage(tmp_path)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await test(stage)
             stage.client.close()
 

@@ -114,7 +114,7 @@ def run(test: Callable[[Recognizer, Model], Awaitable[None]]) -> None:
         engine = Recognizer(load=lambda: model)
         await engine.start()
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await test(engine, model)
         finally:
             model.gate.set()

@@ -75,7 +75,7 @@ def run(tmp_path: Path) -> Callable[[Callable[[Return], Awaitable[None]]], None]
     def runner(test: Callable[[Return], Awaitable[None]]) -> None:
         async def limited() -> None:
             journal = SqliteJournal(tmp_path / "j.sqlite", power_safe=False)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 for call, *more in (("open",), ("over", ["over", 1, 2, 5, "end", {"outcome": "x"}]), ("other",)):
                     done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
                     journal.append([[call, 1, 1, 0, "start", START], *more], done.set_result)

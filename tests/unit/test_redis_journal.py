@@ -41,7 +41,7 @@ def run(server: RedisServer) -> Callable[[Test], None]:
     """Runs a test with the URL of an empty Redis, and a client that can do to it what anybody can."""
 
     async def limited(test: Test) -> None:
-        async with asyncio.timeout(20), Redis.from_url(server.url) as anybody:
+        async with asyncio.timeout(60), Redis.from_url(server.url) as anybody:
             await anybody.flushall()
             try:
                 await test(server.url, anybody)

@@ -58,7 +58,7 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Test], None
 
     async def limited(test: Test) -> None:
         cluster = Cluster(url, tmp_path)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await test(cluster)
             for register in cluster.opened:
                 await register.close()

@@ -9,7 +9,7 @@ import pytest
 from dialogue import Dialogue, sales_policy
 from offhook.policies.codec import CodecFault, decode, encode
 from offhook.policies.machine import step
-from offhook.policies.replay import JournalFault, canonical, replay, verdicts_of
+from offhook.policies.replay import JournalFault, canonical, replay
 
 WORDS = ("Yes.", "We are three people.", "About five.", "That is too expensive.")
 
@@ -121,12 +121,6 @@ def test_the_state_at_any_moment(call: Dialogue) -> None:
 def test_a_journal_that_breaks_off_is_no_difference(call: Dialogue) -> None:
     at = position(call.journal, "commands", 5)
     assert replay(call.journal[:at]).same
-
-
-def test_verdicts_are_read_without_folding(call: Dialogue) -> None:
-    found = replay(call.journal)
-    journal = [["c1", 1, n + 1, v.at_ms, "verdict", encode(v)] for n, v in enumerate(found.verdicts)]
-    assert verdicts_of(journal) == found.verdicts
 
 
 @pytest.mark.parametrize(

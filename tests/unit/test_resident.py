@@ -28,7 +28,7 @@ def made(endpoint: str, running: dict[str, Any]) -> Resident:
 
 def run(test: Any) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await test()
 
     asyncio.run(limited())

@@ -124,7 +124,7 @@ class House:
 
 def run(folder: Path, test: Callable[[House], Awaitable[None]]) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await test(await House(folder).published())
 
     asyncio.run(limited())

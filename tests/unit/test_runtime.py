@@ -13,6 +13,7 @@ import uvloop
 from offhook.actors import wire
 from offhook.actors.link import Link, LinkServer, connect
 from offhook.actors.live import runtime as runtime_module
+from offhook.actors.live.hearing import SPEECH_FRAMES
 from offhook.actors.live.phone_line import ACK_EVERY
 from offhook.actors.live.runtime import CallRuntime
 from offhook.actors.setup import Setup
@@ -124,7 +125,7 @@ def greet(link: Link, invitation: list[Any]) -> None:
 def run(tmp_path: Path) -> Callable[[Callable[[Bench], Awaitable[None]]], None]:
     def runner(test: Callable[[Bench], Awaitable[None]]) -> None:
         async def limited() -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 bench = Bench(tmp_path)
                 try:
                     await test(bench)
@@ -168,6 +169,19 @@ def test_an_overlap_clears_the_line_in_the_turn_of_the_frame_that_confirmed_it(r
         held = next(r for r in bench.uplink.records if r[4] == "commands" and any(c[0] == "HoldSpeech" for c in r[5]))
         assert dict(bench.uplink.at_record)[held[2]] == 0  # journal before act: no clear had left
         assert bench.uplink.events("PlaybackStopped")[0][2] == "u1"
+
+    run(test)
+
+
+def test_frames_travel_together_from_the_onset_of_a_talkspurt_to_its_end(run: Any) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.begin()
+        phone = await bench.speaking()
+        for frame in [SILENCE] * 50 + voice(20) + [SILENCE] * 40:
+            phone.send(frame)
+        await phone.have(wire.PACE, 2)
+        orders = [(name, *fields) for _, name, fields in phone.events if name in (wire.CLEAR, wire.PACE)]
+        assert orders == [(wire.CLEAR,), (wire.PACE, SPEECH_FRAMES), (wire.PACE, 1)]  # nothing goes before a clear
 
     run(test)
 

@@ -36,6 +36,18 @@ def test_each_state_directory_has_a_short_runtime_directory_of_its_own() -> None
     assert len(one) < settings.RUNTIME_DIR_BYTES_MAX
 
 
+def test_what_kubernetes_sets_for_a_service_is_told_as_that() -> None:
+    with pytest.raises(
+        SettingFault, match=r"OFFHOOK_PORT='tcp://10.0.0.1:80' is not a whole number; .*enableServiceLinks"
+    ):
+        settings.read({"OFFHOOK_PORT": "tcp://10.0.0.1:80"})
+
+
+def test_a_setting_that_is_none_is_told_with_the_nearest_one_that_is() -> None:
+    environ = {"OFFHOOK_SPARE": "7", "OFFHOOK_PORT": "80", "PATH": "/bin"}
+    assert settings.unknown(environ) == ["OFFHOOK_SPARE - did you mean OFFHOOK_SPARES?"]
+
+
 def test_several_policies_are_separated_like_paths() -> None:
     assert settings.read({"OFFHOOK_POLICIES": "/a:/b"}).policies == ("/a", "/b")
 
@@ -52,8 +64,10 @@ def test_several_policies_are_separated_like_paths() -> None:
         ({"late_ms": 0.0}, "late_ms"),
         ({"slots": 0}, "slots"),
         ({"ring_s": 60.0}, "ring_s"),
-        ({"voice": "hal"}, "piper, clip, tone"),
-        ({"recognizer": "ear"}, "moonshine, none"),
+        ({"voice": "hal"}, "piper, deployed, clip, tone"),
+        ({"recognizer": "ear"}, "moonshine, deployed, none"),
+        ({"log_format": "xml"}, "text, json"),
+        ({"log_level": "LOUD"}, "DEBUG, INFO, WARNING, ERROR"),
         ({"journal": "mongodb://x"}, "redis://"),
         ({"public_media_url": "https://x"}, "ws:// or wss://"),
         ({"runtime_dir": "/tmp/" + "x" * 80}, "too long for Unix sockets"),

@@ -21,7 +21,7 @@ Health = list[tuple[bool, str]]
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await test()
 
     uvloop.run(limited())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from offhook.policies.errors import CallerFault
-from offhook.policies.supervision import Act, ChildSpec, Restart, decide, stopping_order
+from offhook.policies.supervision import Act, ChildSpec, Restart, decide
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,3 @@ def test_a_window_that_cannot_be_counted_is_refused() -> None:
         ChildSpec(period_ms=0)
     with pytest.raises(CallerFault, match="intensity is 0 or more"):
         ChildSpec(intensity=-1)
-
-
-def test_children_stop_in_reverse() -> None:
-    assert stopping_order(["journal", "call", "agents"]) == ("agents", "call", "journal")

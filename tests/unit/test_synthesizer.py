@@ -81,7 +81,7 @@ def run(test: Callable[[Synthesizer, Program], Awaitable[None]]) -> None:
         engine = Synthesizer(make=lambda: program)
         await engine.start()
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await test(engine, program)
         finally:
             await engine.stop()

@@ -159,7 +159,7 @@ class Story:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Story], Awaitable[None]]], None]:
     def runner(test: Callable[[Story], Awaitable[None]]) -> None:
         async def limited() -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 story = Story(tmp_path)
                 try:
                     await test(story)

@@ -68,13 +68,14 @@ def test_versions_leads_engines_and_cordoned_nodes_are_recalled(opened: Open) ->
         await wanted.keep(version("v1"), set())
         await wanted.keep(version("v2", bundle=b"\x00\xff"), set())
         assert await wanted.lead("sales", "v2", default=True)
-        await wanted.keep_engines({"kind": "none"}, {"kind": "tone"})
+        await wanted.keep_engines({"kind": "none"}, {"kind": "tone"}, [{"replica": "r"}])
         await wanted.cordon("node-1", True, {"node-1"})
         after = Wanted(opened())
         await after.recall()
         assert list(after.versions) == ["v1", "v2"]
         assert after.version("sales").bundle == b"\x00\xff"
         assert after.engines == ({"kind": "none"}, {"kind": "tone"})
+        assert after.engine_places == [{"replica": "r"}]
         assert after.cordoned == {"node-1"}
         assert [after.resolve(asked) for asked in ("", "sales", "v1", "other")] == ["v2", "v2", "v1", "other"]
         with pytest.raises(UnknownPolicy, match="published: sales"):

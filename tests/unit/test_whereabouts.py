@@ -82,7 +82,7 @@ class Cluster:
 
 def run(test: Callable[[Cluster], Awaitable[None]], *names: str) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await test(Cluster(*(names or ("a", "b", "c"))))
 
     asyncio.run(limited())

@@ -71,11 +71,12 @@ def test_a_folder_that_two_versions_share_stays_for_the_other(tmp_path: Path) ->
 
 
 def test_the_answers_of_nodes_add_up_and_a_silent_one_is_told() -> None:
-    one = {"asked": 3, "swapped": 1, "kept": 1, "refused": {"c3": "agent closer fails: ValueError"}}
-    two = {"asked": 1, "swapped": 1, "kept": 0, "refused": {}}
+    one = {"asked": 3, "seated_ms": 40, "swapped": 1, "kept": 1, "refused": {"c3": "agent closer fails: ValueError"}}
+    two = {"asked": 1, "seated_ms": 1_900, "swapped": 1, "kept": 0, "refused": {}}
     told = merged({"a" * 56: one, "b" * 56: two, "c" * 56: LinkLost("it is away")})
     assert told == {
         "asked": 4,
+        "seated_ms": 1_900,
         "swapped": 2,
         "kept": 1,
         "refused": {"c3": "agent closer fails: ValueError", f"node {'c' * 8}": "it is away"},

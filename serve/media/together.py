@@ -1,16 +1,17 @@
-"""Quiet frames travel together: while nothing is heard on a line, a call need not be woken fifty times a second.
+"""Frames travel together where nobody waits for each: a call need not be woken fifty times a second.
 
-A frame with sound leaves at once, with the quiet ones before it, so an onset is never later by this. What follows a
-sound leaves frame by frame too, for as long as the end of a talkspurt may depend on it. Ages stay exact: a call dates
-the frames of one message back from the last.
+On a quiet line a frame with sound leaves at once, with the quiet ones before it, so an onset is never later by this.
+What follows a sound leaves frame by frame too, for as long as an onset may be decided by it. Once the call knows that
+its caller speaks, it says so (`pace`), until the talkspurt has ended. Ages stay exact: a call dates the frames of one
+message back from the last.
 """
 
 from __future__ import annotations
 
 LOUD_PCM = 128  # of 32,767, -48 dB: above the idle noise of digital lines, below the softest speech that is understood
 LOUD_SAMPLES = 4  # in a frame: fewer are a click or the noise's own peaks
-SETTLE_FRAMES = 40  # 800 ms after the last sound: the end of any talkspurt has been told by then
-TOGETHER = 3  # frames in one message, 60 ms: later by it are only measurements of silence; keys let all go
+SETTLE_FRAMES = 16  # 320 ms after the last sound: the slowest onset has been told by then
+TOGETHER = 5  # frames in one message at most, 100 ms: later by it are only measurements of silence; keys let all go
 
 
 def _magnitude(code: int) -> int:
@@ -28,24 +29,26 @@ def loud(frame: bytes) -> bool:
 
 
 class Together:
-    """The frames of one line on their way to its call: which leave now."""
+    """The frames of one line on their way to its call: which leave now.
 
-    __slots__ = ("_quiet", "_waiting")
+    `pace`: how many may travel together whatever is in them; the call sets it, 1 = a sound waits for none.
+    """
+
+    __slots__ = ("_quiet", "_waiting", "pace")
 
     def __init__(self) -> None:
+        self.pace = 1
         self._quiet = 0  # frames in a row
         self._waiting: list[bytes] = []
 
     def add(self, frame: bytes) -> bytes:
         """The frames that leave now, this one the last of them; b"" = it waits for the next."""
         waiting = self._waiting
-        if loud(frame):
-            self._quiet = 0
-        else:
-            self._quiet += 1
-            if self._quiet > SETTLE_FRAMES and len(waiting) < TOGETHER - 1:
-                waiting.append(frame)
-                return b""
+        self._quiet = 0 if loud(frame) else self._quiet + 1
+        together = self.pace if self.pace > 1 else TOGETHER if self._quiet > SETTLE_FRAMES else 1
+        if len(waiting) + 1 < together:
+            waiting.append(frame)
+            return b""
         if not waiting:
             return frame
         waiting.append(frame)

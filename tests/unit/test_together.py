@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from offhook.serve.media.quiet import SETTLE_FRAMES, TOGETHER, Together, loud
+from offhook.serve.media.together import SETTLE_FRAMES, TOGETHER, Together, loud
 from phone import SILENCE, mulaw, voice
 
 
@@ -38,6 +38,17 @@ def test_an_idle_line_wakes_its_call_a_third_as_often() -> None:
     assert len(messages) == SETTLE_FRAMES + 30 // TOGETHER
 
 
+def test_while_the_caller_speaks_sounds_travel_together_and_afterwards_none_waits() -> None:
+    together = Together()
+    sounds = voice(8)
+    together.pace = 3
+    left = [together.add(sound) for sound in sounds]
+    assert left == [b"", b"", b"".join(sounds[:3]), b"", b"", b"".join(sounds[3:6]), b"", b""]
+    together.pace = 1
+    assert together.add(SILENCE) == sounds[6] + sounds[7] + SILENCE
+    assert together.add(sounds[0]) == sounds[0]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_every_frame_leaves_once_and_in_order(seed: int) -> None:
     chance = random.Random(seed)
@@ -49,6 +60,8 @@ def test_every_frame_leaves_once_and_in_order(seed: int) -> None:
         sent += frame
         left += together.add(frame)
         assert len(sent) - len(left) <= (TOGETHER - 1) * 160
+        if chance.random() < 0.02:
+            together.pace = chance.choice((1, TOGETHER))
         if chance.random() < 0.05:
             left += together.take()
             assert left == sent

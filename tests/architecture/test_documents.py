@@ -1,0 +1,75 @@
+"""What the documents say must be so: commands and their options, paths, settings, the policy that the README shows."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from offhook.serve import cli
+from offhook.serve.bundles.policy_files import load
+from offhook.serve.settings import Settings
+from source_tree import ROOT
+
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "examples/walkthrough/README.md")
+TOP = [name for name in DOCUMENTS if "/" not in name]
+
+
+def shown(document: str) -> list[list[str]]:
+    """The commands of offhook in a document's blocks and in its text, as words."""
+    text = (ROOT / document).read_text()
+    blocks = re.findall(r"^(?:\$ )?(offhook .+)$", text, re.MULTILINE)
+    return [shlex.split(each) for each in (*blocks, *re.findall(r"`(offhook [^`|]+)`", text))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_commands_and_their_options_exist(document: str) -> None:
+    for words in shown(document):
+        command: Any = typer.main.get_command(cli.cli)
+        for word in words[1:]:
+            if not hasattr(command, "commands"):
+                break
+            assert word in command.commands, f"{document} names `{' '.join(words)}`; there is no {word}"
+            command = command.commands[word]
+        options = {option for parameter in command.params for option in parameter.opts}
+        for word in words:
+            if word.startswith("--"):
+                assert word in options, f"{document} names `{' '.join(words)}`; there is no {word}"
+
+
+def test_the_readme_shows_commands() -> None:
+    assert len(shown("README.md")) > 8
+
+
+@pytest.mark.parametrize("document", TOP)
+def test_paths_exist(document: str) -> None:
+    text = (ROOT / document).read_text()
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / link).exists(), f"{document} links to {link}, which is not there"
+    for path in re.findall(r"\b(?:examples|tests|policies|actors|cluster|serve)/[\w./-]+\w", text):
+        assert (ROOT / path).exists(), f"{document} names {path}, which is not there"
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for document in TOP:
+        for target in re.findall(r"(?:`|^\$ )make ([a-z]+)", (ROOT / document).read_text(), re.MULTILINE):
+            assert target in targets, f"{document} names `make {target}`, the Makefile has no such target"
+
+
+def test_settings_exist() -> None:
+    readme = (ROOT / "README.md").read_text()
+    named = set(re.findall(r"OFFHOOK_([A-Z_]+)", readme))
+    (table,) = re.findall(r"^\| setting .*?\n\n", readme, re.MULTILINE | re.DOTALL)
+    named |= set(re.findall(r"`([A-Z_]{4,})`", table))
+    assert len(named) > 15
+    assert {name.lower() for name in named} <= set(Settings.__dataclass_fields__)
+
+
+def test_the_policy_that_the_readme_shows_is_one(tmp_path: Path) -> None:
+    (shown_policy,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "policy.yaml").write_text(shown_policy)
+    assert load(tmp_path).name == "trial"

@@ -1,0 +1,127 @@
+"""A link that comes back: to whom, when those who listen move, and while nobody has said where."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from offhook.actors.link import Link, LinkServer, Message
+from offhook.actors.live.recognition import KEPT_MS
+from offhook.actors.redial import LOST_MS, Endpoint, Redial
+
+
+class Listener:
+    """Somebody who listens; its links as they come."""
+
+    def __init__(self) -> None:
+        self.links: list[Link] = []
+        self.server = LinkServer(self._hello)
+
+    async def at(self, endpoint: str) -> Endpoint:
+        self.server.admit(None, "token", lasting=True)
+        return await self.server.start(endpoint), "token"
+
+    def _hello(self, link: Link, _grant: Any, _rest: Message) -> None:
+        self.links.append(link)
+
+
+class Caller:
+    """One that redials, and what it has noticed."""
+
+    def __init__(self, *endpoints: Endpoint) -> None:
+        self.lost: list[str] = []
+        self.opened = 0
+        self.redial = Redial(endpoints, self._opened, lambda _link, _message: None, self.lost.append)
+        self.redial.start()
+
+    def _opened(self, _link: Link) -> None:
+        self.opened += 1
+
+
+async def until(true: Callable[[], Any]) -> None:
+    while not true():  # noqa: ASYNC110 - sockets are turned by the loop; bounded by the test's own timeout
+        await asyncio.sleep(0)
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(10):
+            await test()
+
+    asyncio.run(bounded())
+
+
+def test_without_an_endpoint_it_is_lost_until_one_is_named() -> None:
+    async def test() -> None:
+        caller, listener = Caller(), Listener()
+        await until(lambda: caller.lost)
+        assert "is it deployed" in caller.lost[0] and not caller.redial.up
+        caller.redial.redirect([await listener.at("tcp:127.0.0.1:0")])
+        await until(lambda: caller.opened and listener.links)
+        assert caller.redial.up and len(caller.lost) == 1
+        caller.redial.stop()
+        await listener.server.stop()
+
+    run(test)
+
+
+def test_one_that_listens_nowhere_any_more_is_left_for_where_its_successor_does(tmp_path: Path) -> None:
+    async def test() -> None:
+        first, second = Listener(), Listener()
+        caller = Caller(await first.at(f"unix:{tmp_path / 'first'}"))
+        await until(lambda: first.links)
+        await first.server.stop()
+        await until(lambda: caller.lost)
+        caller.redial.redirect([await second.at("tcp:127.0.0.1:0")])
+        await until(lambda: caller.opened == 2 and second.links)
+        caller.redial.stop()
+        await second.server.stop()
+
+    run(test)
+
+
+def test_a_link_that_is_open_stays_whatever_is_said_and_the_new_place_is_for_afterwards(tmp_path: Path) -> None:
+    async def test() -> None:
+        first, second = Listener(), Listener()
+        caller = Caller(await first.at(f"unix:{tmp_path / 'first'}"))
+        await until(lambda: first.links)
+        caller.redial.redirect([await second.at(f"unix:{tmp_path / 'second'}")])
+        assert caller.redial.link is not None and caller.redial.link.send("still here")
+        assert not second.links and not caller.lost
+        first.links[0].close("drained")
+        await until(lambda: second.links)
+        caller.redial.stop()
+        await first.server.stop()
+        await second.server.stop()
+
+    run(test)
+
+
+def test_an_endpoint_that_is_none_keeps_no_call_from_the_next_one() -> None:
+    async def test() -> None:
+        listener = Listener()
+        caller = Caller(("pipe:nowhere", "token"), await listener.at("tcp:127.0.0.1:0"))
+        await until(lambda: listener.links and caller.opened)
+        caller.redial.stop()
+        await listener.server.stop()
+
+    run(test)
+
+
+def test_a_unix_socket_that_is_not_here_costs_nothing_and_tcp_is_next(tmp_path: Path) -> None:
+    async def test() -> None:
+        listener = Listener()
+        caller = Caller((f"unix:{tmp_path / 'in-another-container'}", "token"), await listener.at("tcp:127.0.0.1:0"))
+        await until(lambda: listener.links and caller.opened)
+        assert caller.redial.up and not caller.lost
+        link = caller.redial.link
+        assert link is not None and link._transport is not None
+        sock = link._transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == LOST_MS < KEPT_MS
+        caller.redial.stop()
+        await listener.server.stop()
+
+    run(test)
