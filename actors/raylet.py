@@ -36,12 +36,21 @@ def raylet_of(worker: int) -> int:
         return 0
 
 
+def head(raylet: int) -> bool:
+    """Whether this raylet is the head's, or none at all: nobody can stand in for what it has started."""
+    try:
+        return not raylet or b"--head" in Path(f"/proc/{raylet}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return True
+
+
 class Raylet:
     """The raylet that has started this process. Where none has (tests, a container of the worker's own), it is never
     gone."""
 
     def __init__(self) -> None:
         self.pid = raylet_of(os.getpid())
+        self.head = head(self.pid)
         self._leaving: asyncio.Task[None] | None = None
         self._pidfd = -1
         with contextlib.suppress(OSError):

@@ -279,7 +279,7 @@ class SupervisorRef(ActorRef):
         await self.ask("engines", dict(recognizer), dict(synthesizer))
 
     async def enlist(self, role: str, name: str) -> dict[str, Any]:
-        """A resident's way in, and whether its node's calls can go on elsewhere: {endpoint, token, shared}."""
+        """A resident's way in, and whether it leaves when the node is gone: {endpoint, token, leaves}."""
         return dict(await self.ask("enlist", role, name))
 
     async def stats(self) -> dict[str, Any]:

@@ -198,7 +198,7 @@ class Supervisor(Enquiries):
         if role != "gateway":
             raise CallerFault(f"role {role!r}: only gateways enlist; others are started here")
         resident = self.residents.expect(name, role)
-        return {"endpoint": self.places.endpoint, "token": resident.token, "shared": self._journal.shared}
+        return {"endpoint": self.places.endpoint, "token": resident.token, "leaves": self.departure.elsewhere}
 
     async def ready(self, spares: int, within_s: float) -> dict[str, Any]:
         """Waits until so many spares are warm and every offered agent has a host. Raises: NoSpare."""
@@ -264,7 +264,12 @@ class Supervisor(Enquiries):
     async def _start_call_actor(self, name: str) -> None:
         resident = self.residents.expect(name, "call")
         ref = await asyncio.to_thread(
-            ResidentRef.start_call_actor, name, self.node, self.places.endpoint, resident.token, self._journal.shared
+            ResidentRef.start_call_actor,
+            name,
+            self.node,
+            self.places.endpoint,
+            resident.token,
+            self.departure.elsewhere,
         )
         self.residents.started(name, ref)
 

@@ -9,9 +9,8 @@ for as long as Ray lets them live: a second, or most of a minute where nobody re
 has started Ray itself. Every second of that is the caller's, who may be done by then; spares take over, ends are
 written. Only new calls are refused: they could not last.
 
-Where there is one node only, nobody can adopt from a shared journal either, until an offhook is started anew; then it
-finds its calls open, and closes those whose carriers do not come back. To leave costs their callers what Ray would have
-let them live, and keeps one rule for all nodes: what cannot be led any more is not half led.
+So it is on the head's node, whatever the journal: the director is bound to it, and without one no carrier is told where
+its call goes on. Where there is one node only, it is the head's.
 """
 
 from __future__ import annotations
@@ -36,9 +35,14 @@ class Departure:
         self._residents = residents
 
     @property
+    def elsewhere(self) -> bool:
+        """Calls that are led here could go on on another node."""
+        return self._journal.shared and not self._raylet.head
+
+    @property
     def left(self) -> bool:
         """The calls that were led here are another node's to lead."""
-        return self._journal.shared and self._raylet.gone
+        return self.elsewhere and self._raylet.gone
 
     def may_begin(self) -> None:
         """Whether a new call may begin here. Raises: LinkLost: this node has no future."""
@@ -52,7 +56,7 @@ class Departure:
 
     def watch(self) -> None:
         """From here on, leave when the raylet does."""
-        self._raylet.follow(self._leave, lambda: self._journal.shared)
+        self._raylet.follow(self._leave, lambda: self.elsewhere)
 
     async def _leave(self) -> None:
         """Take in what the call processes send in their last moment, and store it."""

@@ -23,14 +23,6 @@ def children(parent: int) -> list[int]:
     return found
 
 
-def head(raylet_pid: int) -> bool:
-    """Whether this raylet must stay: the head's, or none at all."""
-    try:
-        return not raylet_pid or b"--head" in Path(f"/proc/{raylet_pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return True
-
-
 def listener(path: str) -> int:
     """The process that listens on a Unix socket. Source: unix(7), SO_PEERCRED. Raises: OSError: nobody does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:

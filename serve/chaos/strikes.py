@@ -24,13 +24,13 @@ from offhook.actors import wire
 from offhook.actors.clock import boot
 from offhook.actors.errors import LinkLost
 from offhook.actors.live.broadcaster import ALL_TOPICS, EVENTS
-from offhook.actors.raylet import raylet_of
+from offhook.actors.raylet import head, raylet_of
 from offhook.policies.errors import OffhookError
 from offhook.policies.simulation.chaos import Strike
 
 from ..running import born
 from .journal_checks import Struck
-from .processes import children, connections, cut, head, listener
+from .processes import children, connections, cut, listener
 
 HITS_MAX = 3  # of one call's process within HITS_S: a fourth failure is answered with a goodbye, as it should be
 HITS_S = 32.0

@@ -42,8 +42,8 @@ class GatewayActor:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
         self._switchboard = ClusterSwitchboard()
         self._gateway = Gateway(secret, self._switchboard.claim)
-        self._elsewhere = False  # the calls of this node can go on on another
-        Raylet().follow(self._leave, lambda: self._elsewhere)
+        self._leaves = False  # when the node is gone: its calls can go on on another
+        Raylet().follow(self._leave, lambda: self._leaves)
         self._listening = asyncio.get_running_loop().create_task(self._listen(host, port))
         self._residing = asyncio.get_running_loop().create_task(self._reside())
 
@@ -82,7 +82,7 @@ class GatewayActor:
             try:
                 supervisor = await asyncio.to_thread(SupervisorRef.find, node)
                 door = await supervisor.enlist("gateway", name)
-                self._elsewhere = bool(door["shared"])
+                self._leaves = bool(door["leaves"])
                 resident = Resident(
                     door["endpoint"],
                     door["token"],

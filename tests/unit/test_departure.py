@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import pytest
@@ -20,11 +21,12 @@ class Node:
 
     shared: bool
     gone: bool = False
+    head: bool = False
 
     def __post_init__(self) -> None:
         self.ends: list[str] = []
         self.table = CallTable()
-        self.departure = Departure(self, self, self)  # type: ignore[arg-type]  # `gone`, `shared` are all it asks here
+        self.departure = Departure(self, self, self)  # type: ignore[arg-type]  # all it asks is here
         self.leases = self.hosts = self.takeovers = self.intake = self.arms = self
 
     # what an ending touches beside the table
@@ -47,10 +49,12 @@ def led(node: Node) -> CallRow:
     return row
 
 
-@pytest.mark.parametrize(("shared", "gone"), [(False, False), (False, True), (True, False), (True, True)])
-def test_calls_are_left_only_where_the_raylet_is_gone_and_others_have_the_journal(shared: bool, gone: bool) -> None:
-    node = Node(shared, gone)
-    left = shared and gone
+@pytest.mark.parametrize(("shared", "gone", "head"), list(product([False, True], repeat=3)))
+def test_calls_are_left_only_where_the_raylet_is_gone_and_others_can_go_on(
+    shared: bool, gone: bool, head: bool
+) -> None:
+    node = Node(shared, gone, head)
+    left = shared and gone and not head
     row = led(node)
     assert node.departure.left == left
     Attendance(node).close(row, "died", "no spare")  # type: ignore[arg-type]
