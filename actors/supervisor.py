@@ -28,7 +28,7 @@ from .node.attendance import Attendance
 from .node.call_table import CallTable
 from .node.departure import Departure
 from .node.enquiries import Enquiries, door
-from .node.figures import figures
+from .node.figures import drift_ms, figures
 from .node.hosts import Hosts
 from .node.http_tool import offered
 from .node.intake import Intake
@@ -51,6 +51,7 @@ from .shadows.shadow_refs import ShadowRefs
 log = logging.getLogger(__name__)
 
 TEND_S = 0.5
+LATE_MS = 15.0  # of drift: half of that at which a node takes no more calls; a start would add to it
 CALM_MS = 2_000  # a call that fails again and again waits no longer for a pause in which its policy can be swapped
 SWITCH_S = 0.0005  # other threads give way to the loop within this; Python's 5 ms, again and again, delay a takeover
 
@@ -75,6 +76,7 @@ class Supervisor(Enquiries):
         self.residents = Residents(attendance.owner(), self.places.roster, self.options.hung_ms)
         self.departure = Departure(Raylet(), self._journal, self.residents)
         self.pool = Pool(self.options.sizes(), self._start_call_actor, self.residents.end)
+        self.pool.late = lambda: drift_ms(self.residents) >= LATE_MS
         self.pool.on_start = lambda took_s: self.table.tally.note(STARTED, took_s)
         self.drained_by = ""
         self.hosts = Hosts(self._start_host, self.residents.end)

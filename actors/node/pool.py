@@ -28,6 +28,8 @@ INTENSITY = ChildSpec(intensity=10, period_ms=30_000)  # deaths of processes tha
 # Processes that start at once to fill up spares while calls are live and nobody waits. A start burns a core for about a
 # second; one at a time leaves the calls the others. Whoever waits for a spare is worth `starting_max`.
 GENTLE_STARTS = 1
+UNHURRIED_MS = 3_000  # between two such starts while at least half of the spares are there: a third of one core at most
+KEPT_FOR_TAKEOVERS = 2  # spares; beyond them none is started while live calls are late
 QUIET_MS = 150  # without new processes after a spare was given to a takeover
 REST_MS = 30_000  # without new processes after the intensity was exceeded
 
@@ -82,6 +84,7 @@ class Pool:
         self.started = 0
         self.draining = False
         self.on_start: Callable[[float], None] = lambda _took_s: None  # told when a process is warm, and how soon
+        self.late: Callable[[], bool] = lambda: False  # whether the live calls react late
         self._start = start
         self._end = end
         self._now_ms = now_ms
@@ -91,6 +94,7 @@ class Pool:
         self._history: tuple[int, ...] = ()
         self._rest_until_ms = 0
         self._quiet_until_ms = 0
+        self._born_ms = -UNHURRIED_MS  # when the last one was started
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked_ms: dict[str, int] = {}  # process -> when Ray was asked to start it
         self._name = f"call-{time.time_ns() // 1_000_000 % 100_000_000:08d}"
@@ -239,13 +243,23 @@ class Pool:
         wanted = needed - self.count(Standing.SPARE) - starting
         room = self.sizes.slots_max - len(self.members) - self._asked
         gentle = self.count(Standing.BUSY) and not self._waiters
+        if gentle and not self._may_start_beside_calls(now_ms):
+            return
         at_once = min(GENTLE_STARTS, self.sizes.starting_max) if gentle else self.sizes.starting_max
         for _ in range(min(wanted, room, at_once - starting)):
             self._asked += 1
             self._births += 1
+            self._born_ms = now_ms
             task = asyncio.get_running_loop().create_task(self._bear(f"{self._name}-{self._births}"))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _may_start_beside_calls(self, now_ms: int) -> bool:
+        """A start takes from live calls what they need to be on time: it can wait where enough spares are there."""
+        spares = self.count(Standing.SPARE)
+        if spares >= KEPT_FOR_TAKEOVERS and self.late():
+            return False
+        return 2 * spares < self.sizes.spares or now_ms - self._born_ms >= UNHURRIED_MS
 
     async def _bear(self, name: str) -> None:
         try:

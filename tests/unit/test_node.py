@@ -19,7 +19,17 @@ from offhook.actors.node.call_table import CallRow, CallTable
 from offhook.actors.node.hosts import Hosts
 from offhook.actors.node.intake import Intake
 from offhook.actors.node.leases import Lease, LeaseBook
-from offhook.actors.node.pool import CALLS_MAX, INTENSITY, QUIET_MS, SURPLUS_MS, Pool, Sizes, Standing
+from offhook.actors.node.pool import (
+    CALLS_MAX,
+    INTENSITY,
+    KEPT_FOR_TAKEOVERS,
+    QUIET_MS,
+    SURPLUS_MS,
+    UNHURRIED_MS,
+    Pool,
+    Sizes,
+    Standing,
+)
 from offhook.actors.node.residents import lives
 from offhook.actors.node.watch import TICK_MS, Watch
 from offhook.actors.options import Options
@@ -83,6 +93,51 @@ def test_spares_come_one_at_a_time_while_calls_are_live_and_nobody_waits() -> No
     within(test)
 
 
+def test_what_is_taken_is_replaced_unhurriedly_while_half_of_the_spares_are_there() -> None:
+    async def test() -> None:
+        yard = Yard(spares=10, slots_max=30, starting_max=10)
+        yard.pool.fill()
+        await yard.come_up()
+        yard.now_ms += UNHURRIED_MS
+        for _ in range(5):
+            await yard.pool.take(0.0)
+        await yard.come_up()
+        assert len(yard.asked) == 11  # one for five
+        await yard.pool.take(0.0)
+        await yard.pool.take(0.0)
+        await yard.come_up()
+        assert (len(yard.asked), yard.pool.count(Standing.SPARE)) == (12, 5)  # fewer than half were left
+        yard.now_ms += UNHURRIED_MS
+        yard.pool.tend()
+        await yard.come_up()
+        assert len(yard.asked) == 13
+
+    within(test)
+
+
+def test_beside_calls_that_react_late_only_the_spares_for_takeovers_are_started() -> None:
+    async def test() -> None:
+        yard = Yard(spares=10, slots_max=30, starting_max=10)
+        yard.pool.fill()
+        await yard.come_up()
+        yard.pool.late = lambda: True
+        for _ in range(8):
+            await yard.pool.take(0.0)
+        yard.now_ms += 10 * UNHURRIED_MS
+        yard.pool.tend()
+        await yard.come_up()
+        assert len(yard.asked) == 10
+        await yard.pool.take(0.0)
+        await yard.come_up()
+        assert (len(yard.asked), yard.pool.count(Standing.SPARE)) == (11, KEPT_FOR_TAKEOVERS)
+        yard.pool.late = lambda: False
+        yard.pool.tend()
+        await yard.come_up()
+        assert len(yard.asked) > 11
+
+    within(test)
+
+
 def test_the_pool_fills_up_a_few_at_a_time_and_replaces_what_is_taken() -> None:
     async def test() -> None:
         yard = Yard(spares=3, slots_max=10, starting_max=2)
@@ -94,6 +149,8 @@ def test_the_pool_fills_up_a_few_at_a_time_and_replaces_what_is_taken() -> None:
         assert (len(yard.asked), yard.pool.count(Standing.SPARE)) == (3, 3)
         member = await yard.pool.take(0.0)
         assert member.standing is Standing.BUSY
+        yard.now_ms += UNHURRIED_MS
+        yard.pool.tend()
         await yard.come_up()
         assert len(yard.asked) == 4
         yard.pool.free(member.name)
