@@ -61,13 +61,14 @@ def processes(root: int) -> dict[str, list[int]]:
     return found
 
 
-def cpu_s(pids: list[int]) -> float:
-    """User and system seconds of these processes."""
-    total = 0.0
+def cpu_s(pids: list[int]) -> dict[int, float]:
+    """User and system seconds of each of these processes that is there."""
+    used: dict[int, float] = {}
     for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += (int(fields[11]) + int(fields[12])) / TICK
-    return total
+        with contextlib.suppress(OSError):  # Ray ends what it has no use for
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            used[pid] = (int(fields[11]) + int(fields[12])) / TICK
+    return used
 
 
 def pss_mb(pid: int) -> float:
@@ -142,7 +143,7 @@ def measure(house: Installation, count: int, seconds: float) -> dict[str, Any]:
     began = time.monotonic()
     time.sleep(max(1.0, seconds - 6))
     elapsed = time.monotonic() - began
-    used = {kind: cpu_s(pids) - before[kind] for kind, pids in found.items()}
+    used = {kind: sum(s - before[kind].get(pid, s) for pid, s in cpu_s(pids).items()) for kind, pids in found.items()}
     memory = sorted(pss_mb(pid) for pid in found["call process"])
     out, _ = probe.communicate(timeout=seconds + 60)
     seen = json.loads(out)

@@ -25,7 +25,7 @@ from offhook.policies import events as ev
 from offhook.policies.codec import encode
 
 from .script import POLICY, Call, Play
-from .sides import below, cpu_by_pid, resident_mb
+from .sides import below, cpu_s, resident_mb
 
 HERE = Path(__file__).resolve().parent
 RING_S = 300.0
@@ -143,8 +143,8 @@ async def _cpu(seconds: float) -> tuple[float, float, float]:
     """CPU seconds of everything but this media process, the time that it was counted, and its memory."""
     own = os.getpid()
     pids = [pid for pid in below([own]) if pid != own]
-    before, began = cpu_by_pid(pids), time.monotonic()
+    before, began = cpu_s(pids), time.monotonic()
     await asyncio.sleep(max(1.0, seconds - 2))
-    after, elapsed = cpu_by_pid(pids), time.monotonic() - began
+    after, elapsed = cpu_s(pids), time.monotonic() - began
     memory_mb = sum(mb for pid in pids if (mb := resident_mb(pid)) == mb)
     return sum(s - before.get(pid, 0.0) for pid, s in after.items()), elapsed, memory_mb

@@ -16,7 +16,7 @@ from typing import Any
 import redis
 
 from .environments import python_of, variables_of
-from .sides import below, cpu_by_pid, resident_mb
+from .sides import below, cpu_s, resident_mb
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parents[1] / "support"))  # a Redis of one's own is started as the tests start theirs
@@ -64,10 +64,10 @@ def run_celery(calls: int, seconds: float, seed: int, options: Any) -> dict[str,
             with media:
                 time.sleep(5 + calls * 0.03)
                 pids = [pid for pid in below([os.getpid()]) if pid not in (os.getpid(), media.pid)]
-                before, began = cpu_by_pid(pids), time.monotonic()
+                before, began = cpu_s(pids), time.monotonic()
                 time.sleep(max(1.0, seconds - 2))
                 elapsed = time.monotonic() - began
-                used_s = sum(s - before.get(pid, 0.0) for pid, s in cpu_by_pid(pids).items())
+                used_s = sum(s - before.get(pid, 0.0) for pid, s in cpu_s(pids).items())
                 memory_mb = sum(map(resident_mb, pids))
                 try:
                     out, _ = media.communicate(timeout=seconds + 60)

@@ -145,10 +145,10 @@ def measure(side: Offhook | Pipecat, seconds: float) -> dict[str, Any]:
         try:
             time.sleep(SETTLE_S)
             pids, leading = below(side.roots), set(side.leading())
-            before, began = cpu_by_pid(pids), time.monotonic()
+            before, began = cpu_s(pids), time.monotonic()
             time.sleep(max(1.0, seconds - SETTLE_S - 2.0))
             elapsed = time.monotonic() - began
-            used_s = {pid: s - before.get(pid, 0.0) for pid, s in cpu_by_pid(pids).items()}
+            used_s = {pid: s - before.get(pid, 0.0) for pid, s in cpu_s(pids).items()}
             memory_mb = {pid: mb for pid in pids if (mb := resident_mb(pid)) == mb}
             out, _ = probe.communicate(timeout=seconds + 60)
         finally:
@@ -183,15 +183,6 @@ def reactions(seen: dict[str, Any]) -> dict[str, Any]:
     row["gaps_per_100_utterances"] = round(100 * long_gaps / max(1, seen["utterances"]), 1)
     row["silent_lines"] = seen["silent_lines"]
     return row
-
-
-def cpu_by_pid(pids: list[int]) -> dict[int, float]:
-    """User and system seconds of those processes that live."""
-    used = {}
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            used[pid] = cpu_s([pid])
-    return used
 
 
 def end_orderly() -> None:
