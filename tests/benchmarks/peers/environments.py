@@ -32,12 +32,17 @@ def python_of(peer: str, folder: Path = DEFAULT) -> str:
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
         quiet = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         subprocess.run([*quiet, "-r", str(wanted)], check=True, stdout=sys.stderr)
-        namespace = home / "namespace" / "offhook"
-        namespace.mkdir(parents=True)
-        for room in ROOMS:
-            (namespace / room).symlink_to(ROOT / room)
         (home / ".ready").touch()
+    _point_here(home / "namespace" / "offhook")
     return str(python)
+
+
+def _point_here(namespace: Path) -> None:
+    """The environment is kept for all checkouts of the project; this one's rooms are to be measured."""
+    namespace.mkdir(parents=True, exist_ok=True)
+    for room in ROOMS:
+        (namespace / room).unlink(missing_ok=True)
+        (namespace / room).symlink_to(ROOT / room)
 
 
 def variables_of(python: str) -> dict[str, str]:
