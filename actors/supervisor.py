@@ -76,7 +76,7 @@ class Supervisor(Enquiries):
         self.residents = Residents(attendance.owner(), self.places.roster, self.options.hung_ms)
         self.departure = Departure(Raylet(), self._journal, self.residents)
         self.pool = Pool(self.options.sizes(), self._start_call_actor, self.residents.end)
-        self.pool.late = lambda: drift_ms(self.residents) >= LATE_MS
+        self.pool.late = lambda: drift_ms(self.residents.watch.drifts()) >= LATE_MS
         self.pool.on_start = lambda took_s: self.table.tally.note(STARTED, took_s)
         self.drained_by = ""
         self.hosts = Hosts(self._start_host, self.residents.end)

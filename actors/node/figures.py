@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..clock import boot
 from .pool import Standing
-from .residents import Residents
 
 DRIFTS_MIN = 5  # live calls: the lag of fewer is not of their number, and a node without calls would never open again
 
@@ -59,7 +58,7 @@ def figures(node: Supervisor) -> dict[str, Any]:
         "journal_damaged": list(node.damages.found.values())[-DAMAGES_TOLD:],
         "acts_unknown": node.outbox.unknown,
         "lag_ms_max": max(lags.values(), default=0.0),
-        "drift_ms": round(drift_ms(residents), 1),
+        "drift_ms": round(drift_ms(residents.watch.drifts()), 1),
         "policies": list(node.shelf.policies),
         "default_policy": node.shelf.default,
         "hosts": [{**row, "pid": pid(str(row["host"]))} for row in hosts.stats()],
@@ -71,8 +70,7 @@ def figures(node: Supervisor) -> dict[str, Any]:
     }
 
 
-def drift_ms(residents: Residents) -> float:
+def drift_ms(drifts_ms: list[float]) -> float:
     """The smoothed lag that nine in ten live processes stay below: the node is late, not one of them. 0 for too few to
     tell."""
-    drifts = residents.watch.drifts()
-    return sorted(drifts)[-(len(drifts) // 10) - 1] if len(drifts) >= DRIFTS_MIN else 0.0
+    return sorted(drifts_ms)[-(len(drifts_ms) // 10) - 1] if len(drifts_ms) >= DRIFTS_MIN else 0.0
