@@ -27,6 +27,7 @@ WARM_UP_MS = 3_000  # of known audio for the ears: their noise floor looks back 
 SPEECH_FRAMES = 3  # in one message while a talkspurt goes on: 60 ms; what waits is a measurement or its end, both dated
 DIGITS = "0123456789*#ABCD"
 
+_PACES: dict[type[ev.Event], int] = {ev.SpeechStarted: SPEECH_FRAMES, ev.SpeechEnded: 1}
 _TELLING = (ev.SpeechStarted, ev.SpeechEnded, ev.ToneHeard)  # told twice they would be two; a measurement would not
 
 
@@ -74,7 +75,7 @@ class Hearing:
                 self.write_place()
             for event in events:
                 self._take(event)
-                pace = {ev.SpeechStarted: SPEECH_FRAMES, ev.SpeechEnded: 1}.get(type(event), pace)
+                pace = _PACES.get(type(event), pace)
         self.recognizer.feed(frame, at_ms)
         if pace:
             self.line.pace(pace)

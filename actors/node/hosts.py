@@ -11,7 +11,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 from offhook.policies.policy import AgentSpec, Policy
@@ -91,6 +91,12 @@ class Hosts:
                 return None
             self.tend()
             await asyncio.sleep(POLL_S)
+
+    async def seat_all(self, version: str, agents: Iterable[str], call: str, wait_s: float) -> dict[str, str]:
+        """A seat for a call at each of these agents that has one in time: agent -> host."""
+        wanted = tuple(agents)
+        found = await asyncio.gather(*(self.seat(version, agent, call, wait_s) for agent in wanted))
+        return {agent: host.name for agent, host in zip(wanted, found, strict=True) if host is not None}
 
     def seated(self, name: str, calls: list[str]) -> None:
         """A host that connects again says for whom it has seats."""

