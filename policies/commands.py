@@ -90,6 +90,13 @@ class RecordVerdict(Command):
 
 
 @part
+class AwaitJournal(Command):
+    """Tell when everything up to here is in the journal. Answered by Journaled, or by ActionFinished where it fails."""
+
+    grant: str
+
+
+@part
 class Perform(Command):
     """Have a tool carry out an authorized action exactly as it is. Answered by ActionFinished."""
 
@@ -98,6 +105,14 @@ class Perform(Command):
     arguments: tuple[tuple[str, str], ...]
     key: str
     irreversible: bool
+
+
+@part
+class Withdraw(Command):
+    """Take an order back before its tool begins. Answered by ActionFinished: withdrawn, or what came of it after all."""
+
+    grant: str
+    key: str
 
 
 @part

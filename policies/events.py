@@ -8,7 +8,7 @@ before `at_ms`: a detector confirms an onset after it began.
 from __future__ import annotations
 
 from .parts import part
-from .proposals import Proposal
+from .proposals import Proposal, Reading
 
 
 @part
@@ -136,6 +136,7 @@ class PlaybackReached(Event):
     heard_ms: int
     total_ms: int
     confirmed: bool  # by the carrier's mark, not by our clock
+    words: int = -1  # of its text, heard to their end; -1 = not known
 
 
 @part
@@ -188,6 +189,21 @@ class AgentAnswered(Event):
     turn: int
     basis: int  # the revision that it was computed from
     proposals: tuple[Proposal, ...]
+    reading: Reading | None = None  # of the caller's answer, where the agent is a reader
+
+
+@part
+class Journaled(Event):
+    """Everything that led to this grant is in the journal: what cannot be undone may be judged for the last time."""
+
+    grant: str
+
+
+@part
+class ActionBegun(Event):
+    """The register has begun the act: it has left, and no withdrawal reaches it any more."""
+
+    grant: str
 
 
 @part
@@ -197,6 +213,7 @@ class ActionFinished(Event):
     grant: str
     ok: bool
     result: str
+    withdrawn: bool = False  # it was taken back in time: nothing was done
 
 
 @part

@@ -11,7 +11,7 @@ from . import evidence, rules, speaking
 from .case import APPROVAL_LIFETIME_MS, Case, act_of, case_of, level_of, name_of
 from .commands import HangUp, Perform, RecordVerdict, TransferCall
 from .draft import Draft
-from .events import ActionFinished, HealthChanged, OperatorDecided, TimerFired
+from .events import ActionBegun, ActionFinished, HealthChanged, Journaled, OperatorDecided, TimerFired
 from .parts import replace
 from .proposals import CORE, Answer, Grant, Kind, Proposal, Purpose, RuleResult, Verdict
 from .state import Act, Authority
@@ -263,6 +263,14 @@ def release(draft: Draft, grant: str) -> None:
 
 
 # --- what happens to the gate ---------------------------------------------------------------------------------------
+
+
+def journaled(draft: Draft, event: Journaled) -> None:
+    """What led to an order is in the journal."""
+
+
+def action_begun(draft: Draft, event: ActionBegun) -> None:
+    """The act has left."""
 
 
 def action_finished(draft: Draft, event: ActionFinished) -> None:

@@ -101,6 +101,8 @@ ROOMS: dict[type[ev.Event], tuple[Room, ...]] = {
     ev.AgentJoined: (arbitration.agent_joined,),
     ev.AgentLost: (arbitration.agent_lost,),
     ev.AgentAnswered: (arbitration.agent_answered,),
+    ev.Journaled: (gate.journaled,),
+    ev.ActionBegun: (gate.action_begun,),
     ev.ActionFinished: (
         gate.action_finished,
         stages.action_finished,

@@ -75,6 +75,28 @@ class Proposal:
     interruptible: bool = True
     expires_ms: int = 0
     reason: str = ""  # the agent's own words for why; shown by `explain`
+    # What the words must get across, as (name, words of `text`): told only when that span was heard to its end.
+    terms: tuple[tuple[str, str], ...] = ()
+    about: str = ""  # the grant of the act whose outcome these words tell
+    # What it rests on besides what its rules read: "words", "signals", "concerns", "slot:NAME", "concern:TOPIC".
+    rests_on: tuple[str, ...] = ()
+
+
+class Polarity(StrEnum):
+    """What an answer says to what was asked."""
+
+    YES = "yes"  # and nothing is left over
+    NO = "no"
+    UNCLEAR = "unclear"  # a condition, a change, doubt, or words that nobody could read
+    NONE = "none"  # no answer
+
+
+@part
+class Reading:
+    """What a reader (an agent with a `read` method) makes of the caller's answer in this turn."""
+
+    says: Polarity
+    why: str = ""  # in the reader's own words; may hold personal data
 
 
 class Answer(StrEnum):
