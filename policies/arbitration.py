@@ -9,10 +9,11 @@ fallback line is offered like any proposal, and the loop breaker ends it like an
 
 from __future__ import annotations
 
-from . import gate
+from . import consent, debts, gate, silence, turns
 from .commands import InviteAgents
 from .draft import Draft
 from .events import ActionFinished, AgentAnswered, AgentJoined, AgentLost, LineAnswered, OwnerChanged, TimerFired
+from .floor import Move
 from .parts import replace
 from .proposals import CORE, Asks, Kind, Proposal, Purpose, Verdict
 from .state import CallState, Holder, Line, Round, Stage, Standing
@@ -35,12 +36,11 @@ _FITTING: dict[Stage, frozenset[Purpose]] = {
 # --- rounds ---------------------------------------------------------------------------------------------------------
 
 
-def open_round(draft: Draft, reason: str) -> None:
-    """Ask every agent for proposals on the state as it stands at the end of this step."""
-    gate.floor_free(draft)
-    if draft.state.authority.spoke_revision == draft.state.revision:
-        return  # what had waited for the floor was still fresh and is being said: that is the answer
-    _invite(draft, draft.state.agents, reason)
+def open_round(draft: Draft, reason: str, debt: str = "") -> None:
+    """Ask every agent for proposals on the state as it stands at the end of this step; `debt` = what it is to pay."""
+    if gate.floor_free(draft):
+        return  # what had waited for the floor still stood, and is being said or done: that is the answer
+    _invite(draft, draft.state.agents, reason, debt)
 
 
 def drop_round(draft: Draft) -> None:
@@ -65,11 +65,11 @@ def offer(draft: Draft, proposal: Proposal) -> Verdict:
     return verdict
 
 
-def _invite(draft: Draft, agents: tuple[str, ...], reason: str) -> None:
+def _invite(draft: Draft, agents: tuple[str, ...], reason: str, debt: str = "") -> None:
     state = draft.state
     drop_round(draft)
     deadline_ms = state.now_ms + draft.policy.arbitration.deadline_ms
-    state.round = Round(state.turn, state.revision, reason, agents, deadline_ms)
+    state.round = Round(state.turn, state.revision, reason, agents, deadline_ms, debt=debt)
     if not agents:
         _settle(draft)
         return
@@ -87,8 +87,11 @@ def _settle(draft: Draft) -> None:
     draft.disarm(TIMER)
     acted = _try(draft, found.proposals)
     draft.publish("round", what="settled", reason=found.reason, proposals=len(found.proposals), acted=acted, late=late)
-    if not acted:
+    if found.debt:
+        debts.round_over(draft, found.debt, acted)
+    elif not acted:
         _fall_back(draft, found)
+    debts.settle_up(draft)
 
 
 def _try(draft: Draft, proposals: tuple[Proposal, ...]) -> bool:
@@ -119,8 +122,8 @@ def _fall_back(draft: Draft, found: Round) -> None:
     Who goes on speaking, or has asked to wait, is left in peace.
     """
     state = draft.state
-    outdated = state.evidence_revision > found.basis or not _caller_is_done(state)
-    if outdated or state.silence.after == "wait":
+    outdated = state.evidence_revision > found.basis or not caller_is_done(state)
+    if outdated or state.silence.after == "wait" or silence.busy(state):
         return
     spoke = state.hearing.words or "recognizer" in state.lost_parts
     line = draft.policy.arbitration.fallback_line
@@ -194,6 +197,8 @@ def owner_changed(draft: Draft, event: OwnerChanged) -> None:
 def agent_answered(draft: Draft, event: AgentAnswered) -> None:
     """An agent's answer: into the round that asked for it, or, late, straight to the gate."""
     state = draft.state
+    if event.reading is not None:
+        consent.read_by(draft, event.agent, event.turn, event.reading)
     proposals = tuple(
         _stamped(draft, proposal, event.turn, event.basis, event.agent, number)
         for number, proposal in enumerate(event.proposals[:PROPOSALS_MAX])
@@ -206,23 +211,28 @@ def agent_answered(draft: Draft, event: AgentAnswered) -> None:
         return  # the same answer once more, after a link was re-opened
     state.round = replace(found, answered=(*found.answered, event.agent), proposals=(*found.proposals, *proposals))
     _settle_if_complete(draft)
+    if event.reading is not None and state.authority.waiting and caller_is_done(state):
+        gate.floor_free(draft)
 
 
 def action_finished(draft: Draft, event: ActionFinished) -> None:
-    """A tool is done: the agents may speak of it, unless the caller is speaking and will be answered anyway."""
-    state = draft.state
-    last = state.authority.acts[-1] if state.authority.acts else None
-    news = last is not None and last.grant == event.grant and last.at_ms == event.at_ms
-    if news and state.line is Line.OPEN and _caller_is_done(state):
-        _invite(draft, state.agents, "action_finished")
+    """A tool is done: the agents may speak of it, at once or as soon as nobody speaks."""
+    debts.settle_up(draft)
 
 
 def timer_fired(draft: Draft, event: TimerFired) -> None:
-    """The round's deadline, or a round that was asked for."""
+    """The round's deadline, or a round that was asked for: now, or as soon as nobody speaks."""
     if event.timer == TIMER:
         _settle(draft)
-    elif draft.state.round is None and draft.state.line is Line.OPEN and _caller_is_done(draft.state):
-        open_round(draft, event.timer.removeprefix(f"{TIMER}."))
+    else:
+        debts.owe(draft, "timer", event.timer.removeprefix(f"{TIMER}."))
+        debts.settle_up(draft)
+
+
+def yield_to_facts(draft: Draft) -> None:
+    """The caller made a sound and is silent again, and nothing was read of it yet: a fact may be told meanwhile."""
+    if draft.state.floor.holder is Holder.CALLER:
+        turns.move(draft, Move.CALLER_YIELDS)
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
@@ -255,9 +265,10 @@ def _nothing_said_yet(state: CallState) -> bool:
         and not undecided
         and state.speech.current is None
         and state.speech.last is None
-        and _caller_is_done(state)
+        and caller_is_done(state)
     )
 
 
-def _caller_is_done(state: CallState) -> bool:
+def caller_is_done(state: CallState) -> bool:
+    """Nobody but the agent holds the floor."""
     return not state.hearing.speaking and state.floor.holder in (Holder.NOBODY, Holder.AGENT)

@@ -27,14 +27,14 @@ from typing import Any, Protocol
 from . import commands as cmd
 from . import events as ev
 from .differences import Difference, Meter, Pairs, compared, explained, wish
-from .effects import AUDIBLE, EFFECTS, SPEECH, effect_key, effect_words
+from .effects import AUDIBLE, EFFECTS, QUIET, SPEECH, effect_key, effect_words
 from .errors import IllegalEvent
 from .events import Event
 from .machine import step
 from .parts import replace
 from .policy import Policy
 from .proposals import Proposal, Verdict
-from .recording import PLAYBACK, Effect, Recording
+from .recording import ON_THE_WAY, PLAYBACK, Effect, Recording
 from .standin import StandIn
 from .state import CallState
 from .view import view_of
@@ -43,6 +43,7 @@ from .view import view_of
 # G.114), and conversations go on undisturbed within it.
 SAME_MS = 400
 EVENTS_MAX = 200_000  # a policy that loops ends here
+JOURNAL_MS = 5  # to the journal's word, where none was recorded
 _LAST = 1 << 40  # behind everything that was recorded for the same moment
 
 _EFFECTS = frozenset(EFFECTS.values())
@@ -257,7 +258,7 @@ class _Course:
         at_ms = max(self.now_ms, event.at_ms + shift_ms)
         if isinstance(event, PLAYBACK):
             return replace(event, at_ms=at_ms, utterance=command.utterance)
-        if isinstance(event, ev.ActionFinished):
+        if isinstance(event, ON_THE_WAY):
             return replace(event, at_ms=at_ms, grant=command.grant)
         return replace(event, at_ms=at_ms)
 
@@ -265,12 +266,16 @@ class _Course:
         """Nothing of the kind was done then."""
         if isinstance(command, cmd.InviteAgents):
             self._invite(command, None, 0)
+        elif isinstance(command, cmd.AwaitJournal):
+            self.put(ev.Journaled(self.now_ms + JOURNAL_MS, command.grant))
+        if isinstance(command, QUIET):
             return
         self._extra.append((self.now_ms, command, self._twins.get(getattr(command, "utterance", ""), "")))
         if isinstance(command, AUDIBLE):
             self._diverges(self.now_ms, f"{effect_words(command)} where nothing of it was recorded")
         if isinstance(command, cmd.Perform):
             at_ms = self.now_ms + self.recording.result_ms
+            self.put(ev.ActionBegun(min(at_ms, self.now_ms + JOURNAL_MS), command.grant))
             self.put(ev.ActionFinished(at_ms, command.grant, True, "supposed"))
         elif isinstance(command, SPEECH):
             self._voice.carry_out(command)
@@ -281,7 +286,7 @@ class _Course:
         while self._due < len(effects) and effects[self._due].at_ms < moment_ms:
             effect = effects[self._due]
             self._due += 1
-            if effect.taken or isinstance(effect.command, cmd.InviteAgents):
+            if effect.taken or isinstance(effect.command, QUIET):
                 continue
             self._missing.append(effect)
             if isinstance(effect.command, AUDIBLE):

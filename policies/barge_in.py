@@ -218,6 +218,7 @@ def _interrupt(draft: Draft, current: Utterance, what: str, take: float, voiced_
     draft.disarm(TIMER)
     draft.publish("overlap", what=what, utterance=current.id, take=round(take, 3), voiced_ms=voiced_ms)
     speaking.cut(draft, what)
+    turns.take_up(draft, current)
     turns.new_turn(draft, "interrupted")
     draft.evidence_changed()
     gate.suspend(draft)

@@ -13,8 +13,6 @@ from .policy import ActionRules, Level, Policy
 from .proposals import Kind, Proposal
 from .state import CallState
 
-APPROVAL_LIFETIME_MS = 60_000  # an operator's yes to an act; longer, and the conversation has moved on
-
 _NO_NEEDS = ActionRules.model_validate({})
 
 
@@ -29,13 +27,14 @@ class Case:
     name: str  # under which the policy knows it: a tool's name, "say:<purpose>", "hangup", ...
     act: str  # digest of what would be done; equal acts have equal digests
     heard: bool  # the caller would hear it
+    moment: str = "proposed"  # "proposed", "floor", "approval", "execution", ...
 
 
-def case_of(state: CallState, policy: Policy, proposal: Proposal) -> Case:
+def case_of(state: CallState, policy: Policy, proposal: Proposal, moment: str = "proposed") -> Case:
     """The case of `proposal` at this moment."""
     name = name_of(proposal)
     needs = policy.gate.actions.get(name) or _NO_NEEDS
-    return Case(state, policy, proposal, needs, name, act_of(proposal), bool(proposal.text))
+    return Case(state, policy, proposal, needs, name, act_of(proposal), bool(proposal.text), moment)
 
 
 def name_of(proposal: Proposal) -> str:
@@ -60,7 +59,7 @@ def done(state: CallState, name: str) -> tuple[int, int]:
 def approval(case: Case) -> tuple[str, int] | None:
     """Which operator said yes to this act, and when, while that yes lasts."""
     for act, operator, at_ms in reversed(case.state.authority.approved):
-        if act == case.act and case.state.now_ms - at_ms <= APPROVAL_LIFETIME_MS:
+        if act == case.act and case.state.now_ms - at_ms <= case.policy.gate.approval_ms:
             return operator, at_ms
     return None
 

@@ -109,7 +109,7 @@ class Perform(Command):
 
 @part
 class Withdraw(Command):
-    """Take an order back before its tool begins. Answered by ActionFinished: withdrawn, or what came of it after all."""
+    """Take an order back before its tool begins. Answered by ActionFinished: withdrawn, or what came of it anyway."""
 
     grant: str
     key: str

@@ -7,7 +7,7 @@ the segment that changed is read again.
 
 from __future__ import annotations
 
-from . import concerns, evidence, slots
+from . import concerns, evidence, heard, slots
 from .draft import Draft
 from .events import DigitPressed, WordsHeard
 from .parts import replace
@@ -15,7 +15,6 @@ from .proposals import Asks
 from .reading import Asked, Cue, read
 from .state import CallState, Playing, Sign, Signal, Utterance
 
-HEARD_SHARE = 0.7  # of a question that the caller must have heard before a yes can answer it
 FINALS_KEPT = 16  # segments whose final words are remembered; recognizers repeat themselves within a few
 LOOK_BACK = 128  # signals looked through for those of one segment
 
@@ -76,10 +75,8 @@ def digit_pressed(draft: Draft, event: DigitPressed) -> None:
 def utterance_asked(state: CallState) -> Utterance | None:
     """The utterance that the caller's words answer: the one that plays, once most of it was heard, else the last."""
     current = state.speech.current
-    if current is not None and current.started_ms and current.playing is not Playing.FAILED:
-        heard = current.heard_ms / current.total_ms if current.total_ms else 0.0
-        if heard >= HEARD_SHARE:
-            return current
+    if current is not None and current.started_ms and current.playing is not Playing.FAILED and heard.whole(current):
+        return current
     last = state.speech.last
     return None if last is not None and last.playing is Playing.FAILED else last
 

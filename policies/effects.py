@@ -18,11 +18,15 @@ EFFECTS: dict[str, type[Command]] = {
         cmd.ResumeSpeech,
         cmd.CutSpeech,
         cmd.InviteAgents,
+        cmd.AwaitJournal,
         cmd.Perform,
+        cmd.Withdraw,
         cmd.TransferCall,
         cmd.HangUp,
     )
 }
+# Steps on the way to an effect: what follows them matters, not they.
+QUIET = (cmd.InviteAgents, cmd.AwaitJournal, cmd.Withdraw)
 SPEECH = (cmd.Say, cmd.HoldSpeech, cmd.ResumeSpeech, cmd.CutSpeech)
 AUDIBLE = (*SPEECH, cmd.TransferCall, cmd.HangUp)  # the caller notices; what they do next may depend on it
 
@@ -38,6 +42,8 @@ def effect_key(command: Any, utterance: str) -> tuple[str, ...]:
         return (name, command.reason)
     if isinstance(command, cmd.Perform):
         return (name, command.action, repr(command.arguments))
+    if isinstance(command, QUIET):
+        return (name,)
     return (name, effect_name(command))
 
 

@@ -10,9 +10,17 @@ come in after the decision and before the agent is heard take it back.
 
 from __future__ import annotations
 
-from . import arbitration, cadence, completeness, gate, silence, speaking, turns
+from . import arbitration, cadence, completeness, consent, debts, gate, silence, speaking, turns
 from .draft import Draft
-from .events import DigitPressed, SpeechEnded, SpeechStarted, TimerFired, WordsHeard
+from .events import (
+    DigitPressed,
+    PlaybackEnded,
+    PlaybackFailed,
+    SpeechEnded,
+    SpeechStarted,
+    TimerFired,
+    WordsHeard,
+)
 from .floor import Move
 from .parts import part, replace
 from .policy import Endpointing
@@ -89,17 +97,37 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
         if state.speech.current is not None:
             speaking.cut(draft, "late words")
     elif not hearing.segments:
+        if pending.deadline_ms and not turns.unread(state):
+            arm(draft)  # all was read, and nothing was found
         return
-    arm(draft, settle_until_ms=0 if event.final else state.now_ms + _SETTLE_MS, words_end_ms=event.ended_ms)
+    settles = bool(event.text) and not event.final
+    arm(draft, settle_until_ms=state.now_ms + _SETTLE_MS if settles else 0, words_end_ms=event.ended_ms)
 
 
 def digit_pressed(draft: Draft, event: DigitPressed) -> None:
     """A key is an answer by itself: wait for the next one; `#` ends the entry, as telephones do."""
     state = draft.state
     if state.hearing.speaking or _blocked(state):
+        if state.speech.current is not None:
+            debts.paid(draft, "key", "")  # a further key: the entry goes on
+            debts.owe(draft, "key", "")
         return
     gap_ms = 0 if event.digit == "#" else draft.policy.endpointing.digit_gap_ms
     _set(draft, state.now_ms + gap_ms, Patience(gap_ms, f"{gap_ms} ms after key"), state.now_ms)
+
+
+def playback_ended(draft: Draft, event: PlaybackEnded | PlaybackFailed) -> None:
+    """The agent has been heard out: keys and words that came meanwhile, and belong to nothing said before, are due."""
+    state = draft.state
+    if state.hearing.speaking or _blocked(state) or state.speech.current is not None or state.end_of_turn.deadline_ms:
+        return
+    pressed = next((debt for debt in state.debts if debt.kind == "key"), None)
+    if pressed is not None:
+        debts.paid(draft, pressed.kind, pressed.what)
+        deadline_ms = max(state.now_ms, pressed.since_ms + draft.policy.endpointing.digit_gap_ms)
+        _set(draft, deadline_ms, Patience(deadline_ms - state.now_ms, "after key"), state.now_ms)
+    elif state.hearing.segments:
+        arm(draft)
 
 
 def timer_fired(draft: Draft, event: TimerFired) -> None:
@@ -112,6 +140,7 @@ def timer_fired(draft: Draft, event: TimerFired) -> None:
         _yield_floor(draft)
         silence.resume(draft)
         gate.floor_free(draft)
+        debts.settle_up(draft)
         return
     _turn_over(draft)
 
@@ -148,8 +177,8 @@ def arm(draft: Draft, settle_until_ms: int = 0, words_end_ms: int = 0) -> None:
     anchor_ms = min(state.now_ms, max(hearing.ended_ms, words_end_ms))
     found = patience(draft.policy.endpointing, state.stage, state.cadence, hearing.words, hearing.answering)
     deadline_ms = anchor_ms + found.ms
-    if _words_awaited(state):
-        deadline_ms = max(deadline_ms, anchor_ms + draft.policy.barge_in.words_after_ms)
+    if turns.unread(state):  # words that are still on their way belong to this turn
+        deadline_ms = max(deadline_ms, anchor_ms + draft.policy.endpointing.unread_ms)
     _set(draft, max(deadline_ms, settle_until_ms, state.now_ms), found, anchor_ms)
 
 
@@ -175,9 +204,22 @@ def _turn_over(draft: Draft) -> None:
     )
     if state.answering.armed and not state.answering.decided:
         return  # who picked up is not known; whoever decides it opens the round
+    consent.conclude(draft)
     silence.caller_finished(draft)
-    gate.floor_free(draft)
+    if reason == "interrupted" and _nothing_said(state):
+        debts.owe(draft, "sentence", state.speech.last.id if state.speech.last is not None else "")
+        debts.settle_up(draft)
+        if state.speech.current is not None:
+            return
     arbitration.open_round(draft, reason)
+
+
+def _nothing_said(state: CallState) -> bool:
+    """The agent gave way to a sound in which a working recognizer found no word."""
+    last = state.speech.last
+    cut_off = last is not None and last.playing is Playing.CUT and not last.told
+    pressed = state.end_of_turn.why.endswith("after key")
+    return cut_off and not pressed and not state.hearing.words and "recognizer" not in state.lost_parts
 
 
 def _yield_floor(draft: Draft) -> None:
@@ -193,13 +235,6 @@ def _blocked(state: CallState) -> bool:
         or state.line is not Line.OPEN
         or (current is not None and current.playing is not Playing.SENT)
     )
-
-
-def _words_awaited(state: CallState) -> bool:
-    """True while a working recognizer has not read anything of the last talkspurt."""
-    if "recognizer" in state.lost_parts:
-        return False
-    return not any(s.text and s.ended_ms > state.hearing.onset_ms for s in state.hearing.segments)
 
 
 def _was_noise(draft: Draft) -> bool:

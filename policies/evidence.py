@@ -148,6 +148,13 @@ def standing(ledger: Ledger, signs: Collection[Sign] = ()) -> Iterator[Signal]:
             yield signal
 
 
+def first_said(ledger: Ledger, signal: Signal) -> Signal:
+    """The provisional signal that this one bears out, down to the first: when it was really said."""
+    while signal.refers >= 0 and signal.sign is not Sign.RETRACTION:
+        signal = ledger.signals[signal.refers]
+    return signal
+
+
 # --- weighing -------------------------------------------------------------------------------------------------------
 
 

@@ -2,26 +2,26 @@
 
 `judge` compares one proposal with the state of this moment and writes the verdict down; `execute` does what the verdict
 says: act, wait for the floor, wait for an operator, show. What waited is judged again before it is done. Which rules
-there are stands in `rules.py`, who is asked and whose proposal is tried first in `arbitration.py`.
+there are stands in `rules.py`, who is asked and whose proposal is tried first in `arbitration.py`, the way of an act
+from the grant to its outcome in `acts.py`, operators' approvals in `approvals.py`.
 """
 
 from __future__ import annotations
 
-from . import evidence, rules, speaking
-from .case import APPROVAL_LIFETIME_MS, Case, act_of, case_of, level_of, name_of
-from .commands import HangUp, Perform, RecordVerdict, TransferCall
+from . import acts, agreement, approvals, evidence, rules, speaking
+from .case import Case, act_of, case_of, level_of, name_of
+from .commands import HangUp, RecordVerdict
 from .draft import Draft
-from .events import ActionBegun, ActionFinished, HealthChanged, Journaled, OperatorDecided, TimerFired
+from .events import HealthChanged
+from .heard import counted
 from .parts import replace
 from .proposals import CORE, Answer, Grant, Kind, Proposal, Purpose, RuleResult, Verdict
-from .state import Act, Authority
-
-APPROVALS_TIMER = "gate.approvals"
-REPROPOSE_TIMER = "round.approved"  # arbitration's: the operator's yes came too late for the words it was asked for
 
 WAITING_MAX = 8  # proposals that wait for the floor or an operator; more at once is a loop, not a conversation
 ACTS_MAX = 32  # finished acts and digests of acts that are remembered; the breaker's window is far shorter
+READING_TIMER = "gate.reading"  # a reader's word was waited for long enough
 _PARTING = frozenset({Purpose.GOODBYE, Purpose.MESSAGE, Purpose.NOTICE})
+_ACTS = (Kind.TOOL, Kind.TRANSFER)
 
 
 # --- judging --------------------------------------------------------------------------------------------------------
@@ -33,24 +33,25 @@ def judge(draft: Draft, proposal: Proposal, moment: str) -> Verdict:
     `moment` is "proposed", "floor", "approval" or "execution".
     """
     evidence.refresh(draft)  # readiness as of this moment, not as of the last word
-    case = case_of(draft.state, draft.policy, proposal)
+    case = case_of(draft.state, draft.policy, proposal, moment)
     results = rules.compare(case)
-    return _record(draft, case, moment, _answer(case, results), results)
+    return _record(draft, case, _answer(case, results), results)
 
 
 def _answer(case: Case, results: tuple[RuleResult, ...]) -> Answer:
     failed = {result.rule for result in results if not result.ok}
     if not failed:
         return Answer.GRANT
+    waits = {"floor", "reading"} if agreement.reading_due(case) else {"floor"}
     level = level_of(case)
-    if failed <= ({"floor", "autonomy"} if level == "approve" else {"floor"}):
+    if failed <= (waits | {"autonomy"} if level == "approve" else waits):
         return Answer.WAIT
     if level == "suggest" and failed <= {"floor", "autonomy"}:
         return Answer.SUGGEST
     return Answer.DENY
 
 
-def _record(draft: Draft, case: Case, moment: str, answer: Answer, results: tuple[RuleResult, ...]) -> Verdict:
+def _record(draft: Draft, case: Case, answer: Answer, results: tuple[RuleResult, ...]) -> Verdict:
     state, proposal = draft.state, case.proposal
     utterances, grants, verdicts = state.counters
     state.counters = (utterances, grants, verdicts + 1)
@@ -65,7 +66,7 @@ def _record(draft: Draft, case: Case, moment: str, answer: Answer, results: tupl
         revision=state.revision,
         turn=state.turn,
         stage=str(state.stage),
-        moment=moment,
+        moment=case.moment,
         rules=results,
     )
     draft.command(RecordVerdict(verdict))
@@ -77,19 +78,19 @@ def _record(draft: Draft, case: Case, moment: str, answer: Answer, results: tupl
         kind=str(proposal.kind),
         what=verdict.what,
         answer=str(answer),
-        moment=moment,
+        moment=case.moment,
         reason=verdict.reason,
         stage=verdict.stage,
     )
     return verdict
 
 
-def _refuse(draft: Draft, proposal: Proposal, moment: str, why: RuleResult) -> None:
-    """Deny for a reason that lies outside the state: an operator's no, a full queue."""
+def refuse(draft: Draft, proposal: Proposal, moment: str, why: RuleResult) -> None:
+    """Deny for a reason that lies outside the rules: an operator's no, a full queue, a debt that is written off."""
     evidence.refresh(draft)
-    case = case_of(draft.state, draft.policy, proposal)
+    case = case_of(draft.state, draft.policy, proposal, moment)
     others = tuple(result for result in rules.compare(case) if result.rule != why.rule)
-    _record(draft, case, moment, Answer.DENY, (why, *others))
+    _record(draft, case, Answer.DENY, (why, *others))
 
 
 # --- executing ------------------------------------------------------------------------------------------------------
@@ -98,63 +99,64 @@ def _refuse(draft: Draft, proposal: Proposal, moment: str, why: RuleResult) -> N
 def execute(draft: Draft, proposal: Proposal, verdict: Verdict) -> bool:
     """Do what the verdict says. True when the proposal was carried out, or waits with everything else in order."""
     if verdict.answer is Answer.WAIT:
-        _park(draft, proposal, verdict)
+        park(draft, proposal, verdict)
         return True
     if verdict.answer is Answer.SUGGEST:
         draft.publish("suggestion", proposal=proposal.id, agent=proposal.agent, pii_text=proposal.text)
         return False
     if verdict.answer is Answer.DENY:
         return False
-    if proposal.kind is Kind.TRANSFER and proposal.text:
+    if proposal.text and acts.told_first(draft.policy, proposal):
         return _announce(draft, proposal, verdict)
-    if proposal.kind in (Kind.TOOL, Kind.TRANSFER) and verdict.moment != "execution":
-        verdict = judge(draft, proposal, "execution")
-        if verdict.answer is not Answer.GRANT:
-            return execute(draft, proposal, verdict)
-    _carry_out(draft, _grant(draft, proposal, verdict))
+    if proposal.kind in _ACTS:
+        if not acts.irreversible(draft.policy, proposal):  # that is judged when the journal's word has come
+            verdict = judge(draft, proposal, "execution")
+            if verdict.answer is not Answer.GRANT:
+                return execute(draft, proposal, verdict)
+        acts.order(draft, _grant(draft, proposal, verdict))
+    else:
+        _carry_out(draft, _grant(draft, proposal, verdict))
     return True
 
 
 def _grant(draft: Draft, proposal: Proposal, verdict: Verdict) -> Grant:
-    """Make out the right, and remember the act for the rules that count."""
+    """Make out the right. What is said counts once it is heard, an act once it leaves, all else now."""
     state = draft.state
     utterances, grants, verdicts = state.counters
     state.counters = (utterances, grants + 1, verdicts)
     act = act_of(proposal)
-    grant = Grant(f"g{grants + 1}", proposal, verdict.id, state.now_ms, state.turn, _key(draft, proposal, act))
-    name = name_of(proposal)
+    key = acts.key(draft, proposal, act)
+    grant = Grant(f"g{grants + 1}", proposal, verdict.id, state.now_ms, state.turn, key)
     before = state.authority
-    counted = _count(before, name, state.now_ms)
-    if proposal.topic or proposal.slot:
-        counted = _count(replace(before, done=counted), f"{name}:{proposal.topic or proposal.slot}", state.now_ms)
-    needs = draft.policy.gate.actions.get(name)
     state.authority = replace(
         before,
         grants=(*before.grants, grant),
         waiting=tuple(p for p in before.waiting if act_of(p) != act),
         approvals=tuple(p for p in before.approvals if act_of(p) != act),
-        approved=tuple(given for given in before.approved if given[0] != act),
-        done=counted,
-        recent=(*before.recent, act)[-ACTS_MAX:],
-        spent_cents=before.spent_cents + (needs.cost_cents if needs else 0.0),
         spoke_revision=state.revision if proposal.text else before.spoke_revision,
     )
+    if proposal.kind not in _ACTS:
+        spend(draft, proposal)
     return grant
+
+
+def spend(draft: Draft, proposal: Proposal) -> None:
+    """What is done now: remembered for the rules that count, and an operator's yes to it is used up."""
+    before, name, act = draft.state.authority, name_of(proposal), act_of(proposal)
+    needs = draft.policy.gate.actions.get(name)
+    said = proposal.kind is Kind.SAY
+    draft.state.authority = replace(
+        before,
+        done=before.done if said else counted(before.done, name, draft.state.now_ms),
+        approved=tuple(given for given in before.approved if given[0] != act),
+        recent=(*before.recent, act)[-ACTS_MAX:],
+        spent_cents=before.spent_cents + (needs.cost_cents if needs else 0.0),
+    )
 
 
 def _carry_out(draft: Draft, grant: Grant) -> None:
     state, proposal = draft.state, grant.proposal
-    if proposal.kind is Kind.TOOL:
-        needs = draft.policy.gate.actions.get(proposal.action)
-        irreversible = needs is not None and needs.irreversible
-        draft.command(Perform(grant.id, proposal.action, proposal.arguments, grant.key, irreversible))
-        draft.publish("action", what="performing", action=proposal.action, grant=grant.id, key=grant.key)
-    elif proposal.kind is Kind.TRANSFER:
-        announced = dict(proposal.arguments).get("announced", "") == "yes"
-        draft.command(TransferCall(grant.id, proposal.action, announced))
-        draft.publish("action", what="transferring", action="transfer", grant=grant.id, key=grant.key)
-        return
-    elif proposal.kind is Kind.HANGUP:
+    if proposal.kind is Kind.HANGUP:
         state.outcome = proposal.action or "goodbye"
         draft.publish("call", what="ending", outcome=state.outcome, reason=proposal.reason)
         if not proposal.text:
@@ -168,38 +170,22 @@ def _carry_out(draft: Draft, grant: Grant) -> None:
         draft.publish("handoff", to=proposal.action, agent=proposal.agent)
     if proposal.text:
         speaking.say(draft, grant)
-    elif proposal.kind is not Kind.TOOL:
+    else:
         release(draft, grant.id)  # over as soon as it is begun
 
 
 def _announce(draft: Draft, proposal: Proposal, verdict: Verdict) -> bool:
-    """Say it first. The transfer itself waits for the floor, so it is judged again when the words have been heard."""
+    """Say it first. The act itself waits for the floor, so it is judged again when the words have been heard."""
     words = replace(proposal, kind=Kind.SAY, purpose=Purpose.ANSWER, action="", arguments=())
     _carry_out(draft, _grant(draft, words, verdict))
-    _park(draft, replace(proposal, text="", expires_ms=0), verdict)
+    park(draft, replace(proposal, text="", terms=(), expires_ms=0), verdict)
     return True
-
-
-def _key(draft: Draft, proposal: Proposal, act: str) -> str:
-    """The idempotency key: of the call, the action and its arguments, and how often that has already succeeded.
-
-    A retry after a failure, a crash or a takeover has the same key; asking for the same thing again later has not.
-    """
-    base = f"{draft.state.call}:{name_of(proposal)}:{act}"
-    succeeded = sum(old.ok and old.key.partition("#")[0] == base for old in draft.state.authority.acts)
-    return f"{base}#{succeeded + 1}" if succeeded else base
-
-
-def _count(authority: Authority, name: str, now_ms: int) -> tuple[tuple[str, int, int], ...]:
-    others = tuple(entry for entry in authority.done if entry[0] != name)
-    times = sum(count for key, count, _ in authority.done if key == name)
-    return (*others, (name, times + 1, now_ms))
 
 
 # --- waiting --------------------------------------------------------------------------------------------------------
 
 
-def _park(draft: Draft, proposal: Proposal, verdict: Verdict) -> None:
+def park(draft: Draft, proposal: Proposal, verdict: Verdict) -> None:
     """Keep it until the floor is free or an operator has decided. The same act waits once, in its newest form."""
     authority = draft.state.authority
     asks_operator = any(result.rule == "autonomy" and not result.ok for result in verdict.rules)
@@ -207,33 +193,32 @@ def _park(draft: Draft, proposal: Proposal, verdict: Verdict) -> None:
     act = act_of(proposal)
     same = next((waiting for waiting in queue if act_of(waiting) == act), None)
     if same is None and len(queue) >= WAITING_MAX:
-        _refuse(
-            draft, proposal, verdict.moment, RuleResult("queue", f"fewer than {WAITING_MAX}", str(len(queue)), False)
-        )
+        full = RuleResult("queue", f"fewer than {WAITING_MAX}", str(len(queue)), False)
+        refuse(draft, proposal, verdict.moment, full)
         return
-    if asks_operator:
-        until_ms = draft.state.now_ms + APPROVAL_LIFETIME_MS
-        kept = replace(proposal, id=same.id if same is not None else proposal.id, expires_ms=until_ms)
-    else:
-        kept = proposal
     rest = tuple(waiting for waiting in queue if waiting is not same)
     if asks_operator:
-        draft.state.authority = replace(authority, approvals=(*rest, kept))
-        draft.arm(APPROVALS_TIMER, min(waiting.expires_ms for waiting in (*rest, kept)) + 1)
-        draft.publish("approval", what="asked", proposal=kept.id, action=name_of(kept), pii_text=kept.text)
-    else:
-        draft.state.authority = replace(authority, waiting=(*rest, kept))
+        approvals.ask(draft, proposal, same, rest)
+        return
+    draft.state.authority = replace(authority, waiting=(*rest, proposal))
+    if any(result.rule == "reading" and not result.ok for result in verdict.rules):
+        answer = draft.state.consent
+        if answer is not None:
+            draft.arm(READING_TIMER, answer.at_ms + draft.policy.gate.reading_ms)
 
 
-def floor_free(draft: Draft) -> None:
-    """The floor is free: judge again what waits for it, the most urgent first."""
+def floor_free(draft: Draft) -> bool:
+    """The floor is free: judge again what waits for it, the most urgent first. True where something came of it."""
     waiting = draft.state.authority.waiting
     if not waiting:
-        return
+        return False
     draft.state.authority = replace(draft.state.authority, waiting=())
+    acted = False
     for proposal in sorted(waiting, key=lambda p: (-p.priority, p.id)):
         now = _restamped(draft, proposal)
-        execute(draft, now, judge(draft, now, "floor"))
+        verdict = judge(draft, now, "floor")
+        acted = (execute(draft, now, verdict) and verdict.answer is Answer.GRANT) or acted
+    return acted
 
 
 def _restamped(draft: Draft, proposal: Proposal) -> Proposal:
@@ -243,10 +228,18 @@ def _restamped(draft: Draft, proposal: Proposal) -> Proposal:
     return replace(proposal, turn=draft.state.turn, basis=draft.state.revision, expires_ms=0)
 
 
+def abandon(draft: Draft, why: RuleResult) -> None:
+    """Nothing that waits will be done: another policy leads, and its agents propose their own."""
+    authority = draft.state.authority
+    draft.state.authority = replace(authority, waiting=(), approvals=())
+    draft.disarm(approvals.TIMER)
+    for proposal in (*authority.waiting, *authority.approvals):
+        refuse(draft, proposal, "floor", why)
+
+
 def suspend(draft: Draft) -> None:
-    """An interruption: nothing is permitted until its words are understood, and what waited is denied, in writing."""
+    """An interruption: nothing is permitted until its words are understood. What waits is judged again then."""
     draft.state.authority = replace(draft.state.authority, suspended_since_ms=max(1, draft.state.now_ms))
-    floor_free(draft)
 
 
 def restore(draft: Draft) -> None:
@@ -254,74 +247,17 @@ def restore(draft: Draft) -> None:
     draft.state.authority = replace(draft.state.authority, suspended_since_ms=0)
 
 
+def speak(draft: Draft, grant: Grant) -> None:
+    """Say what was granted, on the way of something that is done."""
+    speaking.say(draft, grant)
+
+
 def release(draft: Draft, grant: str) -> None:
     """What was granted has been heard or given up. A tool or a transfer stays under way until its own end."""
     authority = draft.state.authority
-    kept = tuple(g for g in authority.grants if g.id != grant or g.proposal.kind in (Kind.TOOL, Kind.TRANSFER))
+    kept = tuple(g for g in authority.grants if g.id != grant or g.proposal.kind in _ACTS)
     if len(kept) != len(authority.grants):
         draft.state.authority = replace(authority, grants=kept)
-
-
-# --- what happens to the gate ---------------------------------------------------------------------------------------
-
-
-def journaled(draft: Draft, event: Journaled) -> None:
-    """What led to an order is in the journal."""
-
-
-def action_begun(draft: Draft, event: ActionBegun) -> None:
-    """The act has left."""
-
-
-def action_finished(draft: Draft, event: ActionFinished) -> None:
-    """A tool is done with an act. A second report of it, after a takeover, changes nothing."""
-    authority = draft.state.authority
-    grant = next((g for g in authority.grants if g.id == event.grant and g.proposal.kind is Kind.TOOL), None)
-    if grant is None:
-        return
-    proposal = grant.proposal
-    act = Act(grant.id, proposal.action, proposal.arguments, grant.key, event.ok, event.result, event.at_ms)
-    draft.state.authority = replace(
-        authority,
-        grants=tuple(g for g in authority.grants if g is not grant),
-        acts=(*authority.acts, act)[-ACTS_MAX:],
-    )
-    what = "done" if event.ok else "failed"
-    draft.publish("action", what=what, action=act.action, grant=grant.id, key=act.key, pii_result=event.result)
-
-
-def operator_decided(draft: Draft, event: OperatorDecided) -> None:
-    """An operator's answer. A yes is to the act: where the words have moved on, the agents propose it anew."""
-    authority = draft.state.authority
-    proposal = next((p for p in authority.approvals if p.id == event.proposal), None)
-    if proposal is None:
-        draft.publish("approval", what="unknown", proposal=event.proposal, operator=event.operator)
-        return
-    draft.state.authority = replace(authority, approvals=tuple(p for p in authority.approvals if p is not proposal))
-    what = "approved" if event.approved else "refused"
-    draft.publish("approval", what=what, proposal=proposal.id, operator=event.operator)
-    if not event.approved:
-        _refuse(
-            draft, proposal, "approval", RuleResult("autonomy", "an operator's yes", f"no from {event.operator}", False)
-        )
-        return
-    given = (act_of(proposal), event.operator, event.at_ms)
-    draft.state.authority = replace(draft.state.authority, approved=(*authority.approved, given)[-WAITING_MAX:])
-    if not execute(draft, proposal, judge(draft, proposal, "approval")):
-        draft.arm(REPROPOSE_TIMER, event.at_ms)
-
-
-def timer_fired(draft: Draft, event: TimerFired) -> None:
-    """No operator answered in time: the question is withdrawn, in writing."""
-    authority = draft.state.authority
-    expired = tuple(p for p in authority.approvals if p.expires_ms < event.at_ms)
-    left = tuple(p for p in authority.approvals if p.expires_ms >= event.at_ms)
-    draft.state.authority = replace(authority, approvals=left)
-    for proposal in expired:
-        judge(draft, proposal, "approval")
-        draft.publish("approval", what="expired", proposal=proposal.id)
-    if left:
-        draft.arm(APPROVALS_TIMER, min(p.expires_ms for p in left) + 1)
 
 
 def health_changed(draft: Draft, event: HealthChanged) -> None:

@@ -7,7 +7,7 @@ hard deadline meets a denial, the deadline wins: a call always ends.
 
 from __future__ import annotations
 
-from . import arbitration, endpointing, silence
+from . import arbitration, debts, endpointing, silence
 from .commands import HangUp
 from .draft import Draft
 from .events import CallCreated, HangupRequested, LineAnswered, LineClosed, LineLost, LineResumed, TimerFired
@@ -79,6 +79,7 @@ def line_closed(draft: Draft, event: LineClosed) -> None:
     if state.line is Line.CLOSED:
         return
     state.outcome = state.outcome or _outcome(draft)
+    debts.write_off_all(draft, "the call is over")
     state.line = Line.CLOSED
     draft.publish("call", what="closed", outcome=state.outcome, reason=event.reason)
 

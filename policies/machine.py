@@ -11,10 +11,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import (
+    acts,
     answering,
+    approvals,
     arbitration,
     barge_in,
+    consent,
     cues,
+    debts,
     endpointing,
     gate,
     limits,
@@ -65,20 +69,24 @@ ROOMS: dict[type[ev.Event], tuple[Room, ...]] = {
         answering.speech_ended,
         barge_in.speech_ended,
         endpointing.speech_ended,
+        debts.speech_ended,
     ),
     ev.ToneHeard: (answering.tone_heard,),
     ev.WordsHeard: (
         turns.words_heard,
         cues.words_heard,
+        consent.words_heard,
         prosody.words_heard,
         answering.words_heard,
         stages.words_heard,
+        acts.reconsider,
         barge_in.words_heard,
         silence.words_heard,
         endpointing.words_heard,
     ),
     ev.DigitPressed: (
         cues.digit_pressed,  # first: it looks at the question that was being asked
+        acts.reconsider,
         barge_in.digit_pressed,
         silence.digit_pressed,
         endpointing.digit_pressed,
@@ -89,27 +97,29 @@ ROOMS: dict[type[ev.Event], tuple[Room, ...]] = {
     ev.PlaybackEnded: (
         speaking.playback_ended,
         barge_in.playback_ended,
+        endpointing.playback_ended,
         answering.playback_ended,
         silence.playback_ended,
     ),
     ev.PlaybackFailed: (
         speaking.playback_failed,
         barge_in.playback_ended,
+        endpointing.playback_ended,
         answering.playback_ended,
         silence.playback_ended,
     ),
     ev.AgentJoined: (arbitration.agent_joined,),
     ev.AgentLost: (arbitration.agent_lost,),
     ev.AgentAnswered: (arbitration.agent_answered,),
-    ev.Journaled: (gate.journaled,),
-    ev.ActionBegun: (gate.action_begun,),
+    ev.Journaled: (acts.journaled,),
+    ev.ActionBegun: (acts.action_begun,),
     ev.ActionFinished: (
-        gate.action_finished,
+        acts.action_finished,
         stages.action_finished,
         silence.action_finished,
         arbitration.action_finished,
     ),
-    ev.OperatorDecided: (gate.operator_decided,),
+    ev.OperatorDecided: (approvals.operator_decided,),
     ev.HangupRequested: (limits.hangup_requested,),
     ev.HealthChanged: (gate.health_changed,),
     ev.OwnerChanged: (speaking.owner_changed, arbitration.owner_changed),
@@ -124,7 +134,8 @@ TIMERS: dict[str, Room] = {
     "round": arbitration.timer_fired,
     "answering": answering.timer_fired,
     "limits": limits.timer_fired,
-    "gate": gate.timer_fired,
+    "gate": approvals.timer_fired,
+    "owed": debts.timer_fired,
 }
 
 _AFTER_CLOSE: tuple[type[ev.Event], ...] = (

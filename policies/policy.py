@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from .proposals import CORE
 from .state import Stage
@@ -48,6 +48,7 @@ class Endpointing(Section):
     step_share: float = Field(0.15, ge=0, le=1)  # the most that one observed pause moves the caller's cadence
     semantic: bool = True  # weigh how complete the words are
     digit_gap_ms: int = Field(2_500, ge=200, le=10_000)  # between two keys; `#` ends the entry at once
+    unread_ms: int = Field(1_200, ge=0, le=5_000)  # from the end of speech, how long its words are waited for
 
 
 class SilenceLadder(Section):
@@ -85,7 +86,14 @@ class ActionRules(Section):
     slots: tuple[str, ...] = ()  # heard, not necessarily confirmed
     no_open_concern: tuple[str, ...] = ()  # topics; "*" = any
     stages: tuple[Stage, ...] = ()  # empty = any
-    consent: bool = False  # the caller's confirmation within `evidence_age_ms`
+    # What the caller must have heard: a purpose ("offer", "notice"), a term's name ("price"), or "read_back".
+    told: tuple[str, ...] = ()
+    # The caller's yes within `evidence_age_ms`: true = their last clear word on it; clean = an answer to the heard
+    # read-back of these very arguments, with nothing left over. What is irreversible always needs a clean one.
+    consent: bool | Literal["clean"] | None = None
+    unspoken: tuple[str, ...] = ()  # arguments that are read back to nobody, such as a calendar's name
+    called: str = ""  # what it is called when it is spoken of: "the meeting on {time}"
+    undo: str = ""  # the tool that undoes it, with the same arguments
     evidence_age_ms: int | None = Field(None, ge=100, le=600_000)  # newest supporting evidence is not older
     autonomy: Level = "act"
     autonomy_share: float = Field(1.0, ge=0, le=1)  # share of calls with that level; the others stay at "observe"
@@ -93,6 +101,19 @@ class ActionRules(Section):
     cooldown_ms: int | None = Field(None, ge=0, le=600_000)
     irreversible: bool = False
     cost_cents: float = Field(0.0, ge=0)
+
+    @property
+    def yes(self) -> Literal["", "said", "clean"]:
+        """Which kind of yes it needs; empty = none."""
+        if self.irreversible or self.consent == "clean":
+            return "clean"
+        return "said" if self.consent else ""
+
+    @model_validator(mode="after")
+    def _irreversible_needs_a_yes(self) -> ActionRules:
+        if self.irreversible and self.consent is False:
+            raise ValueError("consent: false and irreversible: true; what cannot be undone needs a clean yes")
+        return self
 
 
 class Gate(Section):
@@ -104,6 +125,12 @@ class Gate(Section):
     autonomy_max: Level = "act"  # of tools and transfers, whatever they are given above; what is said is not touched
     budget_cents: float = Field(500.0, ge=0)  # no action may bring the call's cost above it
     minute_cents: float = Field(0.0, ge=0)  # what a minute of the call costs by itself (`offhook cost` tells); counts
+    readers: tuple[str, ...] = ()  # agents that read the caller's answers, beside the core, before what is irreversible
+    reader: Literal["required", "if_present"] = "if_present"  # what such an act does without a reader's word
+    reading_ms: int = Field(600, ge=0, le=5_000)  # from the answer, how long a reader's word is waited for
+    approval_ms: int = Field(60_000, ge=1_000, le=600_000)  # how long an operator's yes is awaited, and lasts
+    owed_ms: int = Field(10_000, ge=1_000, le=120_000)  # from a free floor, how long what is owed may stay unpaid
+    lines: dict[str, str] = Field(default_factory=lambda: dict(_GATE_LINES))  # said where no agent says anything
 
 
 class Arbitration(Section):
@@ -208,6 +235,16 @@ _BASE_PATIENCE_MS: dict[Stage, int] = {
     Stage.OBJECTING: 800,
     Stage.BOOKING: 800,
     Stage.CLOSING: 600,
+}
+
+# `{act}` = what the policy calls the act (`called`).
+_GATE_LINES: dict[str, str] = {
+    "approval": "One moment, please. I have to ask a colleague about that.",
+    "unapproved": "I am sorry, I could not get that confirmed just now.",
+    "withdrawn": "All right. I have stopped {act}.",
+    "regretted": "I am sorry, {act} had already gone through.",
+    "done": "That is done: {act}.",
+    "failed": "I am sorry, {act} did not go through.",
 }
 
 _SILENCE_LINES: dict[str, str] = {

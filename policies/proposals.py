@@ -77,7 +77,7 @@ class Proposal:
     reason: str = ""  # the agent's own words for why; shown by `explain`
     # What the words must get across, as (name, words of `text`): told only when that span was heard to its end.
     terms: tuple[tuple[str, str], ...] = ()
-    about: str = ""  # the grant of the act whose outcome these words tell
+    about: str = ""  # the act whose outcome these words tell, as "GRANT:OUTCOME" (done, failed, withdrawn)
     # What it rests on besides what its rules read: "words", "signals", "concerns", "slot:NAME", "concern:TOPIC".
     rests_on: tuple[str, ...] = ()
 
@@ -154,3 +154,6 @@ class Grant:
     at_ms: int
     turn: int
     key: str  # idempotency key, the same in every retry and after every takeover
+    # Of a tool's act: "journal" = waits for Journaled, "ordered" = Perform was sent, "begun" = it has left,
+    # "withdrawn" = Withdraw was sent, "regretted" = taken back after it had left. "" in older journals = ordered.
+    stage: str = ""

@@ -25,7 +25,8 @@ from .replay import JournalFault, Record
 from .state import CallState
 
 PLAYBACK = (ev.PlaybackStarted, ev.PlaybackReached, ev.PlaybackStopped, ev.PlaybackEnded, ev.PlaybackFailed)
-_CAUSED = (*PLAYBACK, ev.AgentAnswered, ev.ActionFinished)
+ON_THE_WAY = (ev.Journaled, ev.ActionBegun, ev.ActionFinished)  # of an act
+_CAUSED = (*PLAYBACK, ev.AgentAnswered, *ON_THE_WAY)
 
 FAILED_WITHIN_MS = 5  # lost and joined again so quickly: one failed answer, not a lost agent (`actors/live/runtime.py`)
 WORD_MS = 330  # of a word whose like was not recorded: 180 words a minute
@@ -191,9 +192,9 @@ class _Causes:
             return invited
         elif isinstance(event, ev.AgentLost) and self._failed(index, event):
             return next((e for (agent, _), e in reversed(self._invited.items()) if agent == event.agent), None)
-        elif isinstance(event, ev.ActionFinished):
+        elif isinstance(event, ON_THE_WAY):
             act = self._acts.get(event.grant)
-            if act is not None:
+            if act is not None and isinstance(event, ev.ActionFinished):
                 self._results.append(event.at_ms - act.at_ms)
             return act
         elif isinstance(event, ev.AgentJoined) and event.agent not in found.agents:
@@ -221,7 +222,7 @@ class _Causes:
         elif isinstance(command, cmd.InviteAgents):
             for agent in command.agents:
                 self._invited[agent, command.revision] = effect
-        elif isinstance(command, (cmd.Perform, cmd.TransferCall)):
+        elif isinstance(command, (cmd.AwaitJournal, cmd.Perform, cmd.TransferCall)):
             self._acts[command.grant] = effect
         if isinstance(command, (cmd.HangUp, cmd.TransferCall)):
             self._ending = effect

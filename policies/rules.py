@@ -10,23 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from . import acts, agreement, basis
 from . import answering as who_answers
-from . import evidence
+from .agreement import Result
 from .case import Case, act_of, approval, done, level_of
-from .concerns import AGREES_AT
 from .proposals import CORE, Kind, Purpose, RuleResult
 from .state import Concern, Holder, Line, Sign, Standing
 
-CONSENT_AGE_MS = 30_000  # a yes supports consent this long where the policy does not say `evidence_age_ms`
 LOOP_WINDOW = 2  # the breaker looks at the last 2 x repeats_max acts, so that it sees A B A B as well as A A
-
-_SUPPORTING = frozenset({Sign.COMMITMENT, Sign.CONFIRMATION, Sign.INTEREST, Sign.DETAIL})
-_AGREEING = frozenset({Sign.COMMITMENT, Sign.CONFIRMATION})
-_TELLING = _AGREEING | {Sign.DENIAL}
-_OPEN = frozenset({Standing.OPEN, Standing.REOPENED})
-
-
-Result = tuple[str, str, bool]  # required, actual, ok
 
 
 def compare(case: Case) -> tuple[RuleResult, ...]:
@@ -43,8 +34,11 @@ def compare(case: Case) -> tuple[RuleResult, ...]:
 
 
 def fresh(case: Case) -> Result:
-    """Computed in this turn, from no older evidence than there is, and not from a state that never was."""
+    """Computed in this turn, from no older evidence than there is; judged again, nothing that it rests on has moved."""
     state, proposal = case.state, case.proposal
+    if case.moment != "proposed":
+        moved = basis.moved(case)
+        return f"nothing it rests on moved after revision {proposal.basis}", _words(moved) or "nothing", not moved
     ok = proposal.turn == state.turn and state.evidence_revision <= proposal.basis <= state.revision
     return (
         f"turn {state.turn}, revision {state.evidence_revision} to {state.revision}",
@@ -101,14 +95,19 @@ def authority(case: Case) -> Result | None:
 
 
 def floor(case: Case) -> Result | None:
-    """What is heard, what cannot be undone, and a transfer (its announcement goes first) wait until nobody speaks."""
+    """What is heard, what cannot be undone, and a transfer wait until nobody speaks; on leaving, for the caller."""
     if not case.heard and not case.needs.irreversible and case.proposal.kind is not Kind.TRANSFER:
         return None
     state = case.state
-    ok = state.floor.holder is Holder.NOBODY and state.speech.current is None and not state.hearing.speaking
+    silent = not state.hearing.speaking and state.overlap is None
+    current = state.speech.current
+    if case.moment == "execution" and not case.heard:
+        ok = silent and state.floor.holder in (Holder.NOBODY, Holder.AGENT)
+    else:
+        ok = state.floor.holder is Holder.NOBODY and current is None and silent
     actual = f"{state.floor.holder} for {state.now_ms - state.floor.since_ms} ms"
-    if state.speech.current is not None:
-        actual += f", {state.speech.current.id} {state.speech.current.playing}"
+    if current is not None:
+        actual += f", {current.id} {current.playing}"
     return "nobody speaks", actual, ok
 
 
@@ -136,28 +135,24 @@ def stage(case: Case) -> Result | None:
     return _words(case.needs.stages), str(case.state.stage), case.state.stage in case.needs.stages
 
 
-# --- has the caller agreed ------------------------------------------------------------------------------------------
+# --- is it true, and worth saying ------------------------------------------------------------------------------------
 
 
-def readiness(case: Case) -> Result | None:
-    """Cumulative evidence. Once ready, hysteresis lowers the bar, but never for what cannot be undone."""
-    share = case.needs.readiness_share
-    if share is None:
+def outcome(case: Case) -> Result | None:
+    """What is said of an act is what came of it, with the act's own arguments."""
+    if not case.proposal.about:
         return None
-    evidence, found = case.policy.evidence, case.state.ledger
-    slack = max(0.0, evidence.ready_at_share - evidence.unready_below_share)
-    least = max(0.0, share - slack) if found.ready and not case.needs.irreversible else share
-    return f"at least {least:.0%}", f"{found.readiness:.0%}", found.readiness >= least
-
-
-def concerns(case: Case) -> Result | None:
-    """No open concern of these topics; `*` is any."""
-    topics = case.needs.no_open_concern
-    if not topics:
-        return None
-    found = [c for c in case.state.concerns if c.standing in _OPEN and ("*" in topics or c.topic in topics)]
-    wanted = "no open concern" if "*" in topics else f"no open concern about {_words(topics)}"
-    return wanted, _words(f"{c.topic} {c.standing}" for c in found) or "none", not found
+    grant, _, claimed = case.proposal.about.partition(":")
+    act = next((act for act in case.state.authority.acts if act.grant == grant), None)
+    wanted = f"{grant} {claimed}"
+    if act is None:
+        return wanted, f"no act {grant} is over", False
+    arguments = dict(act.arguments)
+    other = [name for name, value in case.proposal.terms if arguments.get(name, value) != value]
+    if other:
+        return wanted, f"{_words(other)} not as in the act", False
+    found = acts.outcome_of(act)
+    return wanted, f"{grant} {found}", found == claimed or (claimed == "regretted" and act.regretted)
 
 
 def settled(case: Case) -> Result | None:
@@ -175,57 +170,6 @@ def answers(case: Case) -> Result | None:
         return None
     most = case.policy.concerns.answers_max
     return f"fewer than {most} answers to {found.topic}", str(found.answers), found.answers < most
-
-
-def slots(case: Case) -> Result | None:
-    """These were heard."""
-    return _slots(case, case.needs.slots, confirmed=False)
-
-
-def confirmed_slots(case: Case) -> Result | None:
-    """These were heard and confirmed, and are what would be acted on."""
-    return _slots(case, case.needs.confirmed_slots, confirmed=True)
-
-
-def consent(case: Case) -> Result | None:
-    """The caller's last clear word on it is a yes, and recent: "I see" says neither yes nor no.
-
-    For what cannot be undone, a partial reading is no yes.
-    """
-    if not case.needs.consent:
-        return None
-    age_max_ms = case.needs.evidence_age_ms or CONSENT_AGE_MS
-    wanted = f"a yes within {age_max_ms} ms"
-    telling = evidence.standing(case.state.ledger, _TELLING)
-    last = next((signal for signal in telling if signal.sign is Sign.DENIAL or signal.strength >= AGREES_AT), None)
-    if last is None:
-        return wanted, "none", False
-    age_ms = case.state.now_ms - last.at_ms
-    firm = not (last.provisional and case.needs.irreversible)
-    ok = last.sign in _AGREEING and age_ms <= age_max_ms and firm
-    return wanted, f"{last.sign} {age_ms} ms ago{'' if firm else ', provisional'}", ok
-
-
-def evidence_age(case: Case) -> Result | None:
-    """The newest evidence in favour is not too old."""
-    age_max_ms = case.needs.evidence_age_ms
-    if age_max_ms is None:
-        return None
-    newest = next(evidence.standing(case.state.ledger, _SUPPORTING), None)
-    if newest is None:
-        return f"at most {age_max_ms} ms", "no evidence", False
-    age_ms = case.state.now_ms - newest.at_ms
-    return f"at most {age_max_ms} ms", f"{newest.sign} {age_ms} ms ago", age_ms <= age_max_ms
-
-
-def final_words(case: Case) -> Result | None:
-    """What cannot be undone rests on at least one reading that the recognizer will not take back."""
-    if not case.needs.irreversible:
-        return None
-    found = evidence.standing(case.state.ledger, _SUPPORTING)
-    final = next((signal for signal in found if not signal.provisional), None)
-    actual = f"{final.sign}, {case.state.now_ms - final.at_ms} ms ago" if final is not None else "none"
-    return "a final signal in favour", actual, final is not None
 
 
 # --- may the machine do it ------------------------------------------------------------------------------------------
@@ -290,7 +234,8 @@ def once(case: Case) -> Result | None:
     if case.proposal.kind not in (Kind.TOOL, Kind.TRANSFER):
         return None
     found = case.state.authority
-    if any(act_of(grant.proposal) == case.act for grant in found.grants):
+    own = case.proposal.id if case.moment in ("execution", "withdrawal") else ""
+    if any(act_of(grant.proposal) == case.act and grant.proposal.id != own for grant in found.grants):
         return "not under way", "under way", False
     last = next((act for act in reversed(found.acts) if act.ok and act.action == case.proposal.action), None)
     again = last is not None and last.arguments == case.proposal.arguments and case.needs.irreversible
@@ -315,15 +260,19 @@ RULES: dict[str, Callable[[Case], Result | None]] = {
     "ending": ending,
     "stop": stop,
     "stage": stage,
-    "concerns": concerns,
+    "concerns": agreement.concerns,
+    "outcome": outcome,
     "settled": settled,
     "answers": answers,
-    "readiness": readiness,
-    "slots": slots,
-    "confirmed_slots": confirmed_slots,
-    "consent": consent,
-    "evidence_age": evidence_age,
-    "final_words": final_words,
+    "told": agreement.told,
+    "readiness": agreement.readiness,
+    "slots": agreement.slots,
+    "confirmed_slots": agreement.confirmed_slots,
+    "consent": agreement.consent,
+    "contrary": agreement.contrary,
+    "evidence_age": agreement.evidence_age,
+    "final_words": agreement.final_words,
+    "reading": agreement.reading,
     "budget": budget,
     "times": times,
     "cooldown": cooldown,
@@ -344,29 +293,6 @@ def _concern(case: Case) -> Concern | None:
     if not case.heard or not proposal.topic:
         return None
     return next((concern for concern in case.state.concerns if concern.topic == proposal.topic), None)
-
-
-def _slots(case: Case, names: tuple[str, ...], confirmed: bool) -> Result | None:
-    """Every named slot is known; one that is also an argument of the act has the value that would be acted on."""
-    if not names:
-        return None
-    known = {slot.name: slot for slot in case.state.slots}
-    arguments = dict(case.proposal.arguments)
-    found, ok = [], True
-    for name in names:
-        slot = known.get(name)
-        if slot is None:
-            found.append(f"{name} missing")
-            ok = False
-        elif confirmed and not slot.confirmed:
-            found.append(f"{name} not confirmed")
-            ok = False
-        elif arguments.get(name, slot.value) != slot.value:
-            found.append(f"{name} is not what would be acted on")
-            ok = False
-        else:
-            found.append(f"{name} {'confirmed' if slot.confirmed else 'heard'}")
-    return f"{_words(names)} {'confirmed' if confirmed else 'heard'}", _words(found), ok
 
 
 def _words(parts: Iterable[object]) -> str:

@@ -112,6 +112,11 @@ def digit_pressed(draft: Draft, event: DigitPressed) -> None:
 
 def action_finished(draft: Draft, event: ActionFinished) -> None:
     """What kept the ladder still may be done."""
+    goes_on(draft)
+
+
+def goes_on(draft: Draft) -> None:
+    """Something that the caller waited for is over: the ladder goes on, unless there is more."""
     if draft.state.silence.suspended_ms and not busy(draft.state):
         _resume_suspended(draft)
 
@@ -192,10 +197,13 @@ def room_ms(draft: Draft, after: str) -> int:
 def busy(state: CallState) -> bool:
     """True while the caller waits for something that the call does: a tool, a transfer, a hold.
 
-    A hold is a TIMER proposal named "hold": the agents are asked again when it is over.
+    A hold is a TIMER proposal named "hold": the agents are asked again when it is over. An operator's yes that is
+    awaited has a limit of its own (`approvals.py`).
     """
-    return HOLD in state.timers or any(
-        grant.proposal.kind in (Kind.TOOL, Kind.TRANSFER) for grant in state.authority.grants
+    return (
+        HOLD in state.timers
+        or bool(state.authority.approvals)
+        or any(grant.proposal.kind in (Kind.TOOL, Kind.TRANSFER) for grant in state.authority.grants)
     )
 
 
@@ -283,7 +291,9 @@ def _asked_to_wait(state: CallState) -> bool:
 def _stands_still(state: CallState) -> bool:
     """A hold lasts as long as it was meant to; a tool only so long as tools do."""
     since_ms = state.silence.suspended_ms
-    return HOLD in state.timers or (busy(state) and (not since_ms or state.now_ms - since_ms < _BUSY_MAX_MS))
+    if HOLD in state.timers or state.authority.approvals:
+        return True
+    return busy(state) and (not since_ms or state.now_ms - since_ms < _BUSY_MAX_MS)
 
 
 def _suspend(draft: Draft) -> None:

@@ -7,15 +7,15 @@ again. Finding values in words is `values.py`'s matter.
 
 from __future__ import annotations
 
-from . import evidence, values
+from . import consent, evidence, heard, values
 from .draft import Draft
+from .parts import replace
 from .proposals import Asks, Purpose
-from .state import CallState, Playing, Sign, Signal, Slot, Utterance
+from .state import CallState, Sign, Signal, Slot, Utterance
 
 DIGITS = values.DIGITS
 
 CONFIRMS_AT = 0.5  # an answer to the question whether it is right; "I see" is none
-HEARD_SHARE = 0.7  # of the reading back that the caller must have heard
 DIGITS_MAX = 32  # of one dictated number
 
 
@@ -36,7 +36,7 @@ def confirm(draft: Draft, signal: Signal) -> None:
     name = read_back(draft.state)
     slot = find(draft.state, name)
     if slot is not None and not slot.confirmed and not _said_now(draft.state, name):
-        _put(draft, Slot(slot.name, slot.value, True, signal.id), "confirmed")
+        _put(draft, replace(slot, confirmed=True, signal=signal.id), "confirmed")
 
 
 def forget(draft: Draft, signal_id: int) -> None:
@@ -70,12 +70,10 @@ def read_back(state: CallState) -> str:
 
 
 def _was_heard(utterance: Utterance, state: CallState) -> bool:
-    if utterance.playing is Playing.ENDED:
-        return True
-    if utterance.total_ms and utterance.heard_ms >= HEARD_SHARE * utterance.total_ms:
-        return True
+    """Its value was heard to its end, and is the one that stands."""
     slot = find(state, utterance.slot)
-    return slot is not None and bool(utterance.heard_text) and slot.value.lower() in utterance.heard_text.lower()
+    own = [term for term in heard.terms(utterance) if term.name == utterance.slot]
+    return slot is not None and heard.whole(utterance) and all(term.value == slot.value for term in own)
 
 
 # --- changes --------------------------------------------------------------------------------------------------------
@@ -88,7 +86,7 @@ def _fill(draft: Draft, signal: Signal) -> None:
     if known is not None and signal.refers >= 0 and signal.refers == known.signal:
         value = _borne_out(draft.state, known, signal)
         if value == known.value:
-            _replace(draft, Slot(name, value, known.confirmed, signal.id))
+            _replace(draft, replace(known, signal=signal.id))
         else:
             _put(draft, Slot(name, value, False, signal.id), "heard")
         return
@@ -140,10 +138,12 @@ def _said_now(state: CallState, name: str) -> bool:
 
 def _put(draft: Draft, slot: Slot, why: str) -> None:
     _replace(draft, slot)
+    consent.changed(draft, slot.name, slot.value)
     draft.publish("slot", name=slot.name, pii_value=slot.value, confirmed=slot.confirmed, why=why)
 
 
 def _drop(draft: Draft, slot: Slot, why: str) -> None:
+    consent.changed(draft, slot.name, "")
     draft.state.slots = tuple(known for known in draft.state.slots if known.name != slot.name)
     draft.publish("slot", name=slot.name, pii_value="", confirmed=False, why=why)
 

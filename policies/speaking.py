@@ -7,7 +7,7 @@ that is no longer known change nothing.
 
 from __future__ import annotations
 
-from . import concerns, gate, turns
+from . import concerns, debts, gate, heard, turns
 from .commands import CutSpeech, HangUp, HoldSpeech, ResumeSpeech, Say
 from .draft import Draft
 from .events import (
@@ -45,6 +45,10 @@ def say(draft: Draft, grant: Grant) -> Utterance:
         topic=proposal.topic,
         slot=proposal.slot,
         sent_ms=state.now_ms,
+        terms=heard.terms_of(state, proposal),
+        action=proposal.action,
+        about=proposal.about,
+        unread_ms=state.hearing.onset_ms if turns.unread(state) else 0,
     )
     state.speech = AgentSpeech(utterance, state.speech.last)
     draft.disarm("silence")
@@ -105,7 +109,8 @@ def playback_reached(draft: Draft, event: PlaybackReached) -> None:
     current = _current(draft, event.utterance)
     if current is not None:
         heard_ms = max(current.heard_ms, event.heard_ms)
-        _put(draft, replace(current, heard_ms=heard_ms, total_ms=event.total_ms or current.total_ms))
+        words = max(current.words, event.words)
+        _put(draft, replace(current, heard_ms=heard_ms, total_ms=event.total_ms or current.total_ms, words=words))
 
 
 def playback_stopped(draft: Draft, event: PlaybackStopped) -> None:
@@ -113,10 +118,10 @@ def playback_stopped(draft: Draft, event: PlaybackStopped) -> None:
     state = draft.state
     current = _current(draft, event.utterance)
     if current is not None:
-        _put(draft, replace(current, heard_ms=event.heard_ms, heard_text=event.heard_text))
+        _put(draft, _stopped_at(current, event))
         _tell(draft, current, "held", pii_heard=event.heard_text, heard_ms=event.heard_ms)
     elif state.speech.last is not None and state.speech.last.id == event.utterance:
-        last = replace(state.speech.last, heard_ms=event.heard_ms, heard_text=event.heard_text)
+        last = _noted(draft, _stopped_at(state.speech.last, event))
         state.speech = AgentSpeech(state.speech.current, last)
         _tell(draft, last, "cut", pii_heard=event.heard_text, heard_ms=event.heard_ms)
 
@@ -128,9 +133,7 @@ def playback_ended(draft: Draft, event: PlaybackEnded) -> None:
         return
     if current.playing is Playing.SENT:  # too short for a report of its start
         turns.begin_hearing(draft)
-    if current.topic:
-        concerns.answered(draft, current.topic)
-    ended = replace(current, heard_ms=current.total_ms or current.heard_ms)
+    ended = replace(current, heard_ms=current.total_ms or current.heard_ms, words=len(current.text.split()))
     _finish(draft, ended, Playing.ENDED, current.text, "confirmed" if event.confirmed else "by the clock")
 
 
@@ -182,6 +185,9 @@ def _finish(draft: Draft, utterance: Utterance, playing: Playing, heard_text: st
     if utterance.playing in _AUDIBLE:
         turns.move(draft, Move.AGENT_STOPS)
     done = replace(utterance, playing=playing, ended_ms=state.now_ms, heard_text=heard_text)
+    if playing is Playing.ENDED and not done.started_ms:
+        done = replace(done, started_ms=state.now_ms)
+    done = _noted(draft, done)
     state.speech = AgentSpeech(None, done)
     state.hearing = replace(state.hearing, answering=utterance.asks)
     gate.release(draft, utterance.grant)
@@ -190,6 +196,22 @@ def _finish(draft: Draft, utterance: Utterance, playing: Playing, heard_text: st
         draft.command(HangUp(state.outcome))
     elif playing is not Playing.CUT:
         gate.floor_free(draft)
+        debts.settle_up(draft)
+
+
+def _stopped_at(utterance: Utterance, event: PlaybackStopped) -> Utterance:
+    words = len(event.heard_text.split())
+    return replace(utterance, heard_ms=event.heard_ms, heard_text=event.heard_text, words=words)
+
+
+def _noted(draft: Draft, utterance: Utterance) -> Utterance:
+    """What it has told is told: to the limits, to a concern that it answers, to whom it was owed."""
+    noted = heard.note(draft, utterance)
+    if noted.told and not utterance.told:
+        if noted.topic:
+            concerns.answered(draft, noted.topic)
+        debts.heard(draft, noted)
+    return noted
 
 
 def _tell(draft: Draft, utterance: Utterance, what: str, **more: str | int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from . import concerns
+from .case import done
 from .draft import Draft
 from .events import ActionFinished, WordsHeard
 from .proposals import Purpose
@@ -133,5 +134,4 @@ def _moves(state: CallState, cause: Cause, signal: Signal) -> bool:
 
 
 def _was_offered(state: CallState) -> bool:
-    spoken = state.speech.current or state.speech.last
-    return spoken is not None and spoken.purpose is Purpose.OFFER and spoken.started_ms > 0
+    return done(state, f"say:{Purpose.OFFER}")[0] > 0

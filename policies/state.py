@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from operator import attrgetter
 
+from .dialogue import Answer, Debt, Segment, Term, Told
 from .parts import part
 from .proposals import Asks, Grant, Proposal, Purpose
 
@@ -52,17 +53,6 @@ class Floor:
 
 
 @part
-class Segment:
-    """One recognizer segment: its present text, and whether that is final."""
-
-    id: int
-    text: str
-    final: bool
-    started_ms: int
-    ended_ms: int
-
-
-@part
 class CallerSpeech:
     """The caller's present turn: the talkspurt, and the words since the agent last finished or was cut."""
 
@@ -76,6 +66,8 @@ class CallerSpeech:
     snr_db: float = 0.0
     segments: tuple[Segment, ...] = ()  # of this turn, in order
     answering: Asks = Asks.NOTHING  # what the agent's last utterance waits for
+    read_ms: int = 0  # how far the recognizer has read
+    before: tuple[Segment, ...] = ()  # of the turn that the agent's present utterance answers
 
     @property
     def words(self) -> str:
@@ -137,6 +129,12 @@ class Utterance:
     total_ms: int = 0
     ended_ms: int = 0
     heard_text: str = ""
+    terms: tuple[Term, ...] = ()  # what it has to get across
+    words: int = 0  # of its text, heard to their end
+    told: bool = False  # so much of it was heard that it counts
+    action: str = ""  # the act that it asks consent to
+    about: str = ""  # the act whose outcome it tells
+    unread_ms: int = 0  # onset of the caller's speech that nobody had read when it was granted; 0 = all was read
 
 
 @part
@@ -273,6 +271,7 @@ class Slot:
     value: str
     confirmed: bool
     signal: int
+    agreed: str = ""  # the utterance that read this very value back and got a clean yes
 
 
 @part
@@ -286,6 +285,7 @@ class Round:
     deadline_ms: int
     answered: tuple[str, ...] = ()
     proposals: tuple[Proposal, ...] = ()
+    debt: str = ""  # what it was opened to pay, as "kind:what"
 
 
 @part
@@ -299,6 +299,8 @@ class Act:
     ok: bool
     result: str  # the tool's own words; may hold personal data
     at_ms: int
+    withdrawn: bool = False  # taken back before the tool had begun
+    regretted: bool = False  # the caller took it back too late
 
 
 @part
@@ -309,7 +311,7 @@ class Authority:
     grants: tuple[Grant, ...] = ()  # live: granted and not yet finished
     waiting: tuple[Proposal, ...] = ()  # everything holds but the floor
     approvals: tuple[Proposal, ...] = ()  # an operator must say yes
-    done: tuple[tuple[str, int, int], ...] = ()  # (action or purpose:topic, times, last at_ms)
+    done: tuple[tuple[str, int, int], ...] = ()  # (action or purpose:topic, times, last at_ms): heard, or begun
     spent_cents: float = 0.0
     spoke_revision: int = 0  # the revision at which something was last granted to be heard
     recent: tuple[str, ...] = ()  # digests of the last acts, oldest first; the loop breaker reads them
@@ -380,6 +382,11 @@ class CallState:
     timers: Mapping[str, int] = field(default_factory=dict)  # name -> deadline_ms
     counters: tuple[int, int, int] = (0, 0, 0)  # utterances, grants, verdicts numbered so far
     outcome: str = ""  # why the call ended or is ending; empty while it goes on
+    told: tuple[Told, ...] = ()  # terms that the caller has heard, oldest first
+    answer: Answer | None = None  # to the last question that read something back, or asked for a yes
+    consent: Answer | None = None  # the last clean yes to something that was read back
+    debts: tuple[Debt, ...] = ()  # what the caller is owed, oldest first
+    said_revision: int = 0  # of the newest words of the caller that are more than a listener's
 
     def copy(self) -> CallState:
         """A shallow copy; the parts are immutable."""

@@ -13,10 +13,11 @@ the journal's "policy" record right before that event (`replay.py`); who writes 
 
 from __future__ import annotations
 
-from . import arbitration, limits, silence, turns
+from . import acts, arbitration, gate, limits, silence, turns
 from .draft import Draft
 from .events import PolicyChanged
 from .parts import replace
+from .proposals import RuleResult
 from .state import CallState, Line
 
 
@@ -51,6 +52,8 @@ def policy_changed(draft: Draft, event: PolicyChanged) -> None:
     state.policy_version = event.version
     state.agents = tuple(agent for agent in event.agents if agent in draft.policy.agents)
     draft.publish("policy", version=event.version, reason=event.reason, agents=list(state.agents))
+    acts.withdraw_all(draft)
+    gate.abandon(draft, RuleResult("fresh", f"of policy {event.version}", "of the policy before", False))
     turns.new_turn(draft, "policy")
     _length_of_call(draft)
     _length_of_silence(draft)

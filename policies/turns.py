@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 
-from . import arbitration
+from . import arbitration, assent
+from .dialogue import Segment
 from .draft import Draft
 from .events import CallCreated, SpeechEnded, SpeechMeasured, SpeechStarted, WordsHeard
 from .floor import Move, next_holder
 from .parts import replace
-from .state import CallerSpeech, Floor, Holder, Line, Segment
+from .state import CallerSpeech, CallState, Floor, Holder, Line, Utterance
 
+_READ_SLACK_MS = 250  # of a talkspurt's end: the last consonant and the hang-over hold no word of their own
+_TAKEN_UP_MS = 1_000  # of an answer: of so little nobody remembers more than that it began
 _NOT_A_WORD = re.compile(r"[^\w']+")
 
 
@@ -63,6 +66,8 @@ def speech_measured(draft: Draft, event: SpeechMeasured) -> None:
         event.snr_db,
         hearing.segments,
         hearing.answering,
+        hearing.read_ms,
+        hearing.before,
     )
 
 
@@ -81,6 +86,9 @@ def speech_ended(draft: Draft, event: SpeechEnded) -> None:
 def words_heard(draft: Draft, event: WordsHeard) -> None:
     """Keep the segment's newest reading; new words outdate everything computed before them."""
     state = draft.state
+    _read_up_to(draft, event)
+    if not event.text and not event.final:
+        return  # so far it has read, and found nothing
     draft.publish("words", segment=event.segment, pii_text=event.text, final=event.final, started_ms=event.started_ms)
     if belongs_to_an_earlier_turn(draft, event):
         return
@@ -98,16 +106,39 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
         if first_words and state.overlap is None:
             new_turn(draft, "words")
         draft.evidence_changed()
+        if not assent.listening(event.text):
+            state.said_revision = state.revision
+
+
+def _read_up_to(draft: Draft, event: WordsHeard) -> None:
+    """How far the recognizer has come; with final words of the last talkspurt it is through with it."""
+    hearing = draft.state.hearing
+    read_ms = max(hearing.read_ms, event.ended_ms)
+    if event.final and not hearing.speaking and event.ended_ms > hearing.onset_ms:
+        read_ms = max(read_ms, hearing.ended_ms)
+    if read_ms != hearing.read_ms:
+        draft.state.hearing = replace(hearing, read_ms=read_ms)
+
+
+def unread(state: CallState) -> bool:
+    """True while a working recognizer has sound of the caller's last talkspurt that it has not read."""
+    hearing = state.hearing
+    if "recognizer" in state.lost_parts or not hearing.ended_ms:
+        return False
+    return hearing.read_ms < hearing.ended_ms - _READ_SLACK_MS
 
 
 def belongs_to_an_earlier_turn(draft: Draft, event: WordsHeard) -> bool:
     """True for words that had ended when the agent's present or last utterance was first heard: it answered them.
 
-    Words said over that utterance ended later, so they are of the turn that is still to be answered.
+    Words said over that utterance ended later, so they are of the turn that is still to be answered; so are those that
+    nobody had read when it was granted.
     """
     speech = draft.state.speech
     heard = speech.current if speech.current is not None and speech.current.started_ms else speech.last
-    return heard is not None and heard.started_ms > 0 and event.ended_ms <= heard.started_ms
+    if heard is None or not heard.started_ms or event.ended_ms > heard.started_ms:
+        return False
+    return not heard.unread_ms or event.ended_ms <= heard.unread_ms
 
 
 def plain(text: str) -> str:
@@ -153,4 +184,15 @@ def begin_hearing(draft: Draft) -> None:
             turn_started_ms=hearing.turn_started_ms,
             loudness_db=hearing.loudness_db,
             pitch_hz=hearing.pitch_hz,
+            read_ms=hearing.read_ms,
+            before=hearing.segments,
         )
+
+
+def take_up(draft: Draft, cut: Utterance) -> None:
+    """The caller goes on where an answer had hardly begun: what was said before it belongs to the same turn."""
+    hearing = draft.state.hearing
+    if hearing.before and not cut.told and cut.heard_ms < _TAKEN_UP_MS:
+        known = {segment.id for segment in hearing.segments}
+        earlier = tuple(segment for segment in hearing.before if segment.id not in known)
+        draft.state.hearing = replace(hearing, segments=(*earlier, *hearing.segments), before=())

@@ -108,9 +108,14 @@ def parse(value: str) -> Moment:
 
 
 def merged(before: str, after: str) -> str:
-    """A time said in pieces: what the newer piece leaves out, the older one keeps ("tuesday" + "10" = both)."""
+    """A time said in pieces: what the newer piece leaves out, the older one keeps ("tuesday" + "10" = both).
+
+    Saying "tuesday at 10" again, of "tuesday at 10 am", leaves the half of the day out and changes nothing.
+    """
     old, new = parse(before), parse(after)
-    return str(Moment(new.day or old.day, new.clock or old.clock))
+    same_day = new.day in ("", old.day)
+    clock = old.clock if same_day and new.clock and new.clock == old.clock.partition(" ")[0] else new.clock
+    return str(Moment(new.day or old.day, clock or old.clock))
 
 
 def _day_in(words: tuple[str, ...]) -> str:

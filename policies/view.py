@@ -11,6 +11,7 @@ from typing import Any
 
 from .case import name_of
 from .concerns import answer_due
+from .dialogue import Answer
 from .policy import Policy
 from .state import Authority, CallState, Concern, Playing, Sign, Signal, Utterance
 
@@ -46,7 +47,13 @@ def view_of(state: CallState, policy: Policy) -> dict[str, Any]:
         "uncertainty": round(state.ledger.uncertainty, 3),
         "ready": state.ledger.ready,
         "concerns": [_concern(concern, policy) for concern in state.concerns],
-        "slots": {slot.name: {"pii_value": slot.value, "confirmed": slot.confirmed} for slot in state.slots},
+        "slots": {
+            slot.name: {"pii_value": slot.value, "confirmed": slot.confirmed, "agreed": bool(slot.agreed)}
+            for slot in state.slots
+        },
+        "answer": _answer(state.answer),
+        "pii_told": {told.name: told.value for told in state.told},
+        "owed": [f"{debt.kind}:{debt.what}" for debt in state.debts],
         "signals": _signals(state),
         "silence": {
             "after": silence.after,
@@ -57,7 +64,7 @@ def view_of(state: CallState, policy: Policy) -> dict[str, Any]:
         "answering": {"armed": answering.armed, "decided": answering.decided, "reason": answering.reason},
         "agents": list(state.agents),
         "lost_parts": sorted(state.lost_parts),
-        **_authority(state.authority),
+        **_authority(state.authority, policy),
     }
 
 
@@ -73,8 +80,23 @@ def _concern(concern: Concern, policy: Policy) -> dict[str, Any]:
     }
 
 
-def _authority(authority: Authority) -> dict[str, Any]:
+def _answer(answer: Answer | None) -> dict[str, Any] | None:
+    """The caller's answer to the last yes-or-no question: `says` "yes" only where nothing is left over."""
+    if answer is None:
+        return None
+    return {
+        "utterance": answer.utterance,
+        "says": str(answer.says),
+        "why": answer.why,
+        "confirms": answer.confirms,
+        "about": [term.name for term in answer.terms],
+        "turn": answer.turn,
+    }
+
+
+def _authority(authority: Authority, policy: Policy) -> dict[str, Any]:
     """What was done, what is under way, and what waits for the floor or an operator."""
+    actions = policy.gate.actions
     return {
         "suspended": bool(authority.suspended_since_ms),
         "done": {name: times for name, times, _ in authority.done},
@@ -85,6 +107,10 @@ def _authority(authority: Authority) -> dict[str, Any]:
                 "ok": act.ok,
                 "pii_result": act.result,
                 "at_ms": act.at_ms,
+                "grant": act.grant,
+                "withdrawn": act.withdrawn,
+                "regretted": act.regretted,
+                "undo": actions[act.action].undo if act.action in actions else "",
             }
             for act in authority.acts
         ],

@@ -29,7 +29,8 @@ from ..proposals import Asks, Kind, Proposal, Purpose
 View = Mapping[str, Any]
 
 _CODE = re.compile(r"^(?P<module>[A-Za-z_][\w.]*):(?P<name>[A-Za-z_]\w*)$")
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+# "{time}" = what the caller said for it, or the act's own argument; "{price: forty nine dollars}" = these words.
+_PLACEHOLDER = re.compile(r"\{(\w+)(?::\s*([^{}]*?)\s*)?\}")
 
 
 class Agent:
@@ -57,16 +58,29 @@ class Agent:
         """True where the policy (or the agent itself) has a text under this key."""
         return bool(self._lines.get(key))
 
-    def line(self, key: str, view: View) -> str:
-        """A text of the policy, with `{slot}` replaced by what the caller said for it.
+    def line(self, key: str, view: View, act: Mapping[str, Any] | None = None) -> str:
+        """A text of the policy, with `{slot}` replaced by what the caller said for it, or by the act's own argument.
 
         Raises:
             PolicyError: there is no such text.
         """
+        return self._filled(key, view, act)[0]
+
+    def _filled(self, key: str, view: View, act: Mapping[str, Any] | None) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """A text, and the terms in it: the words that have to be heard for it to be told."""
         text = self._lines.get(key)
         if not text:
             raise PolicyError(f"agents.{self.name}.lines: '{key}' is missing; there are: {', '.join(self._lines)}")
-        return _PLACEHOLDER.sub(lambda found: slot_value(view, found[1]) or "that", text)
+        terms: dict[str, str] = {}
+
+        def fill(found: re.Match[str]) -> str:
+            name, words = found[1], found[2]
+            value = words or (str(act["arguments"].get(name, "")) if act is not None else slot_value(view, name))
+            if value:
+                terms[name] = value
+            return value or "that"
+
+        return _PLACEHOLDER.sub(fill, text), tuple(terms.items())
 
     def say(
         self,
@@ -79,13 +93,17 @@ class Agent:
         topic: str = "",
         slot: str = "",
         reason: str = "",
+        act: Mapping[str, Any] | None = None,
     ) -> Proposal:
-        """Say one of the policy's lines."""
+        """Say one of the policy's lines; `act` = one of `view["acts"]`, whose outcome and arguments the line tells."""
+        text, terms = self._filled(line, view, act)
         return self._proposal(
             view,
             Kind.SAY,
             label=line,
-            text=self.line(line, view),
+            text=text,
+            terms=terms,
+            about=f"{act['grant']}:{outcome(act)}" if act is not None else "",
             purpose=purpose,
             asks=asks,
             priority=priority,
@@ -97,14 +115,16 @@ class Agent:
     def act(
         self, view: View, tool: str, arguments: Mapping[str, str], *, line: str = "", priority: float, reason: str
     ) -> Proposal:
-        """Have a tool act, saying a line on the way where one is named."""
+        """Have a tool act, saying a line on the way where one is named (before it, where it cannot be undone)."""
+        text, terms = self._filled(line, view, None) if line else ("", ())
         return self._proposal(
             view,
             Kind.TOOL,
             label=tool,
             action=tool,
             arguments=tuple(sorted(arguments.items())),
-            text=self.line(line, view) if line else "",
+            text=text,
+            terms=terms,
             priority=priority,
             reason=reason,
         )
@@ -190,9 +210,19 @@ def last_act(view: View, tool: str) -> Mapping[str, Any] | None:
 
 
 def told(view: View, act: Mapping[str, Any]) -> bool:
-    """Something was heard after this act was over."""
-    last = view["last_utterance"]
-    return last is not None and last["started_ms"] > act["at_ms"]
+    """What came of this act was heard; it is owed until then."""
+    return f"result:{act['grant']}" not in view["owed"]
+
+
+def outcome(act: Mapping[str, Any]) -> str:
+    """How an act ended: "done", "failed", or "withdrawn" (taken back before it had left)."""
+    return "withdrawn" if act["withdrawn"] else "done" if act["ok"] else "failed"
+
+
+def unclear(view: View, slot: str) -> bool:
+    """The caller's answer to a read-back of this slot was neither a clean yes nor a no."""
+    answer = view["answer"]
+    return answer is not None and answer["says"] == "unclear" and answer["confirms"] and slot in answer["about"]
 
 
 def slot_value(view: View, name: str) -> str:

@@ -1,22 +1,38 @@
 """Booking: finds a time, reads it back, and has it booked. It proposes as soon as there is something to book; whether
-the caller has really agreed is for the gate to say.
+the caller has really agreed is for the gate to say. What it says of a booking is the booking's own time and outcome.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..policy import AgentSpec
 from ..proposals import Asks, Proposal, Purpose
-from .base import Agent, View, answered_what, ever, heard, last_act, slot_value, times, told, unsettled, wordless
+from .base import (
+    Agent,
+    View,
+    answered_what,
+    ever,
+    heard,
+    last_act,
+    slot_value,
+    times,
+    told,
+    unclear,
+    unsettled,
+    wordless,
+)
 
 TIME = "time"  # the slot
+UNDO = "undo"  # the slot of the question whether a booking shall be undone
 
 
 class Booking(Agent):
-    """Lines: `invite` (shall we meet?), `ask_time`, `read_back`, `shall_i`, `booking` (said while the tool works),
-    `booked`, `failed`. Option `tool`: the tool that books, default `book_meeting`.
+    """Lines: `invite` (shall we meet?), `ask_time`, `read_back`, `read_back_again` (the answer was no clear yes),
+    `shall_i`, `booking` (said before the tool works), `booked`, `failed`, `withdrawn` (taken back in time), `too_late`
+    (booked before it could be taken back: shall it be undone?), `undoing`, `undone`, `not_undone`, `kept`. Option
+    `tool`: the tool that books, default `book_meeting`; what undoes it is the policy's (`gate.actions.TOOL.undo`).
     """
 
     LINES: ClassVar[Mapping[str, str]] = {
@@ -24,10 +40,17 @@ class Booking(Agent):
         "ask_time": "What day and time would suit you?",
         "ask_time_again": "Sorry, which day and time shall it be?",
         "read_back": "That is {time}, right?",
+        "read_back_again": "I want to be sure. I have {time}. Shall I book it, yes or no?",
         "shall_i": "Shall I book {time} for you?",
         "booking": "Good, one moment, I am booking that.",
         "booked": "You are booked for {time}. Is there anything else?",
-        "failed": "I could not book that just now. Shall I try once more?",
+        "failed": "I could not book {time} just now. Shall I try once more?",
+        "withdrawn": "All right, I have not booked {time}.",
+        "too_late": "I am sorry, {time} was booked already. Shall I cancel it?",
+        "undoing": "All right, I am cancelling it.",
+        "undone": "{time} is cancelled.",
+        "not_undone": "I am sorry, I could not cancel {time}. A colleague has to do it.",
+        "kept": "Then {time} stays booked.",
     }
 
     def __init__(self, name: str, spec: AgentSpec) -> None:
@@ -35,31 +58,88 @@ class Booking(Agent):
         self._tool = str(self.options.get("tool", "book_meeting"))
 
     def propose(self, view: View, reason: str) -> list[Proposal]:
-        if wordless(view, reason) or self._tool in view["under_way"]:
+        if wordless(view, reason) or self._busy(view):
             return []
         done = last_act(view, self._tool)
-        if done is not None and not told(view, done):
-            line = "booked" if done["ok"] else "failed"
-            return [self.say(view, line, Purpose.ANSWER, Asks.YES_NO, priority=0.9, reason=f"the tool: {line}")]
-        if done is not None and done["ok"] and dict(done["arguments"]).get(TIME) == slot_value(view, TIME):
-            return []
+        if done is not None:
+            after = self._after(view, done)
+            if after is not None:
+                return after
         if slot_value(view, TIME):
             return self._with_time(view)
         return self._without_time(view)
 
+    def _busy(self, view: View) -> bool:
+        waiting = [kept["action"] for kept in (*view["waiting"], *view["approvals"])]
+        return self._tool in (*view["under_way"], *waiting)
+
+    # --- a booking is over ------------------------------------------------------------------------------------------
+
+    def _after(self, view: View, done: Mapping[str, Any]) -> list[Proposal] | None:
+        """What follows a booking that was made, failed or taken back; None = go on as if there were none."""
+        undone = last_act(view, done["undo"]) if done["undo"] else None
+        if undone is not None and undone["at_ms"] >= done["at_ms"]:
+            if told(view, undone):
+                return None if undone["ok"] else []
+            line = "undone" if undone["ok"] else "not_undone"
+            return [self._tell(view, line, undone, Asks.NOTHING)]
+        if not told(view, done):
+            if done["withdrawn"]:
+                return [self._tell(view, "withdrawn", done, Asks.NOTHING)]
+            if done["regretted"] and done["undo"]:
+                return [self._ask_to_undo(view, done)]
+            if not done["ok"]:
+                return [self._ask_to_retry(view, done)]
+            return [self._tell(view, "booked", done, Asks.YES_NO)]
+        if not done["ok"]:
+            return None
+        if answered_what(view) == ("question", UNDO):
+            return self._undo(view, done)
+        same = dict(done["arguments"]).get(TIME) == slot_value(view, TIME)
+        taken_back = heard(view, "denial", "wait") and answered_what(view)[0] == "answer" and not heard(view, "goodbye")
+        if taken_back and done["undo"] and not _declines_more(view):
+            return [self._ask_to_undo(view, done)]
+        return [] if same or not slot_value(view, TIME) else None
+
+    def _tell(self, view: View, line: str, act: Mapping[str, Any], asks: Asks) -> Proposal:
+        return self.say(view, line, Purpose.ANSWER, asks, priority=0.9, reason=f"the tool: {line}", act=act)
+
+    def _ask_to_retry(self, view: View, done: Mapping[str, Any]) -> Proposal:
+        why = "the tool: failed"
+        return self.say(
+            view, "failed", Purpose.CONFIRMATION, Asks.YES_NO, priority=0.9, slot=TIME, reason=why, act=done
+        )
+
+    def _ask_to_undo(self, view: View, done: Mapping[str, Any]) -> Proposal:
+        why = "taken back after it was booked"
+        return self.say(view, "too_late", Purpose.QUESTION, Asks.YES_NO, priority=0.95, slot=UNDO, reason=why, act=done)
+
+    def _undo(self, view: View, done: Mapping[str, Any]) -> list[Proposal]:
+        if heard(view, "confirmation", "commitment"):
+            why = "the caller wants it cancelled"
+            return [self.act(view, done["undo"], done["arguments"], line="undoing", priority=0.9, reason=why)]
+        if heard(view, "denial"):
+            return [self._tell(view, "kept", done, Asks.NOTHING)]
+        return [self._ask_to_undo(view, done)]
+
+    # --- on the way to one ------------------------------------------------------------------------------------------
+
     def _with_time(self, view: View) -> list[Proposal]:
-        confirmed = view["slots"][TIME]["confirmed"]
+        slot = view["slots"][TIME]
         wanted = []
         committed = heard(view, "commitment") or (
             heard(view, "detail", "confirmation") and ever(view, "commitment", unless="denial")
         )
-        if confirmed or committed:
-            why = "a time was agreed" if confirmed else "a time was named and the caller has committed"
+        if slot["agreed"] or slot["confirmed"] or committed:
+            why = "a time was agreed" if slot["agreed"] else "a time was named and the caller has committed"
             time = {TIME: slot_value(view, TIME)}
             wanted.append(self.act(view, self._tool, time, line="booking", priority=0.9, reason=why))
         if not unsettled(view):
-            line = "shall_i" if confirmed else "read_back"
-            why = "ask before it is booked" if confirmed else "the time is not confirmed yet"
+            line, why = "read_back", "the time is not confirmed yet"
+            if unclear(view, TIME):
+                line, why = "read_back_again", f"the answer was no clear yes: {view['answer']['why']}"
+            elif slot["agreed"]:
+                line, why = "shall_i", "ask before it is booked"
             wanted.append(self.say(view, line, Purpose.CONFIRMATION, Asks.YES_NO, priority=0.6, slot=TIME, reason=why))
         return wanted
 
@@ -84,3 +164,9 @@ class Booking(Agent):
 
     def _ask(self, view: View, line: str, why: str) -> Proposal:
         return self.say(view, line, Purpose.QUESTION, Asks.TIME, slot=TIME, priority=0.7, reason=why)
+
+
+def _declines_more(view: View) -> bool:
+    """ "No" to "is there anything else?" takes no booking back."""
+    last = view["last_utterance"]
+    return last is not None and last["asks"] == "yes_no" and not heard(view, "wait")

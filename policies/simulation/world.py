@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from .. import events as ev
 from ..commands import (
     ArmTimer,
+    AwaitJournal,
     Command,
     CutSpeech,
     DisarmTimer,
@@ -25,6 +26,7 @@ from ..commands import (
     ResumeSpeech,
     Say,
     TransferCall,
+    Withdraw,
 )
 from ..machine import step
 from ..parts import part
@@ -36,6 +38,8 @@ from .faults import Faults
 
 HANG_UP_MS = 40  # from our hang-up to the carrier's close
 AGENT_MS = (4, 90)
+JOURNAL_MS = (3, 40)
+LEAVE_MS = (2, 60)  # from an order to the register's word that the act has begun
 TOOL_MS = (60, 2_500)
 TRANSFER_MS = (400, 2_000)
 
@@ -71,6 +75,8 @@ class World:
     carried_out: dict[type[Command], Callable[[Any], None]] = field(default_factory=dict)
     watch: list[Callable[[World, Record], None]] = field(default_factory=list)
     after_step: list[Callable[[World], None]] = field(default_factory=list)  # once its commands are carried out
+    begun: set[str] = field(default_factory=set)  # grants of acts that have left
+    withdrawn: set[str] = field(default_factory=set)
     circling: bool = False  # one moment would never pass: a checker has seen enough
     _heap: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
     _order: int = 0
@@ -81,7 +87,9 @@ class World:
                 ArmTimer: self._arm,
                 DisarmTimer: self._disarm,
                 InviteAgents: self._invite,
+                AwaitJournal: self._await_journal,
                 Perform: self._perform,
+                Withdraw: self._withdraw,
                 TransferCall: self._transfer,
                 HangUp: self._hang_up,
             }
@@ -174,13 +182,30 @@ class World:
         if self.agents.get(name) is stuck:
             self.feed(ev.AgentJoined(self.now_ms, name))
 
+    def _await_journal(self, command: AwaitJournal) -> None:
+        delay_ms = self.chance.randint(*JOURNAL_MS)
+        self.after(delay_ms, lambda: self.feed(ev.Journaled(self.now_ms, command.grant)))
+
     def _perform(self, command: Perform) -> None:
+        self.after(self.chance.randint(*LEAVE_MS), lambda: self._begin_act(command))
+
+    def _begin_act(self, command: Perform) -> None:
+        """The register begins it, unless it was withdrawn before: then nothing is done."""
+        if command.grant in self.withdrawn:
+            withdrawn = ev.ActionFinished(self.now_ms, command.grant, False, "withdrawn", True)
+            self.feed(withdrawn)
+            return
+        self.begun.add(command.grant)
+        self.feed(ev.ActionBegun(self.now_ms, command.grant))
         ok = not self.faults.tool_fails()
         result = "done" if ok else "unavailable"
         delay_ms = self.chance.randint(*TOOL_MS)
         self.after(delay_ms, lambda: self.feed(ev.ActionFinished(self.now_ms, command.grant, ok, result)))
         if self.faults.repeated():
             self.after(delay_ms + 20, lambda: self.feed(ev.ActionFinished(self.now_ms, command.grant, ok, result)))
+
+    def _withdraw(self, command: Withdraw) -> None:
+        self.withdrawn.add(command.grant)
 
     def _transfer(self, _command: TransferCall) -> None:
         self.after(self.chance.randint(*TRANSFER_MS), lambda: self.close("transferred"))

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from offhook.policies import gate
 from offhook.policies.codec import encode
 from offhook.policies.commands import Perform, Say, TransferCall
+from offhook.policies.dialogue import Answer as CleanAnswer
+from offhook.policies.dialogue import Segment, Term
 from offhook.policies.draft import Draft
 from offhook.policies.policy import AgentSpec, Policy
-from offhook.policies.proposals import Answer, Kind, Proposal, Purpose, Verdict
+from offhook.policies.proposals import Answer, Kind, Polarity, Proposal, Purpose, Verdict
 from offhook.policies.state import (
     Authority,
     CallState,
@@ -36,7 +38,7 @@ RULED = st.fixed_dictionaries(
         "slots": st.sampled_from([(), ("time",)]),
         "no_open_concern": st.sampled_from([(), ("*",), ("price",)]),
         "stages": st.sampled_from([(), (Stage.BOOKING,)]),
-        "consent": st.booleans(),
+        "consent": st.sampled_from([None, True, "clean"]),
         "evidence_age_ms": st.sampled_from([None, 20_000]),
         "autonomy": st.sampled_from(["act", "act", "approve", "suggest", "observe"]),
         "times_max": st.sampled_from([None, 1]),
@@ -58,6 +60,11 @@ SIGNALS = st.lists(
 def policy(ruled: dict[str, Any]) -> Policy:
     actions = dict.fromkeys(("book", "say:offer", "transfer", "hangup"), ruled)
     return Policy(name="test", agents={"a": AgentSpec(code="m:C")}, gate={"actions": actions})
+
+
+def clean(revision: int, at_ms: int) -> CleanAnswer:
+    segments = (Segment(0, "Yes.", True, at_ms - 500, at_ms),)
+    return CleanAnswer("u1", Polarity.YES, "", at_ms, revision, 2, (Term("time", "ten", 3),), segments, confirms=True)
 
 
 @st.composite
@@ -87,7 +94,8 @@ def states(draw: st.DrawFn) -> CallState:
             stopped=next((s.id for s in signals if s.sign is Sign.STOP and s.id not in retracted), -1),
         ),
         concerns=draw(st.sampled_from([(), (Concern("price", standing, 1, ((1, standing, 0),), answers=1),)])),
-        slots=draw(st.sampled_from([(), (Slot("time", "ten", False, 0),), (Slot("time", "ten", True, 0),)])),
+        slots=draw(st.sampled_from([(), (Slot("time", "ten", False, 0),), (Slot("time", "ten", True, 0, "u1"),)])),
+        consent=draw(st.sampled_from([None, clean(40, 50_000), clean(49, 59_000)])),
         authority=Authority(
             suspended_since_ms=draw(st.sampled_from([0, 0, 0, 59_000])),
             spent_cents=draw(st.sampled_from([0.0, 450.0])),
@@ -142,7 +150,7 @@ def test_a_verdict_lists_every_rule_that_applies_and_grants_nothing_stale(
             "confirmed_slots": bool(needs.confirmed_slots),
             "concerns": bool(needs.no_open_concern),
             "stage": bool(needs.stages),
-            "consent": needs.consent,
+            "consent": bool(needs.yes),
             "evidence_age": needs.evidence_age_ms is not None,
             "final_words": needs.irreversible,
             "journal": needs.irreversible,
@@ -155,6 +163,7 @@ def test_a_verdict_lists_every_rule_that_applies_and_grants_nothing_stale(
     assert all(result.required and result.actual for result in verdict.rules)
     if verdict.answer is Answer.GRANT:
         assert all(result.ok for result in verdict.rules)
+        assert needs is None or needs.yes != "clean" or (state.consent is not None and state.consent.says == "yes")
         assert proposal.turn == state.turn and state.evidence_revision <= proposal.basis <= state.revision
         assert not proposal.expires_ms or proposal.expires_ms >= state.now_ms
     else:

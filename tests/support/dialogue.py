@@ -16,6 +16,7 @@ from offhook.policies import codec
 from offhook.policies import events as ev
 from offhook.policies.agents import load
 from offhook.policies.commands import (
+    AwaitJournal,
     Command,
     CutSpeech,
     HangUp,
@@ -25,6 +26,7 @@ from offhook.policies.commands import (
     RecordVerdict,
     ResumeSpeech,
     Say,
+    Withdraw,
 )
 from offhook.policies.policy import Policy
 from offhook.policies.proposals import Answer, Verdict
@@ -51,6 +53,8 @@ class Dialogue(Scene):
         self.tool = tool or (lambda command: (True, f"done: {command.action}"))
         self.said: list[str] = []
         self.performed: list[Perform] = []
+        self.withdrawn: list[str] = []
+        self.journal_ms, self.leave_ms, self.tool_ms = 5, 5, 80
         self.hung_up = ""
         self.journal: list[list[Any]] = []
         self._due: list[tuple[int, int, Callable[[], ev.Event | None]]] = []
@@ -140,13 +144,24 @@ class Dialogue(Scene):
             self._later(0, lambda: self._stops(command.utterance, isinstance(command, CutSpeech)))
         elif isinstance(command, ResumeSpeech):
             self._later(20, lambda: self._starts(command.utterance))
+        elif isinstance(command, AwaitJournal):
+            self._later(self.journal_ms, lambda: ev.Journaled(self.now_ms, command.grant))
         elif isinstance(command, Perform):
-            self.performed.append(command)
-            ok, result = self.tool(command)
-            self._later(80, lambda: ev.ActionFinished(self.now_ms, command.grant, ok, result))
+            self._later(self.leave_ms, lambda: self._leaves(command))
+        elif isinstance(command, Withdraw):
+            self.withdrawn.append(command.grant)
         elif isinstance(command, HangUp):
             self.hung_up = command.reason
             self._later(10, lambda: ev.LineClosed(self.now_ms, "hung up"))
+
+    def _leaves(self, order: Perform) -> ev.Event:
+        """The register begins the act, unless it was taken back before."""
+        if order.grant in self.withdrawn:
+            return ev.ActionFinished(self.now_ms, order.grant, False, "withdrawn", True)
+        self.performed.append(order)
+        ok, result = self.tool(order)
+        self._later(self.tool_ms, lambda: ev.ActionFinished(self.now_ms, order.grant, ok, result))
+        return ev.ActionBegun(self.now_ms, order.grant)
 
     def _starts(self, utterance: str) -> ev.Event | None:
         if utterance not in self._playing:

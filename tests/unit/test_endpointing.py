@@ -88,7 +88,7 @@ def test_a_conjunction_is_waited_out_longer_than_a_statement() -> None:
 def test_without_words_yet_the_recognizer_is_waited_for() -> None:
     found = scene()
     spurt(found, "", ms=900)
-    assert found.timers["end_of_turn"] == found.state.hearing.ended_ms + found.policy.barge_in.words_after_ms
+    assert found.timers["end_of_turn"] == found.state.hearing.ended_ms + found.policy.endpointing.unread_ms
     found.words("yes please")
     assert found.timers["end_of_turn"] < found.state.hearing.ended_ms + found.policy.barge_in.words_after_ms
 

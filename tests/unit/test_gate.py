@@ -6,16 +6,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from offhook.policies import acts, approvals, gate
 from offhook.policies import events as ev
-from offhook.policies import gate
 from offhook.policies.case import case_of, share_of
-from offhook.policies.commands import HangUp, Perform, Publish, RecordVerdict, Say, TransferCall
+from offhook.policies.commands import AwaitJournal, HangUp, Perform, Publish, RecordVerdict, Say, TransferCall
+from offhook.policies.dialogue import Answer as CleanAnswer
+from offhook.policies.dialogue import Segment, Term
 from offhook.policies.draft import Draft
 from offhook.policies.policy import AgentSpec, Policy
-from offhook.policies.proposals import Answer, Kind, Proposal, Purpose, Verdict
+from offhook.policies.proposals import Answer, Kind, Polarity, Proposal, Purpose, Verdict
 from offhook.policies.rules import RULES
 from offhook.policies.state import (
     Act,
+    AgentSpeech,
     Answering,
     Authority,
     CallState,
@@ -44,6 +47,20 @@ BOOKING = {
 }
 
 
+# A clean yes to "So that is tuesday at 10. Is that right?", heard to its end.
+CONSENT = CleanAnswer(
+    utterance="u1",
+    says=Polarity.YES,
+    why="",
+    at_ms=59_000,
+    revision=95,
+    turn=3,
+    terms=(Term("time", "tuesday at 10", 6),),
+    segments=(Segment(1, "Yes.", True, 58_000, 58_500),),
+    confirms=True,
+)
+
+
 def policy(**gate_fields: Any) -> Policy:
     fields = {"actions": {"book_meeting": BOOKING}, **gate_fields}
     return Policy(name="test", agents={"booking": AgentSpec(code="m:C")}, gate=fields)
@@ -65,7 +82,8 @@ def agreed() -> CallState:
         turn=3,
         stage=Stage.BOOKING,
         ledger=Ledger(signals=signals, support=2.0, weighed_ms=60_000),
-        slots=(Slot("time", "tuesday at 10", True, 1),),
+        slots=(Slot("time", "tuesday at 10", True, 1, "u1"),),
+        consent=CONSENT,
     )
 
 
@@ -99,6 +117,7 @@ def test_what_is_agreed_is_granted_and_every_rule_is_listed_with_its_values() ->
     assert all(result.required and result.actual for result in verdict.rules)
 
 
+LATER_NO = Signal(3, Sign.DENIAL, 0.9, 59_500, 97, 3, "words")
 WEAK = tuple(replace(signal, strength=0.6) for signal in agreed().ledger.signals)  # "I see", and no clear yes
 
 # What is changed about the agreed state, and the one rule that must then fail.
@@ -111,11 +130,15 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("concerns", {"concerns": (Concern("timing", Standing.OPEN, 1, ((1, Standing.OPEN, 0),)),)}),
     ("concerns", {"concerns": (Concern("timing", Standing.REOPENED, 1, ((1, Standing.REOPENED, 0),)),)}),
     ("readiness", {"ledger": replace(agreed().ledger, support=0.3)}),
-    ("confirmed_slots", {"slots": (Slot("time", "tuesday at 10", False, 1),)}),
-    ("confirmed_slots", {"slots": (Slot("time", "wednesday at 10", True, 1),)}),
+    ("confirmed_slots", {"slots": (Slot("time", "tuesday at 10", False, 1, "u1"),)}),
     ("confirmed_slots", {"slots": ()}),
-    ("consent", {"ledger": replace(agreed().ledger, signals=(*agreed().ledger.signals, signal(3, Sign.DENIAL)))}),
-    ("consent", {"ledger": replace(agreed().ledger, signals=WEAK)}),
+    ("consent", {"slots": (Slot("time", "tuesday at 10", True, 1),)}),
+    ("consent", {"consent": None}),
+    ("consent", {"consent": replace(CONSENT, at_ms=30_000)}),
+    ("consent", {"consent": replace(CONSENT, action="send_details")}),
+    ("consent", {"consent": replace(CONSENT, segments=(Segment(1, "Yes", False, 58_000, 58_500),))}),
+    ("contrary", {"said_revision": 96}),
+    ("contrary", {"ledger": replace(agreed().ledger, signals=(*agreed().ledger.signals, LATER_NO))}),
     ("journal", {"lost_parts": frozenset({"journal"})}),
     ("budget", {"authority": Authority(spent_cents=495)}),
     ("times", {"authority": Authority(done=(("book_meeting", 2, 1_000),))}),
@@ -151,7 +174,7 @@ def test_one_thing_missing_denies_with_that_rule(rule: str, change: dict[str, An
 def test_old_evidence_supports_nothing() -> None:
     state = agreed()
     state.ledger = replace(state.ledger, signals=tuple(replace(s, at_ms=30_000) for s in state.ledger.signals))
-    assert failed(judged(state, book())) == {"consent", "evidence_age"}
+    assert failed(judged(state, book())) == {"evidence_age"}
 
 
 def test_an_acknowledgement_after_a_yes_does_not_take_it_back() -> None:
@@ -166,7 +189,7 @@ def test_partial_words_alone_permit_nothing_that_cannot_be_undone() -> None:
     state.ledger = replace(
         state.ledger, signals=tuple(replace(s, provisional=True) for s in state.ledger.signals), open=(0, 1, 2)
     )
-    assert failed(judged(state, book())) >= {"consent", "final_words"}
+    assert failed(judged(state, book())) == {"final_words"}
 
 
 def test_a_softening_concern_does_not_stop_an_action() -> None:
@@ -236,6 +259,7 @@ def test_what_waited_is_never_said_on_stale_evidence() -> None:
     draft.state.floor = Floor()
     draft.state.revision += 1
     draft.evidence_changed()
+    draft.state.said_revision = draft.state.revision
     gate.floor_free(draft)
     assert not of(draft, Say)
     last = of(draft, RecordVerdict)[-1].verdict
@@ -243,15 +267,47 @@ def test_what_waited_is_never_said_on_stale_evidence() -> None:
     assert draft.state.authority.waiting == ()
 
 
-def test_an_interruption_denies_what_waits_in_writing() -> None:
+def test_a_murmur_outdates_nothing_that_waits() -> None:
+    draft = Draft(agreed(), policy())
+    draft.state.floor = Floor(Holder.CALLER, 59_000)
+    gate.execute(draft, say(), gate.judge(draft, say(), "proposed"))
+    draft.state.floor = Floor()
+    draft.state.revision += 1
+    draft.state.turn += 1
+    draft.evidence_changed()
+    gate.floor_free(draft)
+    assert [s.text for s in of(draft, Say)] == ["Hello there."]
+
+
+@pytest.mark.parametrize(
+    ("rests_on", "moved"),
+    [("signals", True), ("slot:time", True), ("slot:name", False), ("concern:price", False), ("concerns", False)],
+)
+def test_an_agent_may_widen_what_a_proposal_rests_on(rests_on: str, moved: bool) -> None:
+    draft = Draft(agreed(), policy())
+    draft.state.floor = Floor(Holder.CALLER, 59_000)
+    proposal = say(rests_on=(rests_on,))
+    gate.execute(draft, proposal, gate.judge(draft, proposal, "proposed"))
+    draft.state.floor = Floor()
+    draft.state.revision += 1
+    later = Signal(3, Sign.DETAIL, 0.8, 60_000, draft.state.revision, 3, "words", topic="time")
+    draft.state.ledger = replace(draft.state.ledger, signals=(*draft.state.ledger.signals, later))
+    gate.floor_free(draft)
+    assert bool(of(draft, Say)) is not moved
+    assert failed(of(draft, RecordVerdict)[-1].verdict) == ({"fresh"} if moved else set())
+
+
+def test_while_an_interruption_is_not_understood_nothing_that_waits_is_done_and_then_it_is_judged_again() -> None:
     draft = Draft(agreed(), policy())
     draft.state.floor = Floor(Holder.CALLER, 59_000)
     gate.execute(draft, say(), gate.judge(draft, say(), "proposed"))
     gate.suspend(draft)
-    assert "authority" in failed(of(draft, RecordVerdict)[-1].verdict)
-    assert draft.state.authority.waiting == ()
+    assert draft.state.authority.waiting
+    draft.state.floor = Floor()
     gate.restore(draft)
     assert not draft.state.authority.suspended_since_ms
+    gate.floor_free(draft)
+    assert [s.text for s in of(draft, Say)] == ["Hello there."]
 
 
 def test_two_that_wait_are_not_said_one_after_the_other() -> None:
@@ -302,14 +358,26 @@ def executed(draft: Draft, proposal: Proposal) -> Verdict:
     return verdict
 
 
-def test_an_act_is_judged_again_at_its_execution_and_carried_out_as_it_is() -> None:
+def journaled(draft: Draft) -> None:
+    """The journal's word about every order that waits for it."""
+    for grant in draft.state.authority.grants:
+        if grant.stage == acts.JOURNAL:
+            acts.journaled(draft, ev.Journaled(draft.state.now_ms, grant.id))
+
+
+def test_an_act_is_told_first_judged_again_when_it_is_journaled_and_carried_out_as_it_is() -> None:
     draft = Draft(agreed(), policy())
     executed(draft, book(text="One moment."))
+    assert [s.text for s in of(draft, Say)] == ["One moment."] and not of(draft, AwaitJournal)
+    draft.state.speech = AgentSpeech(None, None)
+    draft.state.revision += 1
+    gate.floor_free(draft)
+    assert [asked.grant for asked in of(draft, AwaitJournal)] == ["g2"] and not of(draft, Perform)
+    journaled(draft)
     (perform,) = of(draft, Perform)
     assert perform.action == "book_meeting" and perform.arguments == (("time", "tuesday at 10"),)
     assert perform.irreversible
-    assert [v.verdict.moment for v in of(draft, RecordVerdict)] == ["proposed", "execution"]
-    assert [s.text for s in of(draft, Say)] == ["One moment."]
+    assert [v.verdict.moment for v in of(draft, RecordVerdict)] == ["proposed", "floor", "execution"]
     assert draft.state.authority.spent_cents == 10
 
 
@@ -317,12 +385,15 @@ def test_the_same_act_has_the_same_key_until_it_has_succeeded() -> None:
     first, again = Draft(agreed(), policy()), Draft(agreed(), policy())
     executed(first, book())
     executed(again, book(id="p9", agent="other"))
+    journaled(first)
+    journaled(again)
     key = of(first, Perform)[0].key
     assert of(again, Perform)[0].key == key, "the same act, computed anew after a crash"
     (grant,) = first.state.authority.grants
-    gate.action_finished(first, ev.ActionFinished(60_000, grant.id, False, "busy"))
+    acts.action_finished(first, ev.ActionFinished(60_000, grant.id, False, "busy"))
     first.state.now_ms = 66_000
     executed(first, book())
+    journaled(first)
     assert of(first, Perform)[1].key == key, "a retry after a failure"
     assert "c1" in key and "book_meeting" in key
 
@@ -332,7 +403,7 @@ def test_an_irreversible_act_is_not_done_twice() -> None:
     arguments = (("time", "tuesday at 10"),)
     state.authority = Authority(acts=(Act("g1", "book_meeting", arguments, "k", True, "", 50_000),))
     assert failed(judged(state, book())) == {"once"}
-    state.slots = (Slot("time", "friday at 2", True, 1),)
+    state.slots = (Slot("time", "friday at 2", True, 1, "u1"),)
     assert judged(state, book(arguments=(("time", "friday at 2"),))).answer is Answer.GRANT
 
 
@@ -341,6 +412,7 @@ def test_an_act_under_way_is_not_begun_again() -> None:
     draft = Draft(agreed(), led_by)
     executed(draft, book())
     assert failed(executed(draft, book(id="p2"))) == {"once"}
+    journaled(draft)
     assert len(of(draft, Perform)) == 1
 
 
@@ -350,7 +422,7 @@ def test_a_reversible_act_that_succeeded_gets_a_new_key() -> None:
     for _ in range(2):
         executed(draft, book())
         (grant,) = draft.state.authority.grants
-        gate.action_finished(draft, ev.ActionFinished(60_000, grant.id, True, "sent"))
+        acts.action_finished(draft, ev.ActionFinished(60_000, grant.id, True, "sent"))
     first, second = (perform.key for perform in of(draft, Perform))
     assert second == f"{first}#2"
 
@@ -360,7 +432,7 @@ def test_a_report_that_comes_twice_changes_nothing() -> None:
     executed(draft, book())
     (grant,) = draft.state.authority.grants
     for _ in range(2):
-        gate.action_finished(draft, ev.ActionFinished(60_000, grant.id, True, "booked"))
+        acts.action_finished(draft, ev.ActionFinished(60_000, grant.id, True, "booked"))
     assert len(draft.state.authority.acts) == 1 and not draft.state.authority.grants
 
 
@@ -433,38 +505,47 @@ def test_an_operators_yes_is_judged_again_and_then_done() -> None:
     draft = Draft(agreed(), with_autonomy("approve"))
     executed(draft, book())
     assert [p.id for p in draft.state.authority.approvals] == ["p1"]
-    assert gate.APPROVALS_TIMER in draft.timers
-    gate.operator_decided(draft, ev.OperatorDecided(60_000, "p1", True, "ann"))
+    assert approvals.TIMER in draft.timers
+    assert [s.purpose for s in of(draft, Say)] == [Purpose.REASSURANCE], "the caller is told, once"
+    draft.state.speech = AgentSpeech(None, None)
+    approvals.operator_decided(draft, ev.OperatorDecided(60_000, "p1", True, "ann"))
+    journaled(draft)
     assert len(of(draft, Perform)) == 1
-    assert [v.verdict.moment for v in of(draft, RecordVerdict)] == ["proposed", "approval", "execution"]
+    of_the_act = [v.verdict.moment for v in of(draft, RecordVerdict) if v.verdict.proposal == "p1"]
+    assert of_the_act == ["proposed", "approval", "execution"]
     assert draft.state.authority.approvals == ()
 
 
 def test_a_yes_that_comes_too_late_is_to_the_act_and_the_act_is_proposed_anew() -> None:
     draft = Draft(agreed(), with_autonomy("approve"))
     executed(draft, book())
+    draft.state.speech = AgentSpeech(None, None)
     draft.state.revision += 1
     draft.evidence_changed()
-    gate.operator_decided(draft, ev.OperatorDecided(60_000, "p1", True, "ann"))
+    draft.state.said_revision = draft.state.revision
+    approvals.operator_decided(draft, ev.OperatorDecided(60_000, "p1", True, "ann"))
     assert not of(draft, Perform), "the words have moved on since it was computed"
-    assert failed(of(draft, RecordVerdict)[-1].verdict) == {"fresh"}
-    assert gate.REPROPOSE_TIMER in draft.timers
+    assert failed(of(draft, RecordVerdict)[-1].verdict) == {"contrary"}
+    assert approvals.REPROPOSE_TIMER in draft.timers
+    draft.state.consent = replace(CONSENT, revision=draft.state.revision)
     assert executed(draft, book(id="p2", basis=draft.state.revision)).answer is Answer.GRANT
+    journaled(draft)
     assert len(of(draft, Perform)) == 1
 
 
 def test_an_operators_no_is_recorded() -> None:
     draft = Draft(agreed(), with_autonomy("approve"))
     executed(draft, book())
-    gate.operator_decided(draft, ev.OperatorDecided(60_000, "p1", False, "ann"))
-    last = of(draft, RecordVerdict)[-1].verdict
+    draft.state.speech = AgentSpeech(None, None)
+    approvals.operator_decided(draft, ev.OperatorDecided(60_000, "p1", False, "ann"))
+    last = next(v.verdict for v in of(draft, RecordVerdict) if v.verdict.moment == "approval")
     assert last.answer is Answer.DENY and last.reason == "autonomy: needs an operator's yes, is no from ann"
     assert not of(draft, Perform)
 
 
 def test_an_answer_to_an_unknown_question_changes_nothing_but_is_told() -> None:
     draft = Draft(agreed(), with_autonomy("approve"))
-    gate.operator_decided(draft, ev.OperatorDecided(60_000, "nope", True, "ann"))
+    approvals.operator_decided(draft, ev.OperatorDecided(60_000, "nope", True, "ann"))
     (notice,) = of(draft, Publish)
     assert notice.body["what"] == "unknown" and draft.state.authority == Authority()
 
@@ -472,10 +553,11 @@ def test_an_answer_to_an_unknown_question_changes_nothing_but_is_told() -> None:
 def test_a_question_to_an_operator_expires_in_writing() -> None:
     draft = Draft(agreed(), with_autonomy("approve"))
     executed(draft, book())
-    deadline_ms = draft.timers[gate.APPROVALS_TIMER]
+    deadline_ms = draft.timers[approvals.TIMER]
     draft.state.now_ms = deadline_ms
-    gate.timer_fired(draft, ev.TimerFired(deadline_ms, gate.APPROVALS_TIMER, deadline_ms))
-    assert "lifetime" in failed(of(draft, RecordVerdict)[-1].verdict)
+    approvals.timer_fired(draft, ev.TimerFired(deadline_ms, approvals.TIMER, deadline_ms))
+    last = next(v.verdict for v in of(draft, RecordVerdict) if v.verdict.moment == "approval")
+    assert "lifetime" in failed(last)
     assert draft.state.authority.approvals == ()
 
 

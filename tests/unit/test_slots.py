@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from offhook.policies import cues, slots
+from offhook.policies import cues, heard, slots
 from offhook.policies.draft import Draft
 from offhook.policies.events import WordsHeard
 from offhook.policies.policy import Policy
-from offhook.policies.proposals import Asks, Purpose
+from offhook.policies.proposals import Asks, Kind, Proposal, Purpose
 from offhook.policies.state import AgentSpeech, CallerSpeech, CallState, Playing, Utterance
 
 POLICY = Policy.model_validate({"name": "test", "agents": {"none": {"code": "none:None"}}})
@@ -23,7 +23,11 @@ class Talk:
 
     def agent(self, purpose: Purpose, asks: Asks, **more: Any) -> Talk:
         given: dict[str, Any] = {"slot": "time", "playing": Playing.ENDED, "started_ms": 1} | more
-        said = Utterance("u", "", purpose, asks, True, "booking", "g", **given)
+        known = slots.find(self.state, "time")
+        text = f"So that is {known.value if known is not None else 'it'}, is that right?"
+        back = Proposal("p", "booking", Kind.SAY, 1, 0, text=text, purpose=purpose, asks=asks, slot=given["slot"])
+        given |= {"terms": heard.terms_of(self.state, back), "words": len(given.get("heard_text", "").split())}
+        said = Utterance("u", text, purpose, asks, True, "booking", "g", **given)
         self.state.speech = AgentSpeech(None, said)
         self.state.hearing = CallerSpeech(answering=asks)
         return self

@@ -63,9 +63,11 @@ def test_an_objection_that_is_eased_leads_back_to_the_offer() -> None:
 
 
 def test_naming_the_terms_is_offering() -> None:
-    offer = Utterance("u", "", Purpose.OFFER, Asks.OPEN, True, "a", "g", playing=Playing.ENDED, started_ms=5)
-    state = CallState(call="c", stage=Stage.QUALIFYING, speech=AgentSpeech(None, offer))
-    assert hear(state, "hmm").stage is Stage.OFFERING
+    offered = CallState(call="c", stage=Stage.QUALIFYING, authority=Authority(done=(("say:offer", 1, 5),)))
+    assert hear(offered, "hmm").stage is Stage.OFFERING
+    unheard = Utterance("u", "", Purpose.OFFER, Asks.OPEN, True, "a", "g", playing=Playing.CUT, started_ms=5)
+    state = CallState(call="c", stage=Stage.QUALIFYING, speech=AgentSpeech(None, unheard))
+    assert hear(state, "hmm").stage is Stage.QUALIFYING, "terms that were not heard are not named"
 
 
 def test_who_asked_to_stop_is_never_argued_with() -> None:

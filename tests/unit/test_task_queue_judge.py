@@ -66,6 +66,8 @@ class Side:
             proposals = tuple(self.clerk.propose(view_of(self.state, self.policy), command.reason))
             asked = ("clerk", command.turn, command.revision, proposals)
             self._soon(lambda: self.feed(ev.AgentAnswered(self.time.now_ms(), *asked)))
+        elif isinstance(command, cmd.AwaitJournal):
+            self._soon(lambda: self.feed(ev.Journaled(self.time.now_ms(), command.grant)))
         elif isinstance(command, cmd.Perform):
             self._later(lambda: self.call.acted(command.action))
             self._soon(lambda: self.feed(ev.ActionFinished(self.time.now_ms(), command.grant, True, "")))

@@ -1,0 +1,224 @@
+"""Acts: the way of a tool's act or a transfer from its grant to its outcome.
+
+    granted ─▶ told first, where it has words ─▶ journal ─▶ execution ─▶ ordered ─▶ begun ─▶ finished
+                      (irreversible, transfers)   (what cannot be undone)    └── taken back ──▶ withdrawn
+
+What cannot be undone is judged for the last time when the journal has all that led to it. Until the register has begun
+an act, a "no", a "wait" or a change takes it back, and the caller is told so; after that it can only be undone by
+another act, or said truthfully. What is said of an act uses its own arguments and outcome (`rules.outcome`).
+"""
+
+from __future__ import annotations
+
+from . import agreement, debts, gate, rules
+from .case import Case, case_of, name_of
+from .commands import AwaitJournal, Perform, TransferCall, Withdraw
+from .draft import Draft
+from .events import ActionBegun, ActionFinished, DigitPressed, Journaled, WordsHeard
+from .parts import replace
+from .policy import Policy
+from .proposals import Answer, Grant, Kind, Proposal, RuleResult
+from .state import Act
+
+JOURNAL, ORDERED, BEGUN, WITHDRAWN, REGRETTED = "journal", "ordered", "begun", "withdrawn", "regretted"
+TAKEN_BACK = "taken back"  # the result of an act that was withdrawn before any tool heard of it
+
+_RECALLABLE = (JOURNAL, ORDERED)
+
+
+def told_first(policy: Policy, proposal: Proposal) -> bool:
+    """Its words are heard before it is done: the caller's last chance to take it back."""
+    if proposal.kind is Kind.TRANSFER:
+        return True
+    return proposal.kind is Kind.TOOL and irreversible(policy, proposal)
+
+
+def irreversible(policy: Policy, proposal: Proposal) -> bool:
+    """The policy says that it cannot be undone."""
+    needs = policy.gate.actions.get(name_of(proposal))
+    return needs is not None and needs.irreversible
+
+
+def key(draft: Draft, proposal: Proposal, act: str) -> str:
+    """The idempotency key: of the call, the action and its arguments, and how often that has already succeeded.
+
+    A retry after a failure, a crash or a takeover has the same key; asking for the same thing again later has not.
+    """
+    base = f"{draft.state.call}:{name_of(proposal)}:{act}"
+    succeeded = sum(old.ok and old.key.partition("#")[0] == base for old in draft.state.authority.acts)
+    return f"{base}#{succeeded + 1}" if succeeded else base
+
+
+# --- on its way -----------------------------------------------------------------------------------------------------
+
+
+def order(draft: Draft, grant: Grant) -> None:
+    """An act was granted: what cannot be undone waits for the journal, all else leaves now."""
+    if irreversible(draft.policy, grant.proposal):
+        _put(draft, replace(grant, stage=JOURNAL))
+        draft.command(AwaitJournal(grant.id))
+    else:
+        _leave(draft, grant)
+
+
+def journaled(draft: Draft, event: Journaled) -> None:
+    """The journal's word has come: this is the moment of which everything must hold."""
+    grant = _find(draft, event.grant)
+    if grant is None or grant.stage != JOURNAL:
+        return
+    verdict = gate.judge(draft, grant.proposal, "execution")
+    if verdict.answer is Answer.GRANT:
+        _leave(draft, grant)
+        return
+    _drop(draft, grant)
+    if verdict.answer is Answer.WAIT:
+        gate.park(draft, grant.proposal, verdict)
+    else:
+        _finish(draft, grant, ok=False, result=TAKEN_BACK, withdrawn=True)
+
+
+def _leave(draft: Draft, grant: Grant) -> None:
+    proposal = grant.proposal
+    gate.spend(draft, proposal)
+    _put(draft, replace(grant, stage=ORDERED))
+    if proposal.kind is Kind.TRANSFER:
+        announced = dict(proposal.arguments).get("announced", "") == "yes"
+        draft.command(TransferCall(grant.id, proposal.action, announced))
+        draft.publish("action", what="transferring", action="transfer", grant=grant.id, key=grant.key)
+        return
+    irrevocable = irreversible(draft.policy, proposal)
+    draft.command(Perform(grant.id, proposal.action, proposal.arguments, grant.key, irrevocable))
+    draft.publish("action", what="performing", action=proposal.action, grant=grant.id, key=grant.key)
+    if proposal.text:
+        gate.speak(draft, grant)
+
+
+def action_begun(draft: Draft, event: ActionBegun) -> None:
+    """It has left. A withdrawal that is on its way comes too late."""
+    grant = _find(draft, event.grant)
+    if grant is None:
+        return
+    if grant.stage == ORDERED:
+        _put(draft, replace(grant, stage=BEGUN))
+    elif grant.stage == WITHDRAWN:
+        _put(draft, replace(grant, stage=REGRETTED))
+
+
+# --- taken back -----------------------------------------------------------------------------------------------------
+
+
+def reconsider(draft: Draft, event: WordsHeard | DigitPressed) -> None:
+    """New words: an act that has not left stands only while nothing that they say speaks against it."""
+    if draft.state.evidence_revision != draft.state.revision:
+        return
+    for grant in draft.state.authority.grants:
+        if grant.proposal.kind is not Kind.TOOL:
+            continue
+        case = case_of(draft.state, draft.policy, grant.proposal, "execution")
+        if grant.stage in (*_RECALLABLE, ""):
+            broken = _broken(case)
+            if broken is not None:
+                gate.refuse(draft, grant.proposal, "withdrawal", broken)
+                _withdraw(draft, grant)
+        elif grant.stage == BEGUN and _broken(case) is not None:
+            _put(draft, replace(grant, stage=REGRETTED))
+
+
+def _broken(case: Case) -> RuleResult | None:
+    """The first rule about the caller's will that does not hold any more."""
+    for name in agreement.WILL:
+        result = rules.RULES[name](case)
+        if result is not None and not result[2]:
+            return RuleResult(name, *result)
+    return None
+
+
+def withdraw_all(draft: Draft) -> None:
+    """Another policy leads: what has not left is not done."""
+    for grant in draft.state.authority.grants:
+        if grant.proposal.kind is Kind.TOOL and grant.stage == JOURNAL:
+            _withdraw(draft, grant)
+
+
+def _withdraw(draft: Draft, grant: Grant) -> None:
+    draft.publish("action", what="withdrawing", action=grant.proposal.action, grant=grant.id, key=grant.key)
+    if grant.stage == JOURNAL:  # no tool has heard of it
+        _drop(draft, grant)
+        _finish(draft, grant, ok=False, result=TAKEN_BACK, withdrawn=True)
+        return
+    _put(draft, replace(grant, stage=WITHDRAWN))
+    draft.command(Withdraw(grant.id, grant.key))
+
+
+# --- over -----------------------------------------------------------------------------------------------------------
+
+
+def action_finished(draft: Draft, event: ActionFinished) -> None:
+    """A tool is done with an act. A second report of it, after a takeover, changes nothing."""
+    grant = _find(draft, event.grant)
+    if grant is None:
+        return
+    _drop(draft, grant)
+    if grant.proposal.kind is Kind.TOOL or not event.ok:
+        _finish(draft, grant, ok=event.ok, result=event.result, withdrawn=event.withdrawn)
+
+
+def _finish(draft: Draft, grant: Grant, *, ok: bool, result: str, withdrawn: bool) -> None:
+    proposal, state = grant.proposal, draft.state
+    act = Act(
+        grant=grant.id,
+        action=name_of(proposal),
+        arguments=proposal.arguments,
+        key=grant.key,
+        ok=ok,
+        result=result,
+        at_ms=state.now_ms,
+        withdrawn=withdrawn,
+        regretted=ok and grant.stage in (WITHDRAWN, REGRETTED),
+    )
+    authority = state.authority
+    state.authority = replace(authority, acts=(*authority.acts, act)[-gate.ACTS_MAX :])
+    if withdrawn and grant.stage == WITHDRAWN:
+        _uncount(draft, proposal)
+    what = "withdrawn" if withdrawn else "done" if ok else "failed"
+    draft.publish("action", what=what, action=act.action, grant=grant.id, key=act.key, pii_result=result)
+    debts.owe(draft, "result", grant.id)
+
+
+def _uncount(draft: Draft, proposal: Proposal) -> None:
+    """It never happened: it counts and costs nothing."""
+    authority, name = draft.state.authority, name_of(proposal)
+    needs = draft.policy.gate.actions.get(name)
+    done = tuple((key, times - (key == name), at_ms) for key, times, at_ms in authority.done)
+    spent = authority.spent_cents - (needs.cost_cents if needs else 0.0)
+    draft.state.authority = replace(authority, done=tuple(entry for entry in done if entry[1] > 0), spent_cents=spent)
+
+
+# --- parts ----------------------------------------------------------------------------------------------------------
+
+
+def outcome_of(act: Act) -> str:
+    """How an act ended, in the word that `Proposal.about` uses."""
+    return "withdrawn" if act.withdrawn else "done" if act.ok else "failed"
+
+
+def find_act(draft: Draft, grant: str) -> Act | None:
+    """The finished act of this grant, while it is remembered."""
+    return next((act for act in draft.state.authority.acts if act.grant == grant), None)
+
+
+def _find(draft: Draft, grant: str) -> Grant | None:
+    found = (g for g in draft.state.authority.grants if g.id == grant and g.proposal.kind in (Kind.TOOL, Kind.TRANSFER))
+    return next(found, None)
+
+
+def _put(draft: Draft, grant: Grant) -> None:
+    authority = draft.state.authority
+    draft.state.authority = replace(
+        authority, grants=tuple(grant if known.id == grant.id else known for known in authority.grants)
+    )
+
+
+def _drop(draft: Draft, grant: Grant) -> None:
+    authority = draft.state.authority
+    draft.state.authority = replace(authority, grants=tuple(g for g in authority.grants if g.id != grant.id))

@@ -1,0 +1,141 @@
+"""Heard: what counts as told. A thing was told when the caller has heard it, by the carrier's position, and not before.
+
+Where a value, a price or a term matters, its own words must have been played to their end (`Term`); a share of the
+whole does only where nothing in it has such a span. Which proposals name terms themselves, and which the core finds
+(the value that is read back, the amount in an offer), is decided here; so is what becomes of counts like `times_max`.
+"""
+
+from __future__ import annotations
+
+from .dialogue import Term, Told
+from .draft import Draft
+from .parts import replace
+from .proposals import Proposal, Purpose
+from .state import CallState, Playing, Utterance
+from .vocabulary import words_of
+
+SHARE = 0.7  # of an utterance in which no words matter by themselves
+TOLD_MAX = 32  # terms that are remembered, the newest; nobody agrees to the thirty-third
+_MONEY = words_of("dollar dollars cent cents euro euros pound pounds percent free buck bucks")
+_MARKS = "$€£%"
+_STRIPPED = ".,;:!?\"'()[]…-"
+
+
+# --- terms ----------------------------------------------------------------------------------------------------------
+
+
+def terms_of(state: CallState, proposal: Proposal) -> tuple[Term, ...]:
+    """The terms of a text: those that the proposal names, else the value that it reads back, or the amount it offers.
+
+    Words that do not stand in the text end with it, so they are told only when all of it was heard.
+    """
+    words = _plain(proposal.text)
+    if proposal.terms:
+        return tuple(Term(name, value, _end_of(words, value)) for name, value in proposal.terms)
+    if proposal.purpose is Purpose.CONFIRMATION and proposal.slot:
+        slot = next((slot for slot in state.slots if slot.name == proposal.slot), None)
+        return (Term(slot.name, slot.value, _end_of(words, slot.value)),) if slot is not None else ()
+    if proposal.purpose is Purpose.OFFER:
+        return _amount(proposal.text.split())
+    return ()
+
+
+def _amount(words: list[str]) -> tuple[Term, ...]:
+    """The last amount of money in an offer."""
+    for at in range(len(words) - 1, -1, -1):
+        word = words[at]
+        if word.strip(_STRIPPED).lower() in _MONEY or any(mark in word for mark in _MARKS):
+            return (Term("price", word.strip(_STRIPPED), at + 1),)
+    return ()
+
+
+def _end_of(words: list[str], value: str) -> int:
+    """How many of `words` have to be heard so that the last mention of `value` is heard to its end."""
+    wanted = _plain(value)
+    for start in range(len(words) - len(wanted), -1, -1):
+        if wanted and words[start : start + len(wanted)] == wanted:
+            return start + len(wanted)
+    return len(words)
+
+
+def _plain(text: str) -> list[str]:
+    return [word.strip(_STRIPPED).lower() for word in text.split()]
+
+
+# --- what was heard -------------------------------------------------------------------------------------------------
+
+
+def whole(utterance: Utterance) -> bool:
+    """It counts as told."""
+    if utterance.playing is Playing.ENDED:
+        return True
+    if utterance.terms:
+        return all(term.ends <= utterance.words for term in utterance.terms)
+    return share(utterance) >= SHARE
+
+
+def share(utterance: Utterance) -> float:
+    """How much of it was heard, 0 to 1."""
+    if utterance.playing is Playing.ENDED:
+        return 1.0
+    if utterance.total_ms > 0:
+        return min(1.0, utterance.heard_ms / utterance.total_ms)
+    return utterance.words / max(1, len(utterance.text.split()))
+
+
+def terms(utterance: Utterance) -> tuple[Term, ...]:
+    """Those of its terms that were heard to their end."""
+    if utterance.playing is Playing.ENDED:
+        return utterance.terms
+    return tuple(term for term in utterance.terms if term.ends <= utterance.words)
+
+
+def since_ms(utterance: Utterance) -> int:
+    """The moment from which its question can have been answered: when the last of what matters in it was heard.
+
+    Of an utterance that the caller's own speech stopped, that speech comes after what was heard by then.
+    """
+    if utterance.playing is not Playing.ENDED or utterance.interruptible or not utterance.total_ms:
+        return 0
+    count = len(utterance.text.split())
+    ends = max((term.ends for term in utterance.terms), default=count)
+    return utterance.started_ms + round(utterance.total_ms * ends / max(1, count))
+
+
+def note(draft: Draft, utterance: Utterance) -> Utterance:
+    """Write down what of an utterance is told by now, each thing once; returns the utterance as it is to be kept."""
+    state = draft.state
+    known = {(told.name, told.value) for told in state.told if told.utterance == utterance.id}
+    fresh = [term for term in terms(utterance) if (term.name, term.value) not in known]
+    if fresh:
+        told = [Told(term.name, term.value, utterance.id, state.now_ms, state.revision) for term in fresh]
+        state.told = (*state.told, *told)[-TOLD_MAX:]
+    if utterance.told or utterance.started_ms == 0 or not whole(utterance):
+        return utterance
+    _count(draft, utterance)
+    return replace(utterance, told=True)
+
+
+def _count(draft: Draft, utterance: Utterance) -> None:
+    """Limits such as `times_max` count what was heard."""
+    authority, now_ms = draft.state.authority, draft.state.now_ms
+    name = f"say:{utterance.purpose}"
+    done = counted(authority.done, name, now_ms)
+    if utterance.topic or utterance.slot:
+        done = counted(done, f"{name}:{utterance.topic or utterance.slot}", now_ms)
+    draft.state.authority = replace(authority, done=done)
+
+
+Done = tuple[tuple[str, int, int], ...]  # (name, times, last at_ms)
+
+
+def counted(done: Done, name: str, now_ms: int) -> Done:
+    """One more under this name."""
+    others = tuple(entry for entry in done if entry[0] != name)
+    times = sum(count for key, count, _ in done if key == name)
+    return (*others, (name, times + 1, now_ms))
+
+
+def told_of(state: CallState, name: str) -> Told | None:
+    """The newest telling of a term, if it was ever told."""
+    return next((told for told in reversed(state.told) if told.name == name), None)
