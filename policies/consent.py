@@ -8,7 +8,7 @@ unlocks the gate's (`agreement.py`). Other readers' words about an answer (agent
 
 from __future__ import annotations
 
-from . import assent, cues, evidence, heard, turns
+from . import assent, cues, evidence, heard, slots, turns
 from .assent import Assent
 from .dialogue import Answer, Segment
 from .draft import Draft
@@ -102,13 +102,9 @@ def _settle(draft: Draft, answer: Answer, said: Assent | None = None) -> None:
     if answer.confirms:
         clean = answer.says is Polarity.YES
         state.consent = answer if clean else None
-        names = {term.name for term in answer.terms}
-        state.slots = tuple(
-            replace(slot, agreed=answer.utterance if clean and (slot.name, slot.value) in terms else "")
-            if slot.name in names
-            else slot
-            for slot in state.slots
-        )
+        for slot in state.slots:
+            if any(slot.name == name for name, _ in terms):
+                slots.agree(draft, slot, answer.utterance if clean and (slot.name, slot.value) in terms else "")
     draft.publish(
         "answer",
         says=str(answer.says),

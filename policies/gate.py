@@ -234,7 +234,8 @@ def abandon(draft: Draft, why: RuleResult) -> None:
     draft.state.authority = replace(authority, waiting=(), approvals=())
     draft.disarm(approvals.TIMER)
     for proposal in (*authority.waiting, *authority.approvals):
-        refuse(draft, proposal, "floor", why)
+        case = case_of(draft.state, draft.policy, proposal, "floor")
+        _record(draft, case, Answer.DENY, (why,))
 
 
 def suspend(draft: Draft) -> None:

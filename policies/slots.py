@@ -39,6 +39,16 @@ def confirm(draft: Draft, signal: Signal) -> None:
         _put(draft, replace(slot, confirmed=True, signal=signal.id), "confirmed")
 
 
+def agree(draft: Draft, slot: Slot, utterance: str) -> None:
+    """The answer to its read-back, taken as a whole: agreed to, or ("") not even confirmed."""
+    confirmed = bool(utterance)
+    if slot.agreed == utterance and slot.confirmed is confirmed:
+        return
+    _replace(draft, replace(slot, confirmed=confirmed, agreed=utterance))
+    why = "agreed" if confirmed else "not agreed"
+    draft.publish("slot", name=slot.name, pii_value=slot.value, confirmed=confirmed, why=why)
+
+
 def forget(draft: Draft, signal_id: int) -> None:
     """The reading that a slot rests on was taken back: the value said before it stands again, to be confirmed anew."""
     for slot in draft.state.slots:
