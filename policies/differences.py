@@ -32,6 +32,7 @@ RANK: Mapping[str, float] = {
     "said_lost": 0.4,
     "floor": 0.3,  # held, cut or resumed where it was not before
 }
+ON_ITS_WAY_MS = 20_000  # from the verdict on an act until it leaves: what is told first is heard out, and journaled
 TIMES = ("reply", "hold", "decide", "silence")  # see `Meter`
 
 _LABEL = re.compile(r"[^a-z_]+")
@@ -186,15 +187,17 @@ def compared(missing: list[tuple[int, Any]], extra: list[tuple[int, Any, str]]) 
 
 
 def explained(found: Iterable[Difference]) -> list[Difference]:
-    """In order of time; an act that was lost or gained gets the rule of the verdict that did it."""
-    ordered = sorted(found, key=lambda each: each.at_ms)
-    flips = {(each.at_ms, each.what): each for each in ordered if each.kind == "act_flipped"}
-    return [
-        replace(each, rule=flip.rule, required=flip.required, actual=flip.actual)
-        if each.kind in ("act_lost", "act_gained") and (flip := flips.get((each.at_ms, each.what))) is not None
-        else each
-        for each in ordered
-    ]
+    """In order of time; an act that was lost or gained gets the rule of the verdict before it."""
+    flips: dict[str, Difference] = {}
+    told = []
+    for each in sorted(found, key=lambda each: (each.at_ms, each.kind != "act_flipped")):
+        flip = flips.get(each.what)
+        if each.kind == "act_flipped":
+            flips[each.what] = each
+        elif each.kind in ("act_lost", "act_gained") and flip is not None and each.at_ms - flip.at_ms <= ON_ITS_WAY_MS:
+            each = replace(each, rule=flip.rule, required=flip.required, actual=flip.actual)
+        told.append(each)
+    return told
 
 
 def _instead(before: Any, after: Any, twin: str) -> bool:

@@ -44,7 +44,7 @@ def test_only_live_calls_of_the_baseline_that_the_rollout_is_for_are_shadowed() 
 
 
 def test_it_joins_counts_and_tells_what_it_has_found(tmp_path: Path) -> None:
-    journal = recorded(116, SALES)
+    journal = recorded(185, SALES)
 
     async def test(stage: Stage) -> None:
         async def calls() -> list[dict[str, Any]]:

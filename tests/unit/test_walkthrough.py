@@ -60,6 +60,7 @@ def test_the_report_for_programs_has_the_same(walked: dict[str, str]) -> None:
     done = subprocess.run(words, cwd=walked["folder"], capture_output=True, text=True, timeout=60, check=True)
     report = json.loads(done.stdout)
     assert (report["policy"], report["calls"], report["unreadable"]) == ("front-desk", 200, [])
-    assert report["counts"]["act_lost"] == report["flips"][0]["times"] > 0
+    # An act that was denied may have been proposed again, and is lost once.
+    assert 0 < report["counts"]["act_lost"] <= report["flips"][0]["times"]
     ranks = [each["rank"] for each in report["differences"]]
     assert ranks == sorted(ranks, reverse=True)
