@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from . import evidence, heard
+from . import assent, evidence, heard
 from .case import Case, done
 from .concerns import AGREES_AT
 from .dialogue import Answer
@@ -168,8 +168,12 @@ def contrary(case: Case) -> Result | None:
         said = evidence.first_said(state.ledger, signal)
         if signal.sign in _CONTRARY and signal.strength >= CONTRARY_AT and said.revision > since:
             return wanted, f"{signal.sign} at revision {said.revision}", False
-    if case.needs.yes == "clean" and state.said_revision > since:
-        return wanted, f"words after the yes, at revision {state.said_revision}", False
+    if state.said_revision > since:
+        if case.needs.yes == "clean":
+            return wanted, f"words after the yes, at revision {state.said_revision}", False
+        said = assent.read(state.hearing.words)
+        if said.why in assent.REFUSING:
+            return wanted, f"{said.why} at revision {state.said_revision}", False
     return wanted, "nothing", True
 
 

@@ -63,6 +63,7 @@ def listening(text: str) -> bool:
 _IRONY, _CONDITION, _REFUSAL, _CHANGE = "irony", "a condition", "a refusal", "a change"
 _DOUBT, _OTHER_VALUE = "doubt", "another value than was read back"
 _UNREAD, _NO_AFFIRMATION = "words that nobody could read", "nothing affirms it"
+REFUSING = frozenset({_REFUSAL, _CHANGE})  # what takes back even that which needs no consent
 _GRAVITY = {_UNREAD: 1, _DOUBT: 2, _CONDITION: 3, _OTHER_VALUE: 4, _CHANGE: 5, _IRONY: 6, _REFUSAL: 7}
 
 

@@ -58,7 +58,7 @@ COURTEOUS = _phrases("""
 
 # Sounds of speaking.
 FILLING = words_of("um uh well oh ah so and er hmm mm you know like")
-TOKENS = words_of("mm-hm uh-huh hmm mm")  # a listener's: they say "I hear you", and nothing more
+TOKENS = words_of("mm-hm uh-huh hmm hm mm huh")  # a listener's: they say "I hear you", and nothing more
 
 # A listener's words over the agent, or alone: nothing that was said before is outdated by them.
 LISTENING = TOKENS | FILLING | words_of("okay yes right sure good great fine thanks thank please i see all alright")

@@ -38,8 +38,11 @@ _OPEN = _words(
 # A phrase can end with these, but seldom does.
 _LEANING = _words(
     "so then when while since is was are were am be been has had would could should can will might may does did "
-    "not about from these which who where what think say mean actually very quite before oh"
+    "not about from these which who where what think say mean actually very quite before oh "
+    "want wants wanted need needs trying let"
 )
+_AUXILIARIES = _words("can could would will do did are should may might shall have")
+_SUBJECTS = _words("you he she it they we i")
 # More often than others the last word of a turn.
 _CLOSING = _words(
     "too here now again anyway us them thanks please bye goodbye fine great cool true nice sure exactly agree "
@@ -133,6 +136,8 @@ def _trailing(tokens: list[str], text: str) -> Completeness | None:
         return Completeness(2.6, "trails off")
     if last in _CONJUNCTIONS:
         return Completeness(2.6, f"conjunction '{last}'")
+    if len(tokens) > 1 and last in _SUBJECTS and tokens[-2] in _AUXILIARIES:
+        return Completeness(2.4, f"open phrase '{tokens[-2]} {last}'")
     if last in _OPEN:
         return Completeness(2.4, f"open phrase '{last}'")
     if last in _LEANING:

@@ -8,7 +8,7 @@ unlocks the gate's (`agreement.py`). Other readers' words about an answer (agent
 
 from __future__ import annotations
 
-from . import assent, cues, evidence, heard, slots, turns
+from . import assent, cues, debts, evidence, heard, slots, turns
 from .assent import Assent
 from .dialogue import Answer, Segment
 from .draft import Draft
@@ -50,6 +50,13 @@ def conclude(draft: Draft) -> None:
     )
 
 
+def awaits_final_words(state: CallState) -> bool:
+    """Something was read back, and the answer to it may still be read otherwise: so much rests on it that it waits."""
+    last, segments = state.speech.question, state.hearing.segments
+    read_back = last is not None and last.purpose is Purpose.CONFIRMATION and last.asks is Asks.YES_NO
+    return read_back and bool(segments) and not segments[-1].final and "recognizer" not in state.lost_parts
+
+
 def words_heard(draft: Draft, event: WordsHeard) -> None:
     """A later reading of an answer's words, or words that belong to it and came after the agent had gone on."""
     state = draft.state
@@ -67,7 +74,10 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
     said = assent.read(_words(segments), [(term.name, term.value) for term in answer.terms])
     if said.says is answer.says:
         revision = answer.revision if before is not None and _same(before, reading) else state.revision
-        _keep(draft, replace(answer, segments=segments, revision=revision))
+        whole = replace(answer, segments=segments, revision=revision)
+        _keep(draft, whole)
+        if whole.final and not answer.final and state.consent is whole:
+            _borne_out(draft, whole)
     elif said.says is not Polarity.YES:
         _settle(draft, replace(answer, segments=segments, revision=state.revision), said)
 
@@ -122,6 +132,13 @@ def _keep(draft: Draft, answer: Answer) -> None:
     state.answer = answer
     if given is not None and given.utterance == answer.utterance and given.at_ms == answer.at_ms:
         state.consent = answer
+
+
+def _borne_out(draft: Draft, answer: Answer) -> None:
+    """The yes is final now: what was denied because it was not is asked for again."""
+    if draft.state.round is None and draft.state.speech.current is None:
+        debts.owe(draft, "reply", answer.utterance)
+        debts.settle_up(draft)
 
 
 def _pressed(state: CallState, question: Utterance) -> Assent | None:

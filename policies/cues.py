@@ -77,7 +77,7 @@ def utterance_asked(state: CallState) -> Utterance | None:
     current = state.speech.current
     if current is not None and current.started_ms and current.playing is not Playing.FAILED and heard.whole(current):
         return current
-    last = state.speech.last
+    last = state.speech.question or state.speech.last
     return None if last is not None and last.playing is Playing.FAILED else last
 
 

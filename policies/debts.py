@@ -3,7 +3,7 @@
     result      what came of an act, or that it was taken back
     timer       a round that an agent asked for and whose time has come
     key         an answer to a key that was pressed over words that play on
-    reply       an answer to words that were read only when the agent had begun to speak
+    reply       an answer to words that were final only when the round about them was over
     sentence    the rest of what the agent was saying when noise cut it off
     unapproved  that an operator's yes did not come
 
@@ -63,9 +63,9 @@ def heard(draft: Draft, utterance: Utterance) -> None:
 def settle_up(draft: Draft) -> None:
     """The floor is free: pay the oldest debt, one at a time."""
     state = draft.state
-    if not state.debts or not _may_pay(state):
+    debt = next((debt for debt in state.debts if debt.kind in _PAY), None)
+    if debt is None or not _may_pay(state):
         return
-    debt = state.debts[0]
     if debt.tries >= TRIES_MAX:
         write_off(draft, debt, f"{TRIES_MAX} rounds, and nobody had anything to say of it")
         settle_up(draft)
@@ -81,7 +81,7 @@ def round_over(draft: Draft, owed: str, acted: bool) -> None:
     debt = next((debt for debt in draft.state.debts if debt.kind == kind and debt.what == what), None)
     if debt is None:
         return
-    if kind in ("timer", "key", "reply"):
+    if kind in ("timer", "reply"):
         paid(draft, kind, what)  # they are owed a round, and had it
     elif not acted and not _say_ourselves(draft, debt):
         write_off(draft, debt, "nobody had anything to say of it")
@@ -176,10 +176,10 @@ def _sentence(draft: Draft, debt: Debt) -> None:
     )
 
 
+# A key is not here: its entry may go on, so it ends a turn like any other (`endpointing.playback_ended`).
 _PAY = {
     "result": lambda draft, debt: _by_round(draft, debt, "action_finished"),
     "timer": lambda draft, debt: _by_round(draft, debt, debt.what),
-    "key": lambda draft, debt: _by_round(draft, debt, "turn_ended"),
     "reply": lambda draft, debt: _by_round(draft, debt, "turn_ended"),
     "unapproved": lambda draft, debt: _by_round(draft, debt, approvals.UNAPPROVED),
     "sentence": _sentence,

@@ -119,7 +119,7 @@ def digit_pressed(draft: Draft, event: DigitPressed) -> None:
 def playback_ended(draft: Draft, event: PlaybackEnded | PlaybackFailed) -> None:
     """The agent has been heard out: keys and words that came meanwhile, and belong to nothing said before, are due."""
     state = draft.state
-    if state.hearing.speaking or _blocked(state) or state.speech.current is not None or state.end_of_turn.deadline_ms:
+    if state.hearing.speaking or _blocked(state) or state.speech.current is not None or TIMER in draft.timers:
         return
     pressed = next((debt for debt in state.debts if debt.kind == "key"), None)
     if pressed is not None:
@@ -177,7 +177,7 @@ def arm(draft: Draft, settle_until_ms: int = 0, words_end_ms: int = 0) -> None:
     anchor_ms = min(state.now_ms, max(hearing.ended_ms, words_end_ms))
     found = patience(draft.policy.endpointing, state.stage, state.cadence, hearing.words, hearing.answering)
     deadline_ms = anchor_ms + found.ms
-    if turns.unread(state):  # words that are still on their way belong to this turn
+    if turns.unread(state) or consent.awaits_final_words(state):  # what is still on its way belongs to this turn
         deadline_ms = max(deadline_ms, anchor_ms + draft.policy.endpointing.unread_ms)
     _set(draft, max(deadline_ms, settle_until_ms, state.now_ms), found, anchor_ms)
 

@@ -74,6 +74,13 @@ def whole(utterance: Utterance) -> bool:
     return share(utterance) >= SHARE
 
 
+def words_of(text: str, heard_text: str) -> int:
+    """How many words of a text were heard to their end; one that breaks off in its middle was not."""
+    count = len(heard_text.split())
+    broken = text.startswith(heard_text) and text[len(heard_text) : len(heard_text) + 1].isalnum()
+    return count - 1 if broken and heard_text[-1:].isalnum() else count
+
+
 def share(utterance: Utterance) -> float:
     """How much of it was heard, 0 to 1."""
     if utterance.playing is Playing.ENDED:

@@ -68,7 +68,7 @@ def find(state: CallState, name: str) -> Slot | None:
 
 def read_back(state: CallState) -> str:
     """The slot that the agent has just read back so that the caller has heard it; empty = none."""
-    for utterance in (state.speech.current, state.speech.last):
+    for utterance in (state.speech.current, state.speech.question or state.speech.last):
         if utterance is None or utterance.started_ms == 0:
             continue
         if utterance.purpose is Purpose.CONFIRMATION and utterance.slot and _was_heard(utterance, state):

@@ -22,7 +22,7 @@ from .events import (
 )
 from .floor import Move
 from .parts import replace
-from .proposals import Grant
+from .proposals import CORE, Grant, Purpose
 from .state import AgentSpeech, Line, Playing, Utterance
 
 _AUDIBLE = (Playing.PLAYING,)
@@ -50,7 +50,7 @@ def say(draft: Draft, grant: Grant) -> Utterance:
         about=proposal.about,
         unread_ms=state.hearing.onset_ms if turns.unread(state) else 0,
     )
-    state.speech = AgentSpeech(utterance, state.speech.last)
+    state.speech = replace(state.speech, current=utterance)
     draft.disarm("silence")
     draft.command(Say(utterance.id, utterance.text, utterance.purpose, utterance.interruptible, grant.id))
     _tell(draft, utterance, "sent")
@@ -122,7 +122,9 @@ def playback_stopped(draft: Draft, event: PlaybackStopped) -> None:
         _tell(draft, current, "held", pii_heard=event.heard_text, heard_ms=event.heard_ms)
     elif state.speech.last is not None and state.speech.last.id == event.utterance:
         last = _noted(draft, _stopped_at(state.speech.last, event))
-        state.speech = AgentSpeech(state.speech.current, last)
+        asked = state.speech.question
+        question = last if asked is not None and asked.id == last.id else asked
+        state.speech = AgentSpeech(state.speech.current, last, question)
         _tell(draft, last, "cut", pii_heard=event.heard_text, heard_ms=event.heard_ms)
 
 
@@ -177,7 +179,7 @@ def _current(draft: Draft, utterance: str) -> Utterance | None:
 
 
 def _put(draft: Draft, utterance: Utterance) -> None:
-    draft.state.speech = AgentSpeech(utterance, draft.state.speech.last)
+    draft.state.speech = replace(draft.state.speech, current=utterance)
 
 
 def _finish(draft: Draft, utterance: Utterance, playing: Playing, heard_text: str, why: str) -> None:
@@ -188,8 +190,11 @@ def _finish(draft: Draft, utterance: Utterance, playing: Playing, heard_text: st
     if playing is Playing.ENDED and not done.started_ms:
         done = replace(done, started_ms=state.now_ms)
     done = _noted(draft, done)
-    state.speech = AgentSpeech(None, done)
-    state.hearing = replace(state.hearing, answering=utterance.asks)
+    if _lends_patience(done):
+        state.speech = AgentSpeech(None, done, state.speech.question)
+    else:
+        state.speech = AgentSpeech(None, done, done)
+        state.hearing = replace(state.hearing, answering=utterance.asks)
     gate.release(draft, utterance.grant)
     _tell(draft, done, str(playing), why=why, pii_heard=heard_text)
     if state.outcome and playing is not Playing.CUT:
@@ -199,8 +204,13 @@ def _finish(draft: Draft, utterance: Utterance, playing: Playing, heard_text: st
         debts.settle_up(draft)
 
 
+def _lends_patience(utterance: Utterance) -> bool:
+    """The core's own "take your time": the caller still answers what was asked before."""
+    return utterance.agent == CORE and utterance.purpose is Purpose.REASSURANCE and "?" not in utterance.text
+
+
 def _stopped_at(utterance: Utterance, event: PlaybackStopped) -> Utterance:
-    words = len(event.heard_text.split())
+    words = heard.words_of(utterance.text, event.heard_text)
     return replace(utterance, heard_ms=event.heard_ms, heard_text=event.heard_text, words=words)
 
 

@@ -143,6 +143,7 @@ class AgentSpeech:
 
     current: Utterance | None = None
     last: Utterance | None = None
+    question: Utterance | None = None  # what the caller's words answer: the last one, unless that only lent patience
 
 
 @part

@@ -14,7 +14,7 @@ from .draft import Draft
 from .events import CallCreated, SpeechEnded, SpeechMeasured, SpeechStarted, WordsHeard
 from .floor import Move, next_holder
 from .parts import replace
-from .state import CallerSpeech, CallState, Floor, Holder, Line, Utterance
+from .state import CallerSpeech, CallState, Floor, Holder, Line, Playing, Utterance
 
 _READ_SLACK_MS = 250  # of a talkspurt's end: the last consonant and the hang-over hold no word of their own
 _TAKEN_UP_MS = 1_000  # of an answer: of so little nobody remembers more than that it began
@@ -98,6 +98,8 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
         return
     if before is not None and before.final and not event.final:
         return  # a partial reading that was overtaken by the final one
+    if before is None and _over_the_agent(state) and assent.listening(event.text):
+        return  # a listener's word that was settled as one claims nothing
     first_words = not segments
     reading = Segment(event.segment, event.text, event.final, event.started_ms, event.ended_ms)
     kept = tuple(reading if segment.id == event.segment else segment for segment in segments)
@@ -108,6 +110,13 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
         draft.evidence_changed()
         if not assent.listening(event.text):
             state.said_revision = state.revision
+
+
+def _over_the_agent(state: CallState) -> bool:
+    """The agent is heard, and no overlap is undecided."""
+    current = state.speech.current
+    heard = current is not None and current.playing is Playing.PLAYING and current.interruptible
+    return heard and not state.hearing.speaking and (state.overlap is None or not state.overlap.held)
 
 
 def _read_up_to(draft: Draft, event: WordsHeard) -> None:

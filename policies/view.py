@@ -138,6 +138,7 @@ def _utterance(utterance: Utterance | None) -> dict[str, Any] | None:
         "slot": utterance.slot,
         "playing": str(utterance.playing),
         "cut": utterance.playing is Playing.CUT,
+        "told": utterance.told,
         "started_ms": utterance.started_ms,
         "ended_ms": utterance.ended_ms,
         "heard_ms": utterance.heard_ms,

@@ -219,6 +219,12 @@ def outcome(act: Mapping[str, Any]) -> str:
     return "withdrawn" if act["withdrawn"] else "done" if act["ok"] else "failed"
 
 
+def agreed_now(view: View) -> bool:
+    """The caller has just said a clean yes to what was read back: what follows is owed before any goodbye."""
+    answer = view["answer"]
+    return answer is not None and answer["says"] == "yes" and answer["confirms"] and answer["turn"] == view["turn"]
+
+
 def unclear(view: View, slot: str) -> bool:
     """The caller's answer to a read-back of this slot was neither a clean yes nor a no."""
     answer = view["answer"]

@@ -115,7 +115,8 @@ class Booking(Agent):
         return self.say(view, "too_late", Purpose.QUESTION, Asks.YES_NO, priority=0.95, slot=UNDO, reason=why, act=done)
 
     def _undo(self, view: View, done: Mapping[str, Any]) -> list[Proposal]:
-        if heard(view, "confirmation", "commitment"):
+        words = str(view["pii_words"]).lower().replace("n't", " not").split()
+        if heard(view, "confirmation", "commitment") or ("cancel" in words and "not" not in words):
             why = "the caller wants it cancelled"
             return [self.act(view, done["undo"], done["arguments"], line="undoing", priority=0.9, reason=why)]
         if heard(view, "denial"):

@@ -9,7 +9,10 @@ from typing import ClassVar
 
 from ..policy import AgentSpec
 from ..proposals import Asks, Kind, Proposal, Purpose
-from .base import Agent, View, answered_what, heard, last_act, times, told, unsettled, wordless
+from .base import Agent, View, agreed_now, answered_what, heard, last_act, times, told, unsettled, wordless
+
+
+UNDO = "undo"  # the slot of `booking.py`'s question whether a booking shall be undone
 
 
 class Closing(Agent):
@@ -49,7 +52,7 @@ class Closing(Agent):
             return [self.end(view, "details_sent", "sent", priority=0.9, reason="the details are on their way")]
         if booked is not None and booked["ok"] and told(view, booked):
             return self._after_booking(view)
-        if heard(view, "goodbye"):
+        if heard(view, "goodbye") and not agreed_now(view):
             return [self.end(view, "goodbye", "goodbye", priority=0.95, reason="the caller says goodbye")]
         return self._after_refusal(view)
 
@@ -68,6 +71,8 @@ class Closing(Agent):
         )
 
     def _after_booking(self, view: View) -> list[Proposal]:
+        if answered_what(view)[1] == UNDO:
+            return []  # whether the booking stands is still being asked
         if heard(view, "question", "concern") or (unsettled(view) and not heard(view, "goodbye")):
             return []
         why = "booked, and nothing else is wanted"

@@ -30,8 +30,9 @@ class Qualification(Agent):
         self._questions = [part.strip() for part in str(self.options.get("questions", "")).split(",") if part.strip()]
 
     def propose(self, view: View, reason: str) -> list[Proposal]:
-        if not times(view, "say:greeting") and view["last_utterance"] is None:
-            why = "nobody has spoken yet"
+        last = view["last_utterance"]
+        if not times(view, "say:greeting") and (last is None or (last["purpose"] == "greeting" and not last["told"])):
+            why = "nobody has spoken yet" if last is None else "the greeting was not heard"
             return [self.say(view, "greeting", Purpose.GREETING, Asks.YES_NO, priority=0.9, reason=why)]
         if wordless(view, reason):
             why = "interrupted without words"
