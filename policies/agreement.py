@@ -171,9 +171,9 @@ def contrary(case: Case) -> Result | None:
     if state.said_revision > since:
         if case.needs.yes == "clean":
             return wanted, f"words after the yes, at revision {state.said_revision}", False
-        said = assent.read(state.hearing.words)
-        if said.why in assent.REFUSING:
-            return wanted, f"{said.why} at revision {state.said_revision}", False
+        read = assent.read(state.hearing.words)
+        if read.why in assent.REFUSING:
+            return wanted, f"{read.why} at revision {state.said_revision}", False
     return wanted, "nothing", True
 
 

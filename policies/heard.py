@@ -74,7 +74,7 @@ def whole(utterance: Utterance) -> bool:
     return share(utterance) >= SHARE
 
 
-def words_of(text: str, heard_text: str) -> int:
+def count_of(text: str, heard_text: str) -> int:
     """How many words of a text were heard to their end; one that breaks off in its middle was not."""
     count = len(heard_text.split())
     broken = text.startswith(heard_text) and text[len(heard_text) : len(heard_text) + 1].isalnum()

@@ -210,7 +210,7 @@ def _lends_patience(utterance: Utterance) -> bool:
 
 
 def _stopped_at(utterance: Utterance, event: PlaybackStopped) -> Utterance:
-    words = heard.words_of(utterance.text, event.heard_text)
+    words = heard.count_of(utterance.text, event.heard_text)
     return replace(utterance, heard_ms=event.heard_ms, heard_text=event.heard_text, words=words)
 
 

@@ -328,9 +328,12 @@ class Voice:
     def _expect_marks(self, speech: Speech, now_ms: int) -> None:
         """Where no mark comes back, the clock tells, after a grace."""
         sound, playout = speech.sound, self.playout
-        if speech is self._speech and not speech.held and sound.complete and speech.run_at_ms < 0:
-            # Nothing of it is left to be heard: an empty sound, or a hold after the last word.
-            self._reached(speech, sound.length_ms, confirmed=False)
+        if speech is self._speech and not speech.held and sound.complete:
+            all_marked = not speech.marks and speech.marked_ms >= _whole_frames(sound.length_ms)
+            if speech.run_at_ms < 0 or all_marked:
+                # Nothing of it is left to be heard: an empty sound, a hold after the last word, or an engine that gave
+                # up when all that it had made was heard.
+                self._reached(speech, sound.length_ms, confirmed=all_marked)
         while speech is self._speech and not speech.held and speech.marks:
             if now_ms < playout.plays_at(speech.marks[0]) + MARK_GRACE_MS:
                 self._sleep_until_due(speech, now_ms)

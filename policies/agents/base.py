@@ -209,6 +209,12 @@ def last_act(view: View, tool: str) -> Mapping[str, Any] | None:
     return next((act for act in reversed(view["acts"]) if act["action"] == tool), None)
 
 
+def undone(view: View, act: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The act that was to undo this one, if there was one; whether it did, its `ok` says."""
+    undoing = last_act(view, act["undo"]) if act["undo"] else None
+    return undoing if undoing is not None and undoing["at_ms"] >= act["at_ms"] else None
+
+
 def told(view: View, act: Mapping[str, Any]) -> bool:
     """What came of this act was heard; it is owed until then."""
     return f"result:{act['grant']}" not in view["owed"]

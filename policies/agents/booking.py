@@ -20,6 +20,7 @@ from .base import (
     times,
     told,
     unclear,
+    undone,
     unsettled,
     wordless,
 )
@@ -77,12 +78,12 @@ class Booking(Agent):
 
     def _after(self, view: View, done: Mapping[str, Any]) -> list[Proposal] | None:
         """What follows a booking that was made, failed or taken back; None = go on as if there were none."""
-        undone = last_act(view, done["undo"]) if done["undo"] else None
-        if undone is not None and undone["at_ms"] >= done["at_ms"]:
-            if told(view, undone):
-                return None if undone["ok"] else []
-            line = "undone" if undone["ok"] else "not_undone"
-            return [self._tell(view, line, undone, Asks.NOTHING)]
+        undoing = undone(view, done)
+        if undoing is not None:
+            if told(view, undoing):
+                return None if undoing["ok"] and heard(view, "detail", "commitment") else []
+            line = "undone" if undoing["ok"] else "not_undone"
+            return [self._tell(view, line, undoing, Asks.NOTHING)]
         if not told(view, done):
             if done["withdrawn"]:
                 return [self._tell(view, "withdrawn", done, Asks.NOTHING)]

@@ -9,8 +9,7 @@ from typing import ClassVar
 
 from ..policy import AgentSpec
 from ..proposals import Asks, Kind, Proposal, Purpose
-from .base import Agent, View, agreed_now, answered_what, heard, last_act, times, told, unsettled, wordless
-
+from .base import Agent, View, agreed_now, answered_what, heard, last_act, times, told, undone, unsettled, wordless
 
 UNDO = "undo"  # the slot of `booking.py`'s question whether a booking shall be undone
 
@@ -50,7 +49,8 @@ class Closing(Agent):
         booked, sent = last_act(view, self._booking_tool), last_act(view, self._details_tool)
         if sent is not None and not told(view, sent):
             return [self.end(view, "details_sent", "sent", priority=0.9, reason="the details are on their way")]
-        if booked is not None and booked["ok"] and told(view, booked):
+        undoing = undone(view, booked) if booked is not None else None
+        if booked is not None and booked["ok"] and told(view, booked) and (undoing is None or not undoing["ok"]):
             return self._after_booking(view)
         if heard(view, "goodbye") and not agreed_now(view):
             return [self.end(view, "goodbye", "goodbye", priority=0.95, reason="the caller says goodbye")]

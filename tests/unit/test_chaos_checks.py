@@ -11,6 +11,7 @@ from offhook.actors.journals.journal import Kept
 from offhook.policies import commands as cmd
 from offhook.policies import events as ev
 from offhook.policies.codec import encode
+from offhook.policies.simulation import faults
 from offhook.policies.simulation.journal import recorded
 from offhook.policies.simulation.run import drawn_policy
 from offhook.serve.chaos.journal_checks import Account, Evidence, Struck, actions, check_journal
@@ -24,6 +25,12 @@ LINE = {
     "duration_ms": 60_000,
     "clock_late_ms_max": 0,
 }
+
+
+@pytest.fixture(autouse=True)
+def _answers_come_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever carries an order drops a second answer to it (`errands.py`), so no journal of a real call has one."""
+    monkeypatch.setattr(faults, "REPEATED", 0.0)
 
 
 def journal(seed: int = 3) -> list[list[Any]]:
