@@ -29,6 +29,7 @@ class Assent(NamedTuple):
     why: str = ""
 
 
+LISTENING_CHARS_MAX = 48  # a listener who says more says something
 NO_ANSWER = Assent(Polarity.NONE, "no words")
 
 _VALUE_WORDS = NUMBERS.keys() | lexicon.VALUES
@@ -55,7 +56,9 @@ def read(text: str, terms: Terms = ()) -> Assent:
 
 def listening(text: str) -> bool:
     """True for a listener's words alone ("okay", "mm-hm", "right, I see"): they answer and change nothing."""
-    return all(word in lexicon.LISTENING for clause in clauses(text) for word in clause.words if not clause.turned)
+    if len(text) > LISTENING_CHARS_MAX:
+        return False
+    return all(lexicon.LISTENING.issuperset(clause.words) for clause in clauses(text))
 
 
 # --- one clause -----------------------------------------------------------------------------------------------------

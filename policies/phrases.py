@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from .lexicon import BINDING, CONDITIONS, PHRASES, Says
@@ -21,6 +22,7 @@ _TOKENS = re.compile(
 )
 _CLOSING = frozenset('.?!,;:…—()"')
 _ENDINGS = {"n't": "not", "'ll": "will", "'ve": "have", "'re": "are", "'m": "am", "'s": "is", "'d": "would"}
+READINGS_KEPT = 64  # several rules read the same words one after the other, and a final reading repeats a partial one
 _LIGHT_MAX = 2  # light words skipped between two words of a phrase
 
 
@@ -41,7 +43,8 @@ class Match(NamedTuple):
     says: tuple[Says, ...]
 
 
-def clauses(text: str) -> list[Clause]:
+@lru_cache(maxsize=READINGS_KEPT)
+def clauses(text: str) -> tuple[Clause, ...]:
     """Text as the recognizer gave it -> clauses in normal form (see `vocabulary.py`)."""
     found: list[Clause] = []
     words: list[str] = []
@@ -83,7 +86,7 @@ def clauses(text: str) -> list[Clause]:
             words = marker  # "yes no wait" without a pause
             end()
     end()
-    return found
+    return tuple(found)
 
 
 def amount_symbol(token: str) -> str:

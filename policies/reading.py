@@ -6,6 +6,7 @@ them, an "if", a correction ("no, wait"), and the question that they answer. Wha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from . import values
@@ -262,7 +263,7 @@ def _joined(words: tuple[str, ...]) -> str:
 # --- clause against clause --------------------------------------------------------------------------------------------
 
 
-def _take_back(parts: list[Clause], found: list[list[Cue]]) -> None:
+def _take_back(parts: Sequence[Clause], found: list[list[Cue]]) -> None:
     """ "Yes... no, wait": what was said before a correction does not count; a yes without a successor is a doubt."""
     for at, clause in enumerate(parts):
         if not at or not clause.words or clause.words[0] not in _CORRECTING:
@@ -283,7 +284,7 @@ def _take_back(parts: list[Clause], found: list[list[Cue]]) -> None:
             )
 
 
-def _concede(parts: list[Clause], found: list[list[Cue]]) -> None:
+def _concede(parts: Sequence[Clause], found: list[list[Cue]]) -> None:
     """ "That makes sense, but ...": what comes before a "but" agrees to nothing; a bare "but" announces a worry."""
     turns = [at for at, clause in enumerate(parts) if clause.turned]
     if not turns or not any(found[: turns[0]]):

@@ -86,7 +86,9 @@ def speech_ended(draft: Draft, event: SpeechEnded) -> None:
 def words_heard(draft: Draft, event: WordsHeard) -> None:
     """Keep the segment's newest reading; new words outdate everything computed before them."""
     state = draft.state
-    _read_up_to(draft, event)
+    read_ms = _read_up_to(state, event)
+    if read_ms != state.hearing.read_ms:
+        state.hearing = _read(state.hearing, state.hearing.segments, read_ms)
     if not event.text and not event.final:
         return  # so far it has read, and found nothing
     draft.publish("words", segment=event.segment, pii_text=event.text, final=event.final, started_ms=event.started_ms)
@@ -103,7 +105,7 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
     first_words = not segments
     reading = Segment(event.segment, event.text, event.final, event.started_ms, event.ended_ms)
     kept = tuple(reading if segment.id == event.segment else segment for segment in segments)
-    state.hearing = replace(state.hearing, segments=kept if before is not None else (*segments, reading))
+    state.hearing = _read(state.hearing, kept if before is not None else (*segments, reading), read_ms)
     if before is None or (before.text != event.text and plain(before.text) != plain(event.text)):
         if first_words and state.overlap is None:
             new_turn(draft, "words")
@@ -119,14 +121,29 @@ def _over_the_agent(state: CallState) -> bool:
     return heard and not state.hearing.speaking and (state.overlap is None or not state.overlap.held)
 
 
-def _read_up_to(draft: Draft, event: WordsHeard) -> None:
+def _read_up_to(state: CallState, event: WordsHeard) -> int:
     """How far the recognizer has come; with final words of the last talkspurt it is through with it."""
-    hearing = draft.state.hearing
-    read_ms = max(hearing.read_ms, event.ended_ms)
-    if event.final and not hearing.speaking and event.ended_ms > hearing.onset_ms:
-        read_ms = max(read_ms, hearing.ended_ms)
-    if read_ms != hearing.read_ms:
-        draft.state.hearing = replace(hearing, read_ms=read_ms)
+    hearing = state.hearing
+    through = event.final and not hearing.speaking and event.ended_ms > hearing.onset_ms
+    return max(hearing.read_ms, event.ended_ms, hearing.ended_ms if through else 0)
+
+
+def _read(hearing: CallerSpeech, segments: tuple[Segment, ...], read_ms: int) -> CallerSpeech:
+    """The same speech, read further; built directly, because words come several times a second."""
+    return CallerSpeech(
+        hearing.speaking,
+        hearing.onset_ms,
+        hearing.ended_ms,
+        hearing.turn_started_ms,
+        hearing.voiced_ms,
+        hearing.loudness_db,
+        hearing.pitch_hz,
+        hearing.snr_db,
+        segments,
+        hearing.answering,
+        read_ms,
+        hearing.before,
+    )
 
 
 def unread(state: CallState) -> bool:
