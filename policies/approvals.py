@@ -48,7 +48,7 @@ def operator_decided(draft: Draft, event: OperatorDecided) -> None:
     if not event.approved:
         no = RuleResult("autonomy", "an operator's yes", f"no from {event.operator}", False)
         gate.refuse(draft, proposal, "approval", no)
-        _over(draft, proposal)
+        _over(draft, proposal, f"no from {event.operator}")
         return
     given = (act_of(proposal), event.operator, event.at_ms)
     draft.state.authority = replace(draft.state.authority, approved=(*authority.approved, given)[-gate.WAITING_MAX :])
@@ -73,7 +73,7 @@ def timer_fired(draft: Draft, event: TimerFired) -> None:
     if left:
         draft.arm(TIMER, min(p.expires_ms for p in left) + 1)
     for proposal in expired:
-        _over(draft, proposal)
+        _over(draft, proposal, f"no answer within {draft.policy.gate.approval_ms} ms")
 
 
 def unapproved_line(draft: Draft) -> str:
@@ -81,8 +81,10 @@ def unapproved_line(draft: Draft) -> str:
     return draft.policy.gate.lines.get(UNAPPROVED, "")
 
 
-def _over(draft: Draft, proposal: Proposal) -> None:
-    """There will be no yes: the caller is owed a word about it."""
+def _over(draft: Draft, proposal: Proposal, why: str) -> None:
+    """There will be no yes: the act is not asked for again in this call, and the caller is owed a word about it."""
+    refused = (*draft.state.authority.refused, (act_of(proposal), name_of(proposal), why))[-gate.WAITING_MAX :]
+    draft.state.authority = replace(draft.state.authority, refused=refused)
     silence.goes_on(draft)
     debts.owe(draft, UNAPPROVED, proposal.id)
     debts.settle_up(draft)

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, NoReturn
 
-from . import commands, events, proposals, state
+from . import commands, events, proposals, signals, state
 from .errors import CallerFault
 
 
@@ -45,6 +45,7 @@ TAGS: dict[str, type] = {
     **_dataclasses_of(events),
     **_dataclasses_of(commands),
     **_dataclasses_of(proposals),
+    **_dataclasses_of(signals),
     **_dataclasses_of(state),
 }
 for _base in ("Event", "Command"):

@@ -188,6 +188,14 @@ def autonomy(case: Case) -> Result:
     return "act", level, False
 
 
+def refused(case: Case) -> Result | None:
+    """No operator has said no to this act in this call, or left the question unanswered."""
+    if level_of(case) != "approve":
+        return None
+    why = next((why for act, _, why in case.state.authority.refused if act == case.act), "")
+    return "not refused by an operator", why or "not refused", not why
+
+
 def budget(case: Case) -> Result | None:
     """Money spent in this call: on actions, and by its mere duration (`gate.minute_cents`)."""
     if case.needs.cost_cents <= 0:
@@ -273,6 +281,7 @@ RULES: dict[str, Callable[[Case], Result | None]] = {
     "evidence_age": agreement.evidence_age,
     "final_words": agreement.final_words,
     "reading": agreement.reading,
+    "refused": refused,
     "budget": budget,
     "times": times,
     "cooldown": cooldown,

@@ -15,6 +15,9 @@ from operator import attrgetter
 from .dialogue import Answer, Debt, Segment, Term, Told
 from .parts import part
 from .proposals import Asks, Grant, Proposal, Purpose
+from .signals import Ledger as Ledger
+from .signals import Sign as Sign
+from .signals import Signal as Signal
 
 
 class Line(StrEnum):
@@ -186,63 +189,6 @@ class Silence:
     suspended_ms: int = 0  # since when a tool or a hold keeps the ladder still; 0 = it is not
 
 
-class Sign(StrEnum):
-    """What one piece of evidence says."""
-
-    COMMITMENT = "commitment"
-    CONCERN = "concern"
-    CONFIRMATION = "confirmation"
-    DENIAL = "denial"
-    HESITATION = "hesitation"
-    QUESTION = "question"
-    INTEREST = "interest"
-    SOFTENING = "softening"
-    WAIT = "wait"  # "hold on a second"
-    STOP = "stop"  # "don't call again"
-    HUMAN = "human"  # "let me talk to a person"
-    GOODBYE = "goodbye"
-    TONE = "tone"  # loudness, pitch or pace left this caller's own baseline
-    DETAIL = "detail"  # a slot's value was said
-    RETRACTION = "retraction"  # an earlier provisional signal was not borne out
-
-
-@part
-class Signal:
-    """One dated piece of evidence. The ledger is append-only: a correction is a RETRACTION that `refers` back."""
-
-    id: int  # position in the ledger, from 0
-    sign: Sign
-    strength: float  # 0 to 1
-    at_ms: int
-    revision: int
-    turn: int
-    source: str  # "words", "prosody", "silence", "digits", "operator"
-    text: str = ""  # the words that carry it; personal data
-    topic: str = ""  # a concern's topic, a detail's slot
-    segment: int = -1  # the recognizer segment, -1 = none
-    provisional: bool = False  # from a partial transcript
-    refers: int = -1  # the signal that a retraction takes back, or the provisional one that this one bears out
-
-
-@part
-class Ledger:
-    """The evidence, and what it adds up to."""
-
-    signals: tuple[Signal, ...] = ()
-    retracted: frozenset[int] = frozenset()  # count no longer: taken back, or borne out by a final signal that refers
-    readiness: float = 0.0  # 0 to 1, cumulative, decaying
-    uncertainty: float = 1.0  # 0 to 1
-    ready: bool = False  # readiness with hysteresis
-    # The sums behind them, so that one more signal costs the same however long the call is (see `evidence.py`).
-    support: float = 0.0  # of final words, as of `weighed_ms`
-    doubt: float = 0.0
-    wavering: float = 0.0
-    weighed_ms: int = 0
-    open: tuple[int, ...] = ()  # provisional signals neither borne out nor taken back
-    finals: tuple[int, ...] = ()  # the last segments whose final words are in
-    stopped: int = -1  # the signal that asked not to be called, -1 = none
-
-
 class Standing(StrEnum):
     """Where a concern stands."""
 
@@ -318,6 +264,7 @@ class Authority:
     recent: tuple[str, ...] = ()  # digests of the last acts, oldest first; the loop breaker reads them
     approved: tuple[tuple[str, str, int], ...] = ()  # (act, operator, at_ms): a yes is to the act, not to one proposal
     acts: tuple[Act, ...] = ()  # the last acts that are over, oldest first
+    refused: tuple[tuple[str, str, str], ...] = ()  # (act, its name, why) that no operator allows in this call
 
 
 @part

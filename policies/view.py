@@ -117,9 +117,17 @@ def _authority(authority: Authority, policy: Policy) -> dict[str, Any]:
         "under_way": [name_of(grant.proposal) for grant in authority.grants],
         "waiting": [{"proposal": p.id, "agent": p.agent, "action": name_of(p)} for p in authority.waiting],
         "approvals": [
-            {"proposal": p.id, "agent": p.agent, "action": name_of(p), "pii_text": p.text, "until_ms": p.expires_ms}
+            {
+                "proposal": p.id,
+                "agent": p.agent,
+                "action": name_of(p),
+                "pii_arguments": dict(p.arguments),
+                "pii_text": p.text,
+                "until_ms": p.expires_ms,
+            }
             for p in authority.approvals
         ],
+        "refused": [name for _, name, _ in authority.refused],
         "spent_cents": authority.spent_cents,
     }
 

@@ -59,7 +59,7 @@ class Booking(Agent):
         self._tool = str(self.options.get("tool", "book_meeting"))
 
     def propose(self, view: View, reason: str) -> list[Proposal]:
-        if wordless(view, reason) or self._busy(view):
+        if wordless(view, reason) or self._busy(view) or self._tool in view["refused"]:
             return []
         done = last_act(view, self._tool)
         if done is not None:
