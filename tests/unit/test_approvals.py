@@ -1,4 +1,4 @@
-"""Waiting for an operator is not silence: the caller is told once, the ladder rests, and the wait has its own ending."""
+"""Waiting for an operator is no silence: the caller is told once, the ladder rests, and the wait has its own ending."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Other readers of the caller's answer: an irreversible act needs no contrary word of any, and waits for one so long."""
+"""Other readers of the answer: an irreversible act needs no contrary word of any, and waits so long for one."""
 
 from __future__ import annotations
 
