@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from . import assent, evidence, heard
+from . import assent, evidence, heard, values
 from .case import Case, done
 from .concerns import AGREES_AT
 from .dialogue import Answer
@@ -53,7 +53,7 @@ def _was_told(case: Case, name: str) -> bool:
 
 def _read_back(case: Case, name: str, value: str) -> bool:
     newest = heard.told_of(case.state, name)
-    return newest is not None and newest.value.lower() == value.lower()
+    return newest is not None and values.same(newest.value, value)
 
 
 # --- has the caller agreed ------------------------------------------------------------------------------------------
@@ -127,8 +127,8 @@ def _clean(case: Case) -> Result:
         return wanted, actual, False
     if not given.final:
         return wanted, f"{actual}, provisional", False
-    if given.action and given.action != case.name:
-        return wanted, f"{actual}, which asked for {given.action}", False
+    if given.action != case.name and (given.action or not names):
+        return wanted, f"{actual}, which asked for {given.action or 'no act'}", False
     other = [name for name, value in case.proposal.arguments if name in names and not _agreed(case, given, name, value)]
     if other:
         return wanted, f"{actual}, but {_words(other)} not as read back", False
@@ -150,7 +150,7 @@ def _agreed(case: Case, given: Answer, name: str, value: str) -> bool:
     slot = next((slot for slot in case.state.slots if slot.name == name), None)
     if slot is not None:
         return bool(slot.agreed) and slot.value == value
-    return any(term.name == name and term.value == value for term in given.terms)
+    return any(term.name == name and values.same(term.value, value) for term in given.terms)
 
 
 def contrary(case: Case) -> Result | None:

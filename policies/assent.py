@@ -9,7 +9,7 @@ names the kind and never quotes, because verdicts repeat it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from . import assent_words as lexicon
@@ -58,7 +58,7 @@ def listening(text: str) -> bool:
     """True for a listener's words alone ("okay", "mm-hm", "right, I see"): they answer and change nothing."""
     if len(text) > LISTENING_CHARS_MAX:
         return False
-    return all(lexicon.LISTENING.issuperset(clause.words) for clause in clauses(text))
+    return all(lexicon.LISTENING.issuperset(clause.words) and not clause.turned for clause in clauses(text))
 
 
 # --- one clause -----------------------------------------------------------------------------------------------------
@@ -140,24 +140,13 @@ def _beyond_the_values(rest: tuple[str, ...], spoken: tuple[str, ...], terms: Te
         return _unclear(_UNREAD)
     if set(spoken) <= own:
         return None
-    for name, value in _values(spoken):
-        if not any(_agrees(name, value, term) for _, term in terms):
-            return _unclear(_OTHER_VALUE)
-    said_one = any(True for _ in _values(spoken))
-    return None if said_one or set(rest) <= _CONNECTING else _unclear(_UNREAD)
+    kind, value = values.told(spoken)
+    if value:
+        return None if any(_agrees(kind, value, term) for _, term in terms) else _unclear(_OTHER_VALUE)
+    return None if set(rest) <= _CONNECTING else _unclear(_UNREAD)
 
 
 _CONNECTING = frozenset({"at", "on", "the", "of", "for", "in", "to"})
-
-
-def _values(spoken: tuple[str, ...]) -> Iterable[tuple[str, str]]:
-    moment = values.moment_in(spoken, True)
-    if moment is not None:
-        yield values.TIME, str(moment)
-        return
-    digits = values.digits_in(spoken)
-    if digits:
-        yield values.DIGITS, digits
 
 
 def _agrees(name: str, value: str, term: str) -> bool:

@@ -8,7 +8,7 @@ unlocks the gate's (`agreement.py`). Other readers' words about an answer (agent
 
 from __future__ import annotations
 
-from . import assent, cues, debts, evidence, heard, slots, turns
+from . import assent, cues, debts, evidence, heard, slots, turns, values
 from .assent import Assent
 from .dialogue import Answer, Segment
 from .draft import Draft
@@ -95,7 +95,7 @@ def read_by(draft: Draft, reader: str, turn: int, reading: Reading) -> None:
 def changed(draft: Draft, name: str, value: str) -> None:
     """A slot has another value than was agreed to: the consent to the old one is void."""
     given = draft.state.consent
-    if given is not None and any(term.name == name and term.value != value for term in given.terms):
+    if given is not None and any(term.name == name and not values.same(term.value, value) for term in given.terms):
         draft.state.consent = None
 
 
@@ -114,7 +114,8 @@ def _settle(draft: Draft, answer: Answer, said: Assent | None = None) -> None:
         state.consent = answer if clean else None
         for slot in state.slots:
             if any(slot.name == name for name, _ in terms):
-                slots.agree(draft, slot, answer.utterance if clean and (slot.name, slot.value) in terms else "")
+                read_back = any(slot.name == name and values.same(slot.value, value) for name, value in terms)
+                slots.agree(draft, slot, answer.utterance if clean and read_back else "")
     draft.publish(
         "answer",
         says=str(answer.says),

@@ -8,7 +8,7 @@ from the grant to its outcome in `acts.py`, operators' approvals in `approvals.p
 
 from __future__ import annotations
 
-from . import acts, agreement, approvals, evidence, rules, speaking
+from . import acts, agreement, approvals, debts, evidence, rules, speaking
 from .case import Case, act_of, case_of, level_of, name_of
 from .commands import HangUp, RecordVerdict
 from .draft import Draft
@@ -60,7 +60,7 @@ def _record(draft: Draft, case: Case, answer: Answer, results: tuple[RuleResult,
         proposal=proposal.id,
         agent=proposal.agent,
         kind=proposal.kind,
-        what=proposal.action or str(proposal.purpose),
+        what=str(proposal.purpose) if proposal.kind is Kind.SAY else proposal.action or str(proposal.purpose),
         answer=answer,
         at_ms=state.now_ms,
         revision=state.revision,
@@ -217,6 +217,8 @@ def floor_free(draft: Draft) -> bool:
     for proposal in sorted(waiting, key=lambda p: (-p.priority, p.id)):
         now = _restamped(draft, proposal)
         verdict = judge(draft, now, "floor")
+        if verdict.answer is Answer.DENY and {result.rule for result in verdict.rules if not result.ok} == {"lifetime"}:
+            debts.owe(draft, "reply", proposal.id)  # nothing speaks against it but the time that a noise took
         acted = (execute(draft, now, verdict) and verdict.answer is Answer.GRANT) or acted
     return acted
 

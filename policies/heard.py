@@ -27,14 +27,15 @@ _STRIPPED = ".,;:!?\"'()[]…-"
 def terms_of(state: CallState, proposal: Proposal) -> tuple[Term, ...]:
     """The terms of a text: those that the proposal names, else the value that it reads back, or the amount it offers.
 
-    Words that do not stand in the text end with it, so they are told only when all of it was heard.
+    What does not stand in the text is not told by it.
     """
-    words = _plain(proposal.text)
-    if proposal.terms:
-        return tuple(Term(name, value, _end_of(words, value)) for name, value in proposal.terms)
-    if proposal.purpose is Purpose.CONFIRMATION and proposal.slot:
-        slot = next((slot for slot in state.slots if slot.name == proposal.slot), None)
-        return (Term(slot.name, slot.value, _end_of(words, slot.value)),) if slot is not None else ()
+    named = proposal.terms
+    if not named and proposal.purpose is Purpose.CONFIRMATION:
+        named = tuple((slot.name, slot.value) for slot in state.slots if slot.name == proposal.slot)
+    if named:
+        words = _plain(proposal.text)
+        found = [Term(name, value, _end_of(words, value)) for name, value in named]
+        return tuple(term for term in found if term.ends)
     if proposal.purpose is Purpose.OFFER:
         return _amount(proposal.text.split())
     return ()
@@ -50,12 +51,12 @@ def _amount(words: list[str]) -> tuple[Term, ...]:
 
 
 def _end_of(words: list[str], value: str) -> int:
-    """How many of `words` have to be heard so that the last mention of `value` is heard to its end."""
+    """How many of `words` must be heard so that the last mention of `value` is heard to its end; 0 = it is not there."""
     wanted = _plain(value)
     for start in range(len(words) - len(wanted), -1, -1):
         if wanted and words[start : start + len(wanted)] == wanted:
             return start + len(wanted)
-    return len(words)
+    return 0
 
 
 def _plain(text: str) -> list[str]:

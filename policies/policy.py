@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from .proposals import CORE
 from .state import Stage
@@ -108,12 +108,6 @@ class ActionRules(Section):
         if self.irreversible or self.consent == "clean":
             return "clean"
         return "said" if self.consent else ""
-
-    @model_validator(mode="after")
-    def _irreversible_needs_a_yes(self) -> ActionRules:
-        if self.irreversible and self.consent is False:
-            raise ValueError("consent: false and irreversible: true; what cannot be undone needs a clean yes")
-        return self
 
 
 class Gate(Section):

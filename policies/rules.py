@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from . import acts, agreement, basis
+from . import acts, agreement, basis, values
 from . import answering as who_answers
 from .agreement import Result
 from .case import Case, act_of, approval, done, level_of
@@ -148,7 +148,7 @@ def outcome(case: Case) -> Result | None:
     if act is None:
         return wanted, f"no act {grant} is over", False
     arguments = dict(act.arguments)
-    other = [name for name, value in case.proposal.terms if arguments.get(name, value) != value]
+    other = [name for name, value in case.proposal.terms if not values.same(arguments.get(name, value), value)]
     if other:
         return wanted, f"{_words(other)} not as in the act", False
     found = acts.outcome_of(act)

@@ -83,7 +83,7 @@ def _was_heard(utterance: Utterance, state: CallState) -> bool:
     """Its value was heard to its end, and is the one that stands."""
     slot = find(state, utterance.slot)
     own = [term for term in heard.terms(utterance) if term.name == utterance.slot]
-    return slot is not None and heard.whole(utterance) and all(term.value == slot.value for term in own)
+    return slot is not None and heard.whole(utterance) and all(values.same(term.value, slot.value) for term in own)
 
 
 # --- changes --------------------------------------------------------------------------------------------------------

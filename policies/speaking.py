@@ -143,7 +143,8 @@ def playback_failed(draft: Draft, event: PlaybackFailed) -> None:
     """It cannot be said. The call goes on with what it has."""
     current = _current(draft, event.utterance)
     if current is not None:
-        _finish(draft, current, Playing.FAILED, event.heard_text, event.reason)
+        words = max(current.words, heard.count_of(current.text, event.heard_text))
+        _finish(draft, replace(current, words=words), Playing.FAILED, event.heard_text, event.reason)
 
 
 # --- the line and the owner -----------------------------------------------------------------------------------------

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 
 from .parts import part
+from .phrases import clauses
 from .proposals import Asks
 from .vocabulary import NUMBERS, words_of
 
 TIME, DIGITS, NAME = "time", "number", "name"  # what a value is called where the agent has not named a slot
 
+_SAME_DIGITS_MIN = 3  # fewer may be anything
 UNASKED_DIGITS_MIN = 7  # a shorter number that nobody asked for is no phone number
 NAME_WORDS_MAX = 3
 
@@ -82,6 +84,30 @@ def found(words: tuple[str, ...], asks: Asks, slot: str) -> list[tuple[str, str]
 def may_hold(words: tuple[str, ...], asks: Asks) -> bool:
     """False where words without digits cannot hold a value."""
     return asks in _ASKS or not _TRIGGERS.isdisjoint(words)
+
+
+def same(one: str, other: str) -> bool:
+    """True for two ways to say one value: "Tuesday at ten o'clock" and "tuesday at 10"."""
+    if one.lower() == other.lower():
+        return True
+    said = [_canonical(value) for value in (one, other)]
+    return bool(said[0]) and said[0] == said[1]
+
+
+def _canonical(value: str) -> str:
+    return told(tuple(word for clause in clauses(value) for word in clause.spoken))[1]
+
+
+def told(words: tuple[str, ...]) -> tuple[str, str]:
+    """The one value that these words say, as (kind, value in its one form); ("", "") where they say none.
+
+    A day makes it a time; without one, a longer run of digits is a number and a shorter one a time of day.
+    """
+    moment = moment_in(words, True)
+    digits = digits_in(words)
+    if len(digits) >= _SAME_DIGITS_MIN and (moment is None or not moment.day):
+        return DIGITS, digits
+    return (TIME, str(moment)) if moment is not None else ("", "")
 
 
 # --- times ----------------------------------------------------------------------------------------------------------

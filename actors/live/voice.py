@@ -344,7 +344,8 @@ class Voice:
         now_ms = self._clock.now_ms()
         sound = speech.sound
         if not sound.complete or position_ms < sound.length_ms:
-            self._emit(PlaybackReached(now_ms, speech.id, position_ms, sound.total_ms, confirmed))
+            words = len(sound.heard_text(position_ms).split())
+            self._emit(PlaybackReached(now_ms, speech.id, position_ms, sound.total_ms, confirmed, words))
             return
         self._forget(speech)
         if sound.failed:

@@ -94,8 +94,10 @@ class Agent:
         slot: str = "",
         reason: str = "",
         act: Mapping[str, Any] | None = None,
+        consents: str = "",
     ) -> Proposal:
-        """Say one of the policy's lines; `act` = one of `view["acts"]`, whose outcome and arguments the line tells."""
+        """Say one of the policy's lines; `act` = one of `view["acts"]`, whose outcome and arguments the line tells;
+        `consents` = the tool for which a CONFIRMATION asks the caller's yes."""
         text, terms = self._filled(line, view, act)
         return self._proposal(
             view,
@@ -103,6 +105,7 @@ class Agent:
             label=line,
             text=text,
             terms=terms,
+            action=consents,
             about=f"{act['grant']}:{outcome(act)}" if act is not None else "",
             purpose=purpose,
             asks=asks,
