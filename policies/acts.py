@@ -11,6 +11,7 @@ another act, or said truthfully. What is said of an act uses its own arguments a
 from __future__ import annotations
 
 from . import agreement, debts, gate, rules
+from .agreement import PROVISIONAL
 from .case import Case, case_of, name_of
 from .commands import AwaitJournal, Perform, TransferCall, Withdraw
 from .draft import Draft
@@ -20,10 +21,12 @@ from .policy import Policy
 from .proposals import Answer, Grant, Kind, Proposal, RuleResult
 from .state import Act
 
-JOURNAL, ORDERED, BEGUN, WITHDRAWN, REGRETTED = "journal", "ordered", "begun", "withdrawn", "regretted"
+ANNOUNCED, JOURNAL, ORDERED = "announced", "journal", "ordered"
+BEGUN, WITHDRAWN, REGRETTED = "begun", "withdrawn", "regretted"
 TAKEN_BACK = "taken back"  # the result of an act that was withdrawn before any tool heard of it
 
-_RECALLABLE = (JOURNAL, ORDERED)
+_OURS = (ANNOUNCED, JOURNAL)  # no tool has heard of it
+_RECALLABLE = (*_OURS, ORDERED)
 
 
 def told_first(policy: Policy, proposal: Proposal) -> bool:
@@ -52,6 +55,26 @@ def key(draft: Draft, proposal: Proposal, act: str) -> str:
 # --- on its way -----------------------------------------------------------------------------------------------------
 
 
+def announce(draft: Draft, grant: Grant) -> None:
+    """Its words are being said; the act follows when they have been heard, if nothing speaks against it by then."""
+    _put(draft, replace(grant, stage=ANNOUNCED))
+
+
+def follow(draft: Draft) -> bool:
+    """The floor is free: what was announced is judged again, and ordered or given up. True where one was ordered."""
+    acted = False
+    for grant in draft.state.authority.grants:
+        if grant.stage != ANNOUNCED:
+            continue
+        verdict = gate.judge(draft, grant.proposal, "floor")
+        if verdict.answer is Answer.GRANT:
+            order(draft, grant)
+            acted = True
+        elif verdict.answer is not Answer.WAIT:
+            _give_up(draft, grant)
+    return acted
+
+
 def order(draft: Draft, grant: Grant) -> None:
     """An act was granted: what cannot be undone waits for the journal, all else leaves now."""
     if irreversible(draft.policy, grant.proposal):
@@ -70,11 +93,10 @@ def journaled(draft: Draft, event: Journaled) -> None:
     if verdict.answer is Answer.GRANT:
         _leave(draft, grant)
         return
-    _drop(draft, grant)
     if verdict.answer is Answer.WAIT:
-        gate.park(draft, grant.proposal, verdict)
+        _put(draft, replace(grant, stage=ANNOUNCED))  # the caller speaks: it waits for the floor, as it did before
     else:
-        _finish(draft, grant, ok=False, result=TAKEN_BACK, withdrawn=True)
+        _give_up(draft, grant)
 
 
 def _leave(draft: Draft, grant: Grant) -> None:
@@ -109,12 +131,13 @@ def action_begun(draft: Draft, event: ActionBegun) -> None:
 
 def reconsider(draft: Draft, event: WordsHeard | DigitPressed) -> None:
     """New words: an act that has not left stands only while nothing that they say speaks against it."""
-    if draft.state.evidence_revision != draft.state.revision:
+    final = not isinstance(event, WordsHeard) or event.final
+    if not final and draft.state.evidence_revision != draft.state.revision:
         return
     for grant in draft.state.authority.grants:
-        if grant.proposal.kind is not Kind.TOOL:
+        if grant.proposal.kind is not Kind.TOOL and grant.stage != ANNOUNCED:
             continue
-        case = case_of(draft.state, draft.policy, grant.proposal, "execution")
+        case = case_of(draft.state, draft.policy, grant.proposal, "withdrawal" if final else PROVISIONAL)
         if grant.stage in (*_RECALLABLE, ""):
             broken = _broken(case)
             if broken is not None:
@@ -136,18 +159,23 @@ def _broken(case: Case) -> RuleResult | None:
 def withdraw_all(draft: Draft) -> None:
     """Another policy leads: what has not left is not done."""
     for grant in draft.state.authority.grants:
-        if grant.proposal.kind is Kind.TOOL and grant.stage == JOURNAL:
-            _withdraw(draft, grant)
+        if grant.stage in _OURS:
+            _give_up(draft, grant)
 
 
 def _withdraw(draft: Draft, grant: Grant) -> None:
     draft.publish("action", what="withdrawing", action=grant.proposal.action, grant=grant.id, key=grant.key)
-    if grant.stage == JOURNAL:  # no tool has heard of it
-        _drop(draft, grant)
-        _finish(draft, grant, ok=False, result=TAKEN_BACK, withdrawn=True)
+    if grant.stage in _OURS:
+        _give_up(draft, grant)
         return
     _put(draft, replace(grant, stage=WITHDRAWN))
     draft.command(Withdraw(grant.id, grant.key))
+
+
+def _give_up(draft: Draft, grant: Grant) -> None:
+    """Nothing has left: nothing is to be taken back but what was said of it."""
+    _drop(draft, grant)
+    _finish(draft, grant, ok=False, result=TAKEN_BACK, withdrawn=True)
 
 
 # --- over -----------------------------------------------------------------------------------------------------------

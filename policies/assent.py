@@ -107,7 +107,7 @@ def _consumed(words: tuple[str, ...], spoken: tuple[str, ...]) -> tuple[bool, tu
             affirmed = True
         else:
             length = _longest(words, at, lexicon.COURTEOUS)
-        if not length and words[at] in lexicon.FILLING:
+        if not length and words[at] in lexicon.FILLING and not _a_digit(words, at):
             length = 1
         if length:
             at += length
@@ -115,6 +115,11 @@ def _consumed(words: tuple[str, ...], spoken: tuple[str, ...]) -> tuple[bool, tu
             rest.append(at)
             at += 1
     return affirmed, tuple(words[n] for n in rest), tuple(spoken[n] for n in rest)
+
+
+def _a_digit(words: tuple[str, ...], at: int) -> bool:
+    """ "five oh one": the "oh" is a nought."""
+    return words[at] == "oh" and not NUMBERS.keys().isdisjoint(words[max(0, at - 1) : at + 2 : 2])
 
 
 def _marked(words: tuple[str, ...], *, questions: bool = False) -> Assent | None:

@@ -40,6 +40,7 @@ AFFIRMING = _phrases("""
     okay for me / perfect for me / that is perfect for me / that is good for me / that is fine for me / i take it
     i will take it / is perfect / is good / is fine / is great / is right / is correct / works / is okay / will do
     works great / works well / works perfectly / that works great / that works well / that works perfectly
+    let us go ahead / sign me up / that makes sense / makes sense / fair enough
     try again / please try again / try it again / try once more / try it once more / once more / give it another try
     i am sure / quite sure / yes sir / yes ma'am / yes madam / it does / that does it / it will / it is
 """)

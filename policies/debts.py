@@ -205,7 +205,7 @@ def _say_ourselves(draft: Draft, debt: Debt) -> bool:
 
 
 def _called(act: Act, called: str) -> str:
-    words = called or act.action.replace("_", " ")
+    words = called or ("the transfer" if act.action == Kind.TRANSFER else act.action.replace("_", " "))
     for name, value in act.arguments:
         words = words.replace("{" + name + "}", value)
     return words

@@ -178,7 +178,7 @@ def _announce(draft: Draft, proposal: Proposal, verdict: Verdict) -> bool:
     """Say it first. The act itself waits for the floor, so it is judged again when the words have been heard."""
     words = replace(proposal, kind=Kind.SAY, purpose=Purpose.ANSWER, action="", arguments=())
     _carry_out(draft, _grant(draft, words, verdict))
-    park(draft, replace(proposal, text="", terms=(), expires_ms=0), verdict)
+    acts.announce(draft, _grant(draft, replace(proposal, text="", terms=(), expires_ms=0), verdict))
     return True
 
 
@@ -209,11 +209,11 @@ def park(draft: Draft, proposal: Proposal, verdict: Verdict) -> None:
 
 def floor_free(draft: Draft) -> bool:
     """The floor is free: judge again what waits for it, the most urgent first. True where something came of it."""
+    acted = acts.follow(draft)
     waiting = draft.state.authority.waiting
     if not waiting:
-        return False
+        return acted
     draft.state.authority = replace(draft.state.authority, waiting=())
-    acted = False
     for proposal in sorted(waiting, key=lambda p: (-p.priority, p.id)):
         now = _restamped(draft, proposal)
         verdict = judge(draft, now, "floor")

@@ -51,7 +51,7 @@ def _amount(words: list[str]) -> tuple[Term, ...]:
 
 
 def _end_of(words: list[str], value: str) -> int:
-    """How many of `words` must be heard so that the last mention of `value` is heard to its end; 0 = it is not there."""
+    """How many of `words` must be heard so that the last mention of `value` is heard whole; 0 = it is not there."""
     wanted = _plain(value)
     for start in range(len(words) - len(wanted), -1, -1):
         if wanted and words[start : start + len(wanted)] == wanted:

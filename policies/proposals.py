@@ -154,6 +154,7 @@ class Grant:
     at_ms: int
     turn: int
     key: str  # idempotency key, the same in every retry and after every takeover
-    # Of a tool's act: "journal" = waits for Journaled, "ordered" = Perform was sent, "begun" = it has left,
-    # "withdrawn" = Withdraw was sent, "regretted" = taken back after it had left. "" in older journals = ordered.
+    # Of an act: "announced" = its words are being heard, "journal" = waits for Journaled, "ordered" = Perform was sent,
+    # "begun" = it has left, "withdrawn" = Withdraw was sent, "regretted" = taken back after it had left. "" in older
+    # journals = ordered.
     stage: str = ""

@@ -242,7 +242,7 @@ def once(case: Case) -> Result | None:
     if case.proposal.kind not in (Kind.TOOL, Kind.TRANSFER):
         return None
     found = case.state.authority
-    own = case.proposal.id if case.moment in ("execution", "withdrawal") else ""
+    own = case.proposal.id if case.moment != "proposed" else ""
     if any(act_of(grant.proposal) == case.act and grant.proposal.id != own for grant in found.grants):
         return "not under way", "under way", False
     last = next((act for act in reversed(found.acts) if act.ok and act.action == case.proposal.action), None)

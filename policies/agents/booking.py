@@ -86,7 +86,9 @@ class Booking(Agent):
             return [self._tell(view, line, undoing, Asks.NOTHING)]
         if not told(view, done):
             if done["withdrawn"]:
-                return [self._tell(view, "withdrawn", done, Asks.NOTHING)]
+                another = slot_value(view, TIME) not in ("", done["arguments"].get(TIME, ""))
+                # Whoever named another time hears that one read back, and so that the old one is not booked.
+                return None if another else [self._tell(view, "withdrawn", done, Asks.NOTHING)]
             if done["regretted"] and done["undo"]:
                 return [self._ask_to_undo(view, done)]
             if not done["ok"]:

@@ -140,7 +140,8 @@ def test_a_listeners_word_over_the_announcement_of_a_transfer_leaves_it_standing
 def test_a_no_over_the_announcement_of_a_transfer_kills_it(words: str) -> None:
     scene = transferring()
     assert not of(said_over(scene, words, 800), TransferCall)  # type: ignore[arg-type]
-    denied = [c.verdict for c in of(scene.commands, RecordVerdict) if c.verdict.moment == "floor"]
+    told = [c.verdict for c in of(scene.commands, RecordVerdict)]
+    denied = [verdict for verdict in told if verdict.moment in ("withdrawal", "floor")]
     assert denied and denied[-1].answer is Answer.DENY and denied[-1].reason.startswith("contrary")
 
 
