@@ -14,7 +14,7 @@ from .proposals import CORE, Kind
 from .state import CallState, Sign
 
 WORDS, SIGNALS, CONCERNS, SLOT, CONCERN = "words", "signals", "concerns", "slot:", "concern:"
-_ANSWERING = (Kind.SAY, Kind.HANDOFF)  # these answer what was said; a tool, a transfer, a hang-up rest on their rules
+_ANSWERING = (Kind.SAY, Kind.HANDOFF, Kind.HANGUP)  # these answer what was said; an act rests on its rules
 
 
 def known(name: str) -> bool:
@@ -26,7 +26,7 @@ def moved(case: Case) -> list[str]:
     """The names of what it rests on that has moved after its basis."""
     proposal, state = case.proposal, case.state
     names = list(proposal.rests_on)
-    if proposal.agent != CORE and proposal.kind in _ANSWERING and WORDS not in names:
+    if proposal.agent != CORE and (proposal.kind in _ANSWERING or case.heard) and WORDS not in names:
         names.append(WORDS)
     found = [name for name in names if _moved(state, name, proposal.basis)]
     if proposal.basis > state.revision:
