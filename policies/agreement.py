@@ -20,6 +20,7 @@ SUPPORTING = frozenset({Sign.COMMITMENT, Sign.CONFIRMATION, Sign.INTEREST, Sign.
 OPEN = frozenset({Standing.OPEN, Standing.REOPENED})
 _AGREEING = frozenset({Sign.COMMITMENT, Sign.CONFIRMATION})
 _TELLING = _AGREEING | {Sign.DENIAL}
+_ASKING = _AGREEING | {Sign.HUMAN, Sign.INTEREST}
 _CONTRARY = frozenset({Sign.DENIAL, Sign.WAIT, Sign.STOP})
 _PURPOSES = frozenset(str(purpose) for purpose in Purpose)
 
@@ -163,6 +164,9 @@ def contrary(case: Case) -> Result | None:
     if case.needs.yes == "clean" and given is not None:
         since = min(since, given.revision)
     wanted = f"nothing against it after revision {since}"
+    taken_back = _taken_back(case)
+    if taken_back:
+        return wanted, taken_back, False
     for signal in evidence.standing(state.ledger):
         if signal.revision <= since:
             break
@@ -176,6 +180,18 @@ def contrary(case: Case) -> Result | None:
         if read.why in assent.REFUSING:
             return wanted, f"{read.why} at revision {state.said_revision}", False
     return wanted, "nothing", True
+
+
+def _taken_back(case: Case) -> str:
+    """The same act was taken back, and has not been asked for since."""
+    acts = case.state.authority.acts
+    last = next((act for act in reversed(acts) if act.action == case.name), None)
+    if last is None or not last.withdrawn or last.arguments != case.proposal.arguments:
+        return ""
+    asked = next(evidence.standing(case.state.ledger, _ASKING), None)
+    if asked is not None and evidence.first_said(case.state.ledger, asked).at_ms > last.at_ms:
+        return ""
+    return f"taken back {case.state.now_ms - last.at_ms} ms ago, and not asked for since"
 
 
 def evidence_age(case: Case) -> Result | None:

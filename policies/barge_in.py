@@ -10,7 +10,7 @@ How likely a floor take is, is `overlap.py`'s matter. The caller wins every unre
 
 from __future__ import annotations
 
-from . import endpointing, gate, overlap, speaking, turns
+from . import debts, endpointing, gate, overlap, speaking, turns
 from .draft import Draft
 from .events import (
     DigitPressed,
@@ -116,6 +116,9 @@ def playback_ended(draft: Draft, event: PlaybackEnded | PlaybackFailed) -> None:
     draft.disarm(TIMER)
     if not state.hearing.speaking and state.floor.holder is Holder.CALLER:
         endpointing.arm(draft)
+    elif not state.hearing.speaking:
+        gate.floor_free(draft)
+        debts.settle_up(draft)
 
 
 def digit_pressed(draft: Draft, event: DigitPressed) -> None:

@@ -26,11 +26,13 @@ def conclude(draft: Draft) -> None:
     question = cues.utterance_asked(state)
     if question is None or question.asks is not Asks.YES_NO or question.started_ms == 0:
         return
-    since_ms = heard.since_ms(question)
-    segments = tuple(s for s in state.hearing.segments if s.text.strip() and s.ended_ms > since_ms)
+    segments = tuple(s for s in state.hearing.segments if s.text.strip() and s.started_ms >= question.told_ms)
     pressed = _pressed(state, question)
     if not segments and pressed is None:
         return
+    last = state.speech.last
+    if last is not None and last.id != question.id and pressed is None and assent.listening(_words(segments)):
+        return  # "okay" to "take your time" says that they will, and nothing of what was asked before
     known = heard.terms(question)
     _settle(
         draft,

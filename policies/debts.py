@@ -55,9 +55,17 @@ def heard(draft: Draft, utterance: Utterance) -> None:
     grant = utterance.about.partition(":")[0]
     own = utterance.agent != CORE and not grant  # an agent that does not say what it speaks of
     for debt in draft.state.debts:
-        told = debt.what == grant or (own and utterance.sent_ms > debt.since_ms)
+        told = debt.what == grant or (own and utterance.sent_ms > debt.since_ms and _speaks_of(draft, utterance, debt))
         if (debt.kind == "result" and told) or (debt.kind == "unapproved" and utterance.sent_ms >= debt.since_ms):
             paid(draft, debt.kind, debt.what)
+
+
+def _speaks_of(draft: Draft, utterance: Utterance, debt: Debt) -> bool:
+    """That an act was taken back is not told by whatever is said next: its own matter must be in it."""
+    act = next((act for act in draft.state.authority.acts if act.grant == debt.what), None)
+    if act is None or not act.withdrawn:
+        return True
+    return any(term.name == name for term in utterance.terms for name, _ in act.arguments)
 
 
 def settle_up(draft: Draft) -> None:

@@ -15,6 +15,8 @@ from .state import CallState, Playing, Utterance
 from .vocabulary import words_of
 
 SHARE = 0.7  # of an utterance in which no words matter by themselves
+REPORT_MS = 300  # from the moment at which something was heard until it is known: the way back, an onset's confirmation
+CLOCK_MS = 1_000  # ... where no mark comes back and the clock tells after a grace
 TOLD_MAX = 32  # terms that are remembered, the newest; nobody agrees to the thirty-third
 _MONEY = words_of("dollar dollars cent cents euro euros pound pounds percent free buck bucks")
 _MARKS = "$€£%"
@@ -98,16 +100,11 @@ def terms(utterance: Utterance) -> tuple[Term, ...]:
     return tuple(term for term in utterance.terms if term.ends <= utterance.words)
 
 
-def since_ms(utterance: Utterance) -> int:
-    """The moment from which its question can have been answered: when the last of what matters in it was heard.
-
-    Of an utterance that the caller's own speech stopped, that speech comes after what was heard by then.
-    """
-    if utterance.playing is not Playing.ENDED or utterance.interruptible or not utterance.total_ms:
-        return 0
-    count = len(utterance.text.split())
-    ends = max((term.ends for term in utterance.terms), default=count)
-    return utterance.started_ms + round(utterance.total_ms * ends / max(1, count))
+def dated(utterance: Utterance, at_ms: int, late_ms: int) -> Utterance:
+    """The utterance with the moment at which it came to be told, where that is now; reports are `late_ms` late at most."""
+    if utterance.told_ms or not utterance.started_ms or not whole(utterance):
+        return utterance
+    return replace(utterance, told_ms=max(utterance.started_ms, at_ms - late_ms))
 
 
 def note(draft: Draft, utterance: Utterance) -> Utterance:

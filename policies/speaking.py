@@ -110,7 +110,9 @@ def playback_reached(draft: Draft, event: PlaybackReached) -> None:
     if current is not None:
         heard_ms = max(current.heard_ms, event.heard_ms)
         words = max(current.words, event.words)
-        _put(draft, replace(current, heard_ms=heard_ms, total_ms=event.total_ms or current.total_ms, words=words))
+        total_ms = event.total_ms or current.total_ms
+        reached = replace(current, heard_ms=heard_ms, total_ms=total_ms, words=words)
+        _put(draft, heard.dated(reached, event.at_ms, heard.REPORT_MS if event.confirmed else heard.CLOCK_MS))
 
 
 def playback_stopped(draft: Draft, event: PlaybackStopped) -> None:
@@ -135,7 +137,15 @@ def playback_ended(draft: Draft, event: PlaybackEnded) -> None:
         return
     if current.playing is Playing.SENT:  # too short for a report of its start
         turns.begin_hearing(draft)
-    ended = replace(current, heard_ms=current.total_ms or current.heard_ms, words=len(current.text.split()))
+    ended = replace(
+        current,
+        playing=Playing.ENDED,
+        heard_ms=current.total_ms or current.heard_ms,
+        words=len(current.text.split()),
+        started_ms=current.started_ms or event.at_ms,
+    )
+    ended = heard.dated(ended, event.at_ms, heard.REPORT_MS if event.confirmed else heard.CLOCK_MS)
+    ended = replace(ended, playing=current.playing)
     _finish(draft, ended, Playing.ENDED, current.text, "confirmed" if event.confirmed else "by the clock")
 
 
@@ -188,8 +198,6 @@ def _finish(draft: Draft, utterance: Utterance, playing: Playing, heard_text: st
     if utterance.playing in _AUDIBLE:
         turns.move(draft, Move.AGENT_STOPS)
     done = replace(utterance, playing=playing, ended_ms=state.now_ms, heard_text=heard_text)
-    if playing is Playing.ENDED and not done.started_ms:
-        done = replace(done, started_ms=state.now_ms)
     done = _noted(draft, done)
     if _lends_patience(done):
         state.speech = AgentSpeech(None, done, state.speech.question)
@@ -212,7 +220,8 @@ def _lends_patience(utterance: Utterance) -> bool:
 
 def _stopped_at(utterance: Utterance, event: PlaybackStopped) -> Utterance:
     words = heard.count_of(utterance.text, event.heard_text)
-    return replace(utterance, heard_ms=event.heard_ms, heard_text=event.heard_text, words=words)
+    stopped = replace(utterance, heard_ms=event.heard_ms, heard_text=event.heard_text, words=words)
+    return heard.dated(stopped, event.at_ms, heard.REPORT_MS)
 
 
 def _noted(draft: Draft, utterance: Utterance) -> Utterance:

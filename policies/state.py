@@ -135,6 +135,7 @@ class Utterance:
     terms: tuple[Term, ...] = ()  # what it has to get across
     words: int = 0  # of its text, heard to their end
     told: bool = False  # so much of it was heard that it counts
+    told_ms: int = 0  # from when on; what was said before that answers something else
     action: str = ""  # the act that it asks consent to
     about: str = ""  # the act whose outcome it tells
     unread_ms: int = 0  # onset of the caller's speech that nobody had read when it was granted; 0 = all was read
