@@ -101,7 +101,7 @@ def terms(utterance: Utterance) -> tuple[Term, ...]:
 
 
 def dated(utterance: Utterance, at_ms: int, late_ms: int) -> Utterance:
-    """The utterance with the moment at which it came to be told, where that is now; reports are `late_ms` late at most."""
+    """The utterance with the moment at which it came to be told, if it is; reports come `late_ms` late at most."""
     if utterance.told_ms or not utterance.started_ms or not whole(utterance):
         return utterance
     return replace(utterance, told_ms=max(utterance.started_ms, at_ms - late_ms))
