@@ -34,6 +34,7 @@ class Ears:
         self._rest = b""
         self._before = _QUIET  # the frame before
         self._heard_ms = -1  # when the last frame ended
+        self._holes: deque[tuple[int, int]] = deque(maxlen=2)  # in what the line brings: when they ended, how long
         self._onset_ms = 0
         self._last_voiced_ms = 0
         self._measured_ms = 0
@@ -54,6 +55,25 @@ class Ears:
             events += self._frame(audio[index * FRAME_BYTES : (index + 1) * FRAME_BYTES], ended_ms)
         self._rest = audio[whole * FRAME_BYTES :]
         return events
+
+    @property
+    def speaking(self) -> bool:
+        """A talkspurt was told, and not its end."""
+        return self._activity.speaking
+
+    @property
+    def heard_ms(self) -> int:
+        """When the last frame ended; -1 = there was none."""
+        return self._heard_ms
+
+    @property
+    def burst_ms(self) -> int:
+        """How far apart the bursts are in which this line brings its frames; 0 = it brings them one by one."""
+        if len(self._holes) < 2:
+            return 0
+        (before_ms, first), (last_ms, second) = self._holes
+        steady = max(last_ms - before_ms, self._heard_ms - last_ms) <= 2 * min(first, second)
+        return max(first, second) if steady else 0
 
     @property
     def voiced(self) -> bool:
@@ -90,6 +110,7 @@ class Ears:
     def _frame(self, audio: bytes, at_ms: int) -> list[Event]:
         events: list[Event] = []
         if self._heard_ms >= 0 and at_ms - self._heard_ms > _GAP_MS:
+            self._holes.append((at_ms, at_ms - self._heard_ms))
             events += self.interrupt(at_ms)
         self._heard_ms = at_ms
         frame = Frame(audio, self._before)
