@@ -23,6 +23,7 @@ _QUIET = bytes([SILENCE]) * FRAME_BYTES
 _PITCHES_MAX = 300  # half a minute of talk: enough for a median
 _RECENT_FRAMES = 32  # more than the longest onset window
 _GAP_MS = 400  # frames that arrive this much later than the last one follow a hole, not jitter
+_BURST_SHARE = 1.25  # of the usual time between two bursts: later than that, frames are missing
 
 
 class Ears:
@@ -72,7 +73,7 @@ class Ears:
         if len(self._holes) < 2:
             return 0
         (before_ms, first), (last_ms, second) = self._holes
-        steady = max(last_ms - before_ms, self._heard_ms - last_ms) <= 2 * min(first, second)
+        steady = max(last_ms - before_ms, self._heard_ms - last_ms) <= 1.5 * min(first, second)
         return max(first, second) if steady else 0
 
     @property
@@ -110,8 +111,7 @@ class Ears:
     def _frame(self, audio: bytes, at_ms: int) -> list[Event]:
         events: list[Event] = []
         if self._heard_ms >= 0 and at_ms - self._heard_ms > _GAP_MS:
-            self._holes.append((at_ms, at_ms - self._heard_ms))
-            events += self.interrupt(at_ms)
+            events += self._hole(at_ms, at_ms - self._heard_ms)
         self._heard_ms = at_ms
         frame = Frame(audio, self._before)
         self._before = audio
@@ -131,6 +131,12 @@ class Ears:
         else:
             self._recent.append(frame.loudness_db)
         return events
+
+    def _hole(self, at_ms: int, length_ms: int) -> list[Event]:
+        """No frame came for so long. On a line that brings them in bursts the present one fills it; else it cuts."""
+        usual_ms = self.burst_ms
+        self._holes.append((at_ms, length_ms))
+        return self.interrupt(at_ms) if length_ms > _BURST_SHARE * usual_ms else []
 
     def _begin(self, frames: int, frame: Frame) -> Event:
         at_ms = self._heard_ms

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from offhook.policies.events import Event, HealthChanged, WordsHeard
+from offhook.policies.turns import plain
 
 from .. import wire
 from ..clock import Clock
@@ -22,6 +23,7 @@ from ..link import Link, Message
 from ..redial import Endpoint, Redial
 from . import engine_words
 from .conduct import Conduct
+from .engine_words import Words
 from .sound import BYTES_PER_MS, SILENCE
 
 PART = "recognizer"
@@ -31,6 +33,7 @@ DRIFT_MS = 500  # the carrier left out more than this: filled with silence, so t
 FILL_MS_MAX = 5_000  # a longer gap begins a new stream
 UNREAD_MS = 10_000  # of speech; the policy's `ears.unread_ms`
 ASK_MS = 1_000  # of speech without a word: ask how far it is; what reads noise or music must not pass for silent
+FINALS_KEPT = 16  # segments; recognizers repeat themselves within a few
 PROGRESS_MAX = 5  # told in a second; the core waits for one at a time
 
 
@@ -126,6 +129,7 @@ class RecognitionClient:
         self._base = 0  # segment number of the present stream's first segment
         self._segment = -1  # highest seen, of the call
         self._final_segment = -1  # highest that is final
+        self._finals: deque[tuple[int, str]] = deque(maxlen=FINALS_KEPT)  # of the last ones that are: their plain words
         self._open_segment = -1  # the one whose words are not final; -1 = none
         self._final_ms = 0  # end of the last final words
         self.unread_ms = UNREAD_MS
@@ -279,20 +283,26 @@ class RecognitionClient:
             self._useless = False
             self._redial.keep()
             self._tell_health(up=True)
-        if found.progress:
+        number = self._base + found.segment
+        if found.progress or self._said_already(number, found):
             self._tell_progress(found.ended_ms)
             return
-        number = self._base + found.segment
         self._segment = max(self._segment, number)
         self._read_ms = max(self._read_ms, found.ended_ms)
         if found.final:
             self._final_ms = max(self._final_ms, found.ended_ms)
             self._final_segment = max(self._final_segment, number)
+            self._finals.append((number, plain(found.text)))
             if self._open_segment <= number:
                 self._open_segment = -1
         elif number > self._final_segment or number == self._open_segment:
             self._open_segment = number
         self._emit(WordsHeard(self._clock.now_ms(), number, found.text, found.final, found.started_ms, found.ended_ms))
+
+    def _said_already(self, number: int, found: Words) -> bool:
+        """The segment has its final words, and these are the same, none, or partial ones that come late."""
+        final = next((text for known, text in reversed(self._finals) if known == number), None)
+        return final is not None and (not found.final or plain(found.text) in ("", final))
 
     def _tell_progress(self, read_ms: int) -> None:
         """Read so far, and no word there. It has the number of the segment that is still to come: no words stand under

@@ -439,14 +439,18 @@ def test_progress_is_told_a_few_times_a_second_at_most(run: Callable[..., None])
     run(test)
 
 
-def test_a_late_partial_of_a_segment_that_is_final_does_not_open_it_again(run: Callable[..., None]) -> None:
+def test_a_segment_that_is_final_is_told_once_and_again_only_where_it_is_corrected(run: Callable[..., None]) -> None:
     async def test(on: Stage) -> None:
         engine = await on.engine().start()
         on.feed(100)
         await until(lambda: engine.opened)
         engine.words("c1/1", 0, "hello", True, 1_000, 1_500)
-        engine.words("c1/1", 0, "hell", False, 1_000, 1_400)
-        await until(lambda: len(on.words) == 2)
+        for text, final in (("hell", False), ("hello", True), ("Hello!", True), ("", True), ("", False)):
+            engine.words("c1/1", 0, text, final, 1_000, 1_400)
+        engine.words("c1/1", 0, "", True, 1_000, 2_000)  # but it says that it was read so far
+        engine.words("c1/1", 0, "yellow", True, 1_000, 1_500)
+        await until(lambda: len(on.words) == 3)
+        assert on.words == [(0, "hello", True), (1, "", False), (0, "yellow", True)]
         assert on.client.place() == (1_500, 0, -1)
 
     run(test)
