@@ -30,7 +30,9 @@ class Ears(Section):
     # No frame for so long inside a talkspurt, and it is over: the carrier's sound has stopped. Silence follows, whose
     # ladder ends a call without anybody; a deadline of its own would hang up on callers whose carriers send no silence.
     media_stall_ms: int = Field(600, ge=200, le=5_000)
-    unread_ms: int = Field(10_000, ge=2_000, le=60_000)  # of speech with no word from the recognizer: it counts as lost
+    wordless_ms: int = Field(
+        10_000, ge=2_000, le=60_000
+    )  # of speech that a recognizer answers with nothing: it is lost
 
 
 class BargeIn(Section):

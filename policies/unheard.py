@@ -1,7 +1,8 @@
-"""A caller who speaks while the recognizer is lost is told so: once a loss, when it is the agent's turn to speak.
+"""A caller under whose words the recognizer is lost is told so: once a loss, when it is the agent's turn to speak.
 
-Whoever has no recognizer at all is told nothing: only what was there can be lost. What was said meanwhile may still
-come in from another recognizer; then the words are answered, and nothing is apologized for.
+Belongs here: that line. Whoever speaks later, to a call without a recognizer, is answered by the agents as in any such
+call. What was said meanwhile may still come in from another recognizer; then the words are answered, and nothing is
+apologized for.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from .state import Holder, Line
 
 PART = "recognizer"
 _ID = "core-unheard-"
+_CALLER_SPEAKS = (Holder.CALLER, Holder.BOTH)  # or has just spoken, and the turn is waited out
 _SPEECH_MIN_MS = 600  # voiced; less may have been a cough
 
 
@@ -26,7 +28,7 @@ def health_changed(draft: Draft, event: HealthChanged) -> None:
     if event.up:
         state.unheard_since_ms = 0
         _withdraw(draft)
-    elif state.line is Line.OPEN and not state.unheard_since_ms:
+    elif state.line is Line.OPEN and state.floor.holder in _CALLER_SPEAKS and not state.unheard_since_ms:
         state.unheard_since_ms = max(1, event.at_ms)
         if not state.hearing.speaking:
             _tell(draft)

@@ -65,7 +65,7 @@ class Hearing:
         self._to_agree = False  # the ears are another owner's successor and have heard no news yet
         speaking, line_open = lambda: presently().speaking, lambda: self.line.open
         self._watch = MediaWatch(alarm, clock, policy.media_stall_ms, ears, speaking, line_open, self._stalled)
-        recognizer.unread_ms = policy.unread_ms
+        recognizer.wordless_ms = policy.wordless_ms
 
     def frame(self, frame: bytes, age_ms: int, news: bool) -> None:
         """20 ms of the caller that ended `age_ms` ago; `news` = no owner of this call has taken it in."""
@@ -142,7 +142,7 @@ class Hearing:
         """Other thresholds from the next frame on, also inside a talkspurt."""
         self._ears.lead_by(policy)
         self._watch.stall_ms = policy.media_stall_ms
-        self.recognizer.unread_ms = policy.unread_ms
+        self.recognizer.wordless_ms = policy.wordless_ms
 
     def go_on(self, place: Place) -> None:
         """A former owner has come so far."""

@@ -31,7 +31,7 @@ BATCH_MS = 100  # sent at once: half of the recognizer's own interval; `flush` d
 KEPT_MS = 12_000  # kept for another stream: what a recognizer may leave unread before it is left, with pauses; 96 kB
 DRIFT_MS = 500  # the carrier left out more than this: filled with silence, so that times stay true
 FILL_MS_MAX = 5_000  # a longer gap begins a new stream
-UNREAD_MS = 10_000  # of speech; the policy's `ears.unread_ms`
+WORDLESS_MS = 10_000  # of speech; the policy's `ears.wordless_ms`
 ASK_MS = 1_000  # of speech without a word: ask how far it is; what reads noise or music must not pass for silent
 FINALS_KEPT = 16  # segments; recognizers repeat themselves within a few
 PROGRESS_MAX = 5  # told in a second; the core waits for one at a time
@@ -40,11 +40,11 @@ PROGRESS_MAX = 5  # told in a second; the core waits for one at a time
 class Recognizer(Protocol):
     """Reads words from the caller's audio. Words come as events.
 
-    `used_s`: seconds of audio that an engine has had; `unread_ms`: of speech in which it may say nothing.
+    `used_s`: seconds of audio that an engine has had; `wordless_ms`: of speech in which it may say nothing.
     """
 
     used_s: float
-    unread_ms: int
+    wordless_ms: int
 
     @property
     def refused(self) -> int:
@@ -84,7 +84,7 @@ class NoRecognizer:
         emit(HealthChanged(clock.now_ms(), PART, False))
         self.used_s = 0.0
         self.refused = 0
-        self.unread_ms = UNREAD_MS
+        self.wordless_ms = WORDLESS_MS
 
     def feed(self, audio: bytes, at_ms: int) -> None:
         """See `Recognizer`."""
@@ -132,7 +132,7 @@ class RecognitionClient:
         self._finals: deque[tuple[int, str]] = deque(maxlen=FINALS_KEPT)  # of the last ones that are: their plain words
         self._open_segment = -1  # the one whose words are not final; -1 = none
         self._final_ms = 0  # end of the last final words
-        self.unread_ms = UNREAD_MS
+        self.wordless_ms = WORDLESS_MS
         self._spurt = (-1, 0)  # the talkspurt that was last told of: its onset, its voice
         self._unread = 0  # ms of speech since the recognizer last said anything
         self._asked = 0  # how many of them there were when it was last asked
@@ -176,7 +176,7 @@ class RecognitionClient:
         if self._redial.link is None:
             return
         self._unread += max(0, voiced_ms - before_ms)
-        if self._unread >= self.unread_ms:
+        if self._unread >= self.wordless_ms:
             self._leave(f"it has said nothing for {self._unread} ms of speech")
         elif self._unread - self._asked >= ASK_MS:
             self._asked = self._unread

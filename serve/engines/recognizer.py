@@ -258,12 +258,11 @@ class _Ear:
     def _answer(self) -> None:
         """Tell how far the stream is read, where that was asked: at most once a piece, never in a silence."""
         read_ms, now_ms = self._decoder.read_ms, self._decoder.now_ms
-        due = False
+        asked_ms = -1
         while self._asks and (read_ms >= self._asks[0] or now_ms >= self._asks[0] + ANSWER_MS):
-            self._asks.popleft()
-            due = True
-        if due and self._tell:
-            at_ms = self._origin_ms + read_ms
+            asked_ms = self._asks.popleft()
+        if asked_ms >= 0 and self._tell:
+            at_ms = self._origin_ms + min(read_ms, asked_ms)
             self._link.send(wire.WORDS, self._name, self._decoder.segments, "", False, at_ms, at_ms)
 
 

@@ -317,12 +317,12 @@ def run_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callab
 def test_one_that_says_nothing_for_ten_seconds_of_speech_is_left_for_another(run_two: Callable[..., None]) -> None:
     async def test(on: Two) -> None:
         await until(lambda: on.first.link)
-        voiced_ms = await on.speak(recognition.UNREAD_MS - 100)
+        voiced_ms = await on.speak(recognition.WORDLESS_MS - 100)
         assert on.health == [] and not on.second.opened
         await on.speak(100, voiced_ms=voiced_ms)
         await until(lambda: on.second.opened)
         assert on.health == [False]  # and not back, until the other one has shown that it reads
-        await until(lambda: len(on.second.heard) == recognition.UNREAD_MS * 8)  # no word of it is lost
+        await until(lambda: len(on.second.heard) == recognition.WORDLESS_MS * 8)  # no word of it is lost
         assert on.second.opened == [["open", "c1/2", 1_000]]
         on.second.words("c1/2", 0, "is anybody there", True, 1_000, 5_000)
         await until(lambda: on.health == [False, True])
@@ -360,7 +360,7 @@ def test_one_that_says_anything_now_and_then_is_not_silent(
         await until(lambda: on.first.link)
         voiced_ms = 0
         for n in range(6):
-            voiced_ms = await on.speak(recognition.UNREAD_MS - 1_000, voiced_ms=voiced_ms)
+            voiced_ms = await on.speak(recognition.WORDLESS_MS - 1_000, voiced_ms=voiced_ms)
             on.first.words("c1/1", n, *words, on.at_ms - 500, on.at_ms)
             await until(lambda: not on.client._unread)
         assert on.health == [] and not on.second.opened

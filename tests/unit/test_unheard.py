@@ -78,20 +78,20 @@ def test_a_loss_while_the_turn_is_waited_out_is_told_too() -> None:
     assert said(scene)[-1] == LINE
 
 
-def test_a_loss_in_silence_is_told_when_the_caller_has_spoken() -> None:
+def test_after_a_loss_in_silence_the_agents_answer_as_in_any_call_without_a_recognizer() -> None:
     scene = greeted()
     lost(scene)
     scene.passes(1_000)
-    assert LINE not in said(scene)
     speaks(scene)
-    scene.passes(1_500)
-    assert said(scene)[-1] == LINE
+    scene.passes(2_000)
+    assert LINE not in said(scene)
+    assert said(scene)[-1] == scene.policy.arbitration.fallback_line  # its agent has nothing to say
 
 
 def test_a_cough_is_no_speech_that_anybody_missed() -> None:
     scene = greeted()
-    lost(scene)
     scene.speech_starts()
+    lost(scene)
     scene.speech_goes_on(200)
     scene.speech_ends()
     scene.passes(1_500)
@@ -100,9 +100,11 @@ def test_a_cough_is_no_speech_that_anybody_missed() -> None:
 
 def test_over_the_agent_nothing_is_told_until_the_caller_has_a_turn() -> None:
     scene = greeted()
-    lost(scene)
     scene.agent_says("A long sentence.")
-    speaks(scene, 300)
+    scene.speech_starts()
+    lost(scene)
+    scene.speech_goes_on(300)
+    scene.speech_ends()
     assert LINE not in said(scene)
 
 
@@ -280,7 +282,7 @@ def test_silence_and_pauses_are_no_speech_that_it_missed(run: Run) -> None:
 def test_how_long_it_may_be_silent_is_the_policy_s(run: Run) -> None:
     async def test(bench: SwappedCall) -> None:
         await with_recognizers(
-            bench, Recognizer(at(bench, 1)), Recognizer(at(bench, 2)), ears={"unread_ms": 3_000}, limits={}
+            bench, Recognizer(at(bench, 1)), Recognizer(at(bench, 2)), ears={"wordless_ms": 3_000}, limits={}
         )
         await bench.phone.say([SILENCE] * 20 + voice(4 * 50))
         assert health(bench) == [False]
