@@ -39,10 +39,12 @@ class Redial:
         self.link: Link | None = None
         self.up = True  # until the contrary is known
         self.was_down = False  # while `opened` runs: the link had been found missing
-        self._endpoints = tuple(endpoints)
+        self._endpoints = _hashable(endpoints)
+        self._left: set[Endpoint] = set()  # open, and of no use: dialled after the others
         self._opened = opened
         self._message = message
         self._lost = lost
+        self._at: Endpoint = ("", "")  # where the present link leads
         self._task: asyncio.Task[None] | None = None
         self._redirected = asyncio.Event()
 
@@ -53,8 +55,19 @@ class Redial:
 
     def redirect(self, endpoints: Sequence[Endpoint]) -> None:
         """Dial these from now on, at once where no link is open. One that is open stays, wherever it leads."""
-        self._endpoints = tuple(endpoints)
+        self._endpoints = _hashable(endpoints)
+        self._left &= set(self._endpoints)
         self._redirected.set()
+
+    def leave(self, reason: str) -> None:
+        """Close the link, and count it as lost: whoever is there does not do its work. Another is dialled first."""
+        if self.link is not None:
+            self._left.add(self._at)
+            self.link.abort(reason)
+
+    def keep(self) -> None:
+        """Whoever is there does its work, also where it was left before."""
+        self._left.discard(self._at)
 
     def stop(self) -> None:
         """Close the link and dial no more; no callback after this."""
@@ -68,20 +81,19 @@ class Redial:
 
     async def _dial(self) -> None:
         pause_ms = PAUSE_MS_FIRST
-        which = failures = 0
+        which, failures = 0, 0
         while True:
             if not self._endpoints:
                 self._down("nobody has said where one listens; is it deployed, and has it started?")
                 await self._redirected.wait()
             if self._redirected.is_set():
                 self._redirected.clear()
-                which = failures = 0
+                which, failures = self._preferred(), 0
                 pause_ms = PAUSE_MS_FIRST
                 continue
-            endpoint, token = self._endpoints[which]
-            reason = await self._try(endpoint, token)
+            reason = await self._try(self._endpoints[which])
             if not reason:  # a good link, now lost: the preferred one first, and at once
-                which = failures = 0
+                which, failures = self._preferred(), 0
                 pause_ms = PAUSE_MS_FIRST
                 continue
             if self._redirected.is_set():
@@ -95,8 +107,13 @@ class Redial:
                         await self._redirected.wait()
                 pause_ms = min(2 * pause_ms, PAUSE_MS_MAX)
 
-    async def _try(self, endpoint: str, token: str) -> str:
+    def _preferred(self) -> int:
+        """The first that was not left, or the first of all."""
+        return next((which for which, place in enumerate(self._endpoints) if place not in self._left), 0)
+
+    async def _try(self, place: Endpoint) -> str:
         """Dial once and stay until the link is lost; why it was not a good one, or ""."""
+        endpoint, token = place
         loop = asyncio.get_running_loop()
         gone = asyncio.Event()
         lost: list[str] = []
@@ -118,14 +135,15 @@ class Redial:
                     async with asyncio.timeout(PROOF_MS / 1_000):
                         await gone.wait()
             if not gone.is_set():
-                self.link, self.was_down, self.up = link, not self.up, True
+                self.link, self._at, self.was_down, self.up = link, place, not self.up, True
                 self._opened(link)
                 await gone.wait()
         except asyncio.CancelledError:
             link.on_close = None
             link.close()
             raise
-        return lost[0] if loop.time() - opened_s < STEADY_MS / 1_000 else ""
+        good = loop.time() - opened_s >= STEADY_MS / 1_000 and place not in self._left
+        return "" if good else lost[0]
 
     def _closed(self, link: Link, reason: str) -> None:
         if link is self.link:
@@ -137,3 +155,7 @@ class Redial:
             self.up = False
             log.warning("no link: %s", reason)
             self._lost(reason)
+
+
+def _hashable(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
+    return tuple((endpoint, token) for endpoint, token in endpoints)  # lists, where they came over a wire

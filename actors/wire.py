@@ -69,9 +69,11 @@ QUERY = "query"  # -> resident:        query, id, what ("state" | "verdicts" | "
 
 # call -> recognizer          hello, token
 OPEN = "open"  # open, stream, origin_ms (the call's clock at the stream's first sample)
-SOUND = "sound"  # sound, stream, bytes  (and synthesizer -> call: sound, id, bytes)
+SOUND = "sound"  # sound, stream, bytes[, 1 = tell how far you are once this is read]  (and synthesizer -> call: sound,
+#                             id, bytes)
 CLOSE = "close"  # close, stream
-WORDS = "words"  # recognizer -> call: words, stream, segment, text, final, started_ms, ended_ms (on the call's clock)
+WORDS = "words"  # recognizer -> call: words, stream, segment, text, final, started_ms, ended_ms (on the call's clock).
+#                             No text and not final: read up to ended_ms, and no word there that was not told
 
 # call -> synthesizer         hello, token
 SPEAK = "speak"  # speak, id, text, voice

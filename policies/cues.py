@@ -28,6 +28,8 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
     """Bring the ledger up to this reading of the segment."""
     state = draft.state
     done = event.segment in state.ledger.finals
+    if not event.text.strip() and (done or not event.final):
+        return  # no reading: the recognizer tells how far it is, or has nothing to add to the final words
     if done and not event.final:
         return  # late or repeated: the final words are in
     earlier = _of_segment(state, event.segment, done)

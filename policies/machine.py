@@ -28,6 +28,7 @@ from . import (
     stages,
     swap,
     turns,
+    unheard,
 )
 from . import events as ev
 from .commands import ArmTimer, Command, DisarmTimer
@@ -70,6 +71,7 @@ ROOMS: dict[type[ev.Event], tuple[Room, ...]] = {
         barge_in.speech_ended,
         endpointing.speech_ended,
         debts.speech_ended,
+        unheard.speech_ended,
     ),
     ev.ToneHeard: (answering.tone_heard,),
     ev.WordsHeard: (
@@ -121,7 +123,7 @@ ROOMS: dict[type[ev.Event], tuple[Room, ...]] = {
     ),
     ev.OperatorDecided: (approvals.operator_decided,),
     ev.HangupRequested: (limits.hangup_requested,),
-    ev.HealthChanged: (gate.health_changed,),
+    ev.HealthChanged: (gate.health_changed, unheard.health_changed),
     ev.OwnerChanged: (speaking.owner_changed, arbitration.owner_changed),
     ev.PolicyChanged: (swap.policy_changed,),
 }

@@ -27,6 +27,12 @@ class Ears(Section):
     onset_window_ms: int = Field(60, ge=20, le=500)
     hangover_ms: int = Field(160, ge=40, le=1_000)  # unvoiced before a talkspurt counts as over
     minimum_snr_db: float = Field(6.0, ge=0, le=40)  # above the adaptive noise floor
+    # No frame for so long inside a talkspurt, and it is over: the carrier's sound has stopped. Silence follows, whose
+    # ladder ends a call without anybody; a deadline of its own would hang up on callers whose carriers send no silence.
+    media_stall_ms: int = Field(600, ge=200, le=5_000)
+    wordless_ms: int = Field(
+        10_000, ge=2_000, le=60_000
+    )  # of speech that a recognizer answers with nothing: it is lost
 
 
 class BargeIn(Section):
@@ -176,6 +182,8 @@ class Limits(Section):
     grace_ms: int = Field(10_000, ge=0, le=60_000)  # for the goodbye after the limit
     line_lost_ms: int = Field(10_000, ge=0, le=120_000)  # how long a lost line may come back
     goodbye_line: str = "Thank you for your time. Goodbye."
+    # Said once when the recognizer is lost under a caller who speaks; empty = nothing.
+    unheard_line: str = "I am sorry, I cannot hear you well just now. One moment, please."
     escalation: Escalation = Field(default_factory=Escalation)
 
 

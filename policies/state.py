@@ -336,6 +336,7 @@ class CallState:
     consent: Answer | None = None  # the last clean yes to something that was read back
     debts: tuple[Debt, ...] = ()  # what the caller is owed, oldest first
     said_revision: int = 0  # of the newest words of the caller that are more than a listener's
+    unheard_since_ms: int = 0  # the recognizer was lost under the caller's words, who has not been told; 0 = not so
 
     def copy(self) -> CallState:
         """A shallow copy; the parts are immutable."""

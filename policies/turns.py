@@ -89,17 +89,17 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
     read_ms = _read_up_to(state, event)
     if read_ms != state.hearing.read_ms:
         state.hearing = _read(state.hearing, state.hearing.segments, read_ms)
-    if not event.text and not event.final:
+    if not event.text.strip() and not event.final:
         return  # so far it has read, and found nothing
     draft.publish("words", segment=event.segment, pii_text=event.text, final=event.final, started_ms=event.started_ms)
     if belongs_to_an_earlier_turn(draft, event):
         return
     segments = state.hearing.segments
     before = next((segment for segment in segments if segment.id == event.segment), None)
-    if before is None and not event.text.strip():
-        return
-    if before is not None and before.final and not event.final:
-        return  # a partial reading that was overtaken by the final one
+    if before is None and (not event.text.strip() or event.segment in state.ledger.finals):
+        return  # nothing was said, or its final words come once more and are history
+    if before is not None and before.final and not (event.final and event.text.strip()):
+        return  # a partial reading that was overtaken by the final one, or an empty one that takes nothing back
     if before is None and _over_the_agent(state) and assent.listening(event.text):
         return  # a listener's word that was settled as one claims nothing
     first_words = not segments

@@ -8,6 +8,7 @@ A plain number without any unit is an error that says what is allowed.
 from __future__ import annotations
 
 import re
+from math import isfinite
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
@@ -74,5 +75,5 @@ class Section(BaseModel):
             raise ValueError(f"{raw.raw!r} has no unit; allowed units: {', '.join(SCALES[unit])}")
         if unit and isinstance(raw, str):
             number = read_quantity(raw, unit)
-            return round(number) if unit == "ms" else number
+            return round(number) if unit == "ms" and isfinite(number) else number
         return raw

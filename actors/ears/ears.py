@@ -23,6 +23,7 @@ _QUIET = bytes([SILENCE]) * FRAME_BYTES
 _PITCHES_MAX = 300  # half a minute of talk: enough for a median
 _RECENT_FRAMES = 32  # more than the longest onset window
 _GAP_MS = 400  # frames that arrive this much later than the last one follow a hole, not jitter
+_BURST_SHARE = 1.25  # of the usual time between two bursts: later than that, frames are missing
 
 
 class Ears:
@@ -34,6 +35,7 @@ class Ears:
         self._rest = b""
         self._before = _QUIET  # the frame before
         self._heard_ms = -1  # when the last frame ended
+        self._holes: deque[tuple[int, int]] = deque(maxlen=2)  # in what the line brings: when they ended, how long
         self._onset_ms = 0
         self._last_voiced_ms = 0
         self._measured_ms = 0
@@ -54,6 +56,25 @@ class Ears:
             events += self._frame(audio[index * FRAME_BYTES : (index + 1) * FRAME_BYTES], ended_ms)
         self._rest = audio[whole * FRAME_BYTES :]
         return events
+
+    @property
+    def speaking(self) -> bool:
+        """A talkspurt was told, and not its end."""
+        return self._activity.speaking
+
+    @property
+    def heard_ms(self) -> int:
+        """When the last frame ended; -1 = there was none."""
+        return self._heard_ms
+
+    @property
+    def burst_ms(self) -> int:
+        """How far apart the bursts are in which this line brings its frames; 0 = it brings them one by one."""
+        if len(self._holes) < 2:
+            return 0
+        (before_ms, first), (last_ms, second) = self._holes
+        steady = max(last_ms - before_ms, self._heard_ms - last_ms) <= 1.5 * min(first, second)
+        return max(first, second) if steady else 0
 
     @property
     def voiced(self) -> bool:
@@ -90,7 +111,7 @@ class Ears:
     def _frame(self, audio: bytes, at_ms: int) -> list[Event]:
         events: list[Event] = []
         if self._heard_ms >= 0 and at_ms - self._heard_ms > _GAP_MS:
-            events += self.interrupt(at_ms)
+            events += self._hole(at_ms, at_ms - self._heard_ms)
         self._heard_ms = at_ms
         frame = Frame(audio, self._before)
         self._before = audio
@@ -110,6 +131,12 @@ class Ears:
         else:
             self._recent.append(frame.loudness_db)
         return events
+
+    def _hole(self, at_ms: int, length_ms: int) -> list[Event]:
+        """No frame came for so long. On a line that brings them in bursts the present one fills it; else it cuts."""
+        usual_ms = self.burst_ms
+        self._holes.append((at_ms, length_ms))
+        return self.interrupt(at_ms) if length_ms > _BURST_SHARE * usual_ms else []
 
     def _begin(self, frames: int, frame: Frame) -> Event:
         at_ms = self._heard_ms

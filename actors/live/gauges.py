@@ -25,6 +25,7 @@ def counts(call: CallRuntime) -> dict[str, Any]:
         "starved_times": call.voice.playout.starved_times,
         "events": dict(funnel.events),
         "illegal": funnel.illegal,
+        "engine_messages_refused": call.hearing.recognizer.refused + call.synthesizer.refused,
         "faults": funnel.faults,
         "records": recorder.seq,
         "records_unsafe": recorder.unsafe,

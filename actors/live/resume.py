@@ -155,7 +155,7 @@ def _fold_event(legacy: Legacy, event: ev.Event) -> None:
     legacy.events += 1
     legacy.unwritten = decision.commands
     place = legacy.place
-    if isinstance(event, ev.WordsHeard):
+    if isinstance(event, ev.WordsHeard) and (event.final or event.text.strip()):  # else no words, only how far it read
         place.segment = max(place.segment, event.segment)
         if not event.final:
             place.open_segment = event.segment

@@ -28,7 +28,6 @@ from offhook.policies.view import view_of
 
 from .. import wire
 from ..clock import MonotonicClock
-from ..ears import Ears
 from ..link import Link, LinkServer, Message
 from ..setup import Setup
 from .broadcaster import Broadcaster, Subscriber
@@ -89,11 +88,12 @@ class CallRuntime:
         self.errands = Errands(self.recorder, uplink.send, self._loop, self._performed)
         self._early: list[ev.Event] | None = []  # what parts say before the call has begun
         self.hearing = Hearing(
-            Ears(self.policy.ears),
+            self.policy.ears,
             make_recognizer(setup.engines, self.take, self.clock, setup.call),
             self.broadcaster,
             self.recorder,
             self.clock,
+            self._loop,
             self.take,
             lambda: self.state.hearing,
         )
@@ -346,7 +346,7 @@ class CallRuntime:
             handle.cancel()
         self.voice.close()
         self.synthesizer.close()
-        self.hearing.recognizer.close()
+        self.hearing.close()
         self.broadcaster.close("the call is over")
         self.doors.shut()
         self.line.close("the call is over")

@@ -48,6 +48,7 @@ class ToneSource:
     """A tone for every word. Costs the call a few microseconds a word."""
 
     used_s = 0.0  # no engine
+    refused = 0
 
     def speak(self, utterance: str, sound: Sound) -> None:
         """See `Synthesizer`."""
@@ -78,6 +79,7 @@ class ClipSource:
     """
 
     used_s = 0.0  # no engine
+    refused = 0
 
     def __init__(self, folder: str) -> None:
         self.folder = folder

@@ -1,15 +1,16 @@
 """Where the voice's sound comes from: the protocol, the reconnecting client of a speech engine, and `none`.
 
 An engine that is lost, hangs or refuses costs the call a pause at most: the utterance is asked again from the first
-word that is not here, of the same engine when it is back or of the next, and of the `fallback` when none is. How sound
-is kept is `sound.py`'s matter, how it is sent `voice.py`'s.
+word that is not here, of the same engine when it is back or of the next, and of the `fallback` when none is. A message
+that is none costs the utterance that it is about, and no other. How sound is kept is `sound.py`'s matter, how it is
+sent `voice.py`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from offhook.policies.events import Event, HealthChanged
 
@@ -18,17 +19,26 @@ from ..clock import Clock
 from ..errors import ProtocolFault
 from ..link import Link, Message
 from ..redial import Endpoint, Redial
-from .sound import BYTES_PER_MS, Sound
+from .conduct import Conduct
+from .sound import BYTES_PER_MS, SOUND_MS_MAX, Sound, Word
 
 PART = "synthesizer"
 PATIENCE_MS = 3_000  # without the next sound of an unfinished utterance; a busy engine may take two seconds
 ASKS_MAX = 8  # utterances asked for at one time; a call speaks one, and one more may follow a cut
+WORDS_MAX = 5_000  # timed in one message; an utterance of half an hour
+WORD_CHARS_MAX = 200
+REASON_CHARS_MAX = 200
 
 
 class Synthesizer(Protocol):
     """Makes sound of text. `used_s`: seconds of sound that an engine has made."""
 
     used_s: float
+
+    @property
+    def refused(self) -> int:
+        """Messages of an engine that were none."""
+        ...
 
     def speak(self, utterance: str, sound: Sound) -> None:
         """Fill `sound` with `sound.text`, now or as it comes, and complete it: `finish` or `fail`. Never raises."""
@@ -47,6 +57,7 @@ class NoSynthesizer:
     """No engine: every utterance fails, the call goes on in silence."""
 
     used_s = 0.0
+    refused = 0
 
     def speak(self, utterance: str, sound: Sound) -> None:
         """See `Synthesizer`."""
@@ -100,6 +111,7 @@ class SynthesisClient:
         self._asks: dict[str, _Ask] = {}  # by utterance
         self._by_wire: dict[str, _Ask] = {}
         self.used_s = 0.0
+        self._conduct = Conduct()
         self._redial = Redial(endpoints, self._opened, self._message, self._lost)
         self._redial.start()
 
@@ -107,6 +119,11 @@ class SynthesisClient:
     def up(self) -> bool:
         """An engine is connected, or has not been found missing yet."""
         return self._redial.up
+
+    @property
+    def refused(self) -> int:
+        """See `Synthesizer`."""
+        return self._conduct.refused
 
     def redirect(self, endpoints: Sequence[Endpoint]) -> None:
         """The engines have moved; a link that is open stays."""
@@ -191,6 +208,7 @@ class SynthesisClient:
     def _opened(self, _link: Link) -> None:
         if self._redial.was_down:
             self._emit(HealthChanged(self._clock.now_ms(), PART, True))
+        self._conduct.new_link()
         for ask in list(self._asks.values()):
             self._ask(ask)
 
@@ -205,29 +223,66 @@ class SynthesisClient:
 
     def _message(self, _link: Link, message: Message) -> None:
         kind, *fields = message
-        if kind not in _FIELDS:
-            raise ProtocolFault(f"a synthesizer does not say {kind!r}")
-        if len(fields) < _FIELDS[kind]:
-            raise ProtocolFault(f"{kind} needs {_FIELDS[kind]} fields, got {len(fields)}")
+        known = isinstance(kind, str) and len(fields) >= _FIELDS.get(kind, len(message))
+        if not known or not isinstance(fields[0], str):
+            self._refuse()  # about no utterance that it names: whoever waits in vain has its own patience
+            return
         ask = self._by_wire.get(fields[0])
         if ask is None:
             return  # cancelled meanwhile
+        if kind == wire.UNSPOKEN:
+            self._conduct.good()
+            self._fall_back(ask, str(fields[1])[:REASON_CHARS_MAX])
+        elif fault := self._told(ask, kind, fields[1:]):
+            self._cancel_on_wire(ask)
+            self._fall_back(ask, f"the speech engine sent {fault}")
+            self._refuse()
+        else:
+            self._conduct.good()
+
+    def _told(self, ask: _Ask, kind: str, fields: list[Any]) -> str:
+        """Take in what an engine says of one utterance; what is wrong with it, or ""."""
         if kind == wire.SOUND:
-            if not isinstance(fields[1], bytes):
-                raise ProtocolFault("sound must be bytes")
+            if not isinstance(fields[0], bytes):
+                return "sound that is none"
             self._watch(ask)
-            ask.sound.add(fields[1])
-            self.used_s += len(fields[1]) / (BYTES_PER_MS * 1_000)
+            try:
+                ask.sound.add(fields[0])
+            except ProtocolFault as fault:
+                return str(fault)
+            self.used_s += len(fields[0]) / (BYTES_PER_MS * 1_000)
         elif kind == wire.TIMING:
-            ask.sound.time(fields[1], ask.base_ms)
-        elif kind == wire.SPOKEN:
+            words = _words(fields[0])
+            if words is None:
+                return "times of words that are none"
+            ask.sound.time(words, ask.base_ms)
+        else:
+            if not ask.sound.length_ms and any(map(str.isalnum, ask.text)):
+                return "no sound at all"
             self._done(ask)
             ask.sound.finish()
-        else:
-            self._fall_back(ask, str(fields[1]))
+        return ""
+
+    def _refuse(self) -> None:
+        if self._conduct.refuse():
+            self._redial.leave("the synthesizer is left: most of what it sends is none of its messages")
 
 
 _FIELDS = {wire.SOUND: 2, wire.TIMING: 2, wire.SPOKEN: 1, wire.UNSPOKEN: 2}
+
+
+def _words(told: object) -> list[Word] | None:
+    """The words of a "timing" message, whole or not at all."""
+    if not isinstance(told, list) or len(told) > WORDS_MAX:
+        return None
+    words: list[Word] = []
+    for entry in told:
+        match entry:
+            case [str(word), int() | float() as end_ms] if len(word) <= WORD_CHARS_MAX and 0 <= end_ms <= SOUND_MS_MAX:
+                words.append((word, int(end_ms)))
+            case _:
+                return None
+    return words
 
 
 def _append(tail: Sound, sound: Sound, base_ms: int) -> None:

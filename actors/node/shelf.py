@@ -19,7 +19,7 @@ from ..engine_places import KINDS, RECOGNIZER, SYNTHESIZER, Place, choose
 from ..errors import ProtocolFault, UnknownPolicy
 from ..live import engines as speech
 from ..setup import Engines
-from .parcel import unpack
+from .parcel import unpacked
 
 VERSION_CHARS_MAX = 100
 CLIPS = "clips"  # the folder of a bundle with its recordings
@@ -53,8 +53,10 @@ class Shelf:
         if not 0 < len(version) <= VERSION_CHARS_MAX:
             raise PolicyError(f"a policy's version is a name of 1 to {VERSION_CHARS_MAX} characters")
         if isinstance(bundle, bytes):
-            bundle = str(unpack(bundle, self._memory.with_name("bundles")))
-        self._put(version, policy, bundle)
+            with unpacked(bundle, self._memory.with_name("bundles")) as folder:
+                self._put(version, policy, str(folder))
+        else:
+            self._put(version, policy, bundle)
         self.withdrawn.discard(version)
         self.default = version
         self._remember()

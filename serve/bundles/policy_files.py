@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -154,14 +156,35 @@ def _class_faults(code: Path, source: str, wanted: str) -> Iterator[str]:
     except (SyntaxError, ValueError) as error:
         yield f"{source} is not Python, line {getattr(error, 'lineno', '?')}: {error.args[0]}"
         return
+    except (RecursionError, MemoryError):
+        yield f"{source} cannot be read: an expression in it is nested too deeply"
+        return
     found = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
     if wanted not in found:
         yield f"{source} has no class {wanted!r}; it has: {', '.join(found) or 'none'}"
 
 
 def _module_file(name: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None
+    """The file of an installed module; neither it nor a package on the way to it is imported."""
+    path: Sequence[str] | None = None
+    spec = None
+    for dotted in accumulate(name.split("."), "{}.{}".format):
+        spec = _spec(dotted, path)
+        if spec is None:
+            return None
+        path = spec.submodule_search_locations or ()
     return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
+
+
+def _spec(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
+    """As the import system finds it, asking one finder after the other."""
+    if path is not None and not path:  # below what is no package
+        return None
+    for finder in sys.meta_path:
+        try:
+            spec = finder.find_spec(name, path)
+        except (ImportError, ValueError):
+            continue
+        if spec is not None:
+            return spec
+    return None

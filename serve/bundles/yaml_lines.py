@@ -13,7 +13,9 @@ from offhook.policies.errors import CallerFault
 Place = tuple[str | int, ...]  # the keys and positions that lead to a value
 DEPTH_MAX = 32
 VALUES_MAX = 20_000  # aliases make a small file large
+NUMBER_CHARS_MAX = 64  # YAML reads "1:1:1:..." to the base of 60, in a time that grows with the square of its length
 
+_NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
@@ -59,15 +61,23 @@ def _value(loader: yaml.SafeLoader, node: yaml.Node, place: Place, lines: dict[P
     if isinstance(node, yaml.SequenceNode):
         return [_value(loader, each, (*place, index), lines) for index, each in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
-        return loader.construct_object(node)
+        return _scalar(loader, node)
     mapping: dict[Any, Any] = {}
     for key_node, value_node in node.value:
         key_line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
             raise YamlFault(key_line, "a key must be a plain word")
-        key = loader.construct_object(key_node)
+        key = _scalar(loader, key_node)
         if key in mapping:
             raise YamlFault(key_line, f"{key!r} is written twice, first in line {lines[(*place, key)]}")
         lines[(*place, key)] = key_line
         mapping[key] = _value(loader, value_node, (*place, key), lines)
     return mapping
+
+
+def _scalar(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
+    if node.tag in _NUMBER_TAGS and len(node.value) > NUMBER_CHARS_MAX:
+        raise YamlFault(
+            node.start_mark.line + 1, f"a number of {len(node.value)} characters; {NUMBER_CHARS_MAX} are allowed"
+        )
+    return loader.construct_object(node)

@@ -14,10 +14,38 @@ import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import LineFault
+from .twilio_messages import (
+    Clear,
+    Connected,
+    Digit,
+    FromApplication,
+    FromCarrier,
+    Mark,
+    Media,
+    Outbound,
+    Start,
+    Stop,
+)
+
+__all__ = [
+    "ApplicationWriter",
+    "CarrierReader",
+    "CarrierWriter",
+    "Clear",
+    "Connected",
+    "Digit",
+    "FromApplication",
+    "FromCarrier",
+    "Mark",
+    "Media",
+    "Outbound",
+    "Start",
+    "Stop",
+    "read_application",
+]
 
 NAME = "twilio"
 SAMPLE_RATE_HZ = 8_000
@@ -25,7 +53,10 @@ FRAME_BYTES = 160  # 20 ms of mu-law at 8 kHz: what the carrier sends at a time
 ENCODING = "audio/x-mulaw"
 MESSAGE_BYTES_MAX = 64 << 10  # a media message has 400 bytes; 64 KiB is 6 s of audio in one message
 MARK_NAME_BYTES_MAX = 256
+NUMBER_DIGITS_MAX = 12  # of a sequence number, a chunk, a timestamp: 600 years of frames
 DIGITS = frozenset("0123456789*#ABCD")
+CALLER_TRACKS = ("inbound", "inbound_track", None)  # media and keys name theirs differently, the only one needs no name
+APPLICATION_TRACKS = ("outbound", "outbound_track")
 
 CLOSE_PROTOCOL = 1002
 CLOSE_UNSUPPORTED = 1003
@@ -34,68 +65,6 @@ CLOSE_POLICY = 1008
 CLOSE_TOO_BIG = 1009
 
 _STREAM = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """The first message of the carrier's socket."""
-
-    protocol: str = "Call"
-    version: str = "1.0.0"
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The stream begins; `parameters` are the `<Parameter>` elements of the TwiML."""
-
-    stream: str
-    call_sid: str
-    sequence: int = 1
-    account_sid: str = ""
-    tracks: tuple[str, ...] = ("inbound",)
-    parameters: Mapping[str, str] = field(default_factory=dict)
-
-
-class Media(NamedTuple):  # not a dataclass: made 50 times a second and call, a tuple costs a third
-    """Audio; from the carrier with its numbers (`timestamp_ms` since the stream began)."""
-
-    audio: bytes
-    sequence: int = 0
-    chunk: int = 0
-    timestamp_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """From the application: tell when everything before this was played. From the carrier: it was."""
-
-    name: str
-    sequence: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Digit:
-    """A key was pressed."""
-
-    digit: str
-    sequence: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """The stream has ended: the caller hung up, or the call went on to something else."""
-
-    sequence: int = 0
-    call_sid: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Clear:
-    """From the application: drop what is buffered and not yet played (its marks come back at once)."""
-
-
-FromCarrier = Connected | Start | Media | Mark | Digit | Stop
-FromApplication = Media | Mark | Clear
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -110,16 +79,18 @@ _MEDIA = re.compile(
 
 
 class CarrierReader:
-    """Reads one socket of the carrier: each message is checked for form, order, sequence and stream.
+    """Reads one socket of the carrier: each message is checked for form, order and stream.
 
-    Raises LineFault from `read`; after that the socket is to be closed with its code and reason.
+    Raises LineFault from `read`; the reader can read on behind it. Numbers that do not follow are counted in `gaps` and
+    cost nothing else: a socket loses no message, so it was the carrier who miscounted.
     """
 
-    __slots__ = ("_connected", "_sequence", "_stopped", "_stream", "stream")
+    __slots__ = ("_connected", "_sequence", "_stopped", "_stream", "gaps", "stream")
 
     def __init__(self) -> None:
         self._connected = False
         self._stopped = False
+        self.gaps = 0  # steps in the numbering that were not by one
         self._sequence = 0  # of the last message; 0 = none numbered yet
         self._stream = b""
         self.stream = ""  # the carrier's stream id; empty before `start`
@@ -131,7 +102,7 @@ class CarrierReader:
             number, chunk, timestamp, payload = match.group(1, 2, 3, 4)
             sequence = int(number)
             if sequence != self._sequence + 1:
-                self._follow(sequence)
+                self._miscounted()
             self._sequence = sequence
             try:
                 return Media(a2b_base64(payload, strict_mode=True), sequence, int(chunk), int(timestamp))
@@ -161,16 +132,15 @@ class CarrierReader:
             raise LineFault("order", f"streamSid {str(stream)[:40]!r} is not the one that started", CLOSE_PROTOCOL)
         sequence = _number(message, "sequenceNumber")
         if sequence and sequence != self._sequence + 1:
-            self._follow(sequence)
+            self._miscounted()
         self._sequence = sequence or self._sequence
+        read = reader(message, sequence)
         self._stopped = kind == "stop"
-        return reader(message, sequence)
+        return read
 
-    def _follow(self, sequence: int) -> None:
-        """Numbers rise by one; a socket loses nothing, so a gap or a step back means a broken sender."""
-        if self._sequence:
-            wanted = self._sequence + 1
-            raise LineFault("sequence", f"sequenceNumber {sequence}, expected {wanted}", CLOSE_PROTOCOL)
+    def _miscounted(self) -> None:
+        if self._sequence:  # else the first number of all, wherever it begins
+            self.gaps += 1
 
     def _connected_message(self, message: dict[str, Any]) -> Connected:
         if self._connected:
@@ -212,7 +182,7 @@ def read_application(raw: bytes) -> FromApplication:
     message = _parse(raw)
     kind = _text(message, "event")
     if kind == "media":
-        return _media(message, 0)
+        return Media(_audio(_object(message, "media")))
     if kind == "mark":
         return _mark(message, 0)
     if kind == "clear":
@@ -245,15 +215,13 @@ def _object(message: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _number(message: dict[str, Any], name: str) -> int:
-    """A number written as text (or plain); 0 = not there, which carriers alike to this one do with their numbers."""
+    """A number written as text (or plain); 0 = not there, or none: nothing here rests on a number."""
     value = message.get(name)
-    if value is None:
-        return 0
-    if isinstance(value, (int, str)) and not isinstance(value, bool):
-        text = str(value)
-        if text.isascii() and text.isdigit() and len(text) <= 12:
-            return int(text)
-    raise LineFault("sequence", f"{name} {str(value)[:24]!r} is not a whole number", CLOSE_PROTOCOL)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if 0 <= value < 10**NUMBER_DIGITS_MAX else 0
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= NUMBER_DIGITS_MAX:
+        return int(value)
+    return 0
 
 
 def _check_format(form: Any) -> None:
@@ -269,30 +237,55 @@ def _not_base64() -> LineFault:
     return LineFault("format", "media.payload is not base64", CLOSE_UNSUPPORTED)
 
 
-def _media(message: dict[str, Any], sequence: int) -> Media:
+def _media(message: dict[str, Any], sequence: int) -> Media | Outbound:
     media = _object(message, "media")
+    if not _of_caller(media):
+        return Outbound(sequence)
+    return Media(_audio(media), sequence, _number(media, "chunk"), _number(media, "timestamp"))
+
+
+def _audio(media: dict[str, Any]) -> bytes:
     payload = media.get("payload")
     if not isinstance(payload, str) or not payload.isascii():
         raise LineFault("format", "media.payload must be base64 text", CLOSE_UNSUPPORTED)
     try:
-        audio = a2b_base64(payload, strict_mode=True)
+        return a2b_base64(payload, strict_mode=True)
     except Base64Error:
         raise _not_base64() from None
-    return Media(audio, sequence, _number(media, "chunk"), _number(media, "timestamp"))
+
+
+def _of_caller(body: dict[str, Any]) -> bool:
+    track = body.get("track")
+    if track in CALLER_TRACKS:
+        return True
+    if track in APPLICATION_TRACKS:
+        return False
+    raise LineFault("format", "a track is 'inbound' or 'outbound'", CLOSE_UNSUPPORTED)
 
 
 def _mark(message: dict[str, Any], sequence: int) -> Mark:
     name = _object(message, "mark").get("name")
-    if not isinstance(name, str) or not name or len(name.encode()) > MARK_NAME_BYTES_MAX:
+    if not isinstance(name, str) or not 0 < _bytes_in(name) <= MARK_NAME_BYTES_MAX:
         raise LineFault("json", f"mark.name must be a text of 1 to {MARK_NAME_BYTES_MAX} bytes", CLOSE_INVALID)
     return Mark(name, sequence)
 
 
-def _dtmf(message: dict[str, Any], sequence: int) -> Digit:
-    digit = _object(message, "dtmf").get("digit")
-    if not isinstance(digit, str) or digit not in DIGITS:
+def _bytes_in(text: str) -> int:
+    """Its length in UTF-8; 0 where there is none: JSON can write halves of characters."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        return 0
+
+
+def _dtmf(message: dict[str, Any], sequence: int) -> Digit | Outbound:
+    dtmf = _object(message, "dtmf")
+    if not _of_caller(dtmf):
+        return Outbound(sequence)
+    digit = dtmf.get("digit")
+    if not isinstance(digit, str) or digit.upper() not in DIGITS:
         raise LineFault("json", "dtmf.digit must be one of 0-9 * # A-D", CLOSE_INVALID)
-    return Digit(digit, sequence)
+    return Digit(digit.upper(), sequence)
 
 
 def _stop(message: dict[str, Any], sequence: int) -> Stop:

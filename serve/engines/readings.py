@@ -48,17 +48,29 @@ class Readings:
         self._count = 0
         self._last: dict[int, list[str]] = {}  # the words of the last reading, of segments that are not final
         self._told: dict[int, str] = {}
+        self._begun: dict[int, int] = {}  # where those that are not final begin, in ms of the stream
 
     @property
     def open(self) -> bool:
         """A segment is begun and not final."""
         return bool(self._last)
 
+    @property
+    def open_from_ms(self) -> int:
+        """Where the first segment begins that is not final; -1 = there is none."""
+        return min(self._begun.values(), default=-1)
+
+    @property
+    def count(self) -> int:
+        """Segments that were told: the number of the next one."""
+        return self._count
+
     def forget_ids(self) -> None:
         """The recognizer starts anew: its ids mean other segments from here on."""
         self._numbers.clear()
         self._last.clear()
         self._told.clear()
+        self._begun.clear()
 
     def read(self, line: Line, base_ms: int = 0) -> Reading | None:
         """What to tell of a line, if anything. `base_ms` is where the recognizer's second 0 lies in the stream."""
@@ -67,6 +79,7 @@ class Readings:
             return self._final(line, base_ms)
         before = self._last.get(line.id)
         self._last[line.id] = words
+        self._begun[line.id] = max(0, base_ms + round(line.start_s * 1_000))
         if before is None or line.duration_s < PARTIAL_FROM_S:
             return None
         text = " ".join(words[: _agreed(before, words)])
@@ -77,6 +90,7 @@ class Readings:
 
     def _final(self, line: Line, base_ms: int) -> Reading | None:
         self._last.pop(line.id, None)
+        self._begun.pop(line.id, None)
         told = self._told.pop(line.id, None)
         text = line.text.strip()
         if line.duration_s < INVENTED_BELOW_S and _bare(text) in INVENTED:

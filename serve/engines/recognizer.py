@@ -2,14 +2,17 @@
 
 An engine for many calls. Decoding runs in one worker thread (the model takes one caller at a time, and releases
 Python while it works), never on the loop; what comes in meanwhile is put together and decoded at once, so an engine
-that is behind does less work, not more. Beyond a bound sound is dropped, and that is said. Which readings are worth
-telling is `readings.py`'s matter. The engine is moonshine (MIT, its English weights are in its wheel).
+that is behind does less work, not more. Beyond a bound sound is dropped, and that is said. A call that asks is told how
+far its sound is read, so that it waits neither for words that will not come nor for an engine that hangs. Which
+readings are worth telling is `readings.py`'s matter. The engine is moonshine (MIT, its English weights are in its
+wheel).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,13 +32,17 @@ log = logging.getLogger(__name__)
 STEP_MS = 100  # sound is decoded in pieces of at least this
 UPDATE_S = 0.2  # how often a segment is read anew
 PENDING_MS_MAX = (
-    12_000  # a call's sound that waits to be decoded (one that comes back brings 8 s); then half is dropped
+    16_000  # a call's sound that waits to be decoded (one that comes back brings 12 s); then half is dropped
 )
 STREAMS_MAX = 64  # open at once; the model serves about two callers who talk without a pause on one core
 RENEW_MS = 15_000  # a model stream keeps all its sound: it is renewed in a pause after this long
 QUIET_MS = 1_000  # ... that has lasted this long
 OVERLAP_MS = 400  # ... and the new one is given this much of what went before: the beginning of a word may be in it
 BYTES_PER_MS = sound.RATE_HZ // 1_000
+READ_LAG_MS = 500  # of sound that was decoded: a segment that began longer ago is open by now (measured: 450 at most)
+START_SLACK_MS = 200  # by which the model may put a segment's beginning earlier once it has read more (measured: 128)
+ANSWER_MS = 1_000  # of sound after which a call that has asked is told how far it is, even in the midst of a segment
+ASKS_MAX = 16  # of one stream that wait; a call asks once a second and at the end of each talkspurt
 
 # Measured (docs): first text 0.26 to 0.44 s after a segment's start, final text 0.07 to 0.19 s after its end.
 MOONSHINE_OPTIONS = {
@@ -155,10 +162,10 @@ class _Listener:
 
     def _on_message(self, link: Link, message: Message) -> None:
         match message:
-            case [wire.SOUND, str(name), bytes(coded), *_]:
+            case [wire.SOUND, str(name), bytes(coded), *ask]:
                 ear = self._ears.get(name)
                 if ear is not None:  # a frame may cross the close of its stream
-                    ear.hear(coded)
+                    ear.hear(coded, ask=bool(ask and ask[0]))
             case [wire.OPEN, str(name), int(origin_ms), *_]:
                 if name in self._ears:
                     raise ProtocolFault(f"stream {name[:40]!r} is open already")
@@ -184,14 +191,19 @@ class _Ear:
         self._origin_ms = origin_ms
         self._decoder = Decoder(model)
         self._pending = bytearray()
+        self._heard_bytes = 0
+        self._asks: deque[int] = deque(maxlen=ASKS_MAX)  # ends of sound, in ms of the stream: tell when it was read
         self._dropped_ms = 0
         self._busy = False
         self._closed = False
         self._tell = True
         engine.streams += 1
 
-    def hear(self, coded: bytes) -> None:
+    def hear(self, coded: bytes, ask: bool) -> None:
         self._pending += coded
+        self._heard_bytes += len(coded)
+        if ask:
+            self._asks.append(self._heard_bytes // BYTES_PER_MS)
         self._engine.heard_ms += len(coded) // BYTES_PER_MS
         behind_ms = len(self._pending) // BYTES_PER_MS
         if behind_ms > PENDING_MS_MAX:
@@ -236,11 +248,22 @@ class _Ear:
                 at + reading.started_ms,
                 at + reading.ended_ms,
             )
+        self._answer()
         self._busy = False
         if chunk.last:
             self._engine.streams -= 1
         else:
             self._next()
+
+    def _answer(self) -> None:
+        """Tell how far the stream is read, where that was asked: at most once a piece, never in a silence."""
+        read_ms, now_ms = self._decoder.read_ms, self._decoder.now_ms
+        asked_ms = -1
+        while self._asks and (read_ms >= self._asks[0] or now_ms >= self._asks[0] + ANSWER_MS):
+            asked_ms = self._asks.popleft()
+        if asked_ms >= 0 and self._tell:
+            at_ms = self._origin_ms + min(read_ms, asked_ms)
+            self._link.send(wire.WORDS, self._name, self._decoder.segments, "", False, at_ms, at_ms)
 
 
 class Decoder:
@@ -251,33 +274,45 @@ class Decoder:
         self._stream: Stream | None = None
         self._readings = Readings()
         self._base_ms = 0  # where the model stream's beginning lies in the call's sound
-        self._now_ms = 0
+        self.now_ms = 0  # how much of the call's sound was decoded
         self._spoken_ms = 0  # end of the last line
         self._recent = b""
+
+    @property
+    def segments(self) -> int:
+        """How many were told."""
+        return self._readings.count
+
+    @property
+    def read_ms(self) -> int:
+        """How far the sound is read: of what lies before, nothing more is to come."""
+        if self._readings.open:
+            return max(0, self._readings.open_from_ms - START_SLACK_MS)
+        return self.now_ms if self._stream is None else max(0, self.now_ms - READ_LAG_MS)
 
     def decode(self, chunk: _Chunk) -> list[Reading]:
         """Readings that are worth telling after this piece."""
         told: list[Reading] = []
         if chunk.dropped_ms:  # the model must not glue together what does not belong together
             told += self._finish()
-            self._now_ms += chunk.dropped_ms
+            self.now_ms += chunk.dropped_ms
             self._recent = b""
         if chunk.coded:
             if self._stream is None:
                 self._open()
             assert self._stream is not None
             told += self._read(self._stream.feed(sound.decode(chunk.coded)))
-            self._now_ms += len(chunk.coded) // BYTES_PER_MS
+            self.now_ms += len(chunk.coded) // BYTES_PER_MS
             self._recent = (self._recent + chunk.coded)[-OVERLAP_MS * BYTES_PER_MS :]
-        quiet = not self._readings.open and self._now_ms - self._spoken_ms >= QUIET_MS
-        if chunk.last or (quiet and self._now_ms - self._base_ms >= RENEW_MS):
+        quiet = not self._readings.open and self.now_ms - self._spoken_ms >= QUIET_MS
+        if chunk.last or (quiet and self.now_ms - self._base_ms >= RENEW_MS):
             told += self._finish()
         return told
 
     def _open(self) -> None:
         self._stream = self._model.open()
         self._readings.forget_ids()
-        self._base_ms = self._now_ms - len(self._recent) // BYTES_PER_MS
+        self._base_ms = self.now_ms - len(self._recent) // BYTES_PER_MS
         if self._recent:
             self._stream.feed(sound.decode(self._recent))
 

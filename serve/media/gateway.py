@@ -2,7 +2,8 @@
 
 It terminates each WebSocket, redeems its media token, claims the call from the supervisor, and joins the two sides in
 a `Line`. A line whose owner dies is claimed anew, or goes to the new owner of whom the supervisor tells. A socket that
-misbehaves is closed with a code and a reason, counted, and touches no other. How a carrier words things is `carriers/`'
+misbehaves before it has a call is closed with a code and a reason; in a call bad messages are dropped (`tolerance.py`).
+Either is counted and touches no other socket. How a carrier words things is `carriers/`'
 matter, what a line keeps is `line.py`'s.
 """
 
@@ -32,6 +33,7 @@ from ..carriers import twilio
 from ..errors import LineFault, TokenFault
 from .line import Claim, Line
 from .tokens import MEDIA_PATH, TokenVerifier
+from .tolerance import Dropped, Tolerance
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +65,9 @@ class Gateway:
         self._tasks: set[asyncio.Task[None]] = set()
         self.lines: dict[str, Line] = {}
         self._stopped: dict[str, Line] = {}  # ended by the carrier; the owner may have died before it heard of it
-        self.faults: Counter[str] = Counter()  # by kind
+        self.faults: Counter[str] = Counter()  # sockets closed and lines refused, by kind
+        self.dropped = Dropped()  # messages
+        self.sequence_gaps = 0  # of streams that have ended
         self.opened = 0  # sockets so far
         self.port = 0
 
@@ -104,6 +108,8 @@ class Gateway:
             "lines": len(self.lines),
             "opened": self.opened,
             "faults": dict(self.faults),
+            "messages_dropped": dict(self.dropped.by_kind),
+            "sequence_gaps": self.sequence_gaps + sum(socket.gaps for socket in self._sockets),
             "frames_in": sum(line.frames_in for line in self.lines.values()),
             "frames_lost": sum(line.frames_lost for line in self.lines.values()),
             "fenced": sum(line.fenced for line in self.lines.values()),
@@ -126,6 +132,7 @@ class Gateway:
 
     def left(self, socket: TwilioSocket) -> None:
         self._sockets.discard(socket)
+        self.sequence_gaps += socket.gaps
         line = socket.line
         if line is not None and self.lines.get(line.call) is line:
             del self.lines[line.call]
@@ -223,8 +230,15 @@ class TwilioSocket(WSListener):  # type: ignore[misc]
         self._call = ""  # the redeemed token's
         self._closing = False
         self._reader = twilio.CarrierReader()
+        self._tolerance = Tolerance()
         self._timer: asyncio.TimerHandle | None = None
         self._parts: list[bytes] = []  # of a message in several frames
+        self._passing_over = False  # the rest of such a message, which is too long
+
+    @property
+    def gaps(self) -> int:
+        """Steps in the carrier's numbering that were not by one."""
+        return self._reader.gaps
 
     # --- picows.WSListener --------------------------------------------------------------------------------------------
 
@@ -242,6 +256,7 @@ class TwilioSocket(WSListener):  # type: ignore[misc]
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
         if kind == WSMsgType.CLOSE:
+            self._note_refusal(transport)
             self._closing = True
             transport.send_close(frame.get_close_code(), frame.get_close_message())
             transport.disconnect()
@@ -256,18 +271,21 @@ class TwilioSocket(WSListener):  # type: ignore[misc]
             elif kind == WSMsgType.BINARY:
                 raise LineFault("json", "binary message; messages are JSON text", twilio.CLOSE_UNSUPPORTED)
         except LineFault as fault:
-            self.fault(fault)
+            self._bad(fault)
         except Exception:
             log.exception("a line's socket failed", extra={"call": self._call})
-            self.fault(LineFault("bug", "a fault of offhook", CLOSE_BUG))
+            self._bad(LineFault("bug", "a fault of offhook", CLOSE_BUG))
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        if not self._closing and transport.is_close_frame_sent:  # picows itself refused a frame (RFC 6455)
-            self._gateway.faults["frame"] += 1
+        self._note_refusal(transport)
         self._cancel_timer()
         if self.line is not None and not self.line.over:
             self.line.lost("the carrier's socket closed without 'stop'")
         self._gateway.left(self)
+
+    def _note_refusal(self, transport: WSTransport) -> None:
+        if not self._closing and transport.is_close_frame_sent:  # picows itself refused a frame (RFC 6455)
+            self._gateway.faults["frame"] += 1
 
     def pause_writing(self) -> None:
         """The carrier has left more unread than a conversation ever needs: it is gone or stuck."""
@@ -279,9 +297,14 @@ class TwilioSocket(WSListener):  # type: ignore[misc]
     # --- messages -----------------------------------------------------------------------------------------------------
 
     def _part(self, frame: WSFrame) -> None:
+        if frame.msg_type == WSMsgType.TEXT:
+            self._parts, self._passing_over = [], False
+        elif self._passing_over:
+            return
         self._parts.append(frame.get_payload_as_bytes())
         if frame.fin or sum(map(len, self._parts)) > twilio.MESSAGE_BYTES_MAX:
             raw, self._parts = b"".join(self._parts), []
+            self._passing_over = not frame.fin
             self._message(raw)
 
     def _message(self, raw: bytes) -> None:
@@ -308,6 +331,17 @@ class TwilioSocket(WSListener):  # type: ignore[misc]
         self._call = self._call or self._gateway.redeem(start.parameters.get("token", ""))
         self._writer = twilio.ApplicationWriter(start.stream)
         self.line = self._gateway.open_line(self._call, start.stream, self)
+
+    def _bad(self, fault: LineFault) -> None:
+        """Before there is a call it ends the socket. Later it is dropped, until bad messages are most of what comes."""
+        line = self.line
+        if line is None:
+            self.fault(fault)
+            return
+        now_s = asyncio.get_running_loop().time()
+        self._gateway.dropped.note(fault.kind, self._call, now_s)
+        if not self._tolerance.bears(now_s, line.frames_in):
+            self.fault(LineFault(fault.kind, f"most messages cannot be read; the last: {fault.reason}", fault.code))
 
     # --- endings ------------------------------------------------------------------------------------------------------
 

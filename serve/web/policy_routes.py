@@ -8,12 +8,13 @@ replica of this API keeps nothing, and fetches a bundle that is not on its disk.
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Path
-from offhook.actors.node.parcel import PARCEL_BYTES_MAX, check_signature, unpack
-from offhook.policies.errors import PolicyError
+from offhook.actors.node.parcel import PARCEL_BYTES_MAX, check_signature, folder_of, unpack, unpacked
+from offhook.policies.errors import OffhookError, PolicyError
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..bundles.policy_files import Bundle, digests, load
@@ -57,8 +58,14 @@ def add_policies(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
     async def publish(new: NewBundle) -> dict[str, Any]:
         """Offer a version to calls on every node. Calls that go on keep theirs."""
         parcel = bytes.fromhex(new.parcel if len(new.parcel) % 2 == 0 else "")
+        known = folder_of(parcel, FilePath(door.bundles_dir)).is_dir()
         bundle = await asyncio.to_thread(_received, door, new, parcel)
-        return await switchboard.publish(bundle.version, bundle.plain(), parcel, new.lead)
+        try:
+            return await switchboard.publish(bundle.version, bundle.plain(), parcel, new.lead)
+        except OffhookError:
+            if not known:  # what nobody has taken need not lie here; it is unpacked again when it is sent again
+                await asyncio.to_thread(shutil.rmtree, bundle.path, ignore_errors=True)
+            raise
 
     @app.delete("/v1/policies/{name}", status_code=204, tags=["policies"])
     async def withdraw(name: Name) -> None:
@@ -74,9 +81,12 @@ def _received(door: Door, new: NewBundle, parcel: bytes) -> Bundle:
         check_signature(door.publish_key, new.version, parcel, new.signature)
     if not door.bundles_dir:
         raise PolicyError("this installation takes no bundles: it has no place to keep them")
-    bundle = load(unpack(parcel, FilePath(door.bundles_dir)))
-    if bundle.version != new.version:
-        raise PolicyError(f"the bundle is version {bundle.version}, not {new.version}: another offhook has packed it")
+    with unpacked(parcel, FilePath(door.bundles_dir)) as folder:
+        bundle = load(folder)
+        if bundle.version != new.version:
+            raise PolicyError(
+                f"the bundle is version {bundle.version}, not {new.version}: another offhook has packed it"
+            )
     return bundle
 
 

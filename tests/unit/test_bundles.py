@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,7 @@ import msgpack
 import pytest
 from offhook.actors.bundle import agent_class, release
 from offhook.actors.node import parcel as parcels
-from offhook.actors.node.parcel import check_signature, pack, sign, unpack
+from offhook.actors.node.parcel import check_signature, pack, sign, unpack, unpacked
 from offhook.actors.node.shelf import Shelf
 from offhook.actors.shadows.trial import agents_of
 from offhook.policies.errors import CallerFault, PolicyError
@@ -70,6 +72,85 @@ def test_what_is_no_parcel_is_refused(tmp_path: Path, parcel: bytes) -> None:
         unpack(parcel, tmp_path)
 
 
+NESTED = 600  # arrays in arrays, each of which announces the most that it may
+
+
+@pytest.mark.parametrize(
+    ("contents", "said"),
+    [
+        ([["policy.yaml", 30_000_000]], "a body of type int, not bytes"),
+        ([["policy.yaml", -1]], "a body of type int"),
+        ([["policy.yaml", True]], "a body of type bool"),
+        ([["policy.yaml", 1.5]], "a body of type float"),
+        ([["policy.yaml", None]], "a body of type NoneType"),
+        ([["policy.yaml", [0, 1, 2]]], "a body of type list"),
+        ([["policy.yaml", {}]], "a body of type dict"),
+        ([["policy.yaml", {"x": 1}]], "max_map_len"),
+        ([["policy.yaml", "text"]], "a body of type str"),
+        ([["policy.yaml", msgpack.ExtType(5, b"x")]], "max_ext_len"),
+        ([["policy.yaml"]], "its name and its bytes"),
+        ([["policy.yaml", b"", b""]], "its name and its bytes"),
+        (["ab"], "its name and its bytes"),
+        ([b"ab"], "its name and its bytes"),
+        ([7], "its name and its bytes"),
+        ({"policy.yaml": b""}, "max_map_len"),
+        ("policy.yaml", "no list of files"),
+        (7, "no list of files"),
+        (None, "no list of files"),
+        ([], "no list of files"),
+        ([["a", b"1"], ["a/b", b"2"]], "'a' is a file and the folder of 'a/b'"),
+        ([["a/b/c", b"1"], ["a", b"2"]], "'a' is a file and the folder of 'a/b/c'"),
+        ([["a", b"1"], ["a", b"2"]], "'a' is there twice"),
+        ([["a/b", b"1"], ["a//b", b"2"]], "'a/b' is there twice"),
+        ([["\u4e00" * 150, b"1"]], "a file named"),
+        ([["x" * 801, b"1"]], "max_str_len"),
+        ([[f"{n}", b""] for n in range(1_001)], "max_array_len"),
+    ],
+)
+def test_what_is_no_list_of_files_is_refused_before_anything_is_written(
+    tmp_path: Path, contents: object, said: str
+) -> None:
+    parcel = zlib.compress(msgpack.packb(contents))
+    tracemalloc.start()
+    try:
+        with pytest.raises(PolicyError, match="not a bundle's parcel") as refused:
+            unpack(parcel, tmp_path / "kept")
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20, "the refusal itself took memory"
+    finally:
+        tracemalloc.stop()
+    assert said in str(refused.value)
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize(
+    "raw", [b"\xdd\x01\xff\xff\xff", b"\xdd\x00\x00\x03\xe8" * NESTED, b"\x91" * 5_000, b"\xdf\x01\xff\xff\xff"]
+)
+def test_announced_lengths_make_no_memory(tmp_path: Path, raw: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(PolicyError, match="not a bundle's parcel"):
+            unpack(zlib.compress(raw), tmp_path / "kept")
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_follows_a_parcel_is_refused(made: Path, tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="4 bytes follow its end"):
+        unpack(pack(made) + b"more", tmp_path / "kept")
+
+
+def test_a_refused_bundle_leaves_no_folder_and_an_older_one_stays(made: Path, tmp_path: Path) -> None:
+    parcel, kept = pack(made), tmp_path / "kept"
+    with pytest.raises(PolicyError, match="no good"), unpacked(parcel, kept):
+        raise PolicyError("no good")
+    assert list(kept.iterdir()) == []
+    folder = unpack(parcel, kept)
+    with pytest.raises(PolicyError, match="no good"), unpacked(parcel, kept):
+        raise PolicyError("no good")
+    assert list(kept.iterdir()) == [folder]
+
+
 def test_limits_hold_before_anything_is_written(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = zlib.compress(msgpack.packb([["big", bytes(60 << 20)]]))
     with pytest.raises(PolicyError, match="longer than a bundle may be"):
@@ -105,7 +186,11 @@ def test_a_node_unpacks_what_is_published_and_knows_it_after_a_restart(made: Pat
     assert load(Path(again.bundle(bundle.version))).version == bundle.version
     with pytest.raises(PolicyError):
         again.publish("bad", bundle.plain(), b"nonsense")
+    (made / "prompt.txt").write_text("another one")
+    with pytest.raises(PolicyError, match="ears"):
+        again.publish("bad", {**bundle.plain(), "ears": 7}, pack(made))
     assert again.recall() == [bundle.version]
+    assert len(list((tmp_path / "node" / "bundles").iterdir())) == 1
 
 
 # --- loading ----------------------------------------------------------------------------------------------------------
@@ -123,6 +208,46 @@ def test_two_versions_live_side_by_side_and_one_is_unloaded(made: Path, tmp_path
     assert release(str(two)) >= 3 and second.__module__ not in sys.modules
     assert first.__module__ in sys.modules and release(str(one)) >= 2
     assert release(str(one)) == 0
+
+
+def test_what_a_bundle_names_is_found_without_importing_anything(made: Path) -> None:
+    sys.modules.pop("this", None)
+    for code in ("this.x:Guide", "this.x.y:Guide", "no.such:Guide", ".:Guide", "..x:Guide"):
+        with pytest.raises(PolicyError, match="there is no module"):
+            load(edit(made, lambda text, code=code: re.sub(r"code: .*", f"code: {code}", text), "policy.yaml"))
+    assert "this" not in sys.modules
+    stock = "offhook.policies.agents.booking:Booking"
+    load(edit(made, lambda text: re.sub(r"code: .*", f"code: {stock}", text), "policy.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: f"x = {'-' * 100_000}1\n{text}", "nested too deeply"),
+        (lambda text: f"x = a{'.a' * 100_000}\n{text}", "nested too deeply"),
+        (lambda text: f"x = {'(' * 100_000}1\n{text}", "is not Python"),
+        (lambda text: f"\0{text}", "is not Python"),
+    ],
+)
+def test_code_that_cannot_be_read_is_named(made: Path, change: Callable[[str], str], said: str) -> None:
+    with pytest.raises(PolicyError, match=said):
+        load(edit(made, change))
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("name: " + ":".join("1" * 3_000), "a number of 5999 characters"),
+        ("name: " + "9" * 5_000, "a number of 5000 characters"),
+        ("? " + ":".join("1" * 100) + "\n: x\nname: x", "a number of 199 characters"),
+        ("name: x\narbitration:\n  deadline: " + "1" * 400 + " ms", "arbitration.deadline"),
+        ("name: x\narbitration:\n  deadline: .inf", "arbitration.deadline"),
+    ],
+)
+def test_a_number_without_end_is_named_with_its_line(tmp_path: Path, written: str, said: str) -> None:
+    (tmp_path / "policy.yaml").write_text(f"{written}\n")
+    with pytest.raises(PolicyError, match=said):
+        load(tmp_path)
 
 
 # --- checking ---------------------------------------------------------------------------------------------------------

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgpack
 import pytest
 from offhook.actors.node.parcel import pack, sign
 from offhook.cluster.memory import FileMemory
 from offhook.cluster.wanted import Version, Wanted
+from offhook.policies.errors import PolicyError
 from offhook.serve.bundles import policy_start
 from offhook.serve.bundles.policy_files import Bundle, load
 from offhook.serve.web.api import make_api
@@ -98,10 +101,31 @@ def test_a_bundle_is_offered_and_leads_only_when_asked(tmp_path: Path, bundle: B
 
 def test_what_is_not_what_it_is_said_to_be_is_refused(tmp_path: Path, bundle: Bundle) -> None:
     async def test(client: httpx.AsyncClient, memory: Memory) -> None:
-        for body in (sent(bundle, version="0" * 12), sent(bundle, parcel="00ff"), sent(bundle, parcel="0")):
+        number = zlib.compress(msgpack.packb([["policy.yaml", 30_000_000]])).hex()
+        no_policy = zlib.compress(msgpack.packb([["agents/a.py", b""]])).hex()
+        files = ("00ff", "0", number, no_policy)
+        for body in (sent(bundle, version="0" * 12), *(sent(bundle, parcel=parcel) for parcel in files)):
             answer = await client.post("/v1/policies", json=body)
             assert 400 <= answer.status_code < 500, answer.text
         assert memory.published == []
+        assert not (tmp_path / "kept").exists() or list((tmp_path / "kept").iterdir()) == []
+
+    run(tmp_path, test)
+
+
+def test_a_bundle_that_the_cluster_refuses_leaves_no_folder_here(tmp_path: Path, bundle: Bundle) -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        async def refuse(*_: Any) -> dict[str, Any]:
+            raise PolicyError("too many are kept")
+
+        taken, memory.publish = memory.publish, refuse  # type: ignore[method-assign]
+        assert (await client.post("/v1/policies", json=sent(bundle))).status_code == 409
+        assert list((tmp_path / "kept").iterdir()) == []
+        memory.publish = taken  # type: ignore[method-assign]
+        assert (await client.post("/v1/policies", json=sent(bundle))).status_code == 201
+        memory.publish = refuse  # type: ignore[method-assign]
+        assert (await client.post("/v1/policies", json=sent(bundle))).status_code == 409
+        assert len(list((tmp_path / "kept").iterdir())) == 1  # it was here before, and is in use
 
     run(tmp_path, test)
 

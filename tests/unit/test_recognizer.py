@@ -230,6 +230,90 @@ def test_a_model_that_fails_costs_that_link_and_no_other() -> None:
     run(test)
 
 
+def progress(words: list[Message]) -> list[int]:
+    """How far it said to be, where it told no words."""
+    return [message[6] for message in words if message[1:5] == ["s", message[2], "", False]]
+
+
+def test_a_call_that_asks_is_told_once_all_of_it_is_read_and_holds_no_word() -> None:
+    async def test(engine: Recognizer, _model: Model) -> None:
+        call = await Call().connect(engine)
+        call.link.send(wire.OPEN, "s", 5_000)
+        call.hear("s", quiet(1_000))
+        call.link.send(wire.SOUND, "s", b"", 1)
+        call.hear("s", quiet(5_000), piece_ms=50)
+        await call.until(1)
+        call.link.send(wire.CLOSE, "s")
+        await passed(lambda: engine.heard_ms == 6_000 and not engine.streams)
+        assert call.words == [[wire.WORDS, "s", 0, "", False, 6_000, 6_000]]  # and in the silence after it no more
+
+    run(test)
+
+
+def test_who_does_not_ask_is_not_told() -> None:
+    async def test(engine: Recognizer, _model: Model) -> None:
+        call = await Call().connect(engine)
+        call.link.send(wire.OPEN, "s", 0)
+        call.hear("s", quiet(4_000) + loud(800) + quiet(4_000))
+        call.link.send(wire.CLOSE, "s")
+        await passed(lambda: engine.heard_ms == 8_800 and not engine.streams)
+        await call.until(1)
+        assert [message[3] for message in call.words] == ["run of 800"]
+
+    run(test)
+
+
+def test_words_come_before_it_is_told_that_there_are_no_more() -> None:
+    async def test(engine: Recognizer, _model: Model) -> None:
+        call = await Call().connect(engine)
+        call.link.send(wire.OPEN, "s", 0)
+        call.hear("s", quiet(300) + loud(800) + quiet(100))
+        call.link.send(wire.SOUND, "s", quiet(60), 1)
+        call.hear("s", quiet(2_000))
+        words = await call.until(2)
+        assert [(message[2], message[3], message[4]) for message in words] == [(0, "run of 800", True), (1, "", False)]
+        assert words[0][5:] == [300, 1_100] and words[1][6] == 1_260
+
+    run(test)
+
+
+def test_in_the_midst_of_a_segment_it_is_as_far_as_the_segment_s_beginning() -> None:
+    decoder = Decoder(Model())
+    readings = decoder._readings
+    decode(decoder, quiet(1_000))
+    assert (decoder.read_ms, decoder.segments) == (1_000 - module.READ_LAG_MS, 0)
+    readings.read(Line(1, "it was", 0.5, 0.3, False))
+    decode(decoder, quiet(3_000))
+    assert decoder.read_ms == 500 - module.START_SLACK_MS
+    readings.read(Line(1, "", 0.5, 3.4, True))
+    assert decoder.read_ms == 4_000 - module.READ_LAG_MS
+    decode(decoder, quiet(100), last=True)
+    assert decoder.read_ms == 4_100
+
+
+def test_a_call_that_asks_in_the_midst_of_a_segment_is_answered_all_the_same() -> None:
+    """Endless music is read as one segment without agreed words: its recognizer must not pass for silent."""
+
+    class Music(Stream):
+        def _lines(self, last: bool) -> list[Line]:
+            return [Line(1, f"la {len(self.samples)}", 0.4, len(self.samples) / 8_000, last)]
+
+    async def test(engine: Recognizer, model: Model) -> None:
+        model.open = lambda: Music(model)  # type: ignore[method-assign]
+        call = await Call().connect(engine)
+        call.link.send(wire.OPEN, "s", 0)
+        for n in range(1, 5):
+            call.hear("s", quiet(1_000))
+            call.link.send(wire.SOUND, "s", b"", 1)
+            await passed(lambda n=n: engine.heard_ms == 1_000 * n)
+        call.hear("s", quiet(module.ANSWER_MS + 100))
+        await passed(lambda: len(progress(call.words)) >= 1)
+        assert set(progress(call.words)) == {200}
+        assert {message[3] for message in call.words} <= {"", "la"}
+
+    run(test)
+
+
 def test_nonsense_closes_the_link() -> None:
     async def test(engine: Recognizer, _model: Model) -> None:
         for message in (["sing", "s"], [wire.OPEN, "s", "now"], [wire.SOUND, "s", "text"]):

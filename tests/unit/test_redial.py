@@ -10,7 +10,7 @@ from typing import Any
 
 from offhook.actors.link import Link, LinkServer, Message
 from offhook.actors.live.recognition import KEPT_MS
-from offhook.actors.redial import LOST_MS, Endpoint, Redial
+from offhook.actors.redial import LOST_MS, PAUSE_MS_FIRST, Endpoint, Redial
 
 
 class Listener:
@@ -121,6 +121,47 @@ def test_a_unix_socket_that_is_not_here_costs_nothing_and_tcp_is_next(tmp_path: 
         assert link is not None and link._transport is not None
         sock = link._transport.get_extra_info("socket")
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == LOST_MS < KEPT_MS
+        caller.redial.stop()
+        await listener.server.stop()
+
+    run(test)
+
+
+def test_one_that_is_left_is_dialled_after_the_others_and_is_as_good_as_any_once_it_is_kept(tmp_path: Path) -> None:
+    async def test() -> None:
+        first, second = Listener(), Listener()
+        places = await first.at(f"unix:{tmp_path / 'first'}"), await second.at(f"unix:{tmp_path / 'second'}")
+        caller = Caller(*places)
+        await until(lambda: first.links and caller.opened)
+        caller.redial.leave("it does not do its work")
+        await until(lambda: caller.opened == 2)
+        assert (len(first.links), len(second.links), caller.lost) == (1, 1, ["it does not do its work"])
+        assert caller.redial._preferred() == 1
+        caller.redial.leave("nor does this one")
+        await until(lambda: caller.opened == 3)
+        assert len(first.links) == 2 and caller.redial._preferred() == 0  # nobody else is left
+        caller.redial.keep()
+        assert caller.redial._left == {places[1]}
+        caller.redial.redirect([places[0]])
+        assert caller.redial._left == set()  # one that is gone need not be remembered
+        caller.redial.stop()
+        caller.redial.leave("there is no link")
+        await first.server.stop()
+        await second.server.stop()
+
+    run(test)
+
+
+def test_the_only_one_there_is_dialled_again_after_a_pause(tmp_path: Path) -> None:
+    async def test() -> None:
+        listener = Listener()
+        caller = Caller(await listener.at(f"unix:{tmp_path / 'only'}"))
+        for count in range(1, 4):
+            await until(lambda count=count: caller.opened == count)
+            began_s = asyncio.get_running_loop().time()
+            caller.redial.leave("useless")
+        await until(lambda: caller.opened == 4)
+        assert asyncio.get_running_loop().time() - began_s >= 4 * PAUSE_MS_FIRST / 1_000  # it has doubled twice
         caller.redial.stop()
         await listener.server.stop()
 

@@ -10,6 +10,7 @@ import pytest
 from offhook.actors import redial
 from offhook.actors.clock import MonotonicClock
 from offhook.actors.link import Link, LinkServer, Message
+from offhook.actors.live import sound as sounds
 from offhook.actors.live import synthesis
 from offhook.actors.live.sound import Sound
 from offhook.actors.live.sources import ToneSource
@@ -220,38 +221,134 @@ def test_a_cancelled_utterance_takes_no_more_sound(run: Callable[..., None]) -> 
     run(test)
 
 
+BAD: dict[str, Message] = {
+    "text for sound": ["sound", "u1", "text"],
+    "a number for sound": ["sound", "u1", 7],
+    "a list for sound": ["sound", "u1", [1, 2]],
+    "a number for words": ["timing", "u1", 7],
+    "text for words": ["timing", "u1", "one two"],
+    "half a word": ["timing", "u1", [["one"]]],
+    "a number for a word": ["timing", "u1", [7]],
+    "a word that is none": ["timing", "u1", [[7, 500]]],
+    "a word without end": ["timing", "u1", [["x" * 300, 500]]],
+    "a time that is none": ["timing", "u1", [["one", "soon"]]],
+    "no number": ["timing", "u1", [["one", float("nan")]]],
+    "endless": ["timing", "u1", [["one", float("inf")]]],
+    "a time before the beginning": ["timing", "u1", [["one", -5]]],
+    "a time after every end": ["timing", "u1", [["one", 1 << 60]]],
+    "half right": ["timing", "u1", [["one", 500], ["two", None]]],
+    "too many words": ["timing", "u1", [["x", 1]] * 5_001],
+    "spoken, and nothing was": ["spoken", "u1", 1_000],
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize("fallback", [True, False])
+def test_a_message_that_is_none_costs_its_utterance_at_most(run: Callable[..., None], bad: str, fallback: bool) -> None:
+    async def test(on: Stage) -> None:
+        engine = await on.engine().start()
+
+        def misbehave(link: Link, order: Message) -> None:
+            if order[0] == "speak" and order[1] == "u1":
+                link.send(*BAD[bad])
+                say_words(link, order)  # goes on as if nothing were: nobody listens any more
+            else:
+                say_words(link, order)
+
+        engine.on_order = misbehave
+        client, first, second = on.client(engine, fallback=fallback), Sound("one two"), Sound("three")
+        client.speak("u1", first)
+        await until(lambda: first.complete)
+        assert bool(first.failed) is not fallback
+        assert not fallback or first.heard_text(60_000) == "one two"
+        assert first.timed[:1] != [("one", 500)], "half of a bad message was taken in"
+        client.speak("u2", second)
+        await until(lambda: second.complete)
+        assert (second.failed, second.total_ms, second.timed) == ("", 500, [("three", 500)])
+        assert ["cancel", "u1"] in engine.orders
+        assert on.health == [] and len(engine.links) == 1 and client.refused == 1
+
+    run(test)
+
+
+def test_what_follows_a_bad_message_is_spoken_by_the_fallback_from_the_next_word(run: Callable[..., None]) -> None:
+    async def test(on: Stage) -> None:
+        engine = await on.engine().start()
+
+        def misbehave(link: Link, order: Message) -> None:
+            say_words(link, order, words=2, finish=False)
+            link.send("timing", order[1], {"three": 1_500})
+
+        engine.on_order = misbehave
+        client, sound = on.client(engine, fallback=True), Sound("one two three four")
+        client.speak("u1", sound)
+        await until(lambda: sound.complete)
+        assert not sound.failed and sound.heard_text(1_000) == "one two"
+        assert [word for word, _ in sound.timed] == ["one", "two", "three", "four"]
+
+    run(test)
+
+
 @pytest.mark.parametrize(
     "nonsense",
-    [
-        ["sing", "u1"],
-        ["sound", "u1"],
-        ["sound", "u1", "text"],
-        ["timing", "u1", 7],
-        ["timing", "u1", [["one"]]],
-        ["sound", ["u1"], b""],
-        ["sound", "u1", b"x" * 900_000, "again and again"],
-    ],
-    ids=["unknown", "too short", "text for sound", "a number for words", "half a word", "a list for an id", "endless"],
+    [["sing", "u1"], ["sing"], [7, "u1"], ["sound"], ["sound", "u1"], ["sound", ["u1"], b""], ["spoken", 7], [{}, {}]],
+    ids=str,
 )
-def test_an_engine_that_talks_nonsense_is_left_and_the_utterance_is_not_lost(
-    run: Callable[..., None], nonsense: Message, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(synthesis, "PATIENCE_MS", 5_000)
+def test_what_is_about_no_utterance_is_dropped_and_nobody_notices(run: Callable[..., None], nonsense: Message) -> None:
+    async def test(on: Stage) -> None:
+        engine = await on.engine().start()
 
+        def misbehave(link: Link, order: Message) -> None:
+            link.send(*nonsense)
+            say_words(link, order)
+
+        engine.on_order = misbehave
+        client, sound = on.client(engine), Sound("one two")
+        client.speak("u1", sound)
+        await until(lambda: sound.complete)
+        assert (sound.failed, sound.total_ms, client.refused, on.health) == ("", 1_000, 1, [])
+
+    run(test)
+
+
+def test_an_engine_that_talks_mostly_nonsense_is_left_for_another(run: Callable[..., None]) -> None:
     async def test(on: Stage) -> None:
         bad, good = await on.engine("a").start(), await on.engine("b").start()
 
-        def misbehave(link: Link, order: Message) -> None:
-            for _ in range(6 if len(nonsense) == 4 else 1):
-                link.send(*nonsense[:3])
-            bad.server.revoke("token")
+        def misbehave(link: Link, _order: Message) -> None:
+            for _ in range(20):
+                link.send("sing")
 
         bad.on_order = misbehave
         good.on_order = say_words
-        client, sound = on.client(bad, good, fallback=True), Sound("one two")
+        client, sound = on.client(bad, good), Sound("one two")
         client.speak("u1", sound)
         await until(lambda: sound.complete)
-        assert not sound.failed or len(nonsense) == 4
+        assert (sound.failed, sound.total_ms, on.health) == ("", 1_000, [False, True])
+
+    run(test)
+
+
+def test_sound_without_end_costs_its_utterance_only(run: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sounds, "SOUND_MS_MAX", 60_000)
+
+    async def test(on: Stage) -> None:
+        engine = await on.engine().start()
+
+        def misbehave(link: Link, order: Message) -> None:
+            if order[:2] == ["speak", "u1"]:
+                for _ in range(6):
+                    link.send("sound", "u1", b"x" * 100_000)
+            elif order[1] != "u1":
+                say_words(link, order)
+
+        engine.on_order = misbehave
+        client, first, second = on.client(engine, fallback=True), Sound("one two"), Sound("three")
+        client.speak("u1", first)
+        await until(lambda: first.complete)
+        client.speak("u2", second)
+        await until(lambda: second.complete)
+        assert (second.failed, second.total_ms, on.health) == ("", 500, [])
 
     run(test)
 

@@ -511,3 +511,56 @@ def test_a_place_is_what_it_was_written_as_or_an_error() -> None:
     assert Place.from_body(place.as_body()) == place
     with pytest.raises(ProtocolFault, match="place record"):
         Place.from_body(["MZ1", "7"])
+
+
+@pytest.mark.parametrize("frames_after", [0, 5])
+def test_media_that_stopped_in_mid_word_end_the_talkspurt_under_the_next_owner_too(run: Any, frames_after: int) -> None:
+    async def test(story: Story) -> None:
+        await story.owner()
+        await story.agent()
+        caller = story.exchange.dial("c1")
+        await caller.say([SILENCE] * 40 + voice(30))
+        await story.until(lambda: story.owners[0].call.state.hearing.speaking)
+        second = await story.takeover()
+        await story.agent()
+        await story.until(lambda: caller.line.attached and caller.line.epoch == 2)
+        if frames_after:
+            await caller.say(voice(frames_after))
+        taken_ms = second.call.now()
+        assert second.call.state.hearing.speaking
+        await story.until(lambda: story.events("SpeechEnded"))
+        (ended,) = story.events("SpeechEnded")
+        assert ended[1] - taken_ms <= 1_000 and ended[2] < ended[3] <= taken_ms
+        assert not second.call.state.hearing.speaking
+        await caller.say([SILENCE] * 50 + voice(30) + [SILENCE] * 30)
+        assert len(story.events("SpeechEnded")) == 2  # whoever comes back is heard as ever
+
+    run(test)
+
+
+def test_a_line_that_is_away_is_no_stall(run: Any) -> None:
+    """How long it may be away is another limit; when it is back, what was said meanwhile comes all at once."""
+
+    async def test(story: Story) -> None:
+        await story.owner()
+        await story.agent()
+        caller = story.exchange.dial("c1")
+        await caller.say([SILENCE] * 40 + voice(30))
+        held = asyncio.Event()
+        claim = story.exchange.gateway._claim
+
+        async def later(call: str, lost_epoch: int) -> Claim:
+            await held.wait()
+            return await claim(call, lost_epoch)
+
+        story.exchange.gateway._claim = later
+        await story.takeover()
+        await story.agent()
+        await caller.say(voice(100))  # two seconds of one sentence
+        assert not story.events("SpeechEnded")
+        held.set()
+        await story.until(lambda: caller.line.attached and caller.line.epoch == 2)
+        await caller.say(voice(20) + [SILENCE] * 30)
+        assert len(story.events("SpeechEnded")) == 1
+
+    run(test)
