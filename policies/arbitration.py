@@ -9,7 +9,7 @@ fallback line is offered like any proposal, and the loop breaker ends it like an
 
 from __future__ import annotations
 
-from . import consent, debts, gate, silence, turns
+from . import basis, consent, debts, gate, silence, turns
 from .commands import InviteAgents
 from .draft import Draft
 from .events import ActionFinished, AgentAnswered, AgentJoined, AgentLost, LineAnswered, OwnerChanged, TimerFired
@@ -140,6 +140,7 @@ def _fall_back(draft: Draft, found: Round) -> None:
             text=line,
             purpose=Purpose.REPAIR,
             asks=Asks.OPEN,
+            rests_on=(basis.WORDS,),
             reason=f"no proposal was granted in the round '{found.reason}'",
         ),
     )

@@ -51,7 +51,17 @@ def read(text: str, terms: Terms = ()) -> Assent:
         if worst.why == _REFUSAL and not affirmed:
             return Assent(Polarity.NO, worst.why)
         return Assent(Polarity.UNCLEAR, worst.why)
-    return Assent(Polarity.YES) if affirmed else Assent(Polarity.UNCLEAR, _NO_AFFIRMATION)
+    if affirmed and not _brushed_off(parts):
+        return Assent(Polarity.YES)
+    return Assent(Polarity.UNCLEAR, _NO_AFFIRMATION)
+
+
+def _brushed_off(parts: Sequence[Clause]) -> bool:
+    """ "Okay, thanks, bye": nothing but a listener's words and a farewell."""
+    words = {word for clause in parts for word in clause.words} - {"good"}
+    return not lexicon.FAREWELLS.isdisjoint(words) and words <= (lexicon.LISTENING - {"yes"}) | lexicon.FAREWELLS | {
+        "you"
+    }
 
 
 def listening(text: str) -> bool:

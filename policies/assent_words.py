@@ -57,6 +57,9 @@ COURTEOUS = _phrases("""
     for asking
 """)
 
+# Who takes leave with no more than a listener's word has been polite, and has agreed to nothing.
+FAREWELLS = words_of("bye")
+
 # Sounds of speaking.
 FILLING = words_of("um uh well oh ah so and er hmm mm you know like")
 TOKENS = words_of("mm-hm uh-huh hmm hm mm huh")  # a listener's: they say "I hear you", and nothing more

@@ -145,14 +145,16 @@ def _borne_out(draft: Draft, answer: Answer) -> None:
 
 
 def _pressed(state: CallState, question: Utterance) -> Assent | None:
-    """A key that callers know for yes or no, pressed after the question was heard."""
-    for signal in evidence.standing(state.ledger, (Sign.CONFIRMATION, Sign.DENIAL)):
+    """The one key that was pressed since the question, where callers know it for yes or no; several are a number."""
+    pressed = []
+    for signal in evidence.standing(state.ledger):
         if signal.at_ms < question.started_ms:
-            return None
-        if signal.source == "digits":
-            yes = signal.sign is Sign.CONFIRMATION
-            return Assent(Polarity.YES) if yes else Assent(Polarity.NO, "a key")
-    return None
+            break
+        if signal.source == "digits" and signal.text != "#":
+            pressed.append(signal.sign)
+    if pressed == [Sign.CONFIRMATION]:
+        return Assent(Polarity.YES)
+    return Assent(Polarity.NO, "a key") if pressed == [Sign.DENIAL] else None
 
 
 def _follows(answer: Answer, event: WordsHeard) -> bool:
