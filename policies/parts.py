@@ -6,15 +6,14 @@
 What belongs here is how a part is made and changed, nothing of what it holds. A part is replaced, never edited: mypy
 takes it for a frozen dataclass and refuses every assignment, and `tests/property/test_machine.py` sees that no step
 edits the state that it was given. At run time nothing guards it, because the guard has a price: a frozen dataclass of
-sixteen fields takes 2.2 us to build and 4.3 us to `dataclasses.replace`, a plain one 0.5 us and 0.9 us, and a call
-builds about ten in every step.
+sixteen fields takes 2.2 us to build and 4.3 us to `dataclasses.replace`, a plain one 0.5 us to build and, copied slot
+by slot, 0.3 us to replace; a call builds about ten in every step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
@@ -36,20 +35,27 @@ else:
         Raises:
             AttributeError: the part has no such field.
         """
-        kind = changing.__class__
-        read = _READERS.get(kind)
-        if read is None:
-            read = _READERS[kind] = _reader(kind)
-        copy = kind(*read(changing))
+        cloner = _CLONERS.get(changing.__class__)
+        copy = (cloner or _compiled(changing.__class__))(changing)
         for name, value in changes.items():
             setattr(copy, name, value)
         return copy
 
 
-_READERS: dict[type, Callable[[Any], tuple[Any, ...]]] = {}  # how all fields of a class are read, in order
+def clone(thing: T) -> T:
+    """A shallow copy of a part, or of a whole made of parts."""
+    copy: T = (_CLONERS.get(thing.__class__) or _compiled(thing.__class__))(thing)
+    return copy
 
 
-def _reader(kind: type) -> Callable[[Any], tuple[Any, ...]]:
+_CLONERS: dict[type, Callable[[Any], Any]] = {}  # how all fields of a class are copied
+
+
+def _compiled(kind: type) -> Callable[[Any], Any]:
+    """Slot by slot, as `dataclasses` compiles `__init__`: a call with thirty arguments costs three times as much."""
     names = tuple(kind.__dataclass_fields__)  # type: ignore[attr-defined]
-    read = attrgetter(*names)
-    return read if len(names) > 1 else lambda changing: (read(changing),)
+    lines = ["def run(old):", "    new = make(kind)", *[f"    new.{name} = old.{name}" for name in names]]
+    known: dict[str, Any] = {"make": object.__new__, "kind": kind}
+    exec(compile("\n".join([*lines, "    return new"]), f"<copy of {kind.__name__}>", "exec"), known)
+    cloner: Callable[[Any], Any] = known["run"]
+    return _CLONERS.setdefault(kind, cloner)

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from operator import attrgetter
 
 from .dialogue import Answer, Debt, Segment, Term, Told
-from .parts import part
+from .parts import clone, part
 from .proposals import Asks, Grant, Proposal, Purpose
 from .signals import Ledger as Ledger
 from .signals import Sign as Sign
@@ -340,7 +339,4 @@ class CallState:
 
     def copy(self) -> CallState:
         """A shallow copy; the parts are immutable."""
-        return CallState(*_ALL_FIELDS(self))
-
-
-_ALL_FIELDS = attrgetter(*CallState.__dataclass_fields__)
+        return clone(self)
