@@ -10,7 +10,7 @@ another act, or said truthfully. What is said of an act uses its own arguments a
 
 from __future__ import annotations
 
-from . import agreement, debts, gate, rules
+from . import agreement, debts, gate, rules, turns
 from .agreement import PROVISIONAL
 from .case import Case, case_of, name_of
 from .commands import AwaitJournal, Perform, TransferCall, Withdraw
@@ -70,9 +70,19 @@ def follow(draft: Draft) -> bool:
         if verdict.answer is Answer.GRANT:
             order(draft, grant)
             acted = True
-        elif verdict.answer is not Answer.WAIT:
+        elif verdict.answer is Answer.WAIT:
+            _wait(draft, grant)
+        else:
             _give_up(draft, grant)
     return acted
+
+
+def _wait(draft: Draft, grant: Grant) -> None:
+    """It waits for the floor, or for words that are on their way, as it did while it was announced."""
+    _put(draft, replace(grant, stage=ANNOUNCED))
+    if turns.unread(draft.state):
+        until_ms = draft.state.hearing.ended_ms + draft.policy.endpointing.unread_ms
+        draft.arm(gate.READING_TIMER, max(draft.state.now_ms, until_ms))
 
 
 def order(draft: Draft, grant: Grant) -> None:
@@ -94,7 +104,7 @@ def journaled(draft: Draft, event: Journaled) -> None:
         _leave(draft, grant)
         return
     if verdict.answer is Answer.WAIT:
-        _put(draft, replace(grant, stage=ANNOUNCED))  # the caller speaks: it waits for the floor, as it did before
+        _wait(draft, grant)
     else:
         _give_up(draft, grant)
 
@@ -145,6 +155,8 @@ def reconsider(draft: Draft, event: WordsHeard | DigitPressed) -> None:
                 _withdraw(draft, grant)
         elif grant.stage == BEGUN and _broken(case) is not None:
             _put(draft, replace(grant, stage=REGRETTED))
+    if isinstance(event, WordsHeard) and gate.READING_TIMER in draft.timers and not turns.unread(draft.state):
+        draft.arm(gate.READING_TIMER, draft.state.now_ms)  # they are read: what waited for them need wait no longer
 
 
 def _broken(case: Case) -> RuleResult | None:

@@ -69,6 +69,7 @@ def digit_pressed(draft: Draft, event: DigitPressed) -> None:
         sign, strength, topic = Sign.DENIAL, 0.9, ""
     elif event.digit == DIGIT_HUMAN:
         sign, strength, topic = Sign.HUMAN, 0.9, ""
+    draft.state.said_revision = draft.state.revision  # a key is a word of the caller's
     signal = evidence.add(draft, sign, strength, source="digits", text=event.digit, topic=topic)
     concerns.hear(draft, signal)
     slots.hear(draft, signal)

@@ -25,6 +25,7 @@ TIMER = "owed"
 DEBTS_MAX = 16  # more at once is an agent's loop; the oldest is written off
 TRIES_MAX = 3  # rounds for one debt: after these nobody has anything to say of it
 SETTLE_MS = 400  # from the end of a sound without words: then a fact that is owed may be told, come words or not
+_BESIDE = frozenset({Purpose.REPAIR, Purpose.REASSURANCE, Purpose.GREETING})  # these tell of no act
 _FACTS = frozenset({"result", "timer", "unapproved"})  # words that are still on their way overturn none of these
 
 
@@ -52,33 +53,40 @@ def paid(draft: Draft, kind: str, what: str) -> None:
 
 def heard(draft: Draft, utterance: Utterance) -> None:
     """The caller has heard an utterance: what it told is owed no longer."""
-    grant = utterance.about.partition(":")[0]
-    own = utterance.agent != CORE and not grant  # an agent that does not say what it speaks of
     for debt in draft.state.debts:
-        told = debt.what == grant or (own and utterance.sent_ms > debt.since_ms and _speaks_of(draft, utterance, debt))
-        if (debt.kind == "result" and told) or (debt.kind == "unapproved" and utterance.sent_ms >= debt.since_ms):
+        told = _tells(draft, utterance, debt) if debt.kind == "result" else utterance.sent_ms >= debt.since_ms
+        if debt.kind in ("result", "unapproved") and told:
             paid(draft, debt.kind, debt.what)
 
 
-def _speaks_of(draft: Draft, utterance: Utterance, debt: Debt) -> bool:
-    """That an act was taken back is not told by whatever is said next: its own matter must be in it."""
-    act = next((act for act in draft.state.authority.acts if act.grant == debt.what), None)
-    if act is None or not act.withdrawn:
+def _tells(draft: Draft, utterance: Utterance, debt: Debt) -> bool:
+    """It says so itself, it came of the round for this, or an agent that says nothing about it spoke of the same matter.
+
+    Of what cannot be undone, and of what was taken back, the matter must be in its words.
+    """
+    if utterance.id == debt.by or utterance.about.partition(":")[0] == debt.what:
         return True
-    return any(term.name == name for term in utterance.terms for name, _ in act.arguments)
+    if utterance.agent == CORE or utterance.about or utterance.sent_ms <= debt.since_ms:
+        return False
+    act = next((act for act in draft.state.authority.acts if act.grant == debt.what), None)
+    needs = draft.policy.gate.actions.get(act.action) if act is not None else None
+    if act is not None and (act.withdrawn or (needs is not None and needs.irreversible)):
+        return any(term.name == name for term in utterance.terms for name, _ in act.arguments)
+    return utterance.purpose not in _BESIDE
 
 
 def settle_up(draft: Draft) -> None:
     """The floor is free: pay the oldest debt, one at a time."""
     state = draft.state
-    debt = next((debt for debt in state.debts if debt.kind in _PAY), None)
+    due = [debt for debt in state.debts if debt.kind in _PAY]
+    debt = min(due, key=lambda each: each.kind != "sentence", default=None)  # what was cut off may tell the rest
     if debt is None or not _may_pay(state):
         return
     if debt.tries >= TRIES_MAX:
         write_off(draft, debt, f"{TRIES_MAX} rounds, and nobody had anything to say of it")
         settle_up(draft)
         return
-    state.debts = tuple(replace(each, tries=each.tries + 1) if each is debt else each for each in state.debts)
+    _put(draft, debt, replace(debt, tries=debt.tries + 1))
     draft.arm(TIMER, state.now_ms + draft.policy.gate.owed_ms)
     _PAY[debt.kind](draft, debt)
 
@@ -91,8 +99,14 @@ def round_over(draft: Draft, owed: str, acted: bool) -> None:
         return
     if kind in ("timer", "reply"):
         paid(draft, kind, what)  # they are owed a round, and had it
+    elif acted and draft.state.speech.current is not None:
+        _put(draft, debt, replace(debt, by=draft.state.speech.current.id))
     elif not acted and not _say_ourselves(draft, debt):
         write_off(draft, debt, "nobody had anything to say of it")
+
+
+def _put(draft: Draft, debt: Debt, changed: Debt) -> None:
+    draft.state.debts = tuple(changed if each is debt else each for each in draft.state.debts)
 
 
 def speech_ended(draft: Draft, event: SpeechEnded) -> None:

@@ -75,3 +75,4 @@ class Debt:
     since_ms: int
     revision: int
     tries: int = 0  # rounds that were opened for it
+    by: str = ""  # the utterance that came of such a round: once heard, it has paid

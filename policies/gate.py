@@ -42,7 +42,7 @@ def _answer(case: Case, results: tuple[RuleResult, ...]) -> Answer:
     failed = {result.rule for result in results if not result.ok}
     if not failed:
         return Answer.GRANT
-    waits = {"floor", "reading"} if agreement.reading_due(case) else {"floor"}
+    waits = {"floor", "unread", "reading"} if agreement.reading_due(case) else {"floor", "unread"}
     level = level_of(case)
     if failed <= (waits | {"autonomy"} if level == "approve" else waits):
         return Answer.WAIT

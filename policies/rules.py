@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from . import acts, agreement, basis, values
+from . import acts, agreement, basis, turns, values
 from . import answering as who_answers
 from .agreement import Result
 from .case import Case, act_of, approval, done, level_of
@@ -109,6 +109,18 @@ def floor(case: Case) -> Result | None:
     if current is not None:
         actual += f", {current.id} {current.playing}"
     return "nobody speaks", actual, ok
+
+
+def unread(case: Case) -> Result | None:
+    """Before something leaves that words may overturn, those that are on their way are waited for."""
+    if case.moment not in ("floor", "execution"):
+        return None
+    if not case.needs.irreversible and case.proposal.kind is not Kind.TRANSFER:
+        return None
+    most_ms = case.policy.endpointing.unread_ms
+    waited_ms = case.state.now_ms - case.state.hearing.ended_ms
+    ok = waited_ms >= most_ms or not turns.unread(case.state)
+    return f"the caller's words read, or {most_ms} ms gone", f"unread for {waited_ms} ms" if not ok else "read", ok
 
 
 def ending(case: Case) -> Result | None:
@@ -265,6 +277,7 @@ RULES: dict[str, Callable[[Case], Result | None]] = {
     "line": line,
     "answering": answering,
     "authority": authority,
+    "unread": unread,
     "ending": ending,
     "stop": stop,
     "stage": stage,
