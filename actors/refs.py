@@ -258,6 +258,9 @@ class SupervisorRef(ActorRef):
     async def hangup(self, call: str, by: str, reason: str) -> None:
         await self.ask("hangup", call, by, reason)
 
+    async def dialled(self, call: str, grant: str, taken: bool, how: str) -> None:
+        await self.ask("dialled", call, grant, taken, how)
+
     async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
         await self.ask("decide", call, proposal, approved, operator)
 

@@ -25,7 +25,7 @@ MARK = "mark"  # call -> gateway:      mark, epoch, name: tell when everything b
 PACE = "pace"  # call -> gateway:      pace, epoch, frames: so many may travel in one message (1 = none waits)
 CLEAR = "clear"  # call -> gateway:    clear, epoch: drop what the carrier still buffers
 HANGUP = "hangup"  # call -> gateway:  hangup, epoch, reason
-TRANSFER = "transfer"  # call -> gateway: transfer, epoch, target, announced
+TRANSFER = "transfer"  # call -> gateway: transfer, epoch, target, announced: the stream ends, the call does not yet
 
 # subscriber -> call          hello, token, name, kind ("agent" | "observer"), topics[, since_seq]
 NOTICE = "n"  # call -> subscriber:    n, seq, revision, turn, topic, body

@@ -56,9 +56,12 @@ class FrontDesk:
 
         Raises:
             Overflow: it gets none; says what becomes of it.
-            CallerFault: an unknown priority, or it has asked already. What `place` raises that is no WorldFault.
+            CallerFault: an unknown priority, or it has asked already, or has begun. What `place` raises that is no
+                WorldFault.
         """
         ask = self._ask_of(request)
+        if ask.call in self._seats:
+            raise CallerFault(f"call {ask.call} is live already")
         line = self._lines.get(ask.call)
         if line is None:
             self.on_ask()

@@ -42,6 +42,11 @@ def irreversible(policy: Policy, proposal: Proposal) -> bool:
     return needs is not None and needs.irreversible
 
 
+def handed_over(grants: tuple[Grant, ...]) -> Grant | None:
+    """The transfer that has been ordered, and of which nobody has said that it failed."""
+    return next((g for g in grants if g.proposal.kind is Kind.TRANSFER and g.stage not in _OURS), None)
+
+
 def key(draft: Draft, proposal: Proposal, act: str) -> str:
     """The idempotency key: of the call, the action and its arguments, and how often that has already succeeded.
 

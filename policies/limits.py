@@ -7,7 +7,7 @@ hard deadline meets a denial, the deadline wins: a call always ends.
 
 from __future__ import annotations
 
-from . import arbitration, debts, endpointing, silence
+from . import acts, arbitration, debts, endpointing, silence
 from .commands import HangUp
 from .draft import Draft
 from .events import CallCreated, HangupRequested, LineAnswered, LineClosed, LineLost, LineResumed, TimerFired
@@ -56,7 +56,9 @@ def line_lost(draft: Draft, event: LineLost) -> None:
     if draft.state.line is not Line.OPEN:
         return
     draft.state.line = Line.LOST
-    draft.arm(LOST, event.at_ms + draft.policy.limits.line_lost_ms)
+    limits = draft.policy.limits
+    wait_ms = limits.transfer_ms if _handed_over(draft) else limits.line_lost_ms
+    draft.arm(LOST, event.at_ms + wait_ms)
     draft.publish("call", what="line lost", reason=event.reason)
 
 
@@ -101,7 +103,10 @@ def timer_fired(draft: Draft, event: TimerFired) -> None:
         case "limits.grace":
             _end(draft, CALL_LIMIT, f"{draft.policy.limits.grace_ms} ms after the limit")
         case "limits.line":
-            _end(draft, LINE_LOST, f"no line for {draft.policy.limits.line_lost_ms} ms")
+            if _handed_over(draft):  # nobody came back: the other side has taken the caller
+                _end(draft, TRANSFERRED, f"not back within {draft.policy.limits.transfer_ms} ms")
+            else:
+                _end(draft, LINE_LOST, f"no line for {draft.policy.limits.line_lost_ms} ms")
         case "limits.closing":
             _hang_up(draft)
 
@@ -111,8 +116,11 @@ def _outcome(draft: Draft) -> str:
     state = draft.state
     if state.line is Line.RINGING:
         return NO_ANSWER
-    handed_over = any(grant.proposal.kind is Kind.TRANSFER for grant in state.authority.grants)
-    return TRANSFERRED if handed_over else CALLER_HUNG_UP
+    return TRANSFERRED if _handed_over(draft) else CALLER_HUNG_UP
+
+
+def _handed_over(draft: Draft) -> bool:
+    return acts.handed_over(draft.state.authority.grants) is not None
 
 
 def _warn(draft: Draft) -> None:

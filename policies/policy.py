@@ -181,6 +181,7 @@ class Limits(Section):
     warning_line: str = "Just so you know, we have about a minute left."
     grace_ms: int = Field(10_000, ge=0, le=60_000)  # for the goodbye after the limit
     line_lost_ms: int = Field(10_000, ge=0, le=120_000)  # how long a lost line may come back
+    transfer_ms: int = Field(45_000, ge=0, le=600_000)  # ... one that was handed over; carriers ring a number for 30 s
     goodbye_line: str = "Thank you for your time. Goodbye."
     # Said once when the recognizer is lost under a caller who speaks; empty = nothing.
     unheard_line: str = "I am sorry, I cannot hear you well just now. One moment, please."

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import acts
 from .case import name_of
 from .concerns import answer_due
 from .dialogue import Answer
@@ -97,6 +98,7 @@ def _answer(answer: Answer | None) -> dict[str, Any] | None:
 def _authority(authority: Authority, policy: Policy) -> dict[str, Any]:
     """What was done, what is under way, and what waits for the floor or an operator."""
     actions = policy.gate.actions
+    transfer = acts.handed_over(authority.grants)
     return {
         "suspended": bool(authority.suspended_since_ms),
         "done": {name: times for name, times, _ in authority.done},
@@ -115,6 +117,7 @@ def _authority(authority: Authority, policy: Policy) -> dict[str, Any]:
             for act in authority.acts
         ],
         "under_way": [name_of(grant.proposal) for grant in authority.grants],
+        "transfer": {"grant": transfer.id, "pii_target": transfer.proposal.action} if transfer is not None else None,
         "waiting": [{"proposal": p.id, "agent": p.agent, "action": name_of(p)} for p in authority.waiting],
         "approvals": [
             {

@@ -188,6 +188,8 @@ class House:
             bundles_dir=str(settings.state_path / "bundles"),
             ring_s=settings.ring_s,
             queue_message=settings.queue_message,
+            sorry_message=settings.sorry_message,
+            unreached_message=settings.unreached_message,
         )
 
         def api() -> Any:

@@ -21,6 +21,8 @@ DEPLOYED = "deployed"  # by somebody else in this cluster (`serve deploy cluster
 RECOGNIZERS = ("moonshine", DEPLOYED, "none")
 VOICES = ("piper", DEPLOYED, "clip", "tone")
 OVERFLOWS = ("busy", "queue", "redirect")
+SORRY = "We are sorry, we cannot take your call right now. Please try again later. Goodbye."
+UNREACHED = "We are sorry, nobody could be reached. Please call again later. Goodbye."
 LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 RUNTIME_DIR_BYTES_MAX = 60  # a Unix socket's path has 107 bytes (unix(7)); the parts of a node append up to 47
@@ -63,6 +65,8 @@ class Settings:
     overflow: str = "busy"  # what becomes of a call that gets no slot within ring_s: busy, queue, redirect
     queue_s: float = 120.0  # how long a caller may stay in the queue
     queue_message: str = "All lines are busy. Please stay on the line."  # said to them; or the URL of a recording
+    sorry_message: str = SORRY  # said to callers whose call cannot be taken or go on; or the URL of a recording
+    unreached_message: str = UNREACHED  # ... whom nobody took after a transfer, and whose call is over
     redirect_to: str = ""  # the number for `overflow` redirect
     late_ms: float = 30.0  # reaction lag at which a node takes no more calls
     admission: str = ""  # a YAML file with tenants' limits and slots kept for priorities (examples/admission.yaml)

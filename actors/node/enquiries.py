@@ -136,6 +136,11 @@ class Enquiries:
         """End a call, with its goodbye where the policy has one. Raises: NoSuchCall, LinkLost."""
         self._event(call, ev.HangupRequested(0, by, reason))
 
+    async def dialled(self, call: str, grant: str, taken: bool, how: str) -> None:
+        """How a transfer ended, as the carrier says: the call is over, or goes on. Raises: NoSuchCall, LinkLost."""
+        why = f"the number that the caller was handed to: {how}"
+        self._event(call, ev.LineClosed(0, why) if taken else ev.ActionFinished(0, grant, False, why))
+
     async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
         """An operator's answer to a proposal that waits for approval. Raises: NoSuchCall, LinkLost."""
         self._event(call, ev.OperatorDecided(0, proposal, bool(approved), operator))

@@ -1,9 +1,10 @@
 """What a carrier does with a caller whose stream has ended: asks the resume webhook, and carries its answer out.
 
 As Twilio does it: `<Connect><Stream>` dials again under a new stream id; a stream that cannot be opened, or ends, is
-followed by the next verb, the `<Redirect>`, so the webhook is asked again; `<Pause>` waits, `<Dial>` hands the caller
-over, `<Hangup/>` or the answer's end ends the call. A webhook that fails is asked a few times, like a Twilio webhook
-with `#rc=5`. Where all of it leads nowhere the carrier gives up: every loop here is bounded.
+followed by the next verb, the `<Redirect>`, so the webhook is asked again; `<Pause>` waits, `<Say>` takes no time here,
+`<Dial>` hands the caller over (whoever is dialled takes the call), `<Hangup/>` or the answer's end ends the call. A
+webhook that fails is asked a few times, like a Twilio webhook with `#rc=5`. Where all of it leads nowhere the carrier
+gives up: every loop here is bounded.
 
 Sources: https://www.twilio.com/docs/voice/twiml/stream, .../voice/twiml/redirect,
 https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
@@ -63,7 +64,7 @@ class Redirects:
     async def follow(self) -> Over | None:
         """A stream has ended: returns None when another one is open, else how the call ended."""
         verbs: deque[twiml.Verb] = deque((twiml.Redirect(self._resume.url),))
-        redirects = 0
+        redirects, told = 0, ""
         async with httpx.AsyncClient(timeout=ASK_WITHIN_S) as client:
             while verbs:
                 verb = verbs.popleft()
@@ -83,10 +84,12 @@ class Redirects:
                         return Over(f"the webhook {verb.url} cannot be followed: {error}")
                 elif isinstance(verb, twiml.Pause):
                     await self._rest(verb.seconds)
+                elif isinstance(verb, twiml.Say):
+                    told = verb.text
                 elif isinstance(verb, twiml.Dial):
                     return Over(f"transferred to {verb.target}", verb.target)
                 else:
-                    return Over("the webhook answered busy" if verb.busy else "")
+                    return Over("the webhook answered busy" if verb.busy else f"told: {told}" if told else "")
         return Over()
 
     async def _ask(self, client: httpx.AsyncClient, url: str) -> tuple[twiml.Verb, ...]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
 MEDIA_TYPE = "application/xml"
+DIAL_S = 30  # that another number rings; then `action` is asked, or the next verb carried out
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -32,9 +33,15 @@ def hang_up() -> str:
     return _response("<Hangup/>")
 
 
-def dial(target: str) -> str:
-    """Connect the caller with `target`, a number."""
-    return _response(f"<Dial>{escape(target)}</Dial>")
+def apologize(message: str) -> str:
+    """Say (or play, where it is a URL) why the call cannot go on, then hang up."""
+    return _response(_spoken(message), "<Hangup/>")
+
+
+def dial(target: str, action_url: str = "", timeout_s: int = DIAL_S) -> str:
+    """Connect the caller with `target`, a number; `action_url` is asked what follows, however that ends."""
+    asked = f' action={quoteattr(action_url)} method="POST"' if action_url else ""
+    return _response(f'<Dial{asked} timeout="{timeout_s}">{escape(target)}</Dial>')
 
 
 def reject() -> str:
@@ -44,16 +51,19 @@ def reject() -> str:
 
 def queue(message: str, pause_s: int, again_url: str) -> str:
     """Say (or play, where it is a URL) a message, leave room for a slot to come free, then ask `again_url` again."""
-    played = message.startswith(("http://", "https://"))
-    verb = f"<Play>{escape(message)}</Play>" if played else f"<Say>{escape(message)}</Say>"
     pause = f'<Pause length="{pause_s}"/>'
-    return _response(verb, pause, f'<Redirect method="POST">{escape(again_url)}</Redirect>')
+    return _response(_spoken(message), pause, f'<Redirect method="POST">{escape(again_url)}</Redirect>')
 
 
 def signature(auth_token: str, url: str, form: Iterable[tuple[str, str]]) -> str:
     """What the header X-Twilio-Signature must hold for a POST of `form` to `url` (exactly as Twilio was given it)."""
     signed = url + "".join(name + value for name, value in sorted(form))
     return b64encode(hmac.new(auth_token.encode(), signed.encode(), "sha1").digest()).decode()
+
+
+def _spoken(message: str) -> str:
+    played = message.startswith(("http://", "https://"))
+    return f"<Play>{escape(message)}</Play>" if played else f"<Say>{escape(message)}</Say>"
 
 
 def _response(*verbs: str) -> str:

@@ -38,9 +38,17 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Connect the caller with a number."""
+    """Connect the caller with a number, and ask `action` what follows when that is over ("" = the next verb)."""
 
     target: str
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Have a robot's voice say something."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,7 @@ class Hangup:
     busy: bool = False
 
 
-Verb = Connect | Redirect | Pause | Dial | Hangup
+Verb = Connect | Redirect | Pause | Dial | Say | Hangup
 
 
 def read(text: str) -> tuple[Verb, ...]:
@@ -87,7 +95,12 @@ def _verb(element: ElementTree.Element) -> Verb:
                 raise LineFault("twiml", f"<Pause length={length[:20]!r}> is not 0 to {PAUSE_S_MAX} seconds")
             return Pause(int(length))
         case "Dial" if text:
-            return Dial(text)
+            action = element.get("action", "")
+            if action and not action.startswith(("http://", "https://")):
+                raise LineFault("twiml", f"<Dial action={action[:80]!r}> is no http:// or https:// url")
+            return Dial(text, action)
+        case "Say" if text:
+            return Say(text)
         case "Hangup":
             return Hangup()
         case "Reject":

@@ -29,6 +29,7 @@ UNSENT_NOTES_MAX = 64  # marks that came while no owner was linked
 STOP_READ_S = 0.5  # for an owner to read that the stream has stopped; it takes a millisecond
 READ_OUT_S = 0.05  # for what a former owner had sent before its death; it is in a socket of this machine, mostly
 CODEC = "mulaw8k"
+TRANSFERRED = "transferred"  # why a line makes way for the number that its caller is handed to
 
 
 class Carrier(Protocol):
@@ -317,9 +318,10 @@ class Line:
         self._together.pace = min(max(1, frames), TOGETHER)
 
     def _transfer(self, target: str, announced: bool) -> None:
-        # The journal has the target: the resume webhook reads it there, even after this gateway is gone.
+        # The journal has the target: the resume webhook reads it there, even after this gateway is gone. The call waits
+        # for what becomes of it: who is not reached comes back.
         del target, announced
-        self.hang_up("transferred")
+        self.make_way(TRANSFERRED)
 
     def hang_up(self, reason: str) -> None:
         """End the call on the wire; the owner, where there is one, hears that the stream has stopped."""

@@ -64,6 +64,9 @@ class ClusterSwitchboard:
     async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
         await (await self._node_of(call)).decide(call, proposal, approved, operator)
 
+    async def dialled(self, call: str, grant: str, taken: bool, how: str) -> None:
+        await (await self._node_of(call)).dialled(call, grant, taken, how)
+
     async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: bool) -> dict[str, Any]:
         return await (await self._cluster()).publish_policy(version, policy, parcel, "now" if lead else "first")
 

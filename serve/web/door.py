@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import Request
 
 from ..media import tokens
+from ..settings import SORRY, UNREACHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Door:
     bundles_dir: str = ""  # where bundles are unpacked; empty = this installation takes none
     ring_s: float = 5.0
     queue_message: str = ""  # said to callers in the queue, or the URL of a recording
+    sorry_message: str = SORRY  # ... to callers whose call cannot be taken or go on
+    unreached_message: str = UNREACHED  # ... to callers whom nobody took after a transfer, and whose call is over
 
     def media_url(self, request: Request, call: str, media: Sequence[Any] = ()) -> str:
         """Where the carrier brings the audio of `call`, with a token that opens it once.

@@ -54,6 +54,9 @@ class Switchboard(Protocol):
     async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
         """An operator's answer to a proposal that waits for approval."""
 
+    async def dialled(self, call: str, grant: str, taken: bool, how: str) -> None:
+        """Tell a live call how the transfer of that grant ended, in the carrier's word. Raises: NoSuchCall."""
+
     async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: bool) -> dict[str, Any]:
         """Offer a policy version, with the bundle of its agents' code, to calls on every node: {name, version, leads}.
 

@@ -202,6 +202,21 @@ def test_what_else_a_node_raises_is_the_callers_to_know_and_gives_the_slot_back(
     run(test)
 
 
+def test_a_call_that_has_begun_gets_no_second_slot_on_whatever_node() -> None:
+    async def test() -> None:
+        cluster = Cluster(Admission(ring_ms=0), a=2, b=2)
+        first = await cluster.desk.admit({"call": "one"})
+        for _ in range(3):
+            with pytest.raises(CallerFault, match="one is live already"):
+                await cluster.desk.admit({"call": "one"})
+        assert sorted(map(len, cluster.seated.values())) == [0, 1]
+        cluster.over("one", first["node"])
+        await cluster.desk.admit({"call": "one"})  # its carrier's id is used anew
+        assert sum(map(len, cluster.seated.values())) == 1
+
+    run(test)
+
+
 def test_an_overflow_survives_its_way_through_ray() -> None:
     again = pickle.loads(pickle.dumps(Overflow("redirect", "0 slots free", "+4930")))
     assert (again.act, again.to, str(again)) == ("redirect", "+4930", "0 slots free")

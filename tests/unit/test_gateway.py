@@ -146,6 +146,24 @@ def test_the_call_hangs_up(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
+def test_a_transfer_makes_the_line_give_way_and_the_call_hears_it_lost_not_ended(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        phone = await house.phone()
+        phone.start()
+        link, _, heard = await house.owner.linked()
+        link.send(wire.TRANSFER, 1, "+15550123", False)
+        assert await phone.goodbye() == (1000, "transferred")
+        assert (await said(heard))[0] == "closed"
+        while house.gateway.sockets:  # noqa: ASYNC110 - the gateway has no event for it
+            await asyncio.sleep(0.001)
+        assert house.gateway.lines == {} and house.claimed == ["c1"]
+        back = await house.phone(path=f"/media/{tokens.issue(SECRET, 'c1', time.time() + 1)}")
+        back.start()
+        await house.owner.linked()  # nobody was reached: the same call goes on
+
+    run(tmp_path, test)
+
+
 def test_the_token_may_come_as_a_parameter(tmp_path: Path) -> None:
     async def test(house: House) -> None:
         phone = await house.phone(path="/media")
