@@ -60,7 +60,7 @@ def heard(draft: Draft, utterance: Utterance) -> None:
 
 
 def _tells(draft: Draft, utterance: Utterance, debt: Debt) -> bool:
-    """It says so itself, it came of the round for this, or an agent that says nothing about it spoke of the same matter.
+    """It says so, it came of the round for this, or an agent that says nothing about it spoke of the same matter.
 
     Of what cannot be undone, and of what was taken back, the matter must be in its words.
     """
