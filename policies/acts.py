@@ -25,8 +25,8 @@ ANNOUNCED, JOURNAL, ORDERED = "announced", "journal", "ordered"
 BEGUN, WITHDRAWN, REGRETTED = "begun", "withdrawn", "regretted"
 TAKEN_BACK = "taken back"  # the result of an act that was withdrawn before any tool heard of it
 
-_OURS = (ANNOUNCED, JOURNAL)  # no tool has heard of it
-_RECALLABLE = (*_OURS, ORDERED)
+OURS = (ANNOUNCED, JOURNAL)  # no tool has heard of it
+_RECALLABLE = (*OURS, ORDERED)
 
 
 def told_first(policy: Policy, proposal: Proposal) -> bool:
@@ -44,7 +44,7 @@ def irreversible(policy: Policy, proposal: Proposal) -> bool:
 
 def handed_over(grants: tuple[Grant, ...]) -> Grant | None:
     """The transfer that has been ordered, and of which nobody has said that it failed."""
-    return next((g for g in grants if g.proposal.kind is Kind.TRANSFER and g.stage not in _OURS), None)
+    return next((g for g in grants if g.proposal.kind is Kind.TRANSFER and g.stage not in OURS), None)
 
 
 def key(draft: Draft, proposal: Proposal, act: str) -> str:
@@ -176,13 +176,13 @@ def _broken(case: Case) -> RuleResult | None:
 def withdraw_all(draft: Draft) -> None:
     """Another policy leads: what has not left is not done."""
     for grant in draft.state.authority.grants:
-        if grant.stage in _OURS:
+        if grant.stage in OURS:
             _give_up(draft, grant)
 
 
 def _withdraw(draft: Draft, grant: Grant) -> None:
     draft.publish("action", what="withdrawing", action=grant.proposal.action, grant=grant.id, key=grant.key)
-    if grant.stage in _OURS:
+    if grant.stage in OURS:
         _give_up(draft, grant)
         return
     _put(draft, replace(grant, stage=WITHDRAWN))
