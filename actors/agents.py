@@ -1,10 +1,11 @@
 """The agent host: one process of one policy version and one kind of agent, with a seat for each call that it serves.
 
-Like a call actor it is a resident with one method that never returns. An agent thinks (`propose`) in a worker thread,
-so one that sleeps holds up nobody but itself; while it thinks, only the newest invitation waits for it. What it answers
-carries the turn and revision of the view that it was computed from: whatever happened meanwhile, the gate will know.
-An agent that raises is made anew within its intensity (OTP's, `policies/supervision.py`); one that hangs is abandoned;
-a host whose threads are all stuck ends itself, and its supervisor starts another.
+Like a call actor it is a resident with one method that never returns. An agent thinks (`propose`, `read`, `notice`)
+in a worker thread, one thing at a time, so one that sleeps holds up nobody but itself; while it thinks, only the newest
+invitation waits for it. What it answers carries the turn and revision of the view that it was computed from: whatever
+happened meanwhile, the gate will know. A proposal that is none is told as a refusal, beside those that are good. An
+agent that raises is made anew within its intensity (OTP's, `policies/supervision.py`); one that hangs is abandoned; a
+host whose threads are all stuck ends itself, and its supervisor starts another.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 import uvloop
 from offhook.policies.codec import encode
+from offhook.policies.entry import proposals_of, reading_of
 from offhook.policies.policy import AgentSpec
-from offhook.policies.proposals import Proposal
+from offhook.policies.proposals import Proposal, Refusal
 from offhook.policies.supervision import Act, ChildSpec, decide
 
 from . import wire
@@ -38,7 +41,10 @@ log = logging.getLogger(__name__)
 
 THREADS_MAX = 8  # agents of one host that think at the same time; thinking is waiting (models, lookups), not computing
 HUNG_MS = 15_000  # far beyond any deadline of a round: the thread is given up
-PROPOSALS_MAX = 16  # of one answer
+NOTICE_MS = 1_000  # for one notice: it is noted, not thought over, and an invitation may wait behind it
+NOTICES_MAX = 64  # that wait for one agent; the oldest goes first, and its number tells the gap
+ERROR_CHARS_MAX = 500  # of a failure's own words, which may be anything
+READ_AT = ("turn_ended", "interrupted")  # the caller may have answered something: readers are asked
 INTENSITY = ChildSpec(intensity=5, period_ms=30_000)  # of one agent in one call
 REOPEN_MS = 100  # a link cut by the call is tried again once after this
 
@@ -53,12 +59,15 @@ class Invitation:
     view: dict[str, Any]
 
 
+Notice = tuple[int, int, int, str, dict[str, Any]]  # seq, revision, turn, topic, body
+
+
 class Seat:
     """One call's agent: its instance, its link to the call, what it thinks about now and what comes next."""
 
     __slots__ = (
-        "agent", "asked", "call", "endpoint", "epoch", "history", "instance", "link", "memory", "next", "thinking",
-        "token",
+        "agent", "asked", "call", "endpoint", "epoch", "history", "instance", "link", "memory", "next", "notices",
+        "thinking", "token",
     )  # fmt: skip
 
     def __init__(self, call: str, epoch: int, agent: str, endpoint: str, token: str, instance: Any) -> None:
@@ -71,6 +80,7 @@ class Seat:
         self.link: Link | None = None
         self.thinking: asyncio.Task[None] | None = None
         self.next: Invitation | None = None
+        self.notices: deque[Notice] = deque(maxlen=NOTICES_MAX)
         self.asked = 0  # number of the question what it remembers; 0 = none
         self.memory: dict[str, Any] | None = None  # of its predecessor, not yet taken in
         self.history: tuple[int, ...] = ()
@@ -178,7 +188,7 @@ class AgentBench:
             seat.token,
             seat.agent,
             "agent",
-            list(getattr(seat.instance, "topics", ())),
+            list(getattr(seat.instance, "topics", ())) if hasattr(seat.instance, "notice") else [],
             on_message=lambda _link, message: self._invited(seat, message),
             on_close=lambda link, reason: self._cut(seat, link, reason),
         )
@@ -217,11 +227,9 @@ class AgentBench:
             case [wire.UPGRADE, dict(memory)]:
                 seat.memory = memory
                 self._go_on(seat)
-            case [wire.NOTICE, *_]:
-                notice = getattr(seat.instance, "notice", None)
-                if notice is not None:
-                    with contextlib.suppress(Exception):
-                        notice(*message[1:])
+            case [wire.NOTICE, int(seq), int(revision), int(turn), str(topic), dict(body)]:
+                seat.notices.append((seq, revision, turn, topic, body))
+                self._go_on(seat)
             case [wire.GONE, *_]:
                 self._leave(seat.call, "the call is over")
             case _:
@@ -229,7 +237,7 @@ class AgentBench:
 
     def _go_on(self, seat: Seat) -> None:
         """One thing at a time: an agent's memory is not looked into while it thinks."""
-        if seat.thinking is None and (seat.asked or seat.memory is not None or seat.next is not None):
+        if seat.thinking is None and (seat.asked or seat.memory is not None or seat.next is not None or seat.notices):
             seat.thinking = self._start(self._do_next(seat))
 
     async def _do_next(self, seat: Seat) -> None:
@@ -246,27 +254,53 @@ class AgentBench:
                 memory, keeps = await self._memories.of(seat.instance)
                 if seat.link is not None:
                     seat.link.send(wire.MEMORY, number, memory, keeps)
+            elif seat.notices:
+                await self._tell(seat, seat.notices.popleft())
         finally:
             seat.thinking = None
         if self._seats.get(seat.call) is seat:
             self._go_on(seat)
 
     async def _answer(self, seat: Seat, invitation: Invitation) -> None:
-        loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._threads, seat.instance.propose, invitation.view, invitation.reason)
         try:
-            done, _ = await asyncio.wait({work}, timeout=HUNG_MS / 1_000)
-            if not done:
-                self._abandon(work)
-                raise TimeoutError(f"no answer within {HUNG_MS} ms")
-            arrays = [encode(proposal) for proposal in stamped(seat.agent, invitation, work.result())]
+            values, read = await self._in_thread(HUNG_MS, _think, seat.instance, invitation)
+            good, refused = _taken_in(seat.agent, invitation, values)
         except Exception as error:
             # The message may quote what the caller said: it stays out of the reason.
-            self._failed(seat, invitation, type(error).__name__, error)
+            reason = type(error).__name__
+            if self._failed(seat, reason, error):
+                self._send(seat, wire.FAILED, invitation.turn, invitation.revision, reason)
             return
+        reading = reading_of(read)
+        if read is not None and reading is None:
+            self._log_failure(seat, "a reading is none", read)
         self.answers += 1
+        answer: list[Any] = [[encode(proposal) for proposal in good]]
+        if reading is not None or refused:
+            answer += [encode(reading) if reading is not None else None, [encode(refusal) for refusal in refused]]
+        self._send(seat, wire.ANSWER, invitation.turn, invitation.revision, *answer)
+
+    async def _tell(self, seat: Seat, notice: Notice) -> None:
+        hook = getattr(seat.instance, "notice", None)
+        if hook is None:
+            return
+        try:
+            await self._in_thread(NOTICE_MS, hook, *notice)
+        except Exception as error:
+            self._failed(seat, type(error).__name__, error)
+
+    async def _in_thread(self, limit_ms: int, think: Callable[..., Any], *arguments: Any) -> Any:
+        """What an agent's code returns, or raises. Raises: TimeoutError: it is given up, and its thread with it."""
+        work = asyncio.get_running_loop().run_in_executor(self._threads, think, *arguments)
+        done, _ = await asyncio.wait({work}, timeout=limit_ms / 1_000)
+        if not done:
+            self._abandon(work)
+            raise TimeoutError(f"not back within {limit_ms} ms")
+        return work.result()
+
+    def _send(self, seat: Seat, *message: Any) -> None:
         if seat.link is not None:
-            seat.link.send(wire.ANSWER, invitation.turn, invitation.revision, arrays)
+            seat.link.send(*message)
 
     def _abandon(self, work: asyncio.Future[Any]) -> None:
         self._stuck += 1
@@ -280,13 +314,18 @@ class AgentBench:
         if not work.cancelled():
             work.exception()  # seen: nobody else will ask
 
-    def _failed(self, seat: Seat, invitation: Invitation, reason: str, error: Exception) -> None:
+    def _failed(self, seat: Seat, reason: str, error: Exception) -> bool:
+        """Make the agent anew; False where it has failed too often, or lost its link."""
+        self._log_failure(seat, reason, error)
+        if seat.link is None or not self._within_intensity(seat, reason):
+            return False
+        seat.instance = self._class(self._agent, self._spec)
+        return True
+
+    def _log_failure(self, seat: Seat, reason: str, error: Any) -> None:
         self.failures += 1
-        where = {"call": seat.call, "agent": seat.agent, "pii_error": str(error)}
+        where = {"call": seat.call, "agent": seat.agent, "pii_error": _words_of(error)}
         log.warning("agent failed: %s", reason, extra=where)
-        if seat.link is not None and self._within_intensity(seat, reason):
-            seat.instance = self._class(self._agent, self._spec)
-            seat.link.send(wire.FAILED, invitation.turn, invitation.revision, reason)
 
     def _within_intensity(self, seat: Seat, reason: str) -> bool:
         verdict = decide(seat.history, time.monotonic_ns() // 1_000_000, INTENSITY, reason)
@@ -304,18 +343,33 @@ class AgentBench:
         return task
 
 
-def stamped(agent: str, invitation: Invitation, proposals: Sequence[Proposal]) -> list[Proposal]:
+def _words_of(error: Any) -> str:
+    try:
+        return str(error)[:ERROR_CHARS_MAX]
+    except Exception:  # an agent's own error may fail at that, too
+        return ""
+
+
+def _think(agent: Any, invitation: Invitation) -> tuple[Any, Any]:
+    """What an agent proposes, and what it reads in the caller's answer (or why it could not); in a worker thread."""
+    read, reading = getattr(agent, "read", None), None
+    if read is not None and invitation.reason in READ_AT:
+        try:
+            reading = read(invitation.view)
+        except Exception as error:  # it costs the reading, and nothing else
+            reading = error
+    return agent.propose(invitation.view, invitation.reason), reading
+
+
+def _taken_in(agent: str, invitation: Invitation, values: Any) -> tuple[list[Proposal], tuple[Refusal, ...]]:
     """What an agent answered, stamped with what it was really computed from: an agent cannot call itself fresh.
 
     Raises:
-        TypeError, ValueError: not a list of proposals, or too many.
+        TypeError: not a list of proposals.
     """
-    if len(proposals) > PROPOSALS_MAX:
-        raise ValueError(f"{len(proposals)} proposals in one answer, {PROPOSALS_MAX} allowed")
-    kept = []
-    for number, proposal in enumerate(proposals):
-        if not isinstance(proposal, Proposal):
-            raise TypeError(f"an agent answers with proposals, not {type(proposal).__name__}")
-        name = proposal.id or f"{agent}.{invitation.revision}.{number}"
-        kept.append(replace(proposal, id=name, agent=agent, turn=invitation.turn, basis=invitation.revision))
-    return kept
+    if not isinstance(values, (list, tuple)):
+        raise TypeError(f"an agent answers with a list of proposals, not {type(values).__name__}")
+    good, refused = proposals_of(values)
+    turn, basis = invitation.turn, invitation.revision
+    named = [(proposal.id or f"{agent}.{basis}.{number}", proposal) for number, proposal in enumerate(good)]
+    return [replace(proposal, id=name, agent=agent, turn=turn, basis=basis) for name, proposal in named], refused

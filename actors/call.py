@@ -121,7 +121,7 @@ class CallDesk:
                 pass
             case [wire.ENGINES, str(call), list(recognizers), list(synthesizers)]:
                 self._engines_moved(call, recognizers, synthesizers)
-            case [wire.JOURNALED | wire.JOURNAL_AWAY | wire.PERFORMED | wire.EVENT | wire.SWAP, *_]:
+            case [wire.JOURNALED | wire.JOURNAL_AWAY | wire.BEGUN | wire.PERFORMED | wire.EVENT | wire.SWAP, *_]:
                 pass  # of a call that is over here
             case _:
                 raise ProtocolFault(f"a supervisor does not send {message[0]!r} with {len(message) - 1} fields")

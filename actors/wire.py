@@ -30,7 +30,8 @@ TRANSFER = "transfer"  # call -> gateway: transfer, epoch, target, announced: th
 # subscriber -> call          hello, token, name, kind ("agent" | "observer"), topics[, since_seq]
 NOTICE = "n"  # call -> subscriber:    n, seq, revision, turn, topic, body
 INVITE = "invite"  # call -> agent:    invite, turn, revision, reason, deadline_ms, view
-ANSWER = "answer"  # agent -> call:    answer, turn, basis, [proposals as codec arrays]
+ANSWER = "answer"  # agent -> call:    answer, turn, basis, [proposals as codec arrays][, reading, [refusals]]
+#                             (codec arrays too; reading: nil = none; refusals: proposals that cannot be sent, and why)
 REMEMBER = "remember"  # call -> agent: remember, number: what should your successor of another version know?
 MEMORY = "memory"  # agent -> call:    memory, number, map, keeps (False = this agent has no memory)
 UPGRADE = "upgrade"  # call -> agent:  upgrade, map: begin anew, with this of your predecessor ({} = nothing)
@@ -44,6 +45,10 @@ JOURNAL = "journal"  # call -> supervisor: journal, [[call, epoch, seq, at_ms, k
 ASSIGNED = "assigned"  # call -> supervisor: assigned, call, epoch, refusal ("" = the call is primed; agents may join)
 ENDED = "ended"  # call -> supervisor:  ended, call, epoch, outcome: the actor is a spare again
 PERFORM = "perform"  # call -> supervisor: perform, call, epoch, grant, action, [[name, value], ...], key
+WITHDRAW = (
+    "withdraw"  # call -> supervisor: withdraw, call, epoch, grant, action, [[name, value], ...], key: as perform,
+)
+#                             to be taken back before its tool begins; answered by performed
 ATTACHED = "attached"  # agent host -> supervisor: attached, call, agent, reason ("" = it has its seat at the call)
 GAVE_UP = "gave_up"  # agent host -> supervisor: gave_up, call, agent, reason: failed too often, the seat is free
 OFFERED = "offered"  # call -> supervisor: offered, call, epoch, version: its doors are open to that version's agents
@@ -59,7 +64,9 @@ SWAP = "swap"  # -> call:              swap, call, epoch, version, policy, token
 #                             let that version lead the call (see swap.py)
 JOURNALED = "journaled"  # -> call:    journaled, call, epoch, seq: everything up to seq is safe
 JOURNAL_AWAY = "journal_away"  # -> call: journal_away, reason
-PERFORMED = "performed"  # -> call:    performed, key, ok, result: the tool's answer
+BEGUN = "begun"  # -> call:            begun, key, grant: the act has left; no withdrawal reaches it any more
+PERFORMED = "performed"  # -> call:    performed, key, ok, result[, withdrawn, grant]: the tool's answer, or (withdrawn)
+#                             that nothing was done
 RETIRE = "retire"  # -> resident:      retire, reason: end the process once nothing is live in it
 EVENT = "event"  # -> call:            event, call, codec array: an operator's word (its at_ms is set on arrival)
 ENGINES = "engines"  # -> call:        engines, call, [[endpoint, token], ...] of recognizers, the same of synthesizers:

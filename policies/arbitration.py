@@ -9,7 +9,7 @@ fallback line is offered like any proposal, and the loop breaker ends it like an
 
 from __future__ import annotations
 
-from . import basis, consent, debts, gate, silence, turns
+from . import basis, consent, debts, entry, gate, silence, turns
 from .commands import InviteAgents
 from .draft import Draft
 from .events import ActionFinished, AgentAnswered, AgentJoined, AgentLost, LineAnswered, OwnerChanged, TimerFired
@@ -19,8 +19,6 @@ from .proposals import CORE, Asks, Kind, Proposal, Purpose, Verdict
 from .state import CallState, Holder, Line, Round, Stage, Standing
 
 TIMER = "round"  # also "round.<name>": a round that an agent asked for, or that an operator's late yes needs
-
-PROPOSALS_MAX = 8  # of one agent in one answer; more is a fault of the agent, and the rest is refused
 
 # What belongs to a stage, where priorities tie.
 _FITTING: dict[Stage, frozenset[Purpose]] = {
@@ -198,21 +196,20 @@ def owner_changed(draft: Draft, event: OwnerChanged) -> None:
 def agent_answered(draft: Draft, event: AgentAnswered) -> None:
     """An agent's answer: into the round that asked for it, or, late, straight to the gate."""
     state = draft.state
-    if event.reading is not None:
-        consent.read_by(draft, event.agent, event.turn, event.reading)
-    proposals = tuple(
-        _stamped(draft, proposal, event.turn, event.basis, event.agent, number)
-        for number, proposal in enumerate(event.proposals[:PROPOSALS_MAX])
-    )
+    reading = entry.reading_of(event.reading)
+    if reading is not None:
+        consent.read_by(draft, event.agent, event.turn, reading)
     found = state.round
-    if found is None or event.turn != found.turn or event.agent not in found.invited or event.basis < found.basis:
+    late = found is None or event.turn != found.turn or event.agent not in found.invited or event.basis < found.basis
+    if found is not None and not late and event.agent in found.answered:
+        return  # the same answer once more, after a link was re-opened
+    proposals = _taken_in(draft, event)
+    if found is None or late:
         _try(draft, proposals)
         return
-    if event.agent in found.answered:
-        return  # the same answer once more, after a link was re-opened
     state.round = replace(found, answered=(*found.answered, event.agent), proposals=(*found.proposals, *proposals))
     _settle_if_complete(draft)
-    if event.reading is not None and state.authority.waiting and caller_is_done(state):
+    if reading is not None and state.authority.waiting and caller_is_done(state):
         gate.floor_free(draft)
 
 
@@ -245,6 +242,16 @@ def _settle_if_complete(draft: Draft) -> None:
         _settle(draft)
 
 
+def _taken_in(draft: Draft, event: AgentAnswered) -> tuple[Proposal, ...]:
+    """What may be judged of an answer; what may not is denied, in writing."""
+    good, refused = entry.proposals_of(event.proposals)
+    for refusal in (*entry.refusals_of(event.refused), *refused):
+        gate.turn_away(draft, event.agent, refusal)
+    return tuple(
+        _stamped(draft, proposal, event.turn, event.basis, event.agent, number) for number, proposal in enumerate(good)
+    )
+
+
 def _stamped(draft: Draft, proposal: Proposal, turn: int, basis: int, agent: str, number: int) -> Proposal:
     """The proposal under the name, turn and revision that it really came from, with an expiry and an id."""
     return replace(
@@ -254,7 +261,6 @@ def _stamped(draft: Draft, proposal: Proposal, turn: int, basis: int, agent: str
         turn=turn,
         basis=basis,
         expires_ms=proposal.expires_ms or draft.state.now_ms + draft.policy.gate.proposal_lifetime_ms,
-        arguments=tuple(sorted(proposal.arguments)),
     )
 
 

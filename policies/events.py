@@ -8,7 +8,7 @@ before `at_ms`: a detector confirms an onset after it began.
 from __future__ import annotations
 
 from .parts import part
-from .proposals import Proposal, Reading
+from .proposals import Proposal, Reading, Refusal
 
 
 @part
@@ -190,6 +190,7 @@ class AgentAnswered(Event):
     basis: int  # the revision that it was computed from
     proposals: tuple[Proposal, ...]
     reading: Reading | None = None  # of the caller's answer, where the agent is a reader
+    refused: tuple[Refusal, ...] = ()  # what was not even taken in; each becomes a verdict
 
 
 @part

@@ -8,14 +8,14 @@ from the grant to its outcome in `acts.py`, operators' approvals in `approvals.p
 
 from __future__ import annotations
 
-from . import acts, agreement, approvals, debts, evidence, rules, speaking
+from . import acts, agreement, approvals, debts, entry, evidence, rules, speaking
 from .case import Case, act_of, case_of, level_of, name_of
 from .commands import HangUp, RecordVerdict
 from .draft import Draft
 from .events import HealthChanged
 from .heard import counted
 from .parts import replace
-from .proposals import CORE, Answer, Grant, Kind, Proposal, Purpose, RuleResult, Verdict
+from .proposals import CORE, Answer, Grant, Kind, Proposal, Purpose, Refusal, RuleResult, Verdict
 
 WAITING_MAX = 8  # proposals that wait for the floor or an operator; more at once is a loop, not a conversation
 ACTS_MAX = 32  # finished acts and digests of acts that are remembered; the breaker's window is far shorter
@@ -93,6 +93,14 @@ def refuse(draft: Draft, proposal: Proposal, moment: str, why: RuleResult) -> No
     _record(draft, case, Answer.DENY, (why, *others))
 
 
+def turn_away(draft: Draft, agent: str, refusal: Refusal) -> None:
+    """Deny what was not even taken in (`entry.py`): there is no proposal that the other rules could be asked about."""
+    state = draft.state
+    stand_in = Proposal(refusal.proposal, agent, refusal.kind, state.turn, state.revision, action=refusal.what)
+    result = RuleResult(refusal.rule, refusal.required, refusal.actual, False)
+    _record(draft, case_of(state, draft.policy, stand_in, "proposed"), Answer.DENY, (result,))
+
+
 # --- executing ------------------------------------------------------------------------------------------------------
 
 
@@ -164,8 +172,7 @@ def _carry_out(draft: Draft, grant: Grant) -> None:
         elif proposal.purpose not in _PARTING:
             grant = replace(grant, proposal=replace(proposal, purpose=Purpose.GOODBYE))
     elif proposal.kind is Kind.TIMER:
-        after_ms = int(dict(proposal.arguments).get("after_ms", "0"))
-        draft.arm(f"round.{proposal.action}", state.now_ms + max(0, after_ms))
+        draft.arm(f"round.{proposal.action}", state.now_ms + entry.delay_ms(proposal))
     elif proposal.kind is Kind.HANDOFF:
         draft.publish("handoff", to=proposal.action, agent=proposal.agent)
     if proposal.text:

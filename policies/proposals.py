@@ -99,6 +99,18 @@ class Reading:
     why: str = ""  # in the reader's own words; may hold personal data
 
 
+@part
+class Refusal:
+    """A proposal that was not taken in (`entry.py`): a verdict says what was required of it, and what was found."""
+
+    proposal: str  # its id, as far as it has one
+    kind: Kind
+    what: str  # its action, or what it would have been
+    rule: str  # "well_formed" or "sayable"
+    required: str
+    actual: str
+
+
 class Answer(StrEnum):
     """The gate's answer."""
 

@@ -17,6 +17,7 @@ from .case import Case, act_of, approval, done, level_of
 from .proposals import CORE, Kind, Purpose, RuleResult
 from .state import Concern, Holder, Line, Sign, Standing
 
+TIMERS_MAX = 8  # rounds that agents have asked for at a later moment, in one call
 LOOP_WINDOW = 2  # the breaker looks at the last 2 x repeats_max acts, so that it sees A B A B as well as A A
 
 
@@ -138,6 +139,24 @@ def stop(case: Case) -> Result | None:
         return None
     goodbye = case.proposal.purpose is Purpose.GOODBYE
     return "only a goodbye", "asked not to be called", goodbye or not case.heard
+
+
+def handoff(case: Case) -> Result | None:
+    """To an agent that is here: of anybody else's round nobody would answer."""
+    if case.proposal.kind is not Kind.HANDOFF or not case.proposal.action:
+        return None
+    here = case.state.agents
+    return f"one of {_words(here) or 'nobody'}", case.proposal.action, case.proposal.action in here
+
+
+def timers(case: Case) -> Result | None:
+    """Agents wait for a few things at a time; more is a loop that never comes round."""
+    if case.proposal.kind is not Kind.TIMER:
+        return None
+    armed = [
+        name for name in case.state.timers if name.startswith("round.") and name != f"round.{case.proposal.action}"
+    ]
+    return f"fewer than {TIMERS_MAX} rounds to come", str(len(armed)), len(armed) < TIMERS_MAX
 
 
 def stage(case: Case) -> Result | None:
@@ -280,6 +299,8 @@ RULES: dict[str, Callable[[Case], Result | None]] = {
     "unread": unread,
     "ending": ending,
     "stop": stop,
+    "handoff": handoff,
+    "timers": timers,
     "stage": stage,
     "concerns": agreement.concerns,
     "outcome": outcome,

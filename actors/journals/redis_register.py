@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from ..errors import JournalAway
 from ..node.tools import Order, Outcome
 from .redis_book import connections
-from .register import GRACE_MS, KEEP_MS, Begun
+from .register import GRACE_MS, KEEP_MS, Begun, outcome_of, state_of
 
 CONNECTIONS_MAX = 4
 
@@ -42,7 +42,7 @@ if act and state == 'begun' and act[5] ~= holder and now < act[9] then return {'
 local tries, doubt, number = 1, 0, redis.call('HLEN', acts)
 if act then
     tries, number = act[6] + 1, act[12]
-    if state ~= 'failed' then doubt = 1 end
+    if state ~= 'failed' and state ~= 'withdrawn' then doubt = 1 end
 end
 act = {action, grant, epoch, token, holder, tries, doubt, now, now + time_ms, 'begun', '', number}
 redis.call('HSET', acts, key, cmsgpack.pack(act), '', epoch)
@@ -84,7 +84,7 @@ class RedisRegister:
         )
         match answer:
             case [b"done", state, result]:
-                return Begun(outcome=Outcome(state == b"ok", result.decode(errors="replace"), state != b"unknown"))
+                return Begun(outcome=outcome_of(state.decode(), result.decode(errors="replace")))
             case [b"fenced", newest]:
                 return Begun(newer_epoch=int(newest))
             case [b"wait", wait_ms]:
@@ -95,8 +95,7 @@ class RedisRegister:
 
     async def finish(self, order: Order, token: str, outcome: Outcome) -> bool:
         """See `Register`."""
-        state = "ok" if outcome.ok else "failed" if outcome.known else "unknown"
-        return bool(await self._run(_FINISH, order.call, order.key, token, state, outcome.result))
+        return bool(await self._run(_FINISH, order.call, order.key, token, state_of(outcome), outcome.result))
 
     async def acts(self, call: str) -> list[tuple[str, str, int]]:
         """See `Register`."""

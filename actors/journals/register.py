@@ -7,7 +7,7 @@ rules against each:
 1. `begin` is one step: two who begin the same key at once do not both go ahead.
 2. An order of an older epoch than the call's newest is refused, where the journal has only been fenced too.
 3. What is done under a key is told to whoever orders it again: a success always, else to the same grant only; a
-   further grant after a failure is a retry under the same key.
+   further grant after a failure, or after a withdrawal, is a retry under the same key.
 4. What was begun and not finished may have happened. Until its time is over it is left to its holder where that is
    another node; then, or where the holder is this node (in a former life), it goes on `in_doubt`.
 5. `finish` counts for the newest `begin` of a key only. It is not compared with the call's epoch: an act that was begun
@@ -34,6 +34,18 @@ class Begun:
     wait_ms: int = 0  # another node may be doing it; ask again after this
     in_doubt: bool = False  # it was begun before, and may have happened
     tries: int = 1
+
+
+def state_of(outcome: Outcome) -> str:
+    """The word under which an outcome is kept: "ok", "failed", "withdrawn" or "unknown"."""
+    if outcome.withdrawn:
+        return "withdrawn"
+    return "ok" if outcome.ok else "failed" if outcome.known else "unknown"
+
+
+def outcome_of(state: str, result: str) -> Outcome:
+    """The outcome that was kept."""
+    return Outcome(state == "ok", result, state != "unknown", state == "withdrawn")
 
 
 class Register(Protocol):

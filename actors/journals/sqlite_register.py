@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from ..errors import JournalAway
 from ..node.tools import Order, Outcome
-from .register import GRACE_MS, KEEP_MS, Begun
+from .register import GRACE_MS, KEEP_MS, Begun, outcome_of, state_of
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS orders (
     key TEXT PRIMARY KEY, call TEXT NOT NULL, action TEXT NOT NULL, grant_id TEXT NOT NULL, epoch INTEGER NOT NULL,
     token TEXT NOT NULL, holder TEXT NOT NULL, tries INTEGER NOT NULL, doubt INTEGER NOT NULL,
     begun_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL,
-    state TEXT NOT NULL, result TEXT NOT NULL -- state: begun, ok, failed, unknown
+    state TEXT NOT NULL, result TEXT NOT NULL -- state: begun, ok, failed, withdrawn, unknown
 );
 CREATE INDEX IF NOT EXISTS orders_of_call ON orders (call, begun_ms);
 CREATE INDEX IF NOT EXISTS orders_by_age ON orders (begun_ms);
@@ -128,7 +128,7 @@ class SqliteRegister:
     ) -> Begun:
         """As the script in `redis_register.py` does, line by line."""
         if row is not None and row[6] != "begun" and (row[6] == "ok" or row[0] == order.grant):
-            return Begun(outcome=Outcome(row[6] == "ok", row[7], row[6] != "unknown"))
+            return Begun(outcome=outcome_of(row[6], row[7]))
         newest = self._newest(base, order.call)
         if order.epoch < newest:
             return Begun(newer_epoch=newest)
@@ -139,7 +139,7 @@ class SqliteRegister:
             return Begun(in_doubt=bool(doubt), tries=int(tries))
         if state == "begun" and holder != self._holder and now_ms < int(until_ms):
             return Begun(wait_ms=int(until_ms) - now_ms)
-        return Begun(in_doubt=state != "failed", tries=int(tries) + 1)
+        return Begun(in_doubt=state not in ("failed", "withdrawn"), tries=int(tries) + 1)
 
     def _newest(self, base: sqlite3.Connection, call: str) -> int:
         """The call's newest epoch, by its acts and by the journal."""
@@ -168,9 +168,8 @@ def _write_ahead(base: sqlite3.Connection) -> None:
 
 
 def _finish(base: sqlite3.Connection, order: Order, token: str, outcome: Outcome) -> bool:
-    state = "ok" if outcome.ok else "failed" if outcome.known else "unknown"
     cursor = base.execute(
         "UPDATE orders SET state = ?, result = ? WHERE key = ? AND token = ? AND state = 'begun'",
-        (state, outcome.result, order.key, token),
+        (state_of(outcome), outcome.result, order.key, token),
     )
     return cursor.rowcount == 1

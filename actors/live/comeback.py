@@ -59,7 +59,7 @@ class Comeback:
         for timer, deadline_ms in call.state.timers.items():
             call.timers.arm(timer, deadline_ms, at_ms + SETTLE_MS)
         for order in legacy.orders:
-            call.errands.go(order)
+            call.carry_out(order)
         call.later(SETTLE_MS, self._settled)
         if call.state.line is Line.CLOSED:
             call.end(call.state.outcome or "closed")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from offhook.policies import entry
 from offhook.policies import events as ev
-from offhook.policies.codec import decode
+from offhook.policies.sayable import on_one_line
 from offhook.policies.state import Line
 
 from .. import wire
@@ -18,6 +19,7 @@ from .phone_line import Played
 if TYPE_CHECKING:
     from .runtime import CallRuntime
 
+REASON_CHARS_MAX = 200  # of why an agent failed
 AGENT, OBSERVER, GATEWAY = "agent", "observer", "gateway"
 
 
@@ -106,11 +108,12 @@ class Doors:
         if subscriber.kind != AGENT:
             raise ProtocolFault("an observer listens; it has nothing to say")
         match message:
-            case [wire.ANSWER, int(turn), int(basis), list(arrays)]:
-                proposals = tuple(decode(array) for array in arrays)
-                call.take(ev.AgentAnswered(call.now(), subscriber.name, turn, basis, proposals))
-            case [wire.FAILED, int(), int(), str(reason)]:
+            case [wire.ANSWER, turn, basis, list(arrays), *more] if entry.counts(turn, basis):
+                answer = entry.answer_of([arrays, *more])
+                call.take(ev.AgentAnswered(call.now(), subscriber.name, turn, basis, *answer))
+            case [wire.FAILED, int(), int(), str(said)]:
                 # It failed at this one task and stands again: whoever waits for its answer learns both.
+                reason = on_one_line(said, REASON_CHARS_MAX)
                 call.take(ev.AgentLost(call.now(), subscriber.name, reason))
                 call.take(ev.AgentJoined(call.now(), subscriber.name))
                 call.swap.agent_failed(subscriber.name, reason)

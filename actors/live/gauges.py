@@ -27,6 +27,7 @@ def counts(call: CallRuntime) -> dict[str, Any]:
         "illegal": funnel.illegal,
         "engine_messages_refused": call.hearing.recognizer.refused + call.synthesizer.refused,
         "faults": funnel.faults,
+        "refused_words": call.refused_words,
         "records": recorder.seq,
         "records_unsafe": recorder.unsafe,
         "records_lost": recorder.lost,

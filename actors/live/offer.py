@@ -12,8 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from offhook.policies.codec import decode
-from offhook.policies.errors import CallerFault
+from offhook.policies import entry
 from offhook.policies.policy import Policy
 from offhook.policies.view import view_of
 
@@ -99,12 +98,11 @@ class Offer:
 
     def _said(self, agent: str, message: Message) -> None:
         match message:
-            case [wire.ANSWER, int(), int(), list(arrays)]:
-                try:
-                    for array in arrays:
-                        decode(array)
-                except CallerFault as fault:
-                    self._refuse(f"agent {agent} answers with what is no proposal: {fault}")
+            case [wire.ANSWER, int(), int(), list(arrays), *more]:
+                _, _, refused = entry.answer_of([arrays, *more])
+                if refused:
+                    why = f"needs {refused[0].required}, is {refused[0].actual}"
+                    self._refuse(f"agent {agent} answers with what is no proposal: {why}")
                     return
                 self._answered.add(agent)
                 self._look()

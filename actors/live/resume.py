@@ -18,12 +18,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from offhook.policies import acts
 from offhook.policies import commands as cmd
 from offhook.policies import events as ev
 from offhook.policies.codec import decode, encode
 from offhook.policies.machine import step
 from offhook.policies.policy import Policy
-from offhook.policies.proposals import Kind
+from offhook.policies.proposals import Grant, Kind
 from offhook.policies.state import CallState, Playing
 
 from ..errors import ProtocolFault
@@ -87,12 +88,13 @@ class Legacy:
     parting: str = ""  # why the former owner was saying goodbye without the core
 
     @property
-    def orders(self) -> list[cmd.Perform]:
-        """Actions that were ordered and have no answer, to be asked for again under their keys."""
+    def orders(self) -> list[cmd.Command]:
+        """What is asked again of acts without an end: the journal's word, or the act or its withdrawal by its key."""
+        grants = self.state.authority.grants
         return [
-            cmd.Perform(grant.id, grant.proposal.action, grant.proposal.arguments, grant.key, self._irreversible(grant))
-            for grant in self.state.authority.grants
-            if grant.proposal.kind is Kind.TOOL
+            cmd.AwaitJournal(grant.id) if grant.stage == acts.JOURNAL else self._asked_again(grant)
+            for grant in grants
+            if grant.proposal.kind is Kind.TOOL or grant.stage == acts.JOURNAL
         ]
 
     @property
@@ -103,12 +105,19 @@ class Legacy:
                 grant.id, grant.proposal.action, dict(grant.proposal.arguments).get("announced", "") == "yes"
             )
             for grant in self.state.authority.grants
-            if grant.proposal.kind is Kind.TRANSFER
+            if grant.proposal.kind is Kind.TRANSFER and grant.stage != acts.JOURNAL
         ]
 
-    def _irreversible(self, grant: Any) -> bool:
+    def _asked_again(self, grant: Grant) -> cmd.Command:
+        if grant.stage == acts.WITHDRAWN:
+            return cmd.Withdraw(grant.id, grant.key)
         needs = self.policy.gate.actions.get(grant.proposal.action)
-        return needs is not None and needs.irreversible
+        return order_of(grant, needs is not None and needs.irreversible)
+
+
+def order_of(grant: Grant, irreversible: bool) -> cmd.Perform:
+    """The order to a tool that a grant is the right to."""
+    return cmd.Perform(grant.id, grant.proposal.action, grant.proposal.arguments, grant.key, irreversible)
 
 
 def trimmed(record: Sequence[Any]) -> list[Any]:

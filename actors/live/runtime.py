@@ -20,8 +20,9 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from offhook.policies import commands as cmd
+from offhook.policies import entry
 from offhook.policies import events as ev
-from offhook.policies.codec import decode
+from offhook.policies.errors import CallerFault
 from offhook.policies.policy import Policy
 from offhook.policies.state import CallState, Line
 from offhook.policies.view import view_of
@@ -39,8 +40,10 @@ from .farewell import Farewell
 from .funnel import Funnel
 from .gauges import counts
 from .hearing import Hearing
+from .measures import Measures
 from .phone_line import Hearer, PhoneLine
 from .recorder import Recorder
+from .resume import order_of
 from .swap import PolicySwap
 from .timers import Timers
 from .usage import Meter, in_record
@@ -80,12 +83,13 @@ class CallRuntime:
             self.policy = legacy.policy
         self.clock = MonotonicClock(setup.origin_unix_ms, setup.at_least_ms, setup.anchor)
         self.recorder = Recorder(setup.call, setup.epoch, uplink.send, self._journal_health, setup.after_seq)
+        self._measures = Measures(self.recorder)
         state = legacy.state if legacy is not None else None
         self.funnel = Funnel(self.policy, self.recorder, self.carry_out, self._settled, self.give_up, state)
         self.broadcaster = Broadcaster(self._subscriber_left)
         self.broadcaster.follow(self.funnel)
         self.timers = Timers(self.clock, self._loop, self._timer_fired)
-        self.errands = Errands(self.recorder, uplink.send, self._loop, self._performed)
+        self.errands = Errands(self.recorder, uplink.send, self._loop, self.take, self.now)
         self._early: list[ev.Event] | None = []  # what parts say before the call has begun
         self.hearing = Hearing(
             self.policy.ears,
@@ -108,7 +112,7 @@ class CallRuntime:
         self.doors = Doors(self, server)
         self.swap = PolicySwap(self)
         self._farewell = Farewell(self.voice, self.line, self.recorder, self._loop, self.now, self.end)
-        self._caller_ended_ms = 0  # end of the caller's speech that no utterance has followed yet
+        self.refused_words = 0  # of operators: what was no event
         self.ending = ""  # why, from the moment at which the end began
         self._finished = False  # its end is written; nothing is taken in any more
         self._told = False
@@ -218,18 +222,27 @@ class CallRuntime:
                     self._over()
             case [wire.JOURNAL_AWAY, str()]:
                 self.recorder.away()
-            case [wire.PERFORMED, str(key), bool(ok), str(result)]:
-                self.errands.answered(key, ok, result)
+            case [wire.BEGUN | wire.PERFORMED, *_]:
+                self.errands.told(message)
                 if self.ending and not self.errands:
                     self._finish()
             case [wire.SWAP, self.setup.call, self.setup.epoch, *offer]:
                 self.swap.offered(offer)
             case [wire.EVENT, self.setup.call, list(array)]:
-                array[1] = self.now()
-                self.take(decode(array))
+                self._told_event(array)
             case _:
                 return False
         return True
+
+    def _told_event(self, array: list[Any]) -> None:
+        """An operator's word; one that is none costs itself."""
+        try:
+            event = entry.event_of(array, self.now())
+        except CallerFault as fault:
+            self.refused_words += 1
+            log.warning("an operator's word is not taken: %s", fault, extra={"call": self.setup.call})
+            return
+        self.take(event)
 
     def supervisor_lost(self) -> None:
         """The supervisor is away: the call goes on, nothing irreversible is done."""
@@ -253,17 +266,7 @@ class CallRuntime:
         before = self.line.clears
         self.voice.carry_out(command)
         if isinstance(command, cmd.HoldSpeech) and self.line.clears > before and self.line.reactions_us:
-            self.recorder.write(
-                self.now(),
-                "measure",
-                {"what": "hold", "utterance": command.utterance, "us": self.line.reactions_us[-1]},
-            )
-
-    def _arm(self, command: cmd.ArmTimer) -> None:
-        self.timers.arm(command.timer, command.deadline_ms)
-
-    def _disarm(self, command: cmd.DisarmTimer) -> None:
-        self.timers.disarm(command.timer)
+            self._measures.held(self.now(), command.utterance, self.line.reactions_us[-1])
 
     def _publish(self, command: cmd.Publish) -> None:
         self.broadcaster.publish(command.topic, command.body, self.state.revision, self.state.turn)
@@ -276,11 +279,9 @@ class CallRuntime:
             if self.comeback is None or not self.comeback.awaits(agent):
                 self.take(ev.AgentLost(self.now(), agent, "it has no link to this call"))
 
-    def _perform(self, command: cmd.Perform) -> None:
-        self.errands.go(command)
-
-    def _performed(self, grant: str, ok: bool, result: str) -> None:
-        self.take(ev.ActionFinished(self.now(), grant, ok, result))
+    def _withdraw(self, command: cmd.Withdraw) -> None:
+        granted = next((grant for grant in self.state.authority.grants if grant.id == command.grant), None)
+        self.errands.withdraw(command, order_of(granted, False) if granted is not None else None)
 
     def _transfer(self, command: cmd.TransferCall) -> None:
         if not self.line.transfer(command.target, command.announced):
@@ -298,14 +299,7 @@ class CallRuntime:
 
     def _settled(self, event: ev.Event) -> None:
         """After an event and its effects."""
-        if isinstance(event, ev.SpeechEnded):
-            self._caller_ended_ms = event.ended_ms
-        elif isinstance(event, ev.PlaybackStarted) and self._caller_ended_ms:
-            waited_ms = event.at_ms - self._caller_ended_ms
-            self._caller_ended_ms = 0
-            self.recorder.write(
-                event.at_ms, "measure", {"what": "reply", "utterance": event.utterance, "ms": waited_ms}
-            )
+        self._measures.settled(event)
         if self.state.line is Line.CLOSED:
             self.end(self.state.outcome or getattr(event, "reason", "") or "closed")
         elif self.funnel.snapshot_due:
@@ -386,12 +380,14 @@ CARRIERS: dict[type[cmd.Command], Callable[[CallRuntime, Any], None]] = {
     cmd.HoldSpeech: CallRuntime._speak,
     cmd.ResumeSpeech: CallRuntime._speak,
     cmd.CutSpeech: CallRuntime._speak,
-    cmd.ArmTimer: CallRuntime._arm,
-    cmd.DisarmTimer: CallRuntime._disarm,
+    cmd.ArmTimer: lambda call, command: call.timers.arm(command.timer, command.deadline_ms),
+    cmd.DisarmTimer: lambda call, command: call.timers.disarm(command.timer),
     cmd.InviteAgents: CallRuntime._invite,
     cmd.Publish: CallRuntime._publish,
     cmd.RecordVerdict: lambda _call, _verdict: None,  # the funnel has written it down: that is all
-    cmd.Perform: CallRuntime._perform,
+    cmd.AwaitJournal: lambda call, command: call.errands.await_journal(command.grant),
+    cmd.Perform: lambda call, command: call.errands.go(command),
+    cmd.Withdraw: CallRuntime._withdraw,
     cmd.TransferCall: CallRuntime._transfer,
     cmd.HangUp: CallRuntime._hang_up,
 }

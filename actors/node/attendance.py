@@ -82,9 +82,10 @@ class Attendance:
                 node.reception.assigned(call, epoch, refusal)
             case [wire.ENDED, str(call), int(epoch), str(outcome)]:
                 self._ended(resident, call, epoch, outcome)
-            case [wire.PERFORM, str(call), int(epoch), str(grant), str(action), list(arguments), str(key)]:
-                pairs = {str(name): str(value) for name, value in arguments}
-                node.outbox.order(resident, Order(call, epoch, grant, action, pairs, key))
+            case [wire.PERFORM, *fields]:
+                node.outbox.order(resident, Order.from_fields(fields))
+            case [wire.WITHDRAW, *fields]:
+                node.outbox.take_back(resident, Order.from_fields(fields))
             case [wire.ATTACHED, str(call), str(agent), str(refusal)]:
                 node.reception.attached(call, agent, refusal)
             case [wire.OFFERED, str(call), int(), str(version)]:

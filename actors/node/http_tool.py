@@ -4,9 +4,9 @@
     GET  url?key=KEY (or HEAD)   Idempotency-Key: KEY                          was it done?
 
 An answer of 2xx says that it was done; its body may be {"ok": bool, "result": "words for the agents"}. 404 to the
-question says that it was not. What says neither (no answer, a lost connection, 408, 409, 425, 5xx) leaves it unknown;
-any other answer is a refusal. Redirects are not followed: an act goes where the operator sent it. Source of header and
-409: the IETF's draft-ietf-httpapi-idempotency-key-header.
+question says that it was not. What says neither (no answer, a lost connection, 408, 409, 425, 5xx, an `ok` that is no
+bool) leaves it unknown; any other answer is a refusal. Redirects are not followed: an act goes where the operator sent
+it. Source of header and 409: the IETF's draft-ietf-httpapi-idempotency-key-header.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class _Reached:
             raise NotKnown(f"the tool's server answered {status}")
         if 300 <= status < 400:
             return Outcome(False, f"not carried out: the tool's server answered {status}, a redirect is not followed")
-        return Outcome(False, _outcome(told, f"refused by the tool's server with {status}").result)
+        return Outcome(False, _words(_told(told), f"refused by the tool's server with {status}"))
 
     async def look_up(self, order: Order) -> Outcome | None:
         """See `Tool`."""
@@ -141,11 +141,23 @@ class _Reached:
 
 
 def _outcome(body: bytes, otherwise: str) -> Outcome:
-    """What a body tells; of a body that tells nothing, `otherwise`."""
+    """What the body of a 2xx tells; of one that tells nothing, `otherwise`. Raises: NotKnown: `ok` is no bool."""
+    told = _told(body)
+    ok = told.get("ok", True)
+    if not isinstance(ok, bool):
+        raise NotKnown(f"`ok` in the answer of the tool's server is {type(ok).__name__}, not a bool")
+    return Outcome(ok, _words(told, otherwise))
+
+
+def _told(body: bytes) -> dict[str, Any]:
+    """The body's fields; none where it is no JSON object."""
     try:
         told = json.loads(body)
-    except ValueError:
-        return Outcome(True, otherwise)
-    if not isinstance(told, dict):
-        return Outcome(True, otherwise)
-    return Outcome(told.get("ok") is not False, str(told.get("result") or otherwise))
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _words(told: Mapping[str, Any], otherwise: str) -> str:
+    words = told.get("result")
+    return words if isinstance(words, str) and words else otherwise

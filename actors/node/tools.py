@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from offhook.policies.errors import CallerFault, WorldFault
+from offhook.policies.sayable import on_one_line
+
+from ..errors import ProtocolFault
 
 LIMIT_MS = 10_000  # of one act; a caller waits on the line meanwhile
 LIMIT_MS_MAX = 120_000
@@ -34,17 +37,38 @@ class Order:
     arguments: Mapping[str, str]
     key: str
 
+    @classmethod
+    def from_fields(cls, fields: list[Any]) -> Order:
+        """What a call asks for on its link (`wire.PERFORM`, `wire.WITHDRAW`).
+
+        Raises:
+            ProtocolFault: not the fields of an order.
+        """
+        match fields:
+            case [str(call), int(epoch), str(grant), str(action), list(pairs), str(key)]:
+                return cls(call, epoch, grant, action, dict(map(_pair, pairs)), key)
+        raise ProtocolFault("an order has a call, its epoch, a grant, an action, its arguments and a key")
+
+
+def _pair(pair: Any) -> tuple[str, str]:
+    match pair:
+        case [str(name), str(value)]:
+            return name, value
+    raise ProtocolFault("an order's arguments are pairs of text")
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of an action. `result` is told to the agents: plain words without secrets.
 
-    `known` False: whether it happened is not known; `ok` is False then, and a person has to find out.
+    `known` False: whether it happened is not known; `ok` is False then, and a person has to find out. `withdrawn`: it
+    was taken back in time, and nothing was done (no tool's word: the outbox says it).
     """
 
     ok: bool
     result: str
     known: bool = True
+    withdrawn: bool = False
 
 
 class NotKnown(WorldFault):
@@ -82,19 +106,14 @@ class Tool:
         """Act once. Raises: NotKnown: within the limit there was no answer, or it failed; the message says which."""
         if self._threads.full:
             return Outcome(False, f"not carried out: {HUNG_MAX} acts of this tool hang")
-        outcome = await self._ask(self.act, order, "it was given up after")
-        if not isinstance(outcome, Outcome):
-            raise NotKnown(f"the tool answered with {type(outcome).__name__}, not with an Outcome")
-        return outcome
+        return _checked(await self._ask(self.act, order, "it was given up after"))
 
     async def find_out(self, order: Order) -> Outcome | None:
         """What came of an act; None = it did not happen. Raises: NotKnown."""
         if self.look_up is None:
             raise NotKnown("the tool cannot be asked whether it happened")
         found = await self._ask(self.look_up, order, "asked whether it happened, it did not answer within")
-        if found is not None and not isinstance(found, Outcome):
-            raise NotKnown(f"the tool answered with {type(found).__name__}, not with an Outcome or None")
-        return found
+        return _checked(found) if found is not None else None
 
     async def _ask(self, function: Callable[[Order], Any], order: Order, late: str) -> Any:
         try:
@@ -154,6 +173,19 @@ class _Threads:
         return await answer
 
 
+def _checked(answer: Any) -> Outcome:
+    """What a tool answered, as it may be written down. Raises: NotKnown: it does not say what came of the act."""
+    if not isinstance(answer, Outcome):
+        raise NotKnown(f"the tool answered with {type(answer).__name__}, not with an Outcome")
+    if answer.ok.__class__ is not bool or answer.known.__class__ is not bool or (answer.ok and not answer.known):
+        raise NotKnown("the tool's Outcome does not say whether it was done")
+    if isinstance(answer.result, str):
+        words = on_one_line(answer.result, RESULT_CHARS_MAX)
+    else:
+        words = f"the tool's words are no text, but {type(answer.result).__name__}"
+    return Outcome(answer.ok, words, answer.known)
+
+
 def unknown(why: str) -> Outcome:
     """The outcome of an act of which nobody knows whether it happened."""
     return Outcome(False, f"it is not known whether this happened ({why}); a person must confirm it", known=False)
@@ -164,13 +196,25 @@ def _reference(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:8]
 
 
+def _moment(order: Order) -> str:
+    """When the meeting of an order is, in the words of its arguments."""
+    return " ".join(order.arguments[name] for name in ("day", "time", "when", "slot") if order.arguments.get(name))
+
+
 async def book_meeting(order: Order) -> Outcome:
     """Stock calendar: takes any time that it is given."""
-    arguments = order.arguments
-    when = " ".join(arguments[name] for name in ("day", "time", "when", "slot") if arguments.get(name))
+    when = _moment(order)
     if not when:
         return Outcome(False, "no time was given")
     return Outcome(True, f"booked for {when}, reference {_reference(order.key)}")
+
+
+async def cancel_meeting(order: Order) -> Outcome:
+    """Stock calendar: undoes `book_meeting`, and takes its arguments; of what is not booked nothing is there either."""
+    when = _moment(order)
+    if not when:
+        return Outcome(False, "no time was given")
+    return Outcome(True, f"the booking for {when} is cancelled, reference {_reference(order.key)}")
 
 
 async def send_details(order: Order) -> Outcome:
@@ -182,5 +226,6 @@ async def send_details(order: Order) -> Outcome:
 # They keep no book outside of the register: to do them again is to say the same again.
 STOCK: dict[str, Tool] = {
     "book_meeting": Tool(book_meeting, idempotent=True),
+    "cancel_meeting": Tool(cancel_meeting, idempotent=True),
     "send_details": Tool(send_details, idempotent=True),
 }

@@ -13,6 +13,25 @@ version takes a live call over, it can hand it on, by two optional methods that 
 
 Each has 200 ms. One that raises, hangs or returns something else costs the memory, and nothing else. Before it takes
 over, every agent of the new version is asked for proposals once, and what it proposes is thrown away.
+
+Two more methods are optional; they are called like `propose`: in a thread, one thing at a time.
+
+    read(self, view) -> Reading | None    asked first with every invitation at the end of the caller's words (reasons
+                                          "turn_ended", "interrupted"): what they say to what was asked, yes, no,
+                                          unclear, or None where nothing was asked. A policy names its readers
+                                          (`gate.readers`); one that raises costs its reading, and nothing else.
+    notice(self, seq, revision, turn, topic, body) -> None
+                                          told of what happens, for the `topics` that the class names ("words", "slot",
+                                          "verdict", ..., "*" = all): to look something up before it is asked for. `seq`
+                                          counts notices (a gap: some were left out), `revision` and `turn` are the
+                                          call's at that moment, `body` is a map of plain values. It has 1 s, and an
+                                          invitation goes before notices that wait, of which 64 are kept. One that
+                                          raises or hangs counts as a failure of the agent, which is made anew.
+
+Proposals are checked field by field (`offhook.policies.entry`): one with a wrong type, range or size is denied by the
+rule "well_formed", text that cannot be spoken by "sayable"; `offhook explain` shows both, and the others go on. Marks,
+bullets, links and emoji are taken out of a text before it is judged. A TIMER has a plain name as its action and
+`after_ms`, a whole number of ms as text; arguments are pairs of text.
 """
 
 from __future__ import annotations
@@ -36,7 +55,7 @@ _PLACEHOLDER = re.compile(r"\{(\w+)(?::\s*([^{}]*?)\s*)?\}")
 class Agent:
     """Base of all agents. Subclasses override `propose`, and give a default for every line that they use in LINES."""
 
-    topics: ClassVar[tuple[str, ...]] = ()  # notices that it wants to hear of besides invitations
+    topics: ClassVar[tuple[str, ...]] = ()  # notices that it wants to hear of (see `notice` above)
     LINES: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, name: str, spec: AgentSpec) -> None:

@@ -13,24 +13,39 @@ import pytest
 import uvloop
 from offhook.actors import agents as agents_module
 from offhook.actors import wire
-from offhook.actors.agents import AgentBench
+from offhook.actors.agents import NOTICES_MAX, AgentBench
 from offhook.actors.bundle import agent_class
 from offhook.actors.link import Link, LinkServer
 from offhook.policies.codec import decode
+from offhook.policies.entry import PROPOSALS_MAX
 from offhook.policies.errors import PolicyError
 from offhook.policies.policy import AgentSpec
+from offhook.policies.proposals import Kind, Polarity, Reading
 
 CODE = """
 import threading
-from offhook.policies.proposals import Kind, Proposal, Purpose
+from offhook.policies.proposals import Kind, Polarity, Proposal, Purpose, Reading
 
 GATE = threading.Event()
+BUSY = threading.Event()  # somebody waits at the gate
+TOLD = []  # notices, of all instances
 
 class One:
     topics = ("floor",)
     known = "nothing"
     def __init__(self, name, spec):
         self.asked = 0
+    def notice(self, seq, revision, turn, topic, body):
+        if topic == "wait":
+            BUSY.set()
+            GATE.wait(10)
+        if topic == "raise":
+            raise ValueError("the caller's secret")
+        TOLD.append((seq, revision, turn, topic, body, threading.current_thread() is threading.main_thread()))
+    def read(self, view):
+        if view.get("says") == "raise":
+            raise ValueError("the caller's secret")
+        return {"yes": Reading(Polarity.YES, "said so"), "nonsense": "yes"}.get(view.get("says"))
     def propose(self, view, reason):
         self.asked += 1
         if reason == "wait":
@@ -38,11 +53,14 @@ class One:
         if reason == "raise":
             raise ValueError("the caller's secret")
         if reason == "known":
-            return [Proposal(str(self.known), "", Kind.SAY, 0, 0)]
-        if reason == "nonsense":
-            return ["what?"]
+            return [Proposal(str(self.known), "", Kind.SAY, 0, 0, "Hm.")]
+        if reason == "nothing":
+            return None
+        if reason == "some":
+            good = Proposal("good", "", Kind.SAY, 0, 0, "**One** thing.")
+            return ["what?", good, Proposal("bad", "", Kind.TOOL, 0, 0, action="book", arguments=(("seats", 3),))]
         if reason == "many":
-            return [Proposal(str(n), "", Kind.SAY, 0, 0) for n in range(99)]
+            return [Proposal(str(n), "", Kind.SAY, 0, 0, "Hm.") for n in range(99)]
         return [Proposal("", "me", Kind.SAY, 99, 99, f"asked {self.asked} times", Purpose.ANSWER)]
     def remember(self):
         return {"asked": self.asked}
@@ -80,6 +98,8 @@ class Calls:
         self.bench = AgentBench("booking", AgentSpec(code="agents/one.py:One", calls_per_actor=4), str(folder))
         self.bench.resident = self.supervisor  # type: ignore[assignment]  # the part of it that a bench uses
         self.gate: threading.Event = sys.modules[self.bench._class.__module__].GATE
+        self.busy: threading.Event = sys.modules[self.bench._class.__module__].BUSY
+        self.noticed: list[Any] = sys.modules[self.bench._class.__module__].TOLD
 
     def _hello(self, link: Link, call: str, rest: list[Any]) -> None:
         self.links[call], self.hellos[call] = link, rest
@@ -92,8 +112,11 @@ class Calls:
         self.bench.told([wire.ATTACH, call, epoch, "booking", f"unix:{self.path}", token])
         await self.until(lambda: call in self.links)
 
-    def invite(self, call: str, reason: str, turn: int = 1, revision: int = 5) -> None:
-        self.links[call].send(wire.INVITE, turn, revision, reason, 150, {"revision": revision})
+    def invite(self, call: str, reason: str, turn: int = 1, revision: int = 5, says: str = "") -> None:
+        self.links[call].send(wire.INVITE, turn, revision, reason, 150, {"revision": revision, "says": says})
+
+    def notice(self, call: str, seq: int, topic: str = "floor") -> None:
+        self.links[call].send(wire.NOTICE, seq, 7, 1, topic, {"holder": "caller"})
 
     async def answer(self, call: str, count: int = 1) -> list[Any]:
         await self.until(lambda: len(self.heard[call]) >= count)
@@ -158,9 +181,7 @@ def test_one_that_sleeps_holds_up_no_other_and_thinks_next_of_the_newest_only(ru
     run(test)
 
 
-@pytest.mark.parametrize(
-    ("reason", "fault"), [("raise", "ValueError"), ("nonsense", "TypeError"), ("many", "ValueError")]
-)
+@pytest.mark.parametrize(("reason", "fault"), [("raise", "ValueError"), ("nothing", "TypeError")])
 def test_one_that_fails_is_told_without_its_words_and_made_anew(run: Any, reason: str, fault: str) -> None:
     async def test(calls: Calls) -> None:
         await calls.seat("a")
@@ -168,6 +189,103 @@ def test_one_that_fails_is_told_without_its_words_and_made_anew(run: Any, reason
         assert await calls.answer("a") == [wire.FAILED, 1, 5, fault]
         calls.invite("a", "turn_ended")
         assert "asked 1 times" in str(await calls.answer("a", 2))
+
+    run(test)
+
+
+def test_a_proposal_that_is_none_costs_itself_and_is_told_with_its_reason(run: Any) -> None:
+    async def test(calls: Calls) -> None:
+        await calls.seat("a")
+        calls.invite("a", "some")
+        name, _, _, arrays, reading, refused = await calls.answer("a")
+        assert name == wire.ANSWER and reading is None
+        assert [(p.id, p.text) for p in map(decode, arrays)] == [("good", "One thing.")]
+        assert [(r.proposal, r.kind, r.what, r.required, r.actual) for r in map(decode, refused)] == [
+            ("", Kind.SAY, "proposal", "a Proposal", "str"),
+            ("bad", Kind.TOOL, "book", "arguments: seats: text", "int"),
+        ]
+        calls.invite("a", "many")
+        _, _, _, arrays, _, refused = await calls.answer("a", 2)
+        assert len(arrays) == PROPOSALS_MAX and len(refused) == 1
+        assert calls.bench.failures == 0
+
+    run(test)
+
+
+def test_a_reader_is_asked_at_the_end_of_turns_and_costs_no_more_than_its_reading(run: Any) -> None:
+    async def test(calls: Calls) -> None:
+        await calls.seat("a")
+        calls.invite("a", "turn_ended", says="yes")
+        _, _, _, arrays, reading, refused = await calls.answer("a")
+        assert decode(reading) == Reading(Polarity.YES, "said so") and len(arrays) == 1 and refused == []
+        calls.invite("a", "silence", says="yes")
+        assert len(await calls.answer("a", 2)) == 4, "it is not asked for what nobody said"
+        for count, says in enumerate(("raise", "nonsense"), 3):
+            calls.invite("a", "interrupted", says=says)
+            answer = await calls.answer("a", count)
+            assert answer[0] == wire.ANSWER and len(answer) == 4 and answer[3]
+        assert calls.bench.failures == 2
+
+    run(test)
+
+
+def test_a_notice_is_told_in_a_thread_and_holds_up_neither_the_host_nor_an_invitation(run: Any) -> None:
+    async def test(calls: Calls) -> None:
+        await calls.seat("a")
+        await calls.seat("b")
+        calls.notice("a", 1, "wait")
+        await calls.until(calls.busy.is_set)
+        for seq in range(2, NOTICES_MAX + 4):
+            calls.notice("a", seq)
+        calls.invite("a", "turn_ended")
+        calls.invite("b", "turn_ended")
+        await calls.answer("b")  # while the other one is busy
+        assert calls.noticed == [] and calls.heard["a"] == []
+        calls.gate.set()
+        await calls.answer("a")
+        await calls.until(lambda: calls.noticed and calls.noticed[-1][0] == NOTICES_MAX + 3)
+        assert calls.noticed[0] == (1, 7, 1, "wait", {"holder": "caller"}, False)
+        assert len(calls.noticed) == NOTICES_MAX + 1, "the oldest of those that waited are gone"
+
+    run(test)
+
+
+def test_an_agent_whose_notices_fail_is_made_anew_and_then_given_up(run: Any) -> None:
+    async def test(calls: Calls) -> None:
+        await calls.seat("a")
+        calls.invite("a", "turn_ended")
+        await calls.answer("a")
+        calls.notice("a", 1, "raise")
+        await calls.until(lambda: calls.bench.failures == 1)
+        calls.invite("a", "turn_ended")
+        assert "asked 1 times" in str(await calls.answer("a", 2)), "made anew, and no answer is missing"
+        for seq in range(agents_module.INTENSITY.intensity):
+            calls.notice("a", seq, "raise")
+        await calls.until(lambda: calls.supervisor.heard[-1][0] == wire.GAVE_UP)
+        assert calls.bench.running() == {}
+
+    run(test)
+
+
+def test_a_notice_that_never_comes_back_is_given_up(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agents_module, "NOTICE_MS", 20)
+
+    async def test(calls: Calls) -> None:
+        await calls.seat("a")
+        calls.notice("a", 1, "wait")
+        await calls.until(calls.busy.is_set)
+        calls.invite("a", "turn_ended")
+        await calls.answer("a")
+        assert calls.bench.failures == 1
+
+    run(test)
+
+
+def test_one_without_a_hook_for_notices_asks_for_none(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(calls: Calls) -> None:
+        monkeypatch.delattr(calls.bench._class, "notice")
+        await calls.seat("a")
+        assert calls.hellos["a"] == ["booking", "agent", []]
 
     run(test)
 

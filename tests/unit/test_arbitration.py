@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dialogue import failed
 from offhook.policies import events as ev
 from offhook.policies.commands import Command, InviteAgents, Perform, Say
+from offhook.policies.entry import PROPOSALS_MAX
 from offhook.policies.proposals import Answer, Kind, Proposal, Purpose
 from scene import Scene, of, policy, verdicts
 
@@ -186,7 +188,9 @@ def test_a_handoff_asks_the_agent_it_goes_to() -> None:
 def test_a_flood_of_proposals_is_cut_off() -> None:
     scene = Scene(policy(gate={"actions": {"say:offer": {"readiness_share": 1.0}}})).answered("booking")
     flood = [proposal(f"Buy number {n}.", purpose=Purpose.OFFER) for n in range(50)]
-    assert len(verdicts(answers(scene, "booking", *flood))) == 8
+    rest, *judged = verdicts(answers(scene, "booking", *flood))
+    assert len(judged) == PROPOSALS_MAX
+    assert failed(rest) == {"well_formed"} and rest.reason == "well_formed: needs at most 8 proposals, is more"
 
 
 def test_a_finished_action_is_told_to_the_agents() -> None:

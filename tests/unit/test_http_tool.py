@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from offhook.actors.node.http_tool import BODY_BYTES_MAX, Place, offered
 from offhook.actors.node.leases import LeaseBook
 from offhook.actors.node.outbox import Outbox
 from offhook.actors.node.residents import Residents
-from offhook.actors.node.tools import Order, Outcome
+from offhook.actors.node.tools import RESULT_CHARS_MAX, Order, Outcome
 from offhook.policies.errors import CallerFault
 from tool_server import ToolServer
 
@@ -123,12 +124,56 @@ def test_a_refusal_is_a_known_failure(tmp_path: Path, status: int, answer: bytes
     run(tmp_path, test, look_up="get")
 
 
-@pytest.mark.parametrize("answer", [b"", b"[1]", b"fine", b"x" * (3 * BODY_BYTES_MAX), b'{"result": "booked"}'])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"[1]",
+        b"fine",
+        b"x" * (3 * BODY_BYTES_MAX),
+        b'{"result": "booked"}',
+        b'{"ok": true, "result": 5}',
+        b'{"ok": true, "result": ["booked"]}',
+        b"[" * BODY_BYTES_MAX,
+        b"\xff\xfe",
+        b"9" * 10_000,
+    ],
+)
 def test_any_body_is_taken(tmp_path: Path, answer: bytes) -> None:
     async def test(server: ToolServer, box: Outbox, _register: SqliteRegister) -> None:
         server.answer = answer
         outcome = await box.perform(ORDER)
         assert outcome.ok and outcome.result in ("done", "booked")
+
+    run(tmp_path, test)
+
+
+@pytest.mark.parametrize("ok", ['"yes"', "0", "null", "[]", '"false"'])
+def test_an_ok_that_is_no_bool_leaves_it_to_the_look_up(tmp_path: Path, ok: str) -> None:
+    async def test(server: ToolServer, box: Outbox, _register: SqliteRegister) -> None:
+        server.answer = f'{{"ok": {ok}, "result": "booked"}}'.encode()
+        assert await box.perform(ORDER) == Outcome(True, "it is booked")
+        assert server.asked == [("POST", ORDER.key), ("GET", ORDER.key)]
+
+    async def without(server: ToolServer, box: Outbox, _register: SqliteRegister) -> None:
+        server.answer = f'{{"ok": {ok}}}'.encode()
+        outcome = await box.perform(ORDER)
+        assert not outcome.known and "is " in outcome.result and "not a bool" in outcome.result
+
+    run(tmp_path, test, look_up="get")
+    apart = tmp_path / "apart"
+    apart.mkdir()
+    run(apart, without)
+
+
+def test_words_of_a_server_are_plain_and_bounded(tmp_path: Path) -> None:
+    async def test(server: ToolServer, box: Outbox, _register: SqliteRegister) -> None:
+        server.answer = json.dumps({"ok": True, "result": "booked\n\x1b[31m \ud800for " + "t" * 10_000}).encode()
+        outcome = await box.perform(ORDER)
+        assert outcome.ok and len(outcome.result) == RESULT_CHARS_MAX
+        assert outcome.result.startswith("booked [31m for t") and outcome.result.isprintable()
+        server.how, server.answer = 400, json.dumps({"ok": "no", "result": "taken\x07"}).encode()
+        assert await box.perform(replace(ORDER, key="k2")) == Outcome(False, "taken"), "a refusal stays one"
 
     run(tmp_path, test)
 

@@ -14,12 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from offhook.actors.errors import JournalAway
+from offhook.actors.errors import JournalAway, ProtocolFault
 from offhook.actors.journals.sqlite_register import SqliteRegister
 from offhook.actors.node.leases import LeaseBook
 from offhook.actors.node.outbox import Outbox
 from offhook.actors.node.residents import Residents
-from offhook.actors.node.tools import HUNG_MAX, STOCK, NotKnown, Order, Outcome, Tool
+from offhook.actors.node.tools import HUNG_MAX, RESULT_CHARS_MAX, STOCK, NotKnown, Order, Outcome, Tool
 from offhook.policies.errors import CallerFault
 
 ORDER = Order("c1", 1, "g1", "act", {"time": "ten"}, "k1")
@@ -82,6 +82,23 @@ def run(
 
 def outbox(register: SqliteRegister, tools: Mapping[str, Tool], away_ms: int = 5_000) -> Outbox:
     return Outbox(register, tools, LeaseBook(), Residents.__new__(Residents), away_ms=away_ms)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [],
+        ["c1", "1", "g1", "act", [], "k1"],
+        ["c1", 1, "g1", "act", {"time": "ten"}, "k1"],
+        ["c1", 1, "g1", "act", [["time"]], "k1"],
+        ["c1", 1, "g1", "act", [["time", 10]], "k1"],
+        ["c1", 1, "g1", "act", ["ab"], "k1"],
+    ],
+)
+def test_an_order_has_its_fields_or_is_none(fields: list[object]) -> None:
+    assert Order.from_fields(["c1", 1, "g1", "act", [["time", "ten"]], "k1"]) == ORDER
+    with pytest.raises(ProtocolFault):
+        Order.from_fields(fields)
 
 
 async def cut_short(register: SqliteRegister, order: Order = ORDER) -> None:
@@ -249,14 +266,47 @@ def test_the_register_is_waited_for(tmp_path: Path) -> None:
 def test_stock_tools_and_orders_that_no_tool_takes(tmp_path: Path) -> None:
     async def test(box: Outbox, _register: Away) -> None:
         fly = await box.perform(replace(ORDER, action="fly"))
-        assert fly == Outcome(False, "no tool carries out 'fly'; known are book_meeting, send_details")
+        assert fly == Outcome(False, "no tool carries out 'fly'; known are book_meeting, cancel_meeting, send_details")
         booked = await box.perform(replace(ORDER, action="book_meeting", key="b1"))
         assert booked.ok and "ten" in booked.result
         assert not (await box.perform(replace(ORDER, action="book_meeting", key="b2", arguments={}))).ok
+        undone = replace(ORDER, action="cancel_meeting", key="c1")
+        assert await box.perform(undone) == await box.perform(undone), "as often as it is told"
+        assert (await box.perform(undone)).ok and "ten is cancelled" in (await box.perform(undone)).result
+        assert not (await box.perform(replace(undone, key="c2", arguments={}))).ok
 
     run(tmp_path, STOCK, test)
     with pytest.raises(CallerFault, match="limit_ms"):
         Tool(World().act, limit_ms=0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Outcome(True, "booked\n\x1b[31m for\tten \ud800"), Outcome(True, "booked [31m for ten")),
+        (Outcome(True, "x" * 10_000), Outcome(True, "x" * RESULT_CHARS_MAX)),
+        (Outcome(False, None), Outcome(False, "the tool's words are no text, but NoneType")),  # type: ignore[arg-type]
+        (Outcome(True, b"done"), Outcome(True, "the tool's words are no text, but bytes")),  # type: ignore[arg-type]
+        (Outcome(True, "it says so itself", withdrawn=True), Outcome(True, "it says so itself")),
+    ],
+)
+def test_a_tools_words_are_plain_and_bounded_when_they_are_told(tmp_path: Path, answer: Outcome, told: Outcome) -> None:
+    async def test(box: Outbox, _register: Away) -> None:
+        assert await box.perform(ORDER) == told
+        assert await box.perform(ORDER) == told, "so they were written down"
+
+    run(tmp_path, {"act": Tool(lambda _order: answer)}, test)
+
+
+@pytest.mark.parametrize(
+    "answer", ["done", None, Outcome("yes", "done"), Outcome(True, "", None), Outcome(True, "", False)]
+)  # type: ignore[arg-type]
+def test_an_answer_that_does_not_say_whether_it_was_done_leaves_it_unknown(tmp_path: Path, answer: object) -> None:
+    async def test(box: Outbox, _register: Away) -> None:
+        outcome = await box.perform(ORDER)
+        assert not outcome.ok and not outcome.known
+
+    run(tmp_path, {"act": Tool(lambda _order: answer)}, test)  # type: ignore[arg-type,return-value]
 
 
 def test_an_answer_that_is_no_outcome_is_none() -> None:

@@ -1,4 +1,4 @@
-"""The call's side of the journal: order, what is kept while the journal is away, and who waits for it."""
+"""The call's side of the journal: order, and what is kept while the journal is away."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ import pytest
 from offhook.actors import wire
 from offhook.actors.errors import ProtocolFault
 from offhook.actors.live import recorder as recorder_module
-from offhook.actors.live.errands import Errands
 from offhook.actors.live.recorder import Recorder
-from offhook.policies.commands import Perform
-from virtual_time import VirtualTime
 
 
 class Way:
@@ -22,7 +19,6 @@ class Way:
         self.open = True
         self.batches: list[list[Any]] = []
         self.kinds: list[tuple[str, Any]] = []
-        self.performs: list[Any] = []
         self.health: list[bool] = []
 
     def send(self, *message: Any) -> bool:
@@ -33,8 +29,6 @@ class Way:
                 raise ProtocolFault("too large for one message")
             self.batches.append([record[2] for record in message[1]])
             self.kinds += [(record[4], record[5]) for record in message[1]]
-        else:
-            self.performs.append(message)
         return True
 
 
@@ -144,46 +138,5 @@ def test_what_is_too_large_for_a_message_is_split_and_a_record_that_is_too_large
         assert way.batches == [[1], [2], [3], [4]]
         assert [kind for kind, _ in way.kinds] == ["snapshot", "snapshot", "lost", "snapshot"]
         assert recorder.lost == 1
-
-    within(test)
-
-
-def order(irreversible: bool) -> Perform:
-    return Perform("g1", "book_meeting", (("time", "ten"),), "c/1", irreversible)
-
-
-def test_a_reversible_action_leaves_at_once_an_irreversible_one_when_its_order_is_safe() -> None:
-    async def test(recorder: Recorder, way: Way) -> None:
-        time = VirtualTime()
-        finished: list[Any] = []
-        errands = Errands(recorder, way.send, time, lambda *result: finished.append(result))
-        errands.go(order(irreversible=False))
-        assert way.performs == [(wire.PERFORM, "c", 1, "g1", "book_meeting", [["time", "ten"]], "c/1")]
-        errands.answered("c/1", True, "booked")
-        errands.answered("c/1", True, "booked")  # a second answer is nobody's
-        recorder.write(1, "commands", [])
-        errands.go(order(irreversible=True))
-        errands.ask_again()
-        assert len(way.performs) == 1
-        recorder.journaled(1)
-        assert len(way.performs) == 2
-        errands.ask_again()  # the supervisor was away: asked again under the same key
-        assert [perform[6] for perform in way.performs] == ["c/1"] * 3
-        assert finished == [("g1", True, "booked")]
-
-    within(test)
-
-
-def test_an_irreversible_action_whose_order_cannot_be_journaled_is_not_carried_out() -> None:
-    async def test(recorder: Recorder, way: Way) -> None:
-        time = VirtualTime()
-        finished: list[Any] = []
-        errands = Errands(recorder, way.send, time, lambda *result: finished.append(result))
-        recorder.write(1, "commands", [])
-        errands.go(order(irreversible=True))
-        time.run_for(6_000)
-        assert finished[0][:2] == ("g1", False)
-        recorder.journaled(1)  # too late
-        assert way.performs == []
 
     within(test)

@@ -86,7 +86,10 @@ def test_what_was_done_is_told_and_not_begun_again(run: Callable[[Test], None]) 
     run(test)
 
 
-@pytest.mark.parametrize("outcome", [Outcome(False, "taken"), Outcome(False, "who knows", known=False)])
+@pytest.mark.parametrize(
+    "outcome",
+    [Outcome(False, "taken"), Outcome(False, "who knows", known=False), Outcome(False, "withdrawn", withdrawn=True)],
+)
 def test_a_failure_is_told_to_its_grant_and_a_further_grant_tries_again(
     run: Callable[[Test], None], outcome: Outcome
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from offhook.actors.live.hearing import SPEECH_FRAMES
 from offhook.actors.live.phone_line import ACK_EVERY
 from offhook.actors.live.runtime import CallRuntime
 from offhook.actors.setup import Setup
+from offhook.policies import commands as cmd
 from offhook.policies import events as ev
 from offhook.policies import machine
-from offhook.policies.codec import encode
-from offhook.policies.proposals import Kind, Proposal, Purpose
+from offhook.policies.codec import TAGS, encode
+from offhook.policies.proposals import Kind, Proposal, Purpose, Refusal
 from offhook.policies.replay import replay
 from phone import SILENCE, Phone, voice
 
@@ -432,3 +434,114 @@ def test_an_operators_word_enters_at_the_calls_own_moment(run: Any) -> None:
         assert not bench.call.told([wire.EVENT, "another call", []])
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        [],
+        ["HangupRequested"],
+        ["HangupRequested", "now", "ann"],
+        ["LineClosed", 0, "over"],
+        ["NoSuchEvent", 0],
+        ["OperatorDecided", 0, 5, 5, 5],
+        [None, None],
+    ],
+)
+def test_an_operators_word_that_is_none_costs_itself(run: Any, array: list[Any]) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.begin()
+        phone = await bench.speaking()
+        before = bench.call.state.revision
+        assert bench.call.told([wire.EVENT, "c1", array])
+        assert bench.call.state.revision == before and bench.call.refused_words == 1
+        assert bench.call.told([wire.EVENT, "c1", encode(ev.HangupRequested(0, "ann", "enough"))])
+        await phone.have(wire.HANGUP)
+        await bench.over
+        assert bench.uplink.of("end")[0]["counts"]["refused_words"] == 1
+
+    run(test)
+
+
+def test_a_proposal_that_is_none_costs_neither_the_others_nor_the_agents_link(run: Any) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.begin()
+        refused = Refusal("x", Kind.TOOL, "book", "well_formed", "arguments: seats: text", "int")
+
+        def answer(link: Link, message: list[Any]) -> None:
+            if message[0] == wire.INVITE:
+                good = Proposal("p1", "closer", Kind.SAY, 0, 0, "**Good** morning.", Purpose.GREETING)
+                arrays = [
+                    ["Proposal", "p2"],
+                    5,
+                    encode(good),
+                    encode(replace(good, id="p3", text="| a | b | c | d | e |")),
+                ]
+                link.send(wire.ANSWER, message[1], message[2], arrays, ["Reading", "yes", "said so"], [encode(refused)])
+
+        link = await bench.agent(answer)
+        phone = await bench.phone()
+        await phone.have(wire.PLAY)
+        assert bench.call.state.speech.current.text == "Good morning."
+        (event,) = bench.uplink.events("AgentAnswered")
+        assert event[6] == ["yes", "said so"] and len(event[7]) == 4
+        denied = [verdict for verdict in bench.uplink.of("verdict") if verdict[6] == "deny"]
+        assert [verdict[12][0][0] for verdict in denied] == ["well_formed", "well_formed", "well_formed", "sayable"]
+        assert link.open and not bench.uplink.events("AgentLost") and not bench.uplink.of("fault")
+        assert replay(bench.uplink.records).same
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "answer", [(True, 1, []), (-1, 1, []), (0, 2**60, []), ("0", 1, []), (0, 1, "none"), (0, 1, [], 1, 2)]
+)
+def test_an_answer_to_nothing_is_not_written_down(run: Any, answer: tuple[Any, ...]) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.begin()
+        link = await bench.agent(lambda _link, _message: None)
+        await bench.phone()
+        link.send(wire.ANSWER, *answer)
+        link.send(wire.FAILED, 0, 1, "\x1b[1mE" + "r" * 1_000)
+        await bench.until(lambda: bench.uplink.events("AgentLost"))
+        answered = bench.uplink.events("AgentAnswered")
+        if len(answer) > 3:
+            assert [event[5:] for event in answered] == [[[], None, []]], "what nobody knows is left out"
+            assert len(bench.uplink.events("AgentLost")[0][3]) == 200
+        else:
+            assert answered == []
+
+    run(test)
+
+
+def test_the_journals_word_and_an_acts_way_come_back_as_events(run: Any) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.begin()
+        await bench.speaking()
+        call, grant = bench.call, "g9"
+        bench.uplink.acknowledges = False
+        call.take(ev.HealthChanged(call.now(), "synthesizer", False))
+        call.carry_out(cmd.AwaitJournal(grant))
+        assert bench.uplink.events("Journaled") == []
+        bench.uplink.acknowledge()
+        await bench.until(lambda: bench.uplink.events("Journaled"))
+        order = cmd.Perform(grant, "book", (("time", "ten"),), "k", True)
+        call.carry_out(order)
+        call.carry_out(cmd.Withdraw(grant, "k"))
+        asked = (grant, "book", [["time", "ten"]], "k")
+        assert [message for message in bench.uplink.sent if message[0] in (wire.PERFORM, wire.WITHDRAW)] == [
+            (wire.PERFORM, "c1", 1, *asked),
+            (wire.WITHDRAW, "c1", 1, *asked),
+        ]
+        assert call.told([wire.BEGUN, "k", grant])
+        assert call.told([wire.PERFORMED, "k", True, "booked", False, grant])
+        await bench.until(lambda: bench.uplink.events("ActionFinished"))
+        names = ("Journaled", "ActionBegun", "ActionFinished")
+        assert [event[0] for event in bench.uplink.of("event") if event[0] in names] == list(names)
+
+    run(test)
+
+
+def test_every_command_of_the_core_is_carried_out_by_somebody() -> None:
+    commands = {kind for name, kind in TAGS.items() if issubclass(kind, cmd.Command)}
+    assert set(runtime_module.CARRIERS) == commands

@@ -18,7 +18,8 @@ from offhook.actors import wire
 from offhook.actors.clock import anchor_now
 from offhook.actors.errors import ProtocolFault
 from offhook.actors.link import Link, LinkServer, connect
-from offhook.actors.live.resume import Place, fold, trimmed
+from offhook.actors.live.errands import JOURNAL_MS
+from offhook.actors.live.resume import Legacy, Place, fold, trimmed
 from offhook.actors.live.runtime import CallRuntime
 from offhook.actors.live.sound import Sound
 from offhook.actors.live.sources import ToneSource
@@ -26,8 +27,9 @@ from offhook.actors.setup import Setup
 from offhook.policies import events as ev
 from offhook.policies.codec import encode
 from offhook.policies.policy import Policy
-from offhook.policies.proposals import Kind, Proposal, Purpose
+from offhook.policies.proposals import Asks, Grant, Kind, Proposal, Purpose
 from offhook.policies.replay import replay
+from offhook.policies.state import Authority, CallState
 from offhook.serve.media.line import Claim
 from phone import SILENCE, voice
 from virtual_loop import run_virtually, until
@@ -56,7 +58,8 @@ class Owner:
     def send(self, *message: Any) -> bool:
         self.sent.append(message)
         if message[0] == wire.JOURNAL and self.up:
-            self.story.records += message[1]
+            seen = {record[2] for record in self.story.records}
+            self.story.records += [record for record in message[1] if record[2] not in seen]
             if self.acknowledges:
                 newest = message[1][-1][2]
                 asyncio.get_running_loop().call_soon(lambda: self.call.told([wire.JOURNALED, "c1", self.epoch, newest]))
@@ -126,15 +129,16 @@ class Story:
         snapshots = [at for at, record in enumerate(self.records) if record[4] == "snapshot"]
         return self.records[snapshots[-1] :] if snapshots else list(self.records)
 
-    async def agent(self, *answers: Proposal) -> Link:
-        """The agent at its seat with the present owner: what it answers first; later it has nothing to say."""
-        left = list(answers)
+    async def agent(self, *answers: Proposal, then: Proposal | None = None) -> Link:
+        """The agent at its seat with the present owner: what it answers first, and at the end of the first turn."""
+        left, later = list(answers), [then] if then is not None else []
         owner = self.owners[-1]
 
         def invited(link: Link, message: list[Any]) -> None:
             if message[0] == wire.INVITE:
-                arrays = [encode(proposal) for proposal in left]
-                left.clear()
+                now = later if message[3] == "turn_ended" else left
+                arrays = [encode(proposal) for proposal in now]
+                now.clear()
                 link.send(wire.ANSWER, message[1], message[2], arrays)
 
         token = f"agent{owner.epoch}"
@@ -346,36 +350,48 @@ def test_an_order_without_an_answer_is_given_again_under_its_key_and_an_answered
     run(test)
 
 
-async def booked(story: Story) -> Caller:
-    """The caller has said yes, and the agent wants to book."""
+IRREVERSIBLE = {**POLICY, "gate": {"actions": {"book_meeting": {"irreversible": True}}}}
+READ_BACK = Proposal(
+    "p3", "closer", Kind.SAY, 0, 0, "That is ten, right?", Purpose.CONFIRMATION, Asks.YES_NO, terms=(("time", "ten"),)
+)
+
+
+async def agreed(story: Story) -> Caller:
+    """What is irreversible was read back, the caller has said yes, and the agent wants to book."""
+    story.policy = IRREVERSIBLE
+    owner = await story.owner()
+    await story.agent(READ_BACK, then=BOOKING)
     caller = story.exchange.dial("c1")
-    await story.until(lambda: story.events("LineAnswered"))
-    call = story.owners[-1].call
-    call.take(ev.WordsHeard(call.now(), 0, "yes please book it", True, call.now(), call.now()))
-    await story.agent(BOOKING)
+    await caller.listen_until(lambda: story.events("PlaybackEnded"))
+    owner.acknowledges = False  # from here on nothing is known to be in the journal
+    await caller.say(voice(20))
+    call = owner.call
+    call.take(ev.WordsHeard(call.now(), 0, "yes", True, call.state.hearing.onset_ms, call.now()))
+    await caller.listen_until(lambda: len(call.errands))
     return caller
 
 
-IRREVERSIBLE = {**POLICY, "gate": {"actions": {"book_meeting": {"irreversible": True}}}}
+def stages(story: Story) -> list[str]:
+    return [grant.stage for grant in story.owners[-1].call.state.authority.grants]
 
 
 def test_an_irreversible_order_waits_for_the_journal_and_a_death_meanwhile_doubles_nothing(run: Any) -> None:
     async def test(story: Story) -> None:
-        story.policy = IRREVERSIBLE
-        first = await story.owner()
-        first.acknowledges = False
-        caller = await booked(story)
-        await story.until(lambda: len(first.call.errands))
-        assert first.orders() == [], "its order is not known to be in the journal"
+        caller = await agreed(story)
+        first = story.owners[0]
+        assert stages(story) == ["journal"] and first.orders() == []
         second = await story.takeover()
         await story.until(second.orders)
         second.call.recorder.again()  # what is not known to be safe is sent again, and acknowledged again
         await story.until(lambda: not second.call.recorder.unsafe)
         assert len(second.orders()) == 1 and not first.orders()
-        key = second.orders()[0][6]
-        assert second.call.told([wire.PERFORMED, key, True, "booked"])
-        await story.until(lambda: story.events("ActionFinished"))
-        assert [event[2:] for event in story.events("ActionFinished")] == [[second.orders()[0][3], True, "booked"]]
+        assert len(story.events("Journaled")) == 1
+        key, grant = second.orders()[0][6], second.orders()[0][3]
+        assert second.call.told([wire.BEGUN, key, grant])
+        assert second.call.told([wire.PERFORMED, key, True, "booked", False, grant])
+        assert [event[2:] for event in story.events("ActionBegun")] == [[grant]]
+        assert [event[2:] for event in story.events("ActionFinished")] == [[grant, True, "booked", False]]
+        assert not second.call.errands
         caller.leave()
 
     run(test)
@@ -383,13 +399,10 @@ def test_an_irreversible_order_waits_for_the_journal_and_a_death_meanwhile_doubl
 
 def test_an_irreversible_order_goes_on_when_the_journal_is_back(run: Any) -> None:
     async def test(story: Story) -> None:
-        story.policy = IRREVERSIBLE
-        owner = await story.owner()
-        owner.acknowledges = False
-        caller = await booked(story)
-        await story.until(lambda: len(owner.call.errands))
+        caller = await agreed(story)
+        (owner,) = story.owners
         owner.call.told([wire.JOURNAL_AWAY, "gone"])
-        await story.until(lambda: story.events("HealthChanged"))
+        await story.until(lambda: story.events("HealthChanged")[-1][2:] == ["journal", False])
         assert owner.orders() == []
         owner.acknowledges = True
         owner.call.recorder.again()
@@ -398,6 +411,86 @@ def test_an_irreversible_order_goes_on_when_the_journal_is_back(run: Any) -> Non
         caller.leave()
 
     run(test)
+
+
+def test_a_journal_that_says_nothing_in_time_leaves_the_act_undone(run: Any) -> None:
+    async def test(story: Story) -> None:
+        caller = await agreed(story)
+        (owner,) = story.owners
+        await caller.listen_until(lambda: story.events("ActionFinished"), JOURNAL_MS + 1_000)
+        assert story.events("ActionFinished")[0][3] is False and owner.orders() == []
+        assert not owner.call.errands
+        caller.leave()
+
+    run(test)
+
+
+def test_an_act_that_is_taken_back_on_its_way_is_not_ordered_by_the_next_owner(run: Any) -> None:
+    async def test(story: Story) -> None:
+        caller = await agreed(story)
+        first = story.owners[0]
+        first.acknowledges = True
+        first.call.recorder.again()
+        await story.until(first.orders)
+        order = first.orders()[0]
+        call = first.call
+        call.take(ev.WordsHeard(call.now(), 1, "no wait, do not book that", True, call.now(), call.now()))
+        assert stages(story) == ["withdrawn"]
+        assert [message[1:] for message in first.sent if message[0] == wire.WITHDRAW] == [order[1:]]
+        second = await story.takeover()
+        (again,) = [message for message in second.sent if message[0] == wire.WITHDRAW]
+        assert again == (wire.WITHDRAW, "c1", 2, *order[3:]), "the same order, by its next owner"
+        assert second.orders() == []
+        key, grant = again[6], again[3]
+        assert second.call.told([wire.PERFORMED, key, False, "withdrawn", True, grant])
+        assert [event[2:] for event in story.events("ActionFinished")] == [[grant, False, "withdrawn", True]]
+        third = await story.takeover()
+        assert third.orders() == [] and not third.call.errands
+        caller.leave()
+
+    run(test)
+
+
+def test_what_had_left_when_it_was_taken_back_is_asked_for_again_under_its_key(run: Any) -> None:
+    async def test(story: Story) -> None:
+        caller = await agreed(story)
+        first = story.owners[0]
+        first.acknowledges = True
+        first.call.recorder.again()
+        await story.until(first.orders)
+        order = first.orders()[0]
+        assert first.call.told([wire.BEGUN, order[6], order[3]])
+        assert stages(story) == ["begun"]
+        call = first.call
+        call.take(ev.WordsHeard(call.now(), 1, "no wait, do not book that", True, call.now(), call.now()))
+        assert not [message for message in first.sent if message[0] == wire.WITHDRAW], "it has left"
+        second = await story.takeover()
+        assert [message[3:] for message in second.orders()] == [order[3:]]
+        caller.leave()
+
+    run(test)
+
+
+def test_of_each_act_without_an_end_the_next_owner_asks_what_its_stage_says() -> None:
+    transfer = Proposal("p4", "closer", Kind.TRANSFER, 0, 0, action="+15550199")
+    tool = [Grant(f"g{n}", BOOKING, "v", 0, 0, f"k{n}", stage) for n, stage in enumerate(STAGES)]
+    other = [Grant(f"t{n}", transfer, "v", 0, 0, f"t{n}", stage) for n, stage in enumerate(("", "journal", "ordered"))]
+    spoken = Grant("s", SPOKEN, "v", 0, 0, "s")
+    state = CallState(authority=Authority(grants=(*tool, *other, spoken)))
+    legacy = Legacy(state, Policy.model_validate(IRREVERSIBLE))
+    assert [(type(command).__name__, command.grant) for command in legacy.orders] == [
+        ("Perform", "g0"),
+        ("AwaitJournal", "g1"),
+        ("Perform", "g2"),
+        ("Perform", "g3"),
+        ("Withdraw", "g4"),
+        ("Perform", "g5"),
+        ("AwaitJournal", "t1"),
+    ]
+    assert [command.grant for command in legacy.transfers] == ["t0", "t2"]
+
+
+STAGES = ("", "journal", "ordered", "begun", "withdrawn", "regretted")
 
 
 def test_what_was_decided_and_not_written_down_is_written_by_the_next_owner(run: Any) -> None:
