@@ -63,6 +63,7 @@ def key(draft: Draft, proposal: Proposal, act: str) -> str:
 def announce(draft: Draft, grant: Grant) -> None:
     """Its words are being said; the act follows when they have been heard, if nothing speaks against it by then."""
     _put(draft, replace(grant, stage=ANNOUNCED))
+    draft.publish("action", what="announcing", action=name_of(grant.proposal), grant=grant.id, key=grant.key)
 
 
 def follow(draft: Draft) -> bool:
@@ -95,6 +96,7 @@ def order(draft: Draft, grant: Grant) -> None:
     if irreversible(draft.policy, grant.proposal):
         _put(draft, replace(grant, stage=JOURNAL))
         draft.command(AwaitJournal(grant.id))
+        draft.publish("action", what="journaling", action=name_of(grant.proposal), grant=grant.id, key=grant.key)
     else:
         _leave(draft, grant)
 
@@ -181,10 +183,10 @@ def withdraw_all(draft: Draft) -> None:
 
 
 def _withdraw(draft: Draft, grant: Grant) -> None:
-    draft.publish("action", what="withdrawing", action=grant.proposal.action, grant=grant.id, key=grant.key)
     if grant.stage in OURS:
         _give_up(draft, grant)
         return
+    draft.publish("action", what="withdrawing", action=name_of(grant.proposal), grant=grant.id, key=grant.key)
     _put(draft, replace(grant, stage=WITHDRAWN))
     draft.command(Withdraw(grant.id, grant.key))
 

@@ -14,6 +14,7 @@ from .proposals import Kind, Polarity, Purpose
 from .state import Sign, Standing
 
 CONSENT_AGE_MS = 30_000  # a yes supports consent this long where the policy does not say `evidence_age_ms`
+DECIMALS_MAX = 6  # of a percentage in a verdict; two shares that are nearer to each other are the same to everybody
 CONTRARY_AT = 0.5  # a sign this strong speaks against an act; a weaker one may be a listener's murmur
 
 SUPPORTING = frozenset({Sign.COMMITMENT, Sign.CONFIRMATION, Sign.INTEREST, Sign.DETAIL})
@@ -69,7 +70,9 @@ def readiness(case: Case) -> Result | None:
     policy, found = case.policy.evidence, case.state.ledger
     slack = max(0.0, policy.ready_at_share - policy.unready_below_share)
     least = max(0.0, share - slack) if found.ready and not case.needs.irreversible else share
-    return f"at least {least:.0%}", f"{found.readiness:.0%}", found.readiness >= least
+    ok = found.readiness >= least
+    digits = 0 if ok else _decimals(least, found.readiness)
+    return f"at least {least:.{digits}%}", f"{found.readiness:.{digits}%}", ok
 
 
 def concerns(case: Case) -> Result | None:
@@ -280,6 +283,11 @@ def _slots(case: Case, names: tuple[str, ...], confirmed: bool) -> Result | None
         else:
             found.append(f"{name} {'confirmed' if slot.confirmed else 'heard'}")
     return f"{_words(names)} {'confirmed' if confirmed else 'heard'}", _words(found), ok
+
+
+def _decimals(least: float, found: float) -> int:
+    """How many decimals it takes to show that two shares differ: nobody is denied 80% for having 80%."""
+    return next((n for n in range(DECIMALS_MAX) if f"{least:.{n}%}" != f"{found:.{n}%}"), DECIMALS_MAX)
 
 
 def _words(parts: Iterable[object]) -> str:

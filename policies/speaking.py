@@ -100,7 +100,7 @@ def playback_started(draft: Draft, event: PlaybackStarted) -> None:
     if current is None or current.playing is not Playing.SENT:
         return
     turns.begin_hearing(draft)
-    _put(draft, replace(current, playing=Playing.PLAYING, started_ms=event.at_ms))
+    _put(draft, replace(current, playing=Playing.PLAYING, started_ms=max(1, event.at_ms)))
     turns.move(draft, Move.AGENT_STARTS)
 
 

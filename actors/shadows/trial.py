@@ -23,8 +23,9 @@ from ..bundle import agent_class
 # What calls tell of (`Publish` in policies/); "*" = everything.
 TOPICS = frozenset(
     (
-        "action", "agent", "answering", "approval", "call", "concern", "floor", "handoff", "health", "overlap", "owner",
-        "round", "signal", "silence", "slot", "speech", "stage", "suggestion", "turn", "verdict", "words", "*",
+        "action", "agent", "answer", "answering", "approval", "call", "concern", "debt", "floor", "handoff", "health",
+        "overlap", "owner", "reading", "round", "signal", "silence", "slot", "speech", "stage", "suggestion", "turn",
+        "verdict", "words", "*",
     )
 )  # fmt: skip
 

@@ -12,7 +12,7 @@ A script is what a person on the phone does: it waits for what it hears, not for
       - hang_up: true
 
 `says` is a regular expression, matched against what the agent is saying; it needs captions (the call's journal),
-because a script has no ears for words. Everything else goes by sound alone.
+because a script has no ears for words, and so does `expect` of an act. Everything else goes by sound alone.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def _pattern(text: str) -> str:
 
 Pattern = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_pattern)]
 Clip = Annotated[str, Field(min_length=1, max_length=200)]
+Act = Annotated[str, Field(min_length=1, max_length=64)]  # a tool's name
 Within = Annotated[float, Field(gt=0, le=300)]
 
 
@@ -113,10 +114,12 @@ class Converse(_Part):
 
 
 class Expect(_Part):
-    """What must be true, counted from the beginning of what the caller said last."""
+    """What must be true, counted from the beginning of what the caller said last; of an act: now, or soon."""
 
     agent_stops_within_ms: int | None = Field(None, ge=20, le=60_000)
     agent_speaks_within_ms: int | None = Field(None, ge=20, le=120_000)  # after it: an answer, or it goes on
+    done: Act | None = None  # a tool has done this, or does it within WITHIN_S
+    not_done: Act | None = None  # no tool was told to do this so far, or it was taken back before any began
 
     @model_validator(mode="after")
     def _one(self) -> Expect:
@@ -154,8 +157,8 @@ class Script:
 
     @property
     def needs_captions(self) -> bool:
-        """True when a step waits for words."""
-        names = ("says", "agent_says", "until")
+        """True when a step waits for words or looks for acts."""
+        names = ("says", "agent_says", "until", "done", "not_done")
         return any(getattr(step.part, name, None) for step in self.steps for name in names)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,17 +23,21 @@ from ..engines.sound import wav_bytes
 from ..errors import ScriptFault
 from .carrier_end import SILENT_MS, CarrierEnd, Heard, Traffic
 from .redirect import Redirects, Resume
-from .scenario import Converse, Expect, Listen, Over, Say, Script, Step, WaitUntil
+from .scenario import WITHIN_S, Converse, Expect, Listen, Over, Say, Script, Step, WaitUntil
 
 CALL_S_MAX = 600.0  # no script runs longer
+LEFT = frozenset({"performing", "withdrawing", "done", "failed"})  # how an act stands that a tool was told of
 CAPTION_LAG_MS = 250  # captions come this much later than the sound that they tell of, at most
 
 
 class Captions(Protocol):
-    """What the agent has said so far, as text: what a person on the phone understands, and a script cannot."""
+    """What the agent has said and done so far: what a person on the phone understands, and a script cannot."""
 
     def utterances(self) -> Sequence[str]:
         """Every utterance begun in this call, oldest first."""
+
+    def acts(self) -> Mapping[str, str]:
+        """How the newest act of each tool stands ("performing", "done", "withdrawn", ...), by the tool's name."""
 
 
 @dataclass(slots=True)
@@ -315,11 +319,21 @@ class _Caller:
                 spoke_ms + within_ms - heard.now_ms,
                 f"the agent to speak within {within_ms} ms",
             )
+        elif part.done is not None:
+            act = part.done
+            await self._until(lambda: self._acts().get(act) == "done", WITHIN_S * 1_000, f"{act} to be done")
+        elif part.not_done is not None:
+            found = self._acts().get(part.not_done, "")
+            if found in LEFT:
+                raise _MissedError(f"{part.not_done} stands as {found!r}, and was not to be done")
 
     # --- waiting ----------------------------------------------------------------------------------------------------
 
     def _utterances(self) -> Sequence[str]:
         return self._captions.utterances() if self._captions is not None else ()
+
+    def _acts(self) -> Mapping[str, str]:
+        return self._captions.acts() if self._captions is not None else {}
 
     def _heard_out(self, silent_for_ms: int) -> bool:
         """The agent has spoken since the caller did, its newest utterance too, and has been silent since."""

@@ -53,6 +53,7 @@ def show(call: CallId, state_dir: StateDir = None, api: ApiUrl = None, json: AsJ
 def explain(
     call: CallId,
     all_rules: Annotated[bool, typer.Option("--all", help="also the rules that were met")] = False,
+    said: Annotated[bool, typer.Option("--said", help="also what the caller and the agent said")] = False,
     would: Annotated[
         str | None, typer.Option(help="an action that nobody proposed: what would it have needed?", metavar="ACTION")
     ] = None,
@@ -61,17 +62,20 @@ def explain(
     api: ApiUrl = None,
     json: AsJson = False,
 ) -> None:
-    """Say why each thing was permitted or not: every verdict, with the numbers."""
-    from offhook.policies.explain import lines
-
+    """Say why each thing was done or not: every verdict with the numbers, how answers were read, what was owed."""
     asked = api_of(state_dir, api)
     call_id = asked.call_id(call)
+    entries = asked.journal(call_id)
     if would is not None:
-        supposed = _needed(asked.journal(call_id), call_id, would, at)
+        from offhook.policies.explain import lines
+
+        supposed = _needed(entries, call_id, would, at)
         answer(supposed, json, lambda: "\n".join(escape(line) for line in lines(supposed)))
         return
-    body = asked.get(f"/v1/calls/{call_id}/verdicts")
-    answer(body, json, lambda: terminal.verdicts(body["verdicts"], all_rules))
+    from . import account_view
+
+    rows = account_view.rows(as_records(entries, call_id), said)
+    answer(account_view.plain(call_id, rows), json, lambda: account_view.text(rows, all_rules))
 
 
 def replay_call(

@@ -42,7 +42,7 @@ Progress = Callable[[str], None]
 
 
 class Captions:
-    """What the agent of one call says, for its caller's script; read from the call's journal."""
+    """What the agent of one call says and does, for its caller's script; read from the call's journal."""
 
     def __init__(self, story: Story) -> None:
         self._story = story
@@ -50,6 +50,10 @@ class Captions:
     def utterances(self) -> Sequence[str]:
         """See `softphone.Captions`."""
         return self._story.utterances
+
+    def acts(self) -> Mapping[str, str]:
+        """See `softphone.Captions`."""
+        return self._story.tools
 
 
 def find_scripts(folder: Path | None) -> list[Script]:

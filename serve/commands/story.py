@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from offhook.policies.account import Teller, answer_of
 from offhook.policies.codec import decode
 from offhook.policies.commands import HangUp, HoldSpeech, Perform, Publish, Say
 from offhook.policies.errors import OffhookError
@@ -17,6 +18,7 @@ from offhook.policies.events import PlaybackStarted, SpeechEnded, SpeechStarted
 from offhook.policies.proposals import Answer, Kind, Verdict
 
 ACTS = (Kind.TOOL, Kind.TRANSFER, Kind.HANGUP, Kind.HANDOFF)
+OUTSIDE = (Kind.TOOL, Kind.TRANSFER)  # what leaves only when it was judged for the last time, at "execution"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,14 @@ class Story:
     cuts: list[dict[str, Any]] = field(default_factory=list)  # {utterance, said, heard}
     heard: list[str] = field(default_factory=list)  # the caller's final words
     silences: list[str] = field(default_factory=list)  # rungs climbed
+    answers: list[dict[str, Any]] = field(default_factory=list)  # to what was read back: {at_ms, says, why}
+    debts: list[dict[str, Any]] = field(default_factory=list)  # {at_ms, words, ended}; ended "" = still owed
+    tools: dict[str, str] = field(default_factory=dict)  # how each tool's newest act stands: "performing", "done", ...
     seq: int = 0  # of the last record folded
     _onset_ms: int = 0
     _ended_ms: int = 0  # of the caller's last talkspurt
     _reply_due: bool = False  # the caller's turn is over, and nothing has been heard since
+    _teller: Teller = field(default_factory=Teller)
     _begun: set[str] = field(default_factory=set)  # utterances of which something was heard
 
     def fold(self, record: Mapping[str, Any]) -> list[Line]:
@@ -117,7 +123,8 @@ class Story:
         good = {Answer.GRANT: True, Answer.DENY: False}.get(verdict.answer)
         why = f": {verdict.reason}" if verdict.reason else ""
         name = verdict.what if verdict.kind is not Kind.SAY else f"say {verdict.what}"
-        return [Line(verdict.at_ms, "verdict", f"{verdict.answer} {name} by {verdict.agent}{why}", good)]
+        when = f" ({verdict.moment})" if verdict.kind in OUTSIDE and verdict.moment in ("floor", "execution") else ""
+        return [Line(verdict.at_ms, "verdict", f"{answer_of(verdict)} {name} by {verdict.agent}{when}{why}", good)]
 
     def _measure(self, body: Mapping[str, Any]) -> None:
         if body.get("what") == "hold" and self.holds:
@@ -183,6 +190,27 @@ class Story:
     def _on_concern(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
         return [Line(at_ms, "signal", f"concern about {body.get('topic', '')}: {body.get('standing') or 'taken back'}")]
 
+    def _on_answer(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
+        says, why = str(body.get("says", "")), str(body.get("why", ""))
+        if body.get("confirms"):
+            self.answers.append({"at_ms": at_ms, "says": says, "why": why})
+        return [Line(at_ms, "answer", self._teller.tell("answer", body)[1], says == "yes")]
+
+    def _on_action(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
+        what = str(body.get("what", ""))
+        self.tools[str(body.get("action", ""))] = what
+        words = self._teller.tell("action", body)[1]
+        return [Line(at_ms, "action", words)] if what != "performing" else []  # the command told it, with its arguments
+
+    def _on_debt(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
+        words, of = self._teller.tell("debt", body)[1], [body.get("kind", ""), body.get("of", "")]
+        if body.get("what") == "owed":
+            self.debts.append({"at_ms": at_ms, "of": of, "words": words, "ended": ""})
+        for debt in self.debts:
+            if debt["of"] == of and not debt["ended"] and body.get("what") != "owed":
+                debt.update(words=words, ended=str(body.get("what", "")))
+        return [Line(at_ms, "debt", words)]
+
     def _on_call(self, _at_ms: int, body: Mapping[str, Any]) -> list[Line]:
         self.outcome = str(body.get("outcome") or self.outcome)
         return []
@@ -190,13 +218,18 @@ class Story:
     # --- figures ----------------------------------------------------------------------------------------------------
 
     def acts(self) -> list[dict[str, Any]]:
-        """What was done or refused beside speaking, with the reason; the same refusal in a row counts once."""
+        """What was done or refused beside speaking, with the reason; the same refusal in a row counts once.
+
+        A tool or a transfer is done by its grant at "execution". Where none came, the grant before it was a promise.
+        """
         found: list[dict[str, Any]] = []
+        left = {v.proposal for v in self.verdicts if v.moment == "execution" and v.answer is Answer.GRANT}
         for verdict in self.verdicts:
-            if verdict.kind not in ACTS or (verdict.moment == "execution" and verdict.answer is Answer.GRANT):
+            promise = verdict.kind in OUTSIDE and verdict.answer is Answer.GRANT and verdict.moment != "execution"
+            if verdict.kind not in ACTS or (promise and verdict.proposal in left):
                 continue
             what = f"hang up ({verdict.what})" if verdict.kind is Kind.HANGUP else verdict.what
-            act = {"what": what, "answer": str(verdict.answer), "why": verdict.reason}
+            act = {"what": what, "answer": "announced" if promise else answer_of(verdict), "why": verdict.reason}
             same = (act["what"], act["answer"], act["why"].partition(":")[0])
             if not found or (found[-1]["what"], found[-1]["answer"], found[-1]["why"].partition(":")[0]) != same:
                 found.append({"at_ms": verdict.at_ms, **act, "agent": verdict.agent})
@@ -212,6 +245,8 @@ class Story:
             "replies_ms": self.replies_ms,
             "cuts": self.cuts,
             "silences": self.silences,
+            "answers": self.answers,
+            "debts": self.debts,
             "heard": self.heard,
             "said": self.utterances,
             "denied": sum(verdict.answer is Answer.DENY for verdict in self.verdicts),
@@ -230,5 +265,8 @@ _TOLD: dict[str, Callable[[Story, int, Mapping[str, Any]], list[Line]]] = {
     "turn": Story._on_turn,
     "silence": Story._on_silence,
     "answering": Story._on_answering,
+    "answer": Story._on_answer,
+    "action": Story._on_action,
+    "debt": Story._on_debt,
     "call": Story._on_call,
 }

@@ -1,4 +1,4 @@
-"""What the command line shows: calls, one call, verdicts, a script's record. Colours only on a terminal.
+"""What the command line shows: calls, one call, a script's record. Colours only on a terminal.
 
 Only wording and layout; where the values come from is `cli.py`'s matter. What people said on the line is shown here,
 because whoever may read the journal asked for it; it is never logged.
@@ -18,7 +18,6 @@ from rich.text import Text
 
 HOLDERS = {"agent": "blue", "caller": "yellow", "both": "red", "nobody": "dim"}
 WIDE = 240  # columns
-ANSWERS = {"grant": "green", "deny": "red", "wait": "yellow", "suggest": "yellow"}
 
 
 def out() -> Console:
@@ -98,32 +97,6 @@ def call(state: dict[str, Any]) -> RenderableType:
             table.add_row(at, escape(name), strength, escape(str(signal.get("pii_text", ""))), style=style)
         parts.append(table)
     return Group(*parts)
-
-
-def verdicts(rows: list[dict[str, Any]], every_rule: bool) -> RenderableType:
-    """What was permitted or not, and why, oldest first. `every_rule` = also those that were met."""
-    if not rows:
-        return Text("no verdicts yet: no agent has proposed anything", "dim")
-    lines = [line for row in rows for line in _verdict(row, every_rule)]
-    return Text("\n").join(lines)
-
-
-def _verdict(row: dict[str, Any], every_rule: bool) -> list[Text]:
-    answer = str(row["answer"])
-    head = Text.assemble(
-        (f"{seconds(row['at_ms']):>8} ", "dim"),
-        (f"{answer:<8}", ANSWERS.get(answer, "")),
-        (f"{row['what']}", "bold"),
-        f" by {row['agent']}",
-        (f"  {row['moment']}, turn {row['turn']}, revision {row['revision']}, stage {row['stage']}", "dim"),
-    )
-    lines = [head]
-    for rule in row.get("rules", ()):
-        if every_rule or not rule["ok"]:
-            mark = ("+", "green") if rule["ok"] else ("-", "red")
-            compared = f" {rule['rule']}: needs {rule['required']}, is {rule['actual']}"
-            lines.append(Text.assemble(" " * 9, mark, compared))
-    return lines
 
 
 def record(record: dict[str, Any]) -> RenderableType:

@@ -25,14 +25,20 @@ MARKS = {  # what stands before a line: a sign and its colour
     "verdict": ("gate", "white"),
     "signal": ("evidence", "magenta"),
     "action": ("action", "bold green"),
+    "answer": ("answer", "magenta"),
+    "debt": ("debt", "blue"),
     "stage": ("stage", "blue"),
     "silence": ("silence", "blue"),
     "end": ("over", "bold"),
 }
 HOLDERS = {"caller": "cyan", "agent": "green", "both": "bold yellow", "nobody": "dim"}
+COLUMNS = (
+    "call", "outcome", "actions", "answers to read-backs, debts", "onset -> hold", "turn end -> speech",
+    "heard of what was cut",
+)  # fmt: skip
 NAME_WIDTH = 10
 LOG_WIDTH = 160
-COLOURED = frozenset({"says", "words", "cut", "verdict", "action"})  # the whole line, not its mark alone
+COLOURED = frozenset({"says", "words", "cut", "verdict", "action", "answer"})  # the whole line, not its mark alone
 
 
 class Timeline:
@@ -62,7 +68,7 @@ class Timeline:
     def show(self, story: Story, line: Line) -> None:
         """One occurrence of one call."""
         mark, style = MARKS.get(line.kind, (line.kind, ""))
-        if line.kind == "verdict" and line.good is not None:
+        if line.kind in ("verdict", "answer") and line.good is not None:
             style = "green" if line.good else "red"
         if line.kind == "floor":
             style = HOLDERS.get(line.text, style)
@@ -98,13 +104,14 @@ class Timeline:
     def table(self, results: Sequence[dict[str, Any]]) -> None:
         """The run's figures: one block a call, from `Story.summary` and what the script expected."""
         table = Table(title="What the journal of this run says", show_lines=True, expand=self._console.is_terminal)
-        for name in ("call", "outcome", "actions", "onset -> hold", "turn end -> speech", "heard of what was cut"):
+        for name in COLUMNS:
             table.add_column(name, overflow="fold")
         for result in results:
             table.add_row(
                 Text.assemble((result["caller"], "bold"), "\n", (result["about"], "dim")),
                 _outcome(result),
                 Text("\n").join([_act(act) for act in result["acts"]]) or Text("-", "dim"),
+                _understood(result["answers"], result["debts"]),
                 _holds(result["holds"]),
                 _spread(result["replies_ms"]),
                 Text("\n").join([_cut(cut) for cut in result["cuts"]]) or Text("-", "dim"),
@@ -118,9 +125,23 @@ def _outcome(result: dict[str, Any]) -> Text:
 
 
 def _act(act: dict[str, Any]) -> Text:
-    style = {"grant": "green", "deny": "red"}.get(act["answer"], "yellow")
+    style = {"grant": "green", "deny": "red", "taken back": "red"}.get(act["answer"], "yellow")
     why = f": {act['why']}" if act["why"] else ""
     return Text.assemble((f"{act['answer']} ", style), (act["what"], "bold"), why)
+
+
+def _understood(answers: Sequence[dict[str, Any]], debts: Sequence[dict[str, Any]]) -> Text:
+    """How each answer to a read-back was read, and what became of what the caller was owed."""
+    lines = [
+        Text.assemble(
+            (each["says"], "green" if each["says"] == "yes" else "yellow"), f": {each['why']}" * bool(each["why"])
+        )
+        for each in answers
+    ]
+    paid = sum(debt["ended"] == "paid" for debt in debts)
+    lines += [Text(f"{paid} of {len(debts)} debts paid", "dim")] if debts else []
+    lines += [Text(debt["words"], "red") for debt in debts if debt["ended"] != "paid"]
+    return Text("\n").join(lines) if lines else Text("-", "dim")
 
 
 def _holds(holds: Sequence[dict[str, Any]]) -> Text:

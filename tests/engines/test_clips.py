@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
+from offhook.policies import assent
 from offhook.serve.engines import recognizer, sound
 
 ROWS = [
@@ -23,8 +24,8 @@ def model() -> recognizer.Model:
     return recognizer.Moonshine()
 
 
-def heard(model: recognizer.Model, coded: bytes) -> str:
-    """What is told in the end of a clip on an open line."""
+def heard(model: recognizer.Model, coded: bytes, between: str = " ") -> str:
+    """What is told in the end of a clip on an open line; `between` = what joins the pieces."""
     noise = random.Random(1)
 
     def hiss(ms: int) -> bytes:
@@ -36,7 +37,7 @@ def heard(model: recognizer.Model, coded: bytes) -> str:
     for at in range(0, len(line), 800):
         told += decoder.decode(recognizer._Chunk(line[at : at + 800], 0, False))
     told += decoder.decode(recognizer._Chunk(b"", 0, True))
-    return " ".join(reading.text for reading in told if reading.final)
+    return between.join(reading.text for reading in told if reading.final)
 
 
 def words(text: str) -> list[str]:
@@ -60,6 +61,26 @@ def test_the_callers_are_understood(model: recognizer.Model, audio: Path) -> Non
 
 def test_a_listeners_token_is_read_as_one(model: recognizer.Model, audio: Path) -> None:
     assert words(heard(model, sound.read_wav(audio / "marcus" / "mm-hm.wav"))) == ["mmhmm"]
+
+
+@pytest.mark.parametrize(
+    ("clip", "value", "says"),
+    [
+        ("dana/right", "monday at 9", "yes"),
+        ("ivan/right", "tuesday at 10", "yes"),
+        ("marcus/right", "wednesday at 11", "yes"),
+        ("victor/right", "thursday at 4", "yes"),
+        ("peter/if", "friday at 2", "unclear"),
+        ("peter/right", "friday at 2", "yes"),
+        ("oscar/right", "monday at 11", "yes"),
+        ("oscar/do-not", "monday at 11", "unclear"),
+    ],
+)
+def test_an_answer_to_a_read_back_is_taken_as_it_is_meant(
+    model: recognizer.Model, audio: Path, clip: str, value: str, says: str
+) -> None:
+    text = heard(model, sound.read_wav(audio / f"{clip}.wav"), between=", ")
+    assert assent.read(text, [("time", value)]).says == says, text
 
 
 def test_a_cough_is_no_word(model: recognizer.Model, audio: Path) -> None:

@@ -15,8 +15,10 @@ from typing import Any
 import httpx
 import pytest
 import typer
+from booking_call import at_the_read_back
 from offhook.policies.errors import CallerFault, WorldFault
 from offhook.serve import cli, running
+from offhook.serve.commands import cli_calls
 from offhook.serve.errors import NotRunning
 from offhook.serve.running import Running
 from source_tree import ROOT
@@ -245,3 +247,28 @@ def test_problems_become_errors_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [api.call_id(word) for word in ("last", "abd", "abc1", "other")] == ["abc1", "abd2", "abc1", "other"]
     with pytest.raises(CallerFault, match="beginning of 2 calls"):
         api.call_id("ab")
+
+
+def test_explain_shows_the_account_of_a_call_and_what_was_said_where_it_is_asked_for(
+    offhook: Offhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = at_the_read_back()
+    call.caller_says("Yes, if my wife agrees.")
+
+    class Api:
+        def call_id(self, written: str) -> str:
+            return f"{written}-whole"
+
+        def journal(self, _call: str) -> list[dict[str, Any]]:
+            names = ("epoch", "seq", "at_ms", "kind", "body")
+            return [dict(zip(names, record[1:], strict=True)) for record in call.journal]
+
+    monkeypatch.setattr(cli_calls, "api_of", lambda *_: Api())
+    shown = offhook("explain", "last", "--said")
+    assert shown.returncode == 0, shown.stderr
+    assert "caller      Yes, if my wife agrees." in shown.stdout
+    assert "answer      unclear, which is no yes: a condition" in shown.stdout
+    assert "wife" not in offhook("explain", "last").stdout
+    body = json.loads(offhook("explain", "last", "--json").stdout)
+    assert body["call_id"] == "last-whole" and body["verdicts"][0]["rules"]
+    assert body["told"][-1]["kind"] == "answer"

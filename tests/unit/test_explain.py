@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from dialogue import Dialogue
+from dialogue import Dialogue, sales_policy
 from offhook.policies.errors import CallerFault
 from offhook.policies.explain import explain, lines, needed, tally
+from offhook.policies.parts import replace
 from offhook.policies.replay import replay
+from offhook.policies.state import CallState
 
 WORDS = ("Yes.", "Three people.", "About five.", "Okay, sign me up.", "Tuesday at ten, but it is too expensive.")
 
@@ -63,3 +65,21 @@ def test_the_tally_counts_grants_and_denials_by_reason(call: Dialogue) -> None:
     counts = tally(replay(call.journal).verdicts)
     assert counts["book_meeting"] == {"deny:concerns": 1}
     assert counts["say:greeting"] == {"grant": 1}
+
+
+@pytest.mark.parametrize(
+    ("share", "readiness", "said"),
+    [
+        (0.8, 0.7974, "needs at least 80.0%, is 79.7%"),
+        (0.8, 0.79996, "needs at least 80.000%, is 79.996%"),
+        (0.8, 0.5, "needs at least 80%, is 50%"),
+        (0.8, 0.79999999999, "needs at least 80.000000%, is 80.000000%"),
+    ],
+)
+def test_a_denial_shows_the_digits_that_make_the_difference(share: float, readiness: float, said: str) -> None:
+    actions = {"book": {"readiness_share": share}}
+    policy = sales_policy(gate={"actions": actions})
+    state = CallState(now_ms=1)
+    state = replace(state, ledger=replace(state.ledger, readiness=readiness))
+    (rule,) = [rule for rule in needed(state, policy, "book")["failed"] if rule["rule"] == "readiness"]
+    assert f"needs {rule['required']}, is {rule['actual']}" == said

@@ -64,6 +64,12 @@ def test_a_script_of_sounds_needs_no_captions(folder: Path) -> None:
     assert not load(folder, "caller: D\nsteps: [{listen: }, {say: hello.wav}]").needs_captions
 
 
+@pytest.mark.parametrize("what", ["done", "not_done"])
+def test_an_act_can_be_expected_and_needs_the_calls_journal(folder: Path, what: str) -> None:
+    script = load(folder, f"caller: D\nsteps: [{{say: hello.wav}}, {{expect: {{{what}: book_meeting}}}}]")
+    assert getattr(script.steps[1].part, what) == "book_meeting" and script.needs_captions
+
+
 def test_a_missing_clip_names_file_line_and_path(folder: Path) -> None:
     found = faults(folder, "caller: Dana\nsteps:\n  - pause_ms: 5\n  - say: nope.wav\n")
     assert len(found) == 1
@@ -110,6 +116,7 @@ steps:
         ("caller: D\nsteps:\n  - say: ../calls/dana.yaml", "lies outside"),
         ("caller: D\ndirection: sideways\nsteps: [{listen: }]", "dana.yaml:2: direction: Input should be 'inbound'"),
         ("caller: D\nsteps:\n  - expect: {agent_stops_within_ms: 3}", "greater than or equal to 20"),
+        ("caller: D\nsteps:\n  - expect: {done: a, not_done: a}", "name one of agent_stops_within_ms"),
     ],
 )
 def test_faults_name_their_place(folder: Path, text: str, said: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,13 @@ class Texts:
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.tools: dict[str, str] = {}
 
     def utterances(self) -> Sequence[str]:
         return self.said
+
+    def acts(self) -> Mapping[str, str]:
+        return self.tools
 
 
 def test_speaks_the_carriers_side(tmp_path: Path) -> None:
@@ -131,6 +135,32 @@ def test_a_buffer_that_runs_dry_in_speech_is_a_gap_and_a_pause_is_none(tmp_path:
     at_ms, ms = record.traffic.gaps[0]
     assert bytes(record.traffic.heard)[at_ms * 8 : (at_ms + ms) * 8] == QUIET * (ms // 20)
     assert bytes(record.traffic.heard)[(at_ms + ms) * 8 :].startswith(LOUD)
+
+
+@pytest.mark.parametrize(
+    ("expected", "stands", "failure"),
+    [
+        ("not_done", None, ""),
+        ("not_done", "announcing", ""),
+        ("not_done", "withdrawn", ""),
+        ("not_done", "performing", "book stands as 'performing', and was not to be done"),
+        ("not_done", "done", "book stands as 'done', and was not to be done"),
+        ("done", "done", ""),
+        ("done", "withdrawn", "in vain for book to be done"),
+    ],
+)
+def test_an_act_is_expected_done_or_not_done(tmp_path: Path, expected: str, stands: str | None, failure: str) -> None:
+    texts = Texts()
+    texts.tools = {"book": stands} if stands else {}
+
+    async def call() -> CallRecord:
+        async with agent(lambda *_: None) as (url, _):
+            steps = f"  - say: clip.wav\n  - expect: {{{expected}: book}}\n  - hang_up: true"
+            return await place(script(tmp_path, steps), url, captions=texts, pace=PACE)
+
+    record = run(call)
+    assert bool(record.failures) is bool(failure)
+    assert failure in "".join(record.failures)
 
 
 def test_answers_what_the_agent_says_until_it_says_goodbye(tmp_path: Path) -> None:

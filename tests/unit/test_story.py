@@ -36,9 +36,9 @@ class Journal:
     def tell(self, at_ms: int, topic: str, **body: Any) -> list[Line]:
         return self.commands(at_ms, Publish(topic, body))
 
-    def verdict(self, at_ms: int, answer: Answer, *rules: RuleResult, moment: str = "proposed") -> None:
+    def verdict(self, at_ms: int, answer: Answer, *rules: RuleResult, moment: str = "proposed") -> list[Line]:
         verdict = Verdict("v", "p", "booking", Kind.TOOL, "book_meeting", answer, at_ms, 9, 1, "booking", moment, rules)
-        self.add(at_ms, "verdict", encode(verdict))
+        return self.add(at_ms, "verdict", encode(verdict))
 
 
 def say(utterance: str, text: str) -> Say:
@@ -101,6 +101,35 @@ def test_acts_tell_each_refusal_once_and_both_moments_of_a_grant_once() -> None:
     assert journal.story.summary()["denied"] == 2
 
 
+def test_an_act_that_was_announced_and_taken_back_was_not_done() -> None:
+    journal = Journal()
+    journal.verdict(1_000, Answer.GRANT)
+    assert journal.tell(1_000, "action", what="announcing", action="book_meeting", grant="g1") == [
+        Line(1_000, "action", "book_meeting: announced to the caller, not done yet")
+    ]
+    no = RuleResult("contrary", "nothing against it after revision 5", "wait at revision 8", False)
+    (line,) = journal.verdict(2_000, Answer.DENY, no, moment="withdrawal")
+    assert line.text.startswith("taken back book_meeting by booking: contrary") and line.good is False
+    journal.tell(2_000, "action", what="withdrawn", action="book_meeting", grant="g1")
+    journal.tell(2_000, "debt", what="owed", kind="result", of="g1")
+    assert [act["answer"] for act in journal.story.acts()] == ["announced", "taken back"]
+    assert journal.story.tools == {"book_meeting": "withdrawn"}
+    assert [(debt["words"], debt["ended"]) for debt in journal.story.debts] == [("owed: what came of book_meeting", "")]
+    journal.tell(3_000, "debt", what="paid", kind="result", of="g1")
+    assert [debt["ended"] for debt in journal.story.summary()["debts"]] == ["paid"]
+
+
+def test_answers_to_read_backs_are_kept_and_all_are_shown() -> None:
+    journal = Journal()
+    (line,) = journal.tell(
+        900, "answer", says="unclear", why="a condition", utterance="u4", confirms=True, pii_text="x"
+    )
+    assert line == Line(900, "answer", "unclear, which is no yes: a condition (to the read-back u4)", False)
+    (line,) = journal.tell(1_900, "answer", says="yes", why="", utterance="u5", confirms=False, pii_text="x")
+    assert line.good and line.text == "yes, and nothing left over (to the question u5)"
+    assert journal.story.summary()["answers"] == [{"at_ms": 900, "says": "unclear", "why": "a condition"}]
+
+
 def test_words_and_the_end() -> None:
     journal = Journal()
     assert journal.tell(500, "words", pii_text="It is", final=False) == [Line(500, "words", "It is ...")]
@@ -121,6 +150,8 @@ def test_a_record_of_another_version_is_said_and_passed_over() -> None:
 def test_the_timeline_without_a_terminal_is_plain_lines_and_a_table() -> None:
     journal = Journal()
     journal.commands(1_000, say("u1", "Hello."))
+    journal.tell(2_000, "answer", says="unclear", why="a condition", utterance="u1", confirms=True)
+    journal.tell(2_100, "debt", what="owed", kind="key", of="5")
     out = io.StringIO()
     with Timeline([journal.story], out) as timeline:
         for line in journal.lines:
@@ -131,4 +162,5 @@ def test_the_timeline_without_a_terminal_is_plain_lines_and_a_table() -> None:
     text = out.getvalue()
     assert "   1.00 Dana       agent    Hello.\n" in text
     assert "dana.yaml:3: expect: no" in text
+    assert "unclear: a condition" in text and "0 of 1 debts paid" in text and "owed: an answer to a key" in text
     assert "\x1b" not in text
