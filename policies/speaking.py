@@ -137,15 +137,15 @@ def playback_ended(draft: Draft, event: PlaybackEnded) -> None:
         return
     if current.playing is Playing.SENT:  # too short for a report of its start
         turns.begin_hearing(draft)
+    started_ms = current.started_ms or event.at_ms
+    late_ms = heard.REPORT_MS if event.confirmed else heard.CLOCK_MS
     ended = replace(
         current,
-        playing=Playing.ENDED,
         heard_ms=current.total_ms or current.heard_ms,
         words=len(current.text.split()),
-        started_ms=current.started_ms or event.at_ms,
+        started_ms=started_ms,
+        told_ms=current.told_ms or max(started_ms, event.at_ms - late_ms),
     )
-    ended = heard.dated(ended, event.at_ms, heard.REPORT_MS if event.confirmed else heard.CLOCK_MS)
-    ended = replace(ended, playing=current.playing)
     _finish(draft, ended, Playing.ENDED, current.text, "confirmed" if event.confirmed else "by the clock")
 
 
