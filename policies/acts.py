@@ -18,7 +18,7 @@ from .draft import Draft
 from .events import ActionBegun, ActionFinished, DigitPressed, Journaled, WordsHeard
 from .parts import replace
 from .policy import Policy
-from .proposals import Answer, Grant, Kind, Proposal, RuleResult
+from .proposals import Answer, Grant, Kind, Proposal, RuleResult, Verdict
 from .state import Act
 
 ANNOUNCED, JOURNAL, ORDERED = "announced", "journal", "ordered"
@@ -77,18 +77,17 @@ def follow(draft: Draft) -> bool:
             order(draft, grant)
             acted = True
         elif verdict.answer is Answer.WAIT:
-            _wait(draft, grant)
+            _wait(draft, grant, verdict)
         else:
             _give_up(draft, grant)
     return acted
 
 
-def _wait(draft: Draft, grant: Grant) -> None:
-    """It waits for the floor, or for words that are on their way, as it did while it was announced."""
+def _wait(draft: Draft, grant: Grant, verdict: Verdict) -> None:
+    """It waits for the floor, which tells of itself, or for words that are on their way, as while it was announced."""
     _put(draft, replace(grant, stage=ANNOUNCED))
-    if turns.unread(draft.state):
-        until_ms = draft.state.hearing.ended_ms + draft.policy.endpointing.unread_ms
-        draft.arm(gate.READING_TIMER, max(draft.state.now_ms, until_ms))
+    if any(result.rule == "unread" and not result.ok for result in verdict.rules):
+        draft.arm(gate.READING_TIMER, draft.state.hearing.ended_ms + draft.policy.endpointing.unread_ms)
 
 
 def order(draft: Draft, grant: Grant) -> None:
@@ -111,7 +110,7 @@ def journaled(draft: Draft, event: Journaled) -> None:
         _leave(draft, grant)
         return
     if verdict.answer is Answer.WAIT:
-        _wait(draft, grant)
+        _wait(draft, grant, verdict)
     else:
         _give_up(draft, grant)
 

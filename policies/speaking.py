@@ -48,7 +48,7 @@ def say(draft: Draft, grant: Grant) -> Utterance:
         terms=heard.terms_of(state, proposal),
         action=proposal.action,
         about=proposal.about,
-        unread_ms=state.hearing.onset_ms if turns.unread(state) else 0,
+        unread_ms=max(1, state.hearing.read_ms) if turns.unread(state) else 0,
     )
     state.speech = replace(state.speech, current=utterance)
     draft.disarm("silence")
