@@ -19,6 +19,8 @@ AGENT_STUCK = 0.02  # never answers; it is lost and joins again
 AGENT_SLOW = 0.08  # answers long after the round's deadline
 REPEATED = 0.04  # an answer or a result is delivered twice
 TOOL_FAILS = 0.15
+JOURNAL_SLOW = 0.1  # it takes seconds until the journal has what led to an act
+REGISTER_SLOW = 0.3  # ... until the register has begun it: so long it can be taken back
 TIMER_LATE = 0.05
 TIMER_STALE = 0.5  # of the firings that were disarmed or replaced, delivered all the same
 CANNOT_SPEAK = 0.01
@@ -58,6 +60,12 @@ class Faults:
 
     def repeated(self) -> bool:
         return self.hits(REPEATED)
+
+    def journal_slow(self) -> bool:
+        return self.hits(JOURNAL_SLOW)
+
+    def register_slow(self) -> bool:
+        return self.hits(REGISTER_SLOW)
 
     def tool_fails(self) -> bool:
         return self.hits(TOOL_FAILS)
