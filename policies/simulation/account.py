@@ -82,10 +82,9 @@ class Said:
 
 @dataclass(slots=True)
 class Turn:
-    """A piece that the caller uttered (or a key), and what the call has learnt of it."""
+    """A piece that the caller uttered, or keys that they pressed, and what the call has learnt of it."""
 
     uttered: Uttered
-    key: str = ""
     known_ms: int = -1  # when the words that carry its meaning were first read
     known_revision: int = -1
     final_ms: int = -1
@@ -239,11 +238,15 @@ class Account:
             turn.final_ms = event.at_ms
 
     def _key(self, event: ev.DigitPressed) -> None:
-        meant = _KEYS.get(event.digit, Meant.VALUE)
-        revision = self.world.state.revision
-        turn = Turn(Uttered(event.digit, meant, event.at_ms, event.at_ms), event.digit, event.at_ms, revision)
-        turn.final_ms, turn.changed_revision, turn.fence = event.at_ms, revision, self.world.state.turn
-        self.turns.append(turn)
+        turn = next((turn for turn in reversed(self.turns) if turn.uttered.keys), None)
+        if turn is None:
+            return
+        state = self.world.state
+        turn.read += event.digit
+        turn.changed_revision, turn.fence = state.revision, state.turn
+        if turn.read == turn.uttered.text:
+            turn.known_ms = turn.final_ms = event.at_ms
+            turn.known_revision = state.revision
 
     def _say(self, command: Say) -> None:
         said = Said(command.utterance, command.text, plain(command.text), command, self.now_ms, len(self.utterances))
@@ -316,7 +319,6 @@ def plain(text: str) -> list[str]:
     return [word.strip(_STRIPPED).lower() for word in text.split() if word.strip(_STRIPPED)]
 
 
-_KEYS = {"1": Meant.YES, "2": Meant.NO, "0": Meant.PERSON}  # what callers know them for
 _TELLING = frozenset({"no", "wait", "stop"})
 
 

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 from .. import events as ev
 from ..proposals import Asks, Purpose
 from ..state import Utterance
-from .meaning import Meant, Piece, pieces
+from .meaning import Meant, Piece, Uttered, pieces
 from .mouth import Mouth
 
 if TYPE_CHECKING:
     from .voice import Voice
     from .world import Record, World
+
+KEY_GAP_MS = 400  # between two keys of one number
 
 # What is said to what was asked, with its meaning in front (`meaning.py`); "|" is a pause inside the turn.
 _ANSWERS: dict[Asks, tuple[str, ...]] = {
@@ -248,8 +250,11 @@ class Caller:
         self._mouth.speak(word, Meant.YES if agrees else Meant.TOKEN)
 
     def _press_keys(self) -> None:
-        for place, digit in enumerate(self._chance.choice(("1", "42#", "5551"))):
-            self._world.after(place * 400, lambda digit=digit: self._press(digit))  # type: ignore[misc]
+        now_ms, keys = self._world.now_ms, self._chance.choice(("1", "42#", "5551"))
+        meant = Meant.YES if keys == "1" else Meant.VALUE
+        self._world.uttered.append(Uttered(keys, meant, now_ms, now_ms + (len(keys) - 1) * KEY_GAP_MS, keys=True))
+        for place, digit in enumerate(keys):
+            self._world.after(place * KEY_GAP_MS, lambda digit=digit: self._press(digit))  # type: ignore[misc]
 
     def _press(self, digit: str) -> None:
         if not self._world.over:

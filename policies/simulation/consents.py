@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from .. import events as ev
 from ..commands import Perform, TransferCall
-from ..proposals import Polarity, Reading
+from ..proposals import Polarity, Purpose, Reading
 from .account import Account, Ordered, Said, Turn
 from .meaning import BESIDE_A_YES, TAKES_BACK, Meant
 from .mouth import ONSET_MS
@@ -24,6 +24,7 @@ WITHDRAWAL = "no act after a withdrawal"
 
 _SLACK_MS = 120  # an onset is confirmed 70 ms after it, and the agent is held a few later: so much more was heard
 _NEXT_QUESTION_SHARE = 0.7  # heard of the next question, an answer is to that one
+_STAYS_WITH_IT = frozenset({Purpose.REASSURANCE, Purpose.NOTICE})
 _AGAINST_ANYTHING = frozenset({Meant.NO, Meant.WAIT})
 
 
@@ -121,23 +122,33 @@ class Consents:
             moment_ms = said.moment_of(max(ends), self._account.now_ms)
             if moment_ms < 0:
                 continue
-            answer = list(self._answer(said, moment_ms))
-            yes = next((turn for turn in answer if turn.meant is Meant.YES and turn.final_ms >= 0), None)
-            if yes is not None and all(turn.meant in BESIDE_A_YES or not turn.read for turn in answer if not turn.key):
+            yes = self._yes(said, moment_ms)
+            if yes is not None:
                 return _Yes(yes, said)
         return None
 
-    def _answer(self, said: Said, moment_ms: int) -> Iterator[Turn]:
-        """What the caller said to it: from the moment at which it had been heard to the next question."""
-        until_ms = self._next_question_ms(said)
-        for turn in self._account.turns:
-            if moment_ms - _SLACK_MS <= turn.uttered.onset_ms < until_ms and turn.meant is not Meant.NOISE:
-                yield turn
+    def _yes(self, said: Said, moment_ms: int) -> Turn | None:
+        """The yes in what the caller said to it, after this moment and before the agent went on to another matter."""
+        until_ms = self._next_matter_ms(said)
+        answer = [
+            turn
+            for turn in self._account.turns
+            if moment_ms - _SLACK_MS <= turn.uttered.onset_ms < until_ms and turn.meant is not Meant.NOISE
+        ]
+        yes = next((turn for turn in answer if turn.meant is Meant.YES and turn.final_ms >= 0), None)
+        if yes is None:
+            return None
+        began = (each.started_ms for each in self._account.utterances if each.started_ms > yes.uttered.ends_ms)
+        over_ms = min(began, default=until_ms)  # what comes later was said to something else
+        same_turn = [turn for turn in answer if turn.read and turn.uttered.onset_ms < over_ms]
+        return yes if all(turn.meant in BESIDE_A_YES for turn in same_turn) else None
 
-    def _next_question_ms(self, said: Said) -> int:
+    def _next_matter_ms(self, said: Said) -> int:
+        """When so much of what the agent said next had been heard that words answer that. "Take your time" is none."""
         now_ms = self._account.now_ms
         for later in self._account.utterances[said.number + 1 :]:
-            if "?" in later.text and later.share(now_ms) >= _NEXT_QUESTION_SHARE:
+            stays = later.command.purpose in _STAYS_WITH_IT and "?" not in later.text
+            if not stays and later.share(now_ms) >= _NEXT_QUESTION_SHARE:
                 return later.moment_of(round(len(later.words) * _NEXT_QUESTION_SHARE), now_ms)
         return now_ms + 1
 

@@ -24,7 +24,10 @@ _LINES: Mapping[str, dict[str, str]] = {
         "ask_company": "What kind of company is it that you run?",
         "offer": "We have a trial for {price: nine dollars a month}. Would you like to start it?",
     },
-    "objection": {"price": "It is nine dollars a month. Is that all right?", "timing": "There is no rush at all."},
+    "objection": {
+        "price": "It is {price: nine dollars a month}. Is that all right?",
+        "timing": "There is no rush at all.",
+    },
 }
 
 

@@ -23,6 +23,7 @@ AFTER_A_CUT = "no act after a cut on the evidence before it"
 
 _ANSWERS_NOTHING = frozenset({Meant.TOKEN, Meant.NOISE})
 _AGAINST_ANYTHING = frozenset({Meant.NO, Meant.WAIT})
+_LISTENERS = frozenset("yes yeah yep sure okay right um well thanks thank you please".split())  # noqa: SIM905
 
 
 class Freshness:
@@ -76,7 +77,7 @@ class Freshness:
             if proposal.kind in (Kind.TOOL, Kind.TRANSFER):
                 if turn.meant in _AGAINST_ANYTHING and turn.known_revision > proposal.basis:
                     return turn
-            elif _answers(proposal) and turn.meant not in _ANSWERS_NOTHING:
+            elif _answers(proposal) and not _listens(turn):
                 return turn
         return None
 
@@ -85,6 +86,11 @@ def _answers(proposal: Proposal) -> bool:
     """It answers what the caller said: all that agents say, and the core's request to say it again."""
     said = proposal.kind in (Kind.SAY, Kind.HANDOFF)
     return said and (proposal.agent != CORE or proposal.purpose is Purpose.REPAIR)
+
+
+def _listens(turn: Turn) -> bool:
+    """No more than "go on", in whatever word; "yes" alone is one."""
+    return turn.meant in _ANSWERS_NOTHING or (turn.meant is Meant.YES and _LISTENERS.issuperset(turn.read.split()))
 
 
 def ends_the_call(proposal: Proposal) -> bool:

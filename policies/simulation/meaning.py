@@ -48,13 +48,14 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Uttered:
-    """A talkspurt of the caller, or a noise at the caller's end; `segment` -1 = no recognizer reads it."""
+    """A talkspurt of the caller, a noise at their end, or keys pressed; `segment` -1 = no recognizer reads it."""
 
     text: str
     meant: Meant
     onset_ms: int
     ends_ms: int
     segment: int = -1
+    keys: bool = False
 
 
 def pieces(line: str) -> list[Piece]:

@@ -26,7 +26,9 @@ from .drawn import drawn_policy, stock_agents
 from .faults import Faults
 from .freshness import Freshness
 from .operators import Operator
+from .outcomes import Outcomes
 from .swaps import swapping
+from .tellings import Tellings
 from .violations import Violation
 from .voice import Voice
 from .wilful import Wilful, wilful
@@ -34,7 +36,7 @@ from .world import Proposer, World
 
 HORIZON_MS = 300_000  # every simulated call's own limits end it long before
 ENDING_MS = 120_000  # after a call's own limit, where a policy that is tried has a longer one
-PROMISES = (Freshness, Consents)  # each watches one kind of promise by an account of its own
+PROMISES = (Freshness, Consents, Tellings, Outcomes)  # each watches one kind of promise by an account of its own
 WILFUL = 0.5  # share of the callers who know what they want
 
 

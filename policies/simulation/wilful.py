@@ -36,7 +36,7 @@ KEYS_OVER_A_NOTICE = 0.6
 _TO_A_READ_BACK: tuple[tuple[int, tuple[Meant | tuple[Meant, str], ...]], ...] = (
     (40, (Meant.YES,)),
     (5, (Meant.YES, Meant.QUESTION)),
-    (3, (Meant.TOKEN, Meant.YES)),
+    (3, ((Meant.TOKEN, "filler"), Meant.YES)),
     (10, (Meant.CONDITION,)),
     (4, (Meant.YES, Meant.CONDITION)),
     (7, (Meant.YES, (Meant.NO, "take back"))),

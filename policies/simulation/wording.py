@@ -87,6 +87,7 @@ _GRAMMAR: dict[str, str] = {
         my dog is barking / it's loud in here / the line is bad / I am in the car / we moved last year
         / sorry, the kids / somebody is at the door
     """,
+    "filler": "um / well / hm let me see / ah",
     "token": "mm-hm / uh-huh / okay / I see / right",
 }
 
