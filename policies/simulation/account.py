@@ -88,6 +88,7 @@ class Turn:
     known_ms: int = -1  # when the words that carry its meaning were first read
     known_revision: int = -1
     final_ms: int = -1
+    first_ms: int = -1  # when anything of it was first read
     read: str = ""  # the present reading
     changed_revision: int = -1  # when the reading last changed
     fence: int = -1  # the number of the turn in which its words were last read
@@ -218,6 +219,10 @@ class Account:
     def _speech_ended(self, _event: ev.SpeechEnded) -> None:
         self.sounding = False
 
+    def of_segment(self, segment: int) -> Turn | None:
+        """What the caller uttered as this segment of the recognizer."""
+        return self._by_segment.get(segment)
+
     def _begin(self, turn: Turn) -> None:
         self.turns.append(turn)
         if turn.uttered.segment >= 0:
@@ -229,6 +234,8 @@ class Account:
             return
         revision = self.world.state.revision
         words = " ".join(plain(event.text))
+        if turn.first_ms < 0:
+            turn.first_ms = event.at_ms
         if words != turn.read:
             turn.read, turn.changed_revision = words, revision
         turn.fence = self.world.state.turn

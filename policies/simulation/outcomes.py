@@ -48,6 +48,8 @@ class Outcomes:
         if found is None:
             return
         claim, named = found
+        if named != _UNNAMED and _NAMES_A_TIME.isdisjoint(plain(named)):
+            return  # it speaks of another kind of act
         acts = [act for act in self._account.acts.values() if act.action in ("", BOOKS, CANCELS)]
         if not _HOLDS[claim](acts, plain(named)):
             told = ", ".join(f"{act.action} of {act.value} {act.outcome or 'under way'}" for act in acts) or "nothing"
@@ -82,7 +84,7 @@ def _named(act: Ordered, words: list[str]) -> bool:
     """The words name this act: its value stands in them, or they name none."""
     value = plain(act.value)
     holds = any(words[at : at + len(value)] == value for at in range(len(words) - len(value) + 1))
-    return holds or words == [_UNNAMED] or not _NAMES_A_TIME.intersection(words)
+    return holds or words == [_UNNAMED]
 
 
 def _of(acts: list[Ordered], words: list[str], action: str, outcome: str) -> list[Ordered]:

@@ -22,6 +22,7 @@ from .account import Account
 from .caller import Caller, Machine, Temper
 from .checkers import Checkers, replayed
 from .consents import Consents
+from .debt_watch import Debts
 from .drawn import drawn_policy, stock_agents
 from .faults import Faults
 from .freshness import Freshness
@@ -36,7 +37,7 @@ from .world import Proposer, World
 
 HORIZON_MS = 300_000  # every simulated call's own limits end it long before
 ENDING_MS = 120_000  # after a call's own limit, where a policy that is tried has a longer one
-PROMISES = (Freshness, Consents, Tellings, Outcomes)  # each watches one kind of promise by an account of its own
+PROMISES = (Freshness, Consents, Tellings, Outcomes, Debts)  # each watches one kind of promise by an account of its own
 WILFUL = 0.5  # share of the callers who know what they want
 
 
