@@ -22,7 +22,6 @@ from .violations import Report
 DEBT = "no debt unpaid"
 
 SLACK_MS = 5_000  # a turn's patience and its unread words, a round, and a sentence: the floor is free in all of these
-_ENOUGH = 0.6  # of words that tell what came of an act: the act and its time stand in the first half
 _ROUND = "round."
 _FILLS_TIME = frozenset({Purpose.REASSURANCE, Purpose.NOTICE})  # said by the clock, in answer to nothing
 _ANSWERS_NOTHING = frozenset({Meant.TOKEN, Meant.NOISE})
@@ -113,7 +112,7 @@ class Debts:
     def _cut(self, command: CutSpeech) -> None:
         """A sentence that gave way to nothing but noise."""
         said = self._account.said.get(command.utterance)
-        if said is None or said.started_ms < 0:
+        if said is None or said.started_ms < 0 or said.command.purpose in _FILLS_TIME:
             return
         since = [turn for turn in self._account.turns if turn.uttered.ends_ms >= said.started_ms]
         if since and all(turn.meant is Meant.NOISE for turn in since) and not self._account.ending:
@@ -143,7 +142,9 @@ class Debts:
 
     def _heard(self, event: ev.PlaybackEnded | ev.PlaybackStopped) -> None:
         said = self._account.said[event.utterance]
-        self._pay(lambda owed: owed.told is not None and owed.told(said) and said.share(event.at_ms) >= _ENOUGH)
+        found = claim_in(said.text, self._account.world.policy)
+        if found is not None and said.heard_words(event.at_ms) >= (said.ends_of(found[1]) or len(said.words) // 2):
+            self._pay(lambda owed: owed.told is not None and owed.told(said))
 
     def _pay(self, pays: Callable[[_Owed], bool]) -> None:
         if self._owed:
