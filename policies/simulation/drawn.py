@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..agents import load
-from ..policy import ActionRules, AgentSpec, AnsweringMachine, Gate, Limits, Policy
+from ..policy import ActionRules, AgentSpec, AnsweringMachine, Concerns, Gate, Limits, Policy
 from . import extras
 from .world import Proposer
 
@@ -39,6 +39,7 @@ def drawn_policy(chance: random.Random) -> Policy:
         name="simulated",
         agents={**agents, **extra},
         gate=_gate(chance, "reader" in extra),
+        concerns=Concerns(answers_max=chance.choice((1, 3))),
         answering=AnsweringMachine(
             enabled=chance.random() < 0.1, default=chance.choice(("human", "machine")), message="Please call us back."
         ),
@@ -87,7 +88,7 @@ def _actions(chance: random.Random) -> dict[str, ActionRules]:
     def seldom(value: Any, share: float = 0.15) -> Any:
         return value if chance.random() < share else None
 
-    approve = {"autonomy": "approve"} if chance.random() < 0.2 else {}
+    approve = {"autonomy": "approve"} if chance.random() < 0.25 else {}
     found: dict[str, dict[str, Any]] = {
         "book_meeting": {
             "confirmed_slots": ("time",),

@@ -75,6 +75,20 @@ class Hasty(Agent):
         return found
 
 
+class Insistent(Agent):
+    """Argues every concern that was ever raised, settled or not, as often as it is let."""
+
+    LINES: ClassVar[Mapping[str, str]] = {"argue": "Let me tell you once more why that is no problem."}
+
+    def propose(self, view: View, reason: str) -> list[Proposal]:  # noqa: ARG002
+        found = []
+        for number, concern in enumerate(view["concerns"]):
+            topic, why = concern["topic"], "it can never be said too often"
+            priority = 0.9 - 0.01 * number
+            found.append(self.say(view, "argue", Purpose.ANSWER, priority=priority, topic=topic, reason=why))
+        return found
+
+
 class Boaster(Agent):
     """Tells of acts what did not come of them."""
 
@@ -124,6 +138,8 @@ def specs(draw: float, kind: float) -> dict[str, AgentSpec]:
         found["timekeeper"] = AgentSpec(code=f"{module}:Timekeeper", options={"hold_ms": 2_000 + int(kind * 6_000)})
     if 0.35 <= draw < 0.5:
         found["hasty"] = AgentSpec(code=f"{module}:Hasty")
+    if 0.6 <= draw < 0.7:
+        found["insistent"] = AgentSpec(code=f"{module}:Insistent")
     if 0.45 <= draw < 0.6:
         found["boaster"] = AgentSpec(code=f"{module}:Boaster")
     return found

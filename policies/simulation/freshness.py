@@ -89,8 +89,8 @@ def _answers(proposal: Proposal) -> bool:
 
 
 def _listens(turn: Turn) -> bool:
-    """No more than "go on", in whatever word; "yes" alone is one."""
-    return turn.meant in _ANSWERS_NOTHING or (turn.meant is Meant.YES and _LISTENERS.issuperset(turn.read.split()))
+    """No more than "go on", as far as it is read; "yes" alone is one."""
+    return turn.meant in _ANSWERS_NOTHING or _LISTENERS.issuperset(turn.read.split())
 
 
 def ends_the_call(proposal: Proposal) -> bool:

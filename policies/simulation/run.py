@@ -182,7 +182,7 @@ def _plan_faults(world: World, answered_ms: int) -> None:
         world.after(some_time(), lambda: _break_line(world))
     if faults.hits(fault.PART_FAILS):
         part = chance.choice(("recognizer", "synthesizer", "journal"))
-        world.after(some_time(), lambda: _fail_part(world, part))
+        world.after(2 * some_time(), lambda: _fail_part(world, part))
     if faults.hits(fault.POLICY_SWAP):
         world.after(some_time(), lambda: swapping(world, drawn_policy(world.chance)).begin())
     if faults.hits(fault.HANG_UP_BY_OPERATOR):

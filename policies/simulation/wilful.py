@@ -83,6 +83,7 @@ class Wilful(Caller):
     def __init__(self, world: World, voice: Voice, temper: Temper) -> None:
         super().__init__(world, voice, temper)
         self._asks_for_a_person = world.chance.random() < 0.1
+        self._comes_to_the_point = world.chance.random() < 0.5
         self._gives_in = world.chance.random() < 0.8  # to an offer
 
     def _listen(self, world: World, record: Record) -> None:
@@ -99,6 +100,8 @@ class Wilful(Caller):
         value = _value_in(said)
         if said.purpose is Purpose.CONFIRMATION:
             return line(chance, *_drawn(chance, _TO_A_READ_BACK), value=value)
+        if said.purpose is Purpose.GREETING and self._comes_to_the_point:
+            return line(chance, (Meant.VALUE, "wish"))
         if said.purpose is Purpose.OFFER:
             if self._asks_for_a_person and chance.random() < 0.5:
                 return "person: can I talk to a person"

@@ -77,6 +77,7 @@ _GRAMMAR: dict[str, str] = {
     "hour": "nine / ten / eleven / two / three / four / ten thirty / half past two",
     "part": "morning / afternoon",
     "value": "<moment> / <moment> / <moment> please / I could do <moment> / how about <moment> / <moment> works for me",
+    "wish": "I would like to book <moment> / can we meet <moment> / I'd like a meeting on <moment> / book me <moment>",
     # --- another matter ---
     "question": """
         what does it cost / is it raining / how long does it take / who will be there / where are you calling from
