@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from .voice import Voice
     from .world import Record, World
 
-TAKES_BACK_OVER_IT = 0.3  # of announcements of an act: over it, or right after it
+TAKES_BACK_OVER_IT = 0.35  # of announcements of an act: over it, or right after it
 TAKES_BACK_LATE = 0.15  # of acts that were ordered: some time later, mostly too late
 LATER_MS = (100, 4_000)
 COUGHS = 0.3  # of acts that were ordered: while their result is due
+LAST_WORD_MS = 900
 OVER_A_READ_BACK = 0.3
 OVER_A_TRANSFER = 0.7
 KEYS_OVER_A_NOTICE = 0.6
@@ -125,10 +126,14 @@ class Wilful(Caller):
         elif saying.purpose is Purpose.NOTICE and chance.random() < KEYS_OVER_A_NOTICE:
             self._world.after(chance.randint(200, max(201, left_ms - 200)), self._press_keys)
         elif _announces_a_transfer(saying) and chance.random() < OVER_A_TRANSFER:
-            words = chance.choice(((Meant.TOKEN, ""), (Meant.TOKEN, ""), (Meant.NO, "take back"), (Meant.WAIT, "")))
-            self._over(left_ms, words[0] if not words[1] else (words[0], words[1]))
+            back = (Meant.NO, "take back")
+            self._over(left_ms, chance.choice((Meant.TOKEN, Meant.TOKEN, back, Meant.WAIT)))
         elif _announces_an_act(saying) and chance.random() < TAKES_BACK_OVER_IT:
-            self._over(left_ms + 1_500, (Meant.NO, "take back"))
+            if chance.random() < 0.5:
+                self._over(left_ms + 1_500, (Meant.NO, "take back"))
+            else:  # a word at its very end, to be read only when the act is due
+                at_ms = max(200, left_ms - chance.randint(0, LAST_WORD_MS))
+                self._later(at_ms, line(chance, (Meant.WAIT, "at once")))
         else:
             super()._agent_began(saying)
 

@@ -60,7 +60,8 @@ _GRAMMAR: dict[str, str] = {
         no / no thanks / no, not really / no, that's wrong / no, I don't want that / that's not right / nope
         / please don't / I'd rather not / no, forget it / no, that is not what I said
     """,
-    "wait": "no wait / wait / wait a moment / hold on / hold on a second / stop, wait / no, hold on / wait wait",
+    "wait": "no wait / wait / stop / wait a moment / hold on / hold on a second / stop, wait / no, hold on / wait wait",
+    "at once": "stop / wait / wait",
     "take back": """
         no wait, don't do that / no, don't book that / stop, don't book it / no, cancel that / wait, no
         / no no, I changed my mind / no, forget it / no please don't / wait, not yet / hold on, don't
