@@ -22,6 +22,7 @@ from .violations import Report
 DEBT = "no debt unpaid"
 
 SLACK_MS = 5_000  # a turn's patience and its unread words, a round, and a sentence: the floor is free in all of these
+_MOST = 0.6  # of words in which no value is named
 _ROUND = "round."
 _FILLS_TIME = frozenset({Purpose.REASSURANCE, Purpose.NOTICE})  # said by the clock, in answer to nothing
 _ANSWERS_NOTHING = frozenset({Meant.TOKEN, Meant.NOISE})
@@ -76,10 +77,15 @@ class Debts:
             return
         self._owe("result", event.grant, self._a_claim() if act.irreversible else None)
 
-    def _a_claim(self) -> Callable[[Said], bool]:
-        """Words, said from now on, that tell what came of an act."""
+    def _a_claim(self, *, or_another: bool = False) -> Callable[[Said], bool]:
+        """Words, said from now on, that tell what came of an act (or that ask about another, where it was changed)."""
         policy, since_ms = self._account.world.policy, self._account.now_ms
-        return lambda said: said.asked_ms >= since_ms and claim_in(said.text, policy) is not None
+
+        def told(said: Said) -> bool:
+            asks = or_another and said.command.purpose is Purpose.CONFIRMATION
+            return said.asked_ms >= since_ms and (asks or claim_in(said.text, policy) is not None)
+
+        return told
 
     def _armed(self, command: ArmTimer) -> None:
         self._deadlines[command.timer] = command.deadline_ms
@@ -127,7 +133,7 @@ class Debts:
     def _judged(self, command: RecordVerdict) -> None:
         verdict = command.verdict
         if verdict.moment == "withdrawal" and verdict.kind is Kind.TOOL and not self._account.ending:
-            self._owe("withdrawal", "", self._a_claim())
+            self._owe("withdrawal", "", self._a_claim(or_another=True))
         elif verdict.moment == "owed":
             kind, _, what = verdict.proposal.removeprefix("owed:").partition(":")
             kinds = (kind, "withdrawal") if kind == "result" else (kind,)
@@ -143,7 +149,8 @@ class Debts:
     def _heard(self, event: ev.PlaybackEnded | ev.PlaybackStopped) -> None:
         said = self._account.said[event.utterance]
         found = claim_in(said.text, self._account.world.policy)
-        if found is not None and said.heard_words(event.at_ms) >= (said.ends_of(found[1]) or len(said.words) // 2):
+        words = (said.ends_of(found[1]) if found is not None else 0) or round(len(said.words) * _MOST)
+        if said.heard_words(event.at_ms) >= words:
             self._pay(lambda owed: owed.told is not None and owed.told(said))
 
     def _pay(self, pays: Callable[[_Owed], bool]) -> None:

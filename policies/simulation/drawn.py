@@ -95,7 +95,7 @@ def _actions(chance: random.Random) -> dict[str, ActionRules]:
             "no_open_concern": chance.choice((("*",), ("price",))),
             "irreversible": True,
             "times_max": 3,
-            "told": chance.choice(((), ("offer", "read_back"), ("price", "read_back"))),
+            "told": chance.choice(((), (), ("offer", "read_back"), ("price", "read_back"))),
             "undo": chance.choice(("", "cancel_meeting")),
             "called": "the meeting on {time}",
             "readiness_share": seldom(0.5),

@@ -64,15 +64,24 @@ class Hasty(Agent):
         value = slot_value(view, "time") or "monday at 9"
         line = "booking" if _draw(view, "line") < 0.5 else ""
         found = [self.act(view, "book_meeting", {"time": value}, line=line, priority=1.0, reason="why wait")]
-        draw = _draw(view, "more")
-        if draw < 0.1:
-            found.append(self.act(view, "send_details", {"to": str(view["revision"])}, priority=0.9, reason="why not"))
-        elif draw < 0.13:
-            text = self.line("over", view)
-            found.append(self._proposal(view, Kind.TRANSFER, label="over", action="+15550199", text=text, priority=0.9))
-        elif draw < 0.16:
-            found.append(self._proposal(view, Kind.HANDOFF, label="hand", action="closing", priority=0.8))
+        found += self._more(view, _draw(view, "more"))
         return found
+
+    def _more(self, view: View, draw: float) -> list[Proposal]:
+        if draw < 0.1:
+            to = {"to": str(view["revision"])}
+            return [self.act(view, "send_details", to, priority=0.9, reason="why not")]
+        if draw < 0.13:
+            over = self.line("over", view)
+            return [self._proposal(view, Kind.TRANSFER, label="over", action="+15550199", text=over, priority=0.9)]
+        if draw < 0.16:
+            to_whom = "closing" if draw < 0.14 else "nobody"
+            return [self._proposal(view, Kind.HANDOFF, label="hand", action=to_whom, priority=0.8)]
+        if draw < 0.5:
+            when = (("after_ms", "60000"),)
+            name = f"later-{view['revision']}"
+            return [self._proposal(view, Kind.TIMER, label=name, action=name, arguments=when, priority=0.7)]
+        return []
 
 
 class Insistent(Agent):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..commands import AwaitJournal, CutSpeech, Perform, RecordVerdict, Say, TransferCall
 from ..proposals import CORE, Grant, Kind, Proposal, Purpose
-from .account import Account, Turn
+from .account import Account, Turn, plain
 from .meaning import Meant
 from .violations import Report
 
@@ -23,7 +23,9 @@ AFTER_A_CUT = "no act after a cut on the evidence before it"
 
 _ANSWERS_NOTHING = frozenset({Meant.TOKEN, Meant.NOISE})
 _AGAINST_ANYTHING = frozenset({Meant.NO, Meant.WAIT})
-_LISTENERS = frozenset("yes yeah yep sure okay right um well thanks thank you please".split())  # noqa: SIM905
+_LISTENERS = frozenset(
+    plain("yes yeah yep sure okay right great good fine um uh oh well so and i see thank thanks you please")
+)
 
 
 class Freshness:

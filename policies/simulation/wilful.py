@@ -11,7 +11,6 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .. import events as ev
 from ..commands import Perform
 from ..proposals import Asks, Purpose
 from ..state import Utterance
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
     from .world import Record, World
 
 TAKES_BACK_OVER_IT = 0.35  # of announcements of an act: over it, or right after it
-TAKES_BACK_LATE = 0.15  # of acts that were ordered: some time later, mostly too late
-LATER_MS = (100, 4_000)
+TAKES_BACK_LATE = 0.25  # of acts that were ordered: some time later, mostly too late
+LATER_MS = (50, 2_500)
 COUGHS = 0.3  # of acts that were ordered: while their result is due
 LAST_WORD_MS = 900
 OVER_A_READ_BACK = 0.3
@@ -64,6 +63,13 @@ _TO_A_TIME: tuple[tuple[int, tuple[Meant | tuple[Meant, str], ...]], ...] = (
     (1, (Meant.TALK, Meant.VALUE)),
 )
 
+_TO_AN_OUTCOME: tuple[tuple[int, tuple[Meant | tuple[Meant, str], ...]], ...] = (
+    (5, (Meant.NO,)),
+    (2, (Meant.YES,)),
+    (2, (Meant.QUESTION,)),
+    (2, (Meant.WAIT, (Meant.NO, "take back"))),
+)
+
 
 def wilful(chance: random.Random) -> Temper:
     """The temper of somebody who has come to get something done."""
@@ -85,14 +91,13 @@ class Wilful(Caller):
         super().__init__(world, voice, temper)
         self._asks_for_a_person = world.chance.random() < 0.1
         self._comes_to_the_point = world.chance.random() < 0.5
+        self._objects = world.chance.random() < 0.12
         self._gives_in = world.chance.random() < 0.8  # to an offer
 
     def _listen(self, world: World, record: Record) -> None:
         super()._listen(world, record)
-        if isinstance(record.event, (ev.Journaled, ev.AgentAnswered, ev.PlaybackEnded)):
-            for command in record.commands:
-                if isinstance(command, Perform):
-                    self._act_is_ordered()
+        if any(isinstance(command, Perform) for command in record.commands):
+            self._act_is_ordered()
 
     # --- what is said when the agent is done ------------------------------------------------------------------------
 
@@ -101,6 +106,8 @@ class Wilful(Caller):
         value = _value_in(said)
         if said.purpose is Purpose.CONFIRMATION:
             return line(chance, *_drawn(chance, _TO_A_READ_BACK), value=value)
+        if self._objects and (said.purpose is Purpose.OFFER or (said.topic and chance.random() < 0.8)):
+            return line(chance, (Meant.TALK, "objection"))
         if said.purpose is Purpose.GREETING and self._comes_to_the_point:
             return line(chance, (Meant.VALUE, "wish"))
         if said.purpose is Purpose.OFFER:
@@ -112,7 +119,9 @@ class Wilful(Caller):
         if said.asks is Asks.NOTHING:
             return line(chance, Meant.TOKEN) if chance.random() < 0.2 else ""
         if said.asks is Asks.YES_NO and said.about:
-            return line(chance, chance.choice((Meant.NO, Meant.NO, Meant.YES, Meant.QUESTION)))
+            return line(chance, *_drawn(chance, _TO_AN_OUTCOME))
+        if said.slot == "undo":
+            return line(chance, Meant.YES if chance.random() < 0.7 else Meant.NO)
         if said.asks is Asks.YES_NO:
             return line(chance, Meant.YES) if chance.random() < 0.85 else super()._reply(said)
         return super()._reply(said)

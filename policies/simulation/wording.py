@@ -89,6 +89,10 @@ _GRAMMAR: dict[str, str] = {
         my dog is barking / it's loud in here / the line is bad / I am in the car / we moved last year
         / sorry, the kids / somebody is at the door
     """,
+    "objection": """
+        that is too expensive / that's a lot of money / we have no time for that now / I don't think it is for us
+        / my boss decides that / it sounds complicated / I don't trust that / that is too much for us
+    """,
     "filler": "um / well / hm let me see / ah",
     "token": "mm-hm / uh-huh / okay / I see / right",
 }
