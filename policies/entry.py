@@ -158,19 +158,26 @@ def _checked(value: Any) -> Proposal:
         found = _READ(value)
     except AttributeError:
         raise Refused("a whole Proposal", "one without some of its fields") from None
-    proposal = Proposal(*[check(name, field) for (name, check), field in zip(_FIELDS, found, strict=True)])
+    proposal = Proposal(*[check(name, field) for name, check, field in zip(_NAMES, _FIELD_CHECKS, found, strict=True)])
     _KINDS[proposal.kind](proposal)
     if not proposal.text and not proposal.terms:
         return proposal
     try:
         text = sayable(proposal.text)
-        terms = tuple((name, sayable(words)) for name, words in proposal.terms)
+        terms = tuple((name, _term(name, words, text)) for name, words in proposal.terms)
     except Unsayable as fault:
         raise Refused(fault.required, fault.actual, SAYABLE) from None
-    missing = next((name for name, words in terms if _bare(words) not in _bare(text)), None)
-    if missing is not None:
-        raise Refused(f"the words of the term {missing!r} in the text", "others", SAYABLE)
     return proposal if text == proposal.text and terms == proposal.terms else replace(proposal, text=text, terms=terms)
+
+
+def _term(name: str, words: str, text: str) -> str:
+    """The words of a term as they are said in the text. Raises: Refused, Unsayable."""
+    if words[:1].isalnum() and f" {words} " in f" {text} ":
+        return words
+    words = sayable(words)
+    if _bare(words) not in _bare(text):
+        raise Refused(f"the words of the term {name!r} in the text", "others", SAYABLE)
+    return words
 
 
 def _bare(text: str) -> str:
@@ -231,5 +238,6 @@ def _quoted(text: str) -> str:
     return repr(text[:20]) if text else "none"
 
 
-_FIELDS = tuple((field.name, CHECKS[field.name]) for field in fields(Proposal))
-_READ = attrgetter(*(name for name, _ in _FIELDS))
+_NAMES = tuple(field.name for field in fields(Proposal))
+_FIELD_CHECKS = tuple(CHECKS[name] for name in _NAMES)
+_READ = attrgetter(*_NAMES)

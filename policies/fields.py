@@ -76,8 +76,8 @@ def _words(name: str, value: Any) -> str:
 
 def _shown(name: str, value: Any) -> str:
     """Text that is only shown: what cannot be is left out of it."""
-    if type(value) is str and not value:
-        return ""
+    if type(value) is str and len(value) <= REASON_CHARS_MAX and value.isprintable():
+        return value
     return on_one_line(_any_text(name, value, REASON_CHARS_MAX), REASON_CHARS_MAX)
 
 
@@ -102,6 +102,8 @@ def _whole(most: int) -> Check:
 
 
 def _share(name: str, value: Any) -> float:
+    if type(value) is float and 0.0 <= value <= 1.0:
+        return value
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise Refused(f"{name}: a number", type(value).__name__)
     number = float.__float__(value) if isinstance(value, float) else int.__int__(value)

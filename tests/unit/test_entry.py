@@ -319,3 +319,8 @@ def test_an_order_to_a_tool_has_text_only() -> None:
     scene = Scene().answered("booking")
     (order,) = of(answers(scene, replace(TOOL, arguments=(("b", "2"), ("a", "1")))), Perform)
     assert order.arguments == (("a", "1"), ("b", "2"))
+
+
+def test_a_term_is_words() -> None:
+    for words in ("", " ", "...", "-"):
+        assert proposals_of([replace(GOOD, text="It is - ten ... dollars.", terms=(("price", words),))])[0] == ()
