@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from offhook.policies import acts, assent, basis, consent, cues, debts, heard, machine, rules
+from offhook.policies import acts, assent, basis, consent, cues, debts, heard, machine, rules, turns
 from offhook.policies import events as ev
 from offhook.policies.assent import Assent
 from offhook.policies.parts import replace
@@ -65,6 +65,7 @@ def a_yes_may_come_before_the_value(patch: pytest.MonkeyPatch) -> None:
         return replace(question, told_ms=0) if question is not None else None
 
     patch.setattr(consent, "cues", SimpleNamespace(utterance_asked=asked))
+    patch.setattr(turns, "_over_the_agent", lambda _: False)
     patch.setattr(wilful, "OVER_A_READ_BACK", 1.0)
 
 
