@@ -18,15 +18,15 @@ from .draft import Draft
 from .events import ActionBegun, ActionFinished, DigitPressed, Journaled, WordsHeard
 from .parts import replace
 from .policy import Policy
-from .proposals import Answer, Grant, Kind, Proposal, RuleResult
+from .proposals import Answer, Grant, Kind, Proposal, RuleResult, Verdict
 from .state import Act
 
 ANNOUNCED, JOURNAL, ORDERED = "announced", "journal", "ordered"
 BEGUN, WITHDRAWN, REGRETTED = "begun", "withdrawn", "regretted"
 TAKEN_BACK = "taken back"  # the result of an act that was withdrawn before any tool heard of it
 
-_OURS = (ANNOUNCED, JOURNAL)  # no tool has heard of it
-_RECALLABLE = (*_OURS, ORDERED)
+OURS = (ANNOUNCED, JOURNAL)  # no tool has heard of it
+_RECALLABLE = (*OURS, ORDERED)
 
 
 def told_first(policy: Policy, proposal: Proposal) -> bool:
@@ -44,7 +44,7 @@ def irreversible(policy: Policy, proposal: Proposal) -> bool:
 
 def handed_over(grants: tuple[Grant, ...]) -> Grant | None:
     """The transfer that has been ordered, and of which nobody has said that it failed."""
-    return next((g for g in grants if g.proposal.kind is Kind.TRANSFER and g.stage not in _OURS), None)
+    return next((g for g in grants if g.proposal.kind is Kind.TRANSFER and g.stage not in OURS), None)
 
 
 def key(draft: Draft, proposal: Proposal, act: str) -> str:
@@ -77,18 +77,17 @@ def follow(draft: Draft) -> bool:
             order(draft, grant)
             acted = True
         elif verdict.answer is Answer.WAIT:
-            _wait(draft, grant)
+            _wait(draft, grant, verdict)
         else:
             _give_up(draft, grant)
     return acted
 
 
-def _wait(draft: Draft, grant: Grant) -> None:
-    """It waits for the floor, or for words that are on their way, as it did while it was announced."""
+def _wait(draft: Draft, grant: Grant, verdict: Verdict) -> None:
+    """It waits for the floor, which tells of itself, or for words that are on their way, as while it was announced."""
     _put(draft, replace(grant, stage=ANNOUNCED))
-    if turns.unread(draft.state):
-        until_ms = draft.state.hearing.ended_ms + draft.policy.endpointing.unread_ms
-        draft.arm(gate.READING_TIMER, max(draft.state.now_ms, until_ms))
+    if any(result.rule == "unread" and not result.ok for result in verdict.rules):
+        draft.arm(gate.READING_TIMER, draft.state.hearing.ended_ms + draft.policy.endpointing.unread_ms)
 
 
 def order(draft: Draft, grant: Grant) -> None:
@@ -111,7 +110,7 @@ def journaled(draft: Draft, event: Journaled) -> None:
         _leave(draft, grant)
         return
     if verdict.answer is Answer.WAIT:
-        _wait(draft, grant)
+        _wait(draft, grant, verdict)
     else:
         _give_up(draft, grant)
 
@@ -178,12 +177,12 @@ def _broken(case: Case) -> RuleResult | None:
 def withdraw_all(draft: Draft) -> None:
     """Another policy leads: what has not left is not done."""
     for grant in draft.state.authority.grants:
-        if grant.stage in _OURS:
+        if grant.stage in OURS:
             _give_up(draft, grant)
 
 
 def _withdraw(draft: Draft, grant: Grant) -> None:
-    if grant.stage in _OURS:
+    if grant.stage in OURS:
         _give_up(draft, grant)
         return
     draft.publish("action", what="withdrawing", action=name_of(grant.proposal), grant=grant.id, key=grant.key)

@@ -196,7 +196,7 @@ def owner_changed(draft: Draft, event: OwnerChanged) -> None:
 def agent_answered(draft: Draft, event: AgentAnswered) -> None:
     """An agent's answer: into the round that asked for it, or, late, straight to the gate."""
     state = draft.state
-    reading = entry.reading_of(event.reading)
+    reading = entry.reading_of(event.reading) if event.reading is not None else None
     if reading is not None:
         consent.read_by(draft, event.agent, event.turn, reading)
     found = state.round
@@ -244,6 +244,8 @@ def _settle_if_complete(draft: Draft) -> None:
 
 def _taken_in(draft: Draft, event: AgentAnswered) -> tuple[Proposal, ...]:
     """What may be judged of an answer; what may not is denied, in writing."""
+    if not event.proposals and not event.refused:
+        return ()  # as most answers are
     good, refused = entry.proposals_of(event.proposals)
     for refusal in (*entry.refusals_of(event.refused), *refused):
         gate.turn_away(draft, event.agent, refusal)

@@ -185,7 +185,11 @@ def _longest(words: tuple[str, ...], at: int, phrases: tuple[tuple[str, ...], ..
 
 
 def _holds(words: tuple[str, ...], phrases: tuple[tuple[str, ...], ...]) -> bool:
-    return any(words[at : at + len(phrase)] == phrase for phrase in phrases for at in range(len(words)))
+    return any(phrase[0] in words and _stands(words, phrase) for phrase in phrases)
+
+
+def _stands(words: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
+    return any(words[at : at + len(phrase)] == phrase for at in range(len(words)))
 
 
 def _unclear(why: str) -> Assent:

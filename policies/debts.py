@@ -60,11 +60,11 @@ def heard(draft: Draft, utterance: Utterance) -> None:
 
 
 def _tells(draft: Draft, utterance: Utterance, debt: Debt) -> bool:
-    """It says so, it came of the round for this, or an agent that says nothing about it spoke of the same matter.
+    """It says so; or an agent that says nothing of the kind spoke of it in the round for it, or simply next.
 
-    Of what cannot be undone, and of what was taken back, the matter must be in its words.
+    Of what cannot be undone, and of what was taken back, the act's own matter must be in the words.
     """
-    if utterance.id == debt.by or utterance.about.partition(":")[0] == debt.what:
+    if utterance.about.partition(":")[0] == debt.what:
         return True
     if utterance.agent == CORE or utterance.about or utterance.sent_ms <= debt.since_ms:
         return False
@@ -72,7 +72,7 @@ def _tells(draft: Draft, utterance: Utterance, debt: Debt) -> bool:
     needs = draft.policy.gate.actions.get(act.action) if act is not None else None
     if act is not None and (act.withdrawn or (needs is not None and needs.irreversible)):
         return any(term.name == name for term in utterance.terms for name, _ in act.arguments)
-    return utterance.purpose not in _BESIDE
+    return utterance.id == debt.by or utterance.purpose not in _BESIDE
 
 
 def settle_up(draft: Draft) -> None:

@@ -100,17 +100,17 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
         if pending.deadline_ms and not turns.unread(state):
             arm(draft)  # all was read, and nothing was found
         return
-    settles = bool(event.text) and not event.final
-    arm(draft, settle_until_ms=state.now_ms + _SETTLE_MS if settles else 0, words_end_ms=event.ended_ms)
+    read = bool(event.text.strip())  # else the recognizer only tells how far it is
+    settle_until_ms = state.now_ms + _SETTLE_MS if read and not event.final else 0
+    arm(draft, settle_until_ms, words_end_ms=event.ended_ms if read else 0)
 
 
 def digit_pressed(draft: Draft, event: DigitPressed) -> None:
     """A key is an answer by itself: wait for the next one; `#` ends the entry, as telephones do."""
     state = draft.state
     if state.hearing.speaking or _blocked(state):
-        if state.speech.current is not None:
-            debts.paid(draft, "key", "")  # a further key: the entry goes on
-            debts.owe(draft, "key", "")
+        debts.paid(draft, "key", "")  # a further key: the entry goes on
+        debts.owe(draft, "key", "")
         return
     gap_ms = 0 if event.digit == "#" else draft.policy.endpointing.digit_gap_ms
     _set(draft, state.now_ms + gap_ms, Patience(gap_ms, f"{gap_ms} ms after key"), state.now_ms)
@@ -190,6 +190,7 @@ def _set(draft: Draft, deadline_ms: int, found: Patience, anchor_ms: int) -> Non
 def _turn_over(draft: Draft) -> None:
     state = draft.state
     pending = state.end_of_turn
+    debts.paid(draft, "key", "")
     state.end_of_turn = replace(pending, deadline_ms=0, decided_ms=state.now_ms, decided_words=state.hearing.words)
     _yield_floor(draft)
     reason = "interrupted" if state.authority.suspended_since_ms else "turn_ended"
@@ -242,6 +243,8 @@ def _was_noise(draft: Draft) -> bool:
     state = draft.state
     if state.hearing.words or state.authority.suspended_since_ms or state.end_of_turn.why.endswith("after key"):
         return False
+    if any(debt.kind == "key" for debt in state.debts):
+        return False  # pressed under the sound, whatever that was
     lost = "recognizer" in state.lost_parts
     return state.hearing.voiced_ms < (draft.policy.barge_in.noise_below_ms if lost else _WORDLESS_TURN_MS)
 

@@ -65,6 +65,7 @@ _STAGE_ROOM = {Stage.OPENING: 0.8, Stage.OFFERING: 1.2, Stage.BOOKING: 1.25, Sta
 _CADENCE_ROOM = (0.9, 1.5)  # a slow speaker thinks slowly too; a fast one is not rushed
 _NOISE_MAX_MS = 4_000  # so long may sounds put off a rung; a caller who answers has been read by then
 _SPEECH_MAX_MS = 15_000  # ... where no recognizer can tell noise from a long answer
+_LATE_MS = 100  # a timer that is due may fire so late on a busy machine; looking again sooner would be a loop
 _BUSY_MAX_MS = 60_000  # a tool that has not come back by then keeps nobody waiting
 _STRENGTH = {"hesitating": 0.3, "absent": 0.5}  # of the HESITATION that a climbed rung is
 
@@ -300,7 +301,8 @@ def _suspend(draft: Draft) -> None:
     state = draft.state
     since_ms = state.silence.suspended_ms or state.now_ms
     state.silence = replace(state.silence, suspended_ms=since_ms)
-    _await_rung(draft, state.timers.get(HOLD, since_ms + _BUSY_MAX_MS - 1) + 1)
+    until_ms = state.timers.get(HOLD, since_ms + _BUSY_MAX_MS - 1) + 1
+    _await_rung(draft, max(until_ms, state.now_ms + _LATE_MS))
     draft.publish("silence", rung="", mood="suspended", after=state.silence.after, waited_ms=0)
 
 

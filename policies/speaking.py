@@ -48,7 +48,7 @@ def say(draft: Draft, grant: Grant) -> Utterance:
         terms=heard.terms_of(state, proposal),
         action=proposal.action,
         about=proposal.about,
-        unread_ms=state.hearing.onset_ms if turns.unread(state) else 0,
+        unread_ms=max(1, state.hearing.read_ms) if turns.unread(state) else 0,
     )
     state.speech = replace(state.speech, current=utterance)
     draft.disarm("silence")
@@ -100,7 +100,7 @@ def playback_started(draft: Draft, event: PlaybackStarted) -> None:
     if current is None or current.playing is not Playing.SENT:
         return
     turns.begin_hearing(draft)
-    _put(draft, replace(current, playing=Playing.PLAYING, started_ms=event.at_ms))
+    _put(draft, replace(current, playing=Playing.PLAYING, started_ms=max(1, event.at_ms)))
     turns.move(draft, Move.AGENT_STARTS)
 
 
@@ -137,15 +137,15 @@ def playback_ended(draft: Draft, event: PlaybackEnded) -> None:
         return
     if current.playing is Playing.SENT:  # too short for a report of its start
         turns.begin_hearing(draft)
+    started_ms = current.started_ms or event.at_ms
+    late_ms = heard.REPORT_MS if event.confirmed else heard.CLOCK_MS
     ended = replace(
         current,
-        playing=Playing.ENDED,
         heard_ms=current.total_ms or current.heard_ms,
         words=len(current.text.split()),
-        started_ms=current.started_ms or event.at_ms,
+        started_ms=started_ms,
+        told_ms=current.told_ms or max(started_ms, event.at_ms - late_ms),
     )
-    ended = heard.dated(ended, event.at_ms, heard.REPORT_MS if event.confirmed else heard.CLOCK_MS)
-    ended = replace(ended, playing=current.playing)
     _finish(draft, ended, Playing.ENDED, current.text, "confirmed" if event.confirmed else "by the clock")
 
 

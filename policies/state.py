@@ -137,7 +137,7 @@ class Utterance:
     told_ms: int = 0  # from when on; what was said before that answers something else
     action: str = ""  # the act that it asks consent to
     about: str = ""  # the act whose outcome it tells
-    unread_ms: int = 0  # onset of the caller's speech that nobody had read when it was granted; 0 = all was read
+    unread_ms: int = 0  # up to where the caller's speech was read when it was granted; 0 = all of it
 
 
 @part

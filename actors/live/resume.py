@@ -89,12 +89,15 @@ class Legacy:
 
     @property
     def orders(self) -> list[cmd.Command]:
-        """What is asked again of acts without an end: the journal's word, or the act or its withdrawal by its key."""
+        """What is asked again of acts without an end: the journal's word, or the act or its withdrawal by its key.
+
+        One that is only announced follows when its words have been heard, as the state knows.
+        """
         grants = self.state.authority.grants
         return [
             cmd.AwaitJournal(grant.id) if grant.stage == acts.JOURNAL else self._asked_again(grant)
             for grant in grants
-            if grant.proposal.kind is Kind.TOOL or grant.stage == acts.JOURNAL
+            if grant.stage == acts.JOURNAL or (grant.proposal.kind is Kind.TOOL and grant.stage != acts.ANNOUNCED)
         ]
 
     @property
@@ -105,7 +108,7 @@ class Legacy:
                 grant.id, grant.proposal.action, dict(grant.proposal.arguments).get("announced", "") == "yes"
             )
             for grant in self.state.authority.grants
-            if grant.proposal.kind is Kind.TRANSFER and grant.stage != acts.JOURNAL
+            if grant.proposal.kind is Kind.TRANSFER and grant.stage not in (acts.ANNOUNCED, acts.JOURNAL)
         ]
 
     def _asked_again(self, grant: Grant) -> cmd.Command:

@@ -153,12 +153,14 @@ class Agent:
 
     def end(self, view: View, outcome: str, line: str, *, priority: float, reason: str) -> Proposal:
         """Say goodbye with a line, and hang up when it has been heard; the call's outcome is `outcome`."""
+        text, terms = self._filled(line, view, None)
         return self._proposal(
             view,
             Kind.HANGUP,
             label=outcome,
             action=outcome,
-            text=self.line(line, view),
+            text=text,
+            terms=terms,
             purpose=Purpose.GOODBYE,
             priority=priority,
             reason=reason,

@@ -13,48 +13,75 @@ from typing import TYPE_CHECKING
 from .. import events as ev
 from ..proposals import Asks, Purpose
 from ..state import Utterance
+from .meaning import Meant, Piece, Uttered, pieces
 from .mouth import Mouth
 
 if TYPE_CHECKING:
     from .voice import Voice
     from .world import Record, World
 
-# What is said to what was asked; "|" is a pause inside the turn.
+KEY_GAP_MS = 400  # between two keys of one number
+
+# What is said to what was asked, with its meaning in front (`meaning.py`); "|" is a pause inside the turn.
 _ANSWERS: dict[Asks, tuple[str, ...]] = {
-    Asks.YES_NO: ("yes", "no", "yeah sure", "yes | but what does it cost", "um | yes that works", "no not really"),
-    Asks.TIME: ("tuesday at three", "tomorrow | um | at ten thirty", "next week is better", "friday afternoon works"),
-    Asks.DIGITS: ("five five five | one two three four", "two one | nine eight", "five five five"),
-    Asks.NAME: ("sam jones", "my name is | kim", "s m i t | h"),
+    Asks.YES_NO: (
+        "yes: yes",
+        "no: no",
+        "yes: yeah sure",
+        "yes: yes | question: but what does it cost",
+        "token: um | yes: yes that works",
+        "no: no not really",
+    ),
+    Asks.TIME: (
+        "value: tuesday at three",
+        "value: tomorrow | token: um | value: at ten thirty",
+        "value: next week is better",
+        "value: friday afternoon works",
+    ),
+    Asks.DIGITS: (
+        "value: five five five | value: one two three four",
+        "value: two one | value: nine eight",
+        "value: five five five",
+    ),
+    Asks.NAME: ("value: sam jones", "value: my name is | value: kim", "value: s m i t | value: h"),
     Asks.OPEN: (
         "we have about ten people | and two offices",
         "hi I'm calling about your service",
-        "um | I'm not sure yet",
+        "token: um | I'm not sure yet",
         "we need it by the end of the month",
         "I run a small shop | in the old town",
     ),
-    Asks.NOTHING: ("okay", "I see", "and how does that work", "so what is next"),
+    Asks.NOTHING: ("token: okay", "token: I see", "question: and how does that work", "question: so what is next"),
 }
 _TO_AN_OFFER = (
     "that is too expensive",
-    "okay that sounds good | let's do it",
-    "let me think about it",
-    "I would have to ask my boss",
-    "hold on a second",
+    "yes: okay that sounds good | yes: let's do it",
+    "condition: let me think about it",
+    "condition: I would have to ask my boss",
+    "wait: hold on a second",
     "that makes sense | but it is a lot of money",
-    "yes let's book it",
-    "can I talk to a person",
+    "yes: yes let's book it",
+    "person: can I talk to a person",
 )
 _AGREEING: dict[Asks, tuple[str, ...]] = {
-    Asks.YES_NO: ("yes", "yes please", "sure | let's do it", "yes | that works"),
+    Asks.YES_NO: ("yes: yes", "yes: yes please", "yes: sure | yes: let's do it", "yes: yes | yes: that works"),
     Asks.OPEN: ("we have about ten people | and two offices", "I run a small shop"),
     Asks.TIME: _ANSWERS[Asks.TIME],
     Asks.DIGITS: _ANSWERS[Asks.DIGITS],
     Asks.NAME: _ANSWERS[Asks.NAME],
-    Asks.NOTHING: ("great", "okay"),
+    Asks.NOTHING: ("token: great", "token: okay"),
 }
-_INTERRUPTIONS = ("wait | how much is that", "no no that's not what I meant", "sorry | can I ask something", "stop")
+_INTERRUPTIONS = (
+    "wait: wait | question: how much is that",
+    "no: no no that's not what I meant",
+    "sorry | question: can I ask something",
+    "wait: stop",
+)
 _MURMURS = ("mm-hm", "uh-huh", "yeah", "okay", "right")
-_FAREWELLS = ("okay thanks bye", "I have to go", "don't call me again", "can I talk to a person")
+_AGREEING_MURMURS = frozenset({"yeah", "okay", "right"})  # over a value that is read back these say yes to it
+_FAREWELLS = ("okay thanks bye", "I have to go", "no: don't call me again", "person: can I talk to a person")
+# What the agent says with one of these purposes is a matter of its own: what was about to be answered is past.
+_NEW_MATTER = frozenset({Purpose.CONFIRMATION, Purpose.QUESTION, Purpose.OFFER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +100,7 @@ class Temper:
     noises_per_min: float
     turns_max: int
     patience_ms: int  # of hearing nothing at all before hanging up
+    read_late: bool = False  # the recognizer reads only what is over
 
     @staticmethod
     def drawn(chance: random.Random) -> Temper:
@@ -90,6 +118,7 @@ class Temper:
             noises_per_min=chance.choice((0.0, 0.0, 3.0, 15.0)),
             turns_max=chance.choice((1, 2, 3, 4, 7)),
             patience_ms=chance.choice((12_000, 60_000, 600_000)),
+            read_late=chance.random() < 0.15,
         )
 
 
@@ -101,22 +130,27 @@ class Caller:
         self._voice = voice
         self._chance = world.chance
         self._temper = temper
-        self._mouth = Mouth(world, temper.words_per_s)
+        self._mouth = Mouth(world, temper.words_per_s, late=temper.read_late)
         self._turns = 0
         self._plan = 0  # counts intentions, so that an older one is void
         self._heard_last_ms = 0
         world.watch.append(self._listen)
 
-    def _listen(self, _world: World, record: Record) -> None:
+    def _listen(self, world: World, record: Record) -> None:
         event = record.event
         if isinstance(event, ev.LineAnswered):
             self._picked_up()
         elif isinstance(event, ev.PlaybackStarted):
-            self._agent_began()
+            self._heard_last_ms = world.now_ms
+            current = world.state.speech.current
+            if current is not None and current.id == event.utterance:
+                if current.purpose in _NEW_MATTER:
+                    self._plan += 1
+                self._agent_began(current)
         elif isinstance(event, (ev.PlaybackEnded, ev.PlaybackFailed)):
             self._agent_finished(event.utterance)
         elif isinstance(event, ev.PlaybackStopped):
-            self._heard_last_ms = self._world.now_ms
+            self._heard_last_ms = world.now_ms
         elif isinstance(event, ev.HealthChanged) and event.part == "recognizer":
             self._mouth.recognized = event.up
 
@@ -130,8 +164,7 @@ class Caller:
         if self._temper.noises_per_min:
             self._noise_later()
 
-    def _agent_began(self) -> None:
-        self._heard_last_ms = self._world.now_ms
+    def _agent_began(self, _saying: Utterance) -> None:
         left_ms = self._voice.left_ms
         chance, temper = self._chance, self._temper
         if left_ms < 1_200:
@@ -154,12 +187,13 @@ class Caller:
             if chance.random() < 0.02:
                 self._world.after(delay_ms, self._press_keys)
                 return
-            self._later(delay_ms, chance.choice(self._answers(said)))
+            self._later(delay_ms, self._reply(said))
 
-    def _answers(self, said: Utterance) -> tuple[str, ...]:
+    def _reply(self, said: Utterance) -> str:
+        """What is said to it; empty = nothing."""
         if self._temper.willing:
-            return _AGREEING[said.asks]
-        return _TO_AN_OFFER if said.purpose is Purpose.OFFER else _ANSWERS[said.asks]
+            return self._chance.choice(_AGREEING[said.asks])
+        return self._chance.choice(_TO_AN_OFFER if said.purpose is Purpose.OFFER else _ANSWERS[said.asks])
 
     def _look_at_the_clock(self) -> None:
         """Nobody stays on a silent line for ever."""
@@ -182,37 +216,45 @@ class Caller:
 
     # --- acts -------------------------------------------------------------------------------------------------------
 
-    def _later(self, delay_ms: int, text: str) -> None:
+    def _later(self, delay_ms: int, line: str) -> None:
+        """Say this line in a while, unless another intention or another matter comes in between."""
         self._plan += 1
         plan = self._plan
-        parts = [part.strip() for part in text.split("|")]
+        parts = pieces(line) if line else []
         self._world.after(delay_ms, lambda: self._begin(plan, parts))
 
-    def _begin(self, plan: int, parts: list[str]) -> None:
+    def _begin(self, plan: int, parts: list[Piece]) -> None:
         if plan == self._plan and not self._mouth.busy and not self._world.over:
             self._turns += 1
             self._say(plan, parts)
 
-    def _say(self, plan: int, parts: list[str]) -> None:
+    def _say(self, plan: int, parts: list[Piece]) -> None:
         """One talkspurt, then the pause, then the rest, unless the agent has taken the floor meanwhile."""
         if self._world.over or plan != self._plan or self._mouth.busy or not parts:
             return
-        lasts_ms = self._mouth.speak(parts[0])
+        lasts_ms = self._mouth.speak(parts[0].text, parts[0].meant)
         if len(parts) > 1:
             pause_ms = round(self._temper.pause_ms * self._chance.uniform(0.6, 1.6))
             self._world.after(lasts_ms + pause_ms, lambda: self._go_on(plan, parts[1:]))
 
-    def _go_on(self, plan: int, parts: list[str]) -> None:
+    def _go_on(self, plan: int, parts: list[Piece]) -> None:
         if not self._voice.audible or self._chance.random() < self._temper.talks_on:
             self._say(plan, parts)
 
     def _murmur(self) -> None:
-        if self._voice.audible and not self._mouth.busy:
-            self._mouth.speak(self._chance.choice(_MURMURS))
+        current = self._world.state.speech.current
+        if current is None or not self._voice.audible or self._mouth.busy:
+            return
+        word = self._chance.choice(_MURMURS)
+        agrees = current.purpose is Purpose.CONFIRMATION and word in _AGREEING_MURMURS
+        self._mouth.speak(word, Meant.YES if agrees else Meant.TOKEN)
 
     def _press_keys(self) -> None:
-        for place, digit in enumerate(self._chance.choice(("1", "42#", "5551"))):
-            self._world.after(place * 400, lambda digit=digit: self._press(digit))  # type: ignore[misc]
+        now_ms, keys = self._world.now_ms, self._chance.choice(("1", "42#", "5551"))
+        meant = Meant.YES if keys == "1" else Meant.VALUE
+        self._world.uttered.append(Uttered(keys, meant, now_ms, now_ms + (len(keys) - 1) * KEY_GAP_MS, keys=True))
+        for place, digit in enumerate(keys):
+            self._world.after(place * KEY_GAP_MS, lambda digit=digit: self._press(digit))  # type: ignore[misc]
 
     def _press(self, digit: str) -> None:
         if not self._world.over:

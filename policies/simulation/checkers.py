@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from .. import codec
 from .. import events as ev
-from ..commands import Command, CutSpeech, HangUp, Perform, RecordVerdict, Say, TransferCall
-from ..proposals import CORE, Answer, Grant, Kind
+from ..commands import Command, HangUp, Perform, RecordVerdict, Say, TransferCall
+from ..proposals import Answer, Kind
 from ..replay import replay
-from ..state import CallState, Holder, Line, Playing
+from ..state import Holder, Line, Playing
+from .freshness import grant_of
 from .swaps import acts_of_two_versions
+from .violations import Report, Violation
 
 if TYPE_CHECKING:
     from .voice import Voice
@@ -26,15 +28,6 @@ DEAD_AIR_MS = 45_000  # longer than the longest room that a ladder leaves (after
 FIRINGS_AT_ONCE_MAX = 40  # of timers at one moment; more is a loop
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """Something that must never be, found in one call."""
-
-    checker: str
-    at_ms: int
-    message: str
-
-
 @dataclass(slots=True)
 class Checkers:
     """Watches one call."""
@@ -42,7 +35,6 @@ class Checkers:
     voice: Voice
     violations: list[Violation] = field(default_factory=list)
     _verdicts: dict[str, Answer] = field(default_factory=dict)
-    _fence: int = 0  # the revision of the last barge-in
     _swapped: int = 0  # the revision of the last swap of the policy
     _keys: dict[str, str] = field(default_factory=dict)  # idempotency key -> "under way" | "done" | "failed"
     _grant_keys: dict[str, str] = field(default_factory=dict)  # of tools; their words may outlast the act
@@ -53,7 +45,6 @@ class Checkers:
 
     def watch(self, world: World, record: Record) -> None:
         """After one step, before its commands are carried out."""
-        self._evidence_fence(world, record)
         if isinstance(record.event, ev.PolicyChanged):
             self._swapped = world.state.revision
             if set(world.state.agents) - set(world.policy.agents):
@@ -105,33 +96,11 @@ class Checkers:
             self._report(world, "a call always ends", "hung up without an outcome")
 
     def _granted(self, world: World, grant_id: str, what: str) -> None:
-        grant = _grant(world.state, grant_id)
+        grant = grant_of(world, grant_id)
         if grant is None:
             self._report(world, "no speech without a live grant", f"{what} under {grant_id}, which is not live")
         elif self._verdicts.get(grant.verdict) is not Answer.GRANT:
             self._report(world, "no speech without a live grant", f"{what}: {grant.verdict} is no recorded grant")
-        elif grant.proposal.basis < self._fence:
-            self._report(
-                world,
-                "no act after a cut on the evidence before it",
-                f"{what} of {grant.proposal.id} from revision {grant.proposal.basis}, cut at {self._fence}",
-            )
-        elif grant.proposal.basis < world.state.evidence_revision:
-            self._report(
-                world,
-                "no act on stale evidence",
-                f"{what} of {grant.proposal.id} from revision {grant.proposal.basis}, "
-                f"evidence of {world.state.evidence_revision}",
-            )
-        elif world.state.authority.suspended_since_ms and not _ends_the_call(grant):
-            self._report(world, "no act after a cut on the evidence before it", f"{what} while authority is suspended")
-
-    def _evidence_fence(self, world: World, record: Record) -> None:
-        last = world.state.speech.last
-        if last is None or not world.state.authority.suspended_since_ms:
-            return
-        if any(isinstance(command, CutSpeech) and command.utterance == last.id for command in record.commands):
-            self._fence = world.state.revision
 
     def _finished(self, event: ev.ActionFinished) -> None:
         key = self._grant_keys.get(event.grant)
@@ -158,7 +127,7 @@ class Checkers:
         if audible and state.line is Line.OPEN and not self._about_to_stop(world, audible):
             if current is None or current.id != audible:
                 self._report(world, "one floor holder", f"{audible} is audible, the state does not know it")
-            elif _grant(state, current.grant) is None and current.grant not in self._grant_keys:
+            elif grant_of(world, current.grant) is None and current.grant not in self._grant_keys:
                 self._report(world, "no speech without a live grant", f"{audible} is heard under a dead grant")
 
         if current is None:
@@ -214,6 +183,10 @@ class Checkers:
     def _report(self, world: World, checker: str, message: str) -> None:
         self.violations.append(Violation(checker, world.now_ms, message))
 
+    def reporter(self, world: World) -> Report:
+        """Where the checkers that keep an account (`account.py`) put what they find."""
+        return lambda promise, how: self._report(world, promise, how)
+
 
 def replayed(call: str, records: list[Record]) -> Violation | None:
     """Replay what was recorded as a journal, swaps of the policy included; the first difference, if there is one."""
@@ -235,12 +208,3 @@ def _journal(call: str, records: list[Record]) -> Iterator[list[Any]]:
         yield [call, 1, seq + 2, at_ms, "event", codec.encode(record.event)]
         yield [call, 1, seq + 3, at_ms, "commands", [codec.encode(command) for command in record.commands]]
     yield [call, 1, 3 * len(records) + 1, at_ms, "snapshot", codec.encode(records[-1].state)]
-
-
-def _ends_the_call(grant: Grant) -> bool:
-    """The core may end a call at any time: its limits do not wait for an interruption to be understood."""
-    return grant.proposal.kind is Kind.HANGUP and grant.proposal.agent == CORE
-
-
-def _grant(state: CallState, grant_id: str) -> Grant | None:
-    return next((grant for grant in state.authority.grants if grant.id == grant_id), None)

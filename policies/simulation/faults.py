@@ -19,13 +19,15 @@ AGENT_STUCK = 0.02  # never answers; it is lost and joins again
 AGENT_SLOW = 0.08  # answers long after the round's deadline
 REPEATED = 0.04  # an answer or a result is delivered twice
 TOOL_FAILS = 0.15
+JOURNAL_SLOW = 0.1  # it takes seconds until the journal has what led to an act
+REGISTER_SLOW = 0.4  # ... until the register has begun it: so long it can be taken back
 TIMER_LATE = 0.05
 TIMER_STALE = 0.5  # of the firings that were disarmed or replaced, delivered all the same
 CANNOT_SPEAK = 0.01
 TAKEOVER = 0.15  # of calls: another process goes on from the encoded state
 LINE_BREAKS = 0.08  # of calls
 LINE_STAYS_AWAY = 0.25  # of those
-PART_FAILS = 0.08  # of calls: a part that the call leans on is away for a while
+PART_FAILS = 0.12  # of calls: a part that the call leans on is away for a while
 POLICY_SWAP = 0.2  # of calls
 SWAP_FORCED = 0.3  # of those: at its deadline, whatever is under way
 SWAP_UNDONE = 0.2  # of those: the former policy is put back a moment later
@@ -58,6 +60,12 @@ class Faults:
 
     def repeated(self) -> bool:
         return self.hits(REPEATED)
+
+    def journal_slow(self) -> bool:
+        return self.hits(JOURNAL_SLOW)
+
+    def register_slow(self) -> bool:
+        return self.hits(REGISTER_SLOW)
 
     def tool_fails(self) -> bool:
         return self.hits(TOOL_FAILS)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .. import events as ev
 from ..state import Line
+from .meaning import Meant, Uttered
 
 if TYPE_CHECKING:
     from .world import World
@@ -20,14 +21,17 @@ MEASURE_MS = 200  # a real detector measures every 100 ms; half of that keeps a 
 PARTIAL_MS = 450  # between two partial readings
 LAG_MS = (150, 400)
 FINAL_LAG_MS = (250, 700)
+LATE_LAG_MS = (400, 1_000)  # of a recognizer that reads only what is over
 MISREAD = 0.12  # of partial readings: their last word is another
 
 
 class Mouth:
     """One speaker at the caller's end of the line."""
 
-    def __init__(self, world: World, words_per_s: float) -> None:
+    def __init__(self, world: World, words_per_s: float, *, late: bool = False) -> None:
+        """`late` = the recognizer reads nothing before the speech is over, and takes its time then."""
         self._world = world
+        self._late = late
         self._words_per_s = words_per_s
         self._until_ms = -1
         self._segments = 0
@@ -40,19 +44,26 @@ class Mouth:
         """True while a talkspurt lasts or its end is not yet known."""
         return self._world.now_ms <= self._until_ms
 
-    def speak(self, text: str) -> int:
+    def speak(self, text: str, meant: Meant = Meant.TALK) -> int:
         """Utter `text` in one talkspurt from now on; returns how long it lasts in ms."""
         words = text.split()
         lasts_ms = max(180, round(len(words) / self._words_per_s * 1_000))
         self._sound(lasts_ms)
-        if self.recognized and self._world.state.line is Line.OPEN:
+        read = self.recognized and self._world.state.line is Line.OPEN
+        if read:
             self._read(words, lasts_ms)
+        self._tell(text, meant, lasts_ms, self._segments if read else -1)
         return lasts_ms
 
     def make_noise(self, lasts_ms: int) -> None:
         """A click, a cough, a door: sound without words."""
         if lasts_ms >= ONSET_MS:
             self._sound(lasts_ms)
+            self._tell("", Meant.NOISE, lasts_ms, -1)
+
+    def _tell(self, text: str, meant: Meant, lasts_ms: int, segment: int) -> None:
+        now_ms = self._world.now_ms
+        self._world.uttered.append(Uttered(text, meant, now_ms, now_ms + lasts_ms, segment))
 
     # --- voice activity ---------------------------------------------------------------------------------------------
 
@@ -98,8 +109,8 @@ class Mouth:
         def read(delay_ms: int, text: str, *, final: bool, until_ms: int) -> None:
             world.after(delay_ms, lambda: reading(text, final, until_ms))
 
-        final_ms = lasts_ms + chance.randint(*FINAL_LAG_MS)
-        for spoken_ms in range(PARTIAL_MS, lasts_ms, PARTIAL_MS):
+        final_ms = lasts_ms + chance.randint(*(LATE_LAG_MS if self._late else FINAL_LAG_MS))
+        for spoken_ms in range(PARTIAL_MS, 0 if self._late else lasts_ms, PARTIAL_MS):
             so_far = words[: max(1, len(words) * spoken_ms // lasts_ms)]
             if chance.random() < MISREAD:
                 so_far = [*so_far[:-1], "sorry"]

@@ -15,20 +15,30 @@ from dataclasses import dataclass, field
 
 from .. import codec
 from .. import events as ev
-from ..agents import load
-from ..policy import ActionRules, AgentSpec, AnsweringMachine, Gate, Limits, Policy
+from ..policy import Policy
 from ..state import CallState, Line
 from . import faults as fault
+from .account import Account
 from .caller import Caller, Machine, Temper
-from .checkers import Checkers, Violation, replayed
+from .checkers import Checkers, replayed
+from .consents import Consents
+from .debt_watch import Debts
+from .drawn import drawn_policy, stock_agents
 from .faults import Faults
+from .freshness import Freshness
+from .operators import Operator
+from .outcomes import Outcomes
 from .swaps import swapping
+from .tellings import Tellings
+from .violations import Violation
 from .voice import Voice
+from .wilful import Wilful, wilful
 from .world import Proposer, World
 
 HORIZON_MS = 300_000  # every simulated call's own limits end it long before
 ENDING_MS = 120_000  # after a call's own limit, where a policy that is tried has a longer one
-STOCK = ("qualification", "objection", "booking", "closing")
+PROMISES = (Freshness, Consents, Tellings, Outcomes, Debts)  # each watches one kind of promise by an account of its own
+WILFUL = 0.6  # share of the callers who know what they want
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +134,18 @@ def assembled(
     world = World(led_by, stock_agents(led_by) if agents is None else dict(agents), chance, faults)
     voice = Voice(world)
     checkers = Checkers(voice)
+    account = Account(world)
+    for watch in PROMISES:
+        watch(account, checkers.reporter(world))
     world.watch.append(checkers.watch)
     world.after_step.append(checkers.after_commands)
-    temper = Temper.drawn(chance)
     if led_by.answering.enabled and chance.random() < 0.5:
         Machine(world)
+    elif chance.random() < WILFUL:
+        Wilful(world, voice, wilful(chance))
     else:
-        Caller(world, voice, temper)
+        Caller(world, voice, Temper.drawn(chance))
+    Operator(world)
     world.after(0, lambda: _begin(world, seed))
     return world, checkers
 
@@ -167,7 +182,7 @@ def _plan_faults(world: World, answered_ms: int) -> None:
         world.after(some_time(), lambda: _break_line(world))
     if faults.hits(fault.PART_FAILS):
         part = chance.choice(("recognizer", "synthesizer", "journal"))
-        world.after(some_time(), lambda: _fail_part(world, part))
+        world.after(2 * some_time(), lambda: _fail_part(world, part))
     if faults.hits(fault.POLICY_SWAP):
         world.after(some_time(), lambda: swapping(world, drawn_policy(world.chance)).begin())
     if faults.hits(fault.HANG_UP_BY_OPERATOR):
@@ -208,52 +223,3 @@ def _fail_part(world: World, part: str) -> None:
     world.after(
         world.chance.randint(1_000, 8_000), lambda: _unless_over(world, ev.HealthChanged(world.now_ms, part, True))
     )
-
-
-# --- policies and agents --------------------------------------------------------------------------------------------
-
-
-def drawn_policy(chance: random.Random) -> Policy:
-    """The stock agents under short limits, so that every limit is met; thresholds vary within their usual range."""
-    return Policy(
-        name="simulated",
-        agents={name: _spec(name) for name in STOCK},
-        gate=Gate(actions=_ACTIONS),
-        answering=AnsweringMachine(
-            enabled=chance.random() < 0.1, default=chance.choice(("human", "machine")), message="Please call us back."
-        ),
-        limits=Limits(
-            ring_ms=5_000,
-            call_ms=chance.choice((20_000, 60_000, 90_000, 240_000)),
-            warning_ms=chance.choice((0, 8_000)),
-            grace_ms=4_000,
-            line_lost_ms=chance.choice((2_000, 5_000)),
-        ),
-    )
-
-
-_ACTIONS: Mapping[str, ActionRules] = {
-    "book_meeting": ActionRules(
-        confirmed_slots=("time",), consent=True, no_open_concern=("*",), irreversible=True, times_max=3
-    ),
-    "send_details": ActionRules(times_max=2),
-    "transfer": ActionRules(),
-}
-_OPTIONS: Mapping[str, dict[str, str | int | float | bool]] = {
-    "qualification": {"questions": "company"},
-    "closing": {"transfer_to": "+15550123"},
-}
-_LINES: Mapping[str, dict[str, str]] = {"qualification": {"ask_company": "What kind of company is it that you run?"}}
-
-
-def _spec(name: str) -> AgentSpec:
-    return AgentSpec(
-        code=f"offhook.policies.agents.{name}:{name.capitalize()}",
-        lines=_LINES.get(name, {}),
-        options=_OPTIONS.get(name, {}),
-    )
-
-
-def stock_agents(policy: Policy) -> dict[str, Proposer]:
-    """The policy's agents, in this process."""
-    return {name: load(spec.code)(name, spec) for name, spec in policy.agents.items()}

@@ -35,17 +35,22 @@ from ..proposals import Proposal
 from ..state import CallState, Line
 from ..view import view_of
 from .faults import Faults
+from .meaning import Uttered
 
 HANG_UP_MS = 40  # from our hang-up to the carrier's close
 AGENT_MS = (4, 90)
 JOURNAL_MS = (3, 40)
+JOURNAL_SLOW_MS = (500, 6_000)
+JOURNAL_PATIENCE_MS = 5_000  # what the journal does not have by then is not done
 LEAVE_MS = (2, 60)  # from an order to the register's word that the act has begun
+LEAVE_SLOW_MS = (300, 3_000)
+WITHDRAW_MS = (1, 40)  # from a withdrawal to the register
 TOOL_MS = (60, 2_500)
 TRANSFER_MS = (400, 2_000)
 
 
 class Proposer(Protocol):
-    """What the world needs of an agent."""
+    """What the world needs of an agent. One that has a method `read(view) -> Reading | None` is a reader too."""
 
     def propose(self, view: dict[str, Any], reason: str) -> list[Proposal]: ...
 
@@ -77,6 +82,7 @@ class World:
     after_step: list[Callable[[World], None]] = field(default_factory=list)  # once its commands are carried out
     begun: set[str] = field(default_factory=set)  # grants of acts that have left
     withdrawn: set[str] = field(default_factory=set)
+    uttered: list[Uttered] = field(default_factory=list)  # by the caller, with what was meant
     circling: bool = False  # one moment would never pass: a checker has seen enough
     _heap: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
     _order: int = 0
@@ -167,8 +173,11 @@ class World:
             if delay_ms is None:
                 self.after(3_000, lambda stuck=(name, self.agents[name]): self._lose_agent(*stuck))  # type: ignore[misc]
                 continue
-            proposals = tuple(self.agents[name].propose(view, command.reason))
-            event = (name, command.turn, command.revision, proposals)
+            agent = self.agents[name]
+            proposals = tuple(agent.propose(view, command.reason))
+            read = getattr(agent, "read", None)
+            event = (name, command.turn, command.revision, proposals, read(view) if read is not None else None)
+            delay_ms += getattr(agent, "late_ms", 0)
             self.after(delay_ms, lambda event=event: self.feed(ev.AgentAnswered(self.now_ms, *event)))  # type: ignore[misc]
             if self.faults.repeated():
                 self.after(delay_ms + 30, lambda event=event: self.feed(ev.AgentAnswered(self.now_ms, *event)))  # type: ignore[misc]
@@ -183,17 +192,22 @@ class World:
             self.feed(ev.AgentJoined(self.now_ms, name))
 
     def _await_journal(self, command: AwaitJournal) -> None:
-        delay_ms = self.chance.randint(*JOURNAL_MS)
+        away = "journal" in self.state.lost_parts
+        delay_ms = self.chance.randint(*(JOURNAL_SLOW_MS if self.faults.journal_slow() else JOURNAL_MS))
+        if away or delay_ms > JOURNAL_PATIENCE_MS:
+            why = "the journal has not taken it"
+            lost = (command.grant, False, why)
+            self.after(JOURNAL_PATIENCE_MS, lambda: self.feed(ev.ActionFinished(self.now_ms, *lost)))
+            return
         self.after(delay_ms, lambda: self.feed(ev.Journaled(self.now_ms, command.grant)))
 
     def _perform(self, command: Perform) -> None:
-        self.after(self.chance.randint(*LEAVE_MS), lambda: self._begin_act(command))
+        delay_ms = self.chance.randint(*(LEAVE_SLOW_MS if self.faults.register_slow() else LEAVE_MS))
+        self.after(delay_ms, lambda: self._begin_act(command))
 
     def _begin_act(self, command: Perform) -> None:
         """The register begins it, unless it was withdrawn before: then nothing is done."""
         if command.grant in self.withdrawn:
-            withdrawn = ev.ActionFinished(self.now_ms, command.grant, False, "withdrawn", True)
-            self.feed(withdrawn)
             return
         self.begun.add(command.grant)
         self.feed(ev.ActionBegun(self.now_ms, command.grant))
@@ -205,7 +219,13 @@ class World:
             self.after(delay_ms + 20, lambda: self.feed(ev.ActionFinished(self.now_ms, command.grant, ok, result)))
 
     def _withdraw(self, command: Withdraw) -> None:
-        self.withdrawn.add(command.grant)
+        self.after(self.chance.randint(*WITHDRAW_MS), lambda: self._take_back(command.grant))
+
+    def _take_back(self, grant: str) -> None:
+        """A withdrawal has reached the register: nothing is done, unless the act has begun."""
+        if grant not in self.begun and grant not in self.withdrawn:
+            self.withdrawn.add(grant)
+            self.feed(ev.ActionFinished(self.now_ms, grant, False, "withdrawn", True))
 
     def _transfer(self, _command: TransferCall) -> None:
         self.after(self.chance.randint(*TRANSFER_MS), lambda: self.close("transferred"))

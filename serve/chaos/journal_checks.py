@@ -21,7 +21,7 @@ from offhook.policies.errors import OffhookError
 from offhook.policies.machine import Decision
 from offhook.policies.proposals import Answer
 from offhook.policies.replay import replay
-from offhook.policies.simulation.checkers import Violation
+from offhook.policies.simulation.violations import Violation
 
 # Each of them may cut one act short between its begin and its answer; it is then begun again under its key.
 NODE_FAULTS = frozenset({"supervisor_kill", "supervisor_stop", "both_kill", "node_kill", "raylet_kill"})

@@ -129,7 +129,9 @@ def test_a_wrong_token_and_a_broken_stream_leave_a_live_call_alone(up: Up) -> No
         broken = await Phone.dial(other_url)
         broken.start()
         await broken.until("media")
-        broken.send(b"no json at all")
+        broken.send(b"no json at all")  # one of them costs itself
+        await broken.until("media")
+        broken.send(*[b"no json at all"] * 100)
         assert (await broken.goodbye())[0] == 1007
         await phone.talk([SILENCE] * 25)
         assert not phone.closed.done()
