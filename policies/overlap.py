@@ -52,7 +52,8 @@ PRIORS: dict[Purpose | Stage, float] = {
 
 _SAME = {"o_k": "okay", "ok": "okay", "mhm": "mm-hmm", "mm-hm": "mm-hmm", "mmhmm": "mm-hmm", "mhmm": "mm-hmm",
          "uhhuh": "uh-huh", "uh-hm": "mm-hmm", "mm": "mmm", "hm": "hmm",
-         "mm-h": "mm-hmm", "m-hm": "mm-hmm", "mmh": "mm-hmm", "mh": "mm-hmm", "uh-h": "uh-huh", "yea": "yeah", "ya": "yeah"}  # fmt: skip
+         "mm-h": "mm-hmm", "m-hm": "mm-hmm", "mmh": "mm-hmm", "mh": "mm-hmm", "uh-h": "uh-huh",
+         "yea": "yeah", "ya": "yeah"}  # fmt: skip
 _STRIPPED = '.,!?;:"()[]'
 _QUIET_FROM_MS = 110  # voice is measured every 100 ms: less than this since the last measure says nothing
 _WORDS_MAX = 4  # further ones add nothing: three words are a take already
