@@ -154,7 +154,7 @@ class Agent:
     def end(
         self, view: View, ending: str, line: str, *, priority: float, reason: str, act: Mapping[str, Any] | None = None
     ) -> Proposal:
-        """Say goodbye with a line, and hang up when it was heard; `ending` is the call's outcome, `act` is as in `say`."""
+        """Say goodbye with a line, and hang up when it was heard; `ending` = the call's outcome, `act` as in `say`."""
         text, terms = self._filled(line, view, act)
         return self._proposal(
             view,
