@@ -1,4 +1,4 @@
-"""The checkers of what was heard, agreed, taken back, owed and said: each promise is broken on purpose, and is found so.
+"""The checkers of what was heard, agreed, taken back, owed and said: each promise is broken on purpose, and found so.
 
 They keep accounts of their own, so a core that deceives itself does not deceive them: what is broken here is the rule
 or the book that the core goes by, never a checker's.

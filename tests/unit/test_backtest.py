@@ -17,7 +17,7 @@ from offhook.policies.policy import AgentSpec, Policy
 from offhook.policies.proposals import Proposal
 from offhook.policies.recording import read
 from offhook.policies.replay import JournalFault
-from offhook.policies.simulation.run import drawn_policy, stock_agents
+from offhook.policies.simulation.drawn import drawn_policy, stock_agents
 from recorded_calls import recorded
 
 TO_A_BOOKING = (

@@ -12,8 +12,8 @@ from offhook.policies import commands as cmd
 from offhook.policies import events as ev
 from offhook.policies.codec import encode
 from offhook.policies.simulation import faults
+from offhook.policies.simulation.drawn import drawn_policy
 from offhook.policies.simulation.journal import recorded
-from offhook.policies.simulation.run import drawn_policy
 from offhook.serve.chaos.journal_checks import Account, Evidence, Struck, actions, check_journal
 from offhook.serve.chaos.line_checks import check_line
 
