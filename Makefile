@@ -21,8 +21,9 @@ check: $(READY)  ## formatting, lint, types, architecture
 bench: $(READY)  ## every benchmark; DATA=folder adds those on the field's data; see tests/benchmarks/README.md
 	$(BIN)/python tests/benchmarks/all.py $(if $(DATA),--data $(DATA))
 
-docs: $(READY)  ## write the generated diagrams anew
+docs: $(READY)  ## write the generated diagrams and explained calls anew
 	$(BIN)/python tests/architecture/diagrams.py --write
+	$(BIN)/python tests/architecture/explained.py --write
 
 lock:  ## resolve pyproject.toml anew into the hash-pinned requirements.txt
 	$(BIN)/pip install -q uv

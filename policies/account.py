@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from .codec import decode
 from .commands import Publish, RecordVerdict, Say
 from .errors import CallerFault
-from .proposals import Verdict
+from .proposals import Kind, Verdict
 
 SAID = frozenset({"caller", "agent"})  # kinds of rows that hold what people said
 
@@ -83,6 +83,11 @@ class Teller:
         return f"{body.get('what', '')}: {words}{why}"
 
 
+def what_of(verdict: Verdict) -> str:
+    """What was proposed, in words: a tool's name as it is, everything else with its kind."""
+    return _KINDS.get(verdict.kind, "{}").format(verdict.what)
+
+
 def answer_of(verdict: Verdict) -> str:
     """The gate's answer in a word: what it denies of an act on its way is taken back, of a debt written off."""
     return {"withdrawal": "taken back", "owed": "written off"}.get(verdict.moment, str(verdict.answer))
@@ -90,6 +95,13 @@ def answer_of(verdict: Verdict) -> str:
 
 # --- words ----------------------------------------------------------------------------------------------------------
 
+_KINDS = {
+    Kind.SAY: "say {}",
+    Kind.HANGUP: "hang up ({})",
+    Kind.TRANSFER: "transfer to {}",
+    Kind.HANDOFF: "hand off to {}",
+    Kind.TIMER: "timer {}",
+}
 _SAYS = {"yes": "yes, and nothing left over", "no": "no", "unclear": "unclear, which is no yes", "none": "no answer"}
 _ACTS = {
     "announcing": "announced to the caller, not done yet",

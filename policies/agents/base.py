@@ -151,16 +151,19 @@ class Agent:
             reason=reason,
         )
 
-    def end(self, view: View, outcome: str, line: str, *, priority: float, reason: str) -> Proposal:
-        """Say goodbye with a line, and hang up when it has been heard; the call's outcome is `outcome`."""
-        text, terms = self._filled(line, view, None)
+    def end(
+        self, view: View, ending: str, line: str, *, priority: float, reason: str, act: Mapping[str, Any] | None = None
+    ) -> Proposal:
+        """Say goodbye with a line, and hang up when it was heard; `ending` = the call's outcome, `act` as in `say`."""
+        text, terms = self._filled(line, view, act)
         return self._proposal(
             view,
             Kind.HANGUP,
-            label=outcome,
-            action=outcome,
+            label=ending,
+            action=ending,
             text=text,
             terms=terms,
+            about=f"{act['grant']}:{outcome(act)}" if act is not None else "",
             purpose=Purpose.GOODBYE,
             priority=priority,
             reason=reason,

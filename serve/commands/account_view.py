@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from offhook.policies.account import SAID, Row, account, answer_of
+from offhook.policies.account import SAID, Row, account, answer_of, what_of
 from offhook.policies.proposals import Verdict
 from rich.text import Text
 
@@ -55,7 +55,7 @@ def _lines(row: Row, every_rule: bool) -> list[Text]:
 
 def _head(verdict: Verdict) -> Text:
     where = f"  {verdict.moment}, turn {verdict.turn}, revision {verdict.revision}, stage {verdict.stage}"
-    return Text.assemble((verdict.what, "bold"), f" by {verdict.agent}", (where, "dim"))
+    return Text.assemble((what_of(verdict), "bold"), f" by {verdict.agent}", (where, "dim"))
 
 
 def _line(at_ms: int, label: str, words: str | Text) -> Text:

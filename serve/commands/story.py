@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from offhook.policies.account import Teller, answer_of
+from offhook.policies.account import Teller, answer_of, what_of
 from offhook.policies.codec import decode
 from offhook.policies.commands import HangUp, HoldSpeech, Perform, Publish, Say
 from offhook.policies.errors import OffhookError
@@ -122,9 +122,12 @@ class Story:
         self.verdicts.append(verdict)
         good = {Answer.GRANT: True, Answer.DENY: False}.get(verdict.answer)
         why = f": {verdict.reason}" if verdict.reason else ""
-        name = verdict.what if verdict.kind is not Kind.SAY else f"say {verdict.what}"
         when = f" ({verdict.moment})" if verdict.kind in OUTSIDE and verdict.moment in ("floor", "execution") else ""
-        return [Line(verdict.at_ms, "verdict", f"{answer_of(verdict)} {name} by {verdict.agent}{when}{why}", good)]
+        return [
+            Line(
+                verdict.at_ms, "verdict", f"{answer_of(verdict)} {what_of(verdict)} by {verdict.agent}{when}{why}", good
+            )
+        ]
 
     def _measure(self, body: Mapping[str, Any]) -> None:
         if body.get("what") == "hold" and self.holds:
@@ -145,10 +148,14 @@ class Story:
     def _on_speech(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
         what = body.get("what")
         if what == "cut" and body.get("utterance") in self._begun:  # what was overtaken before it began was not cut
-            cut = {"utterance": body.get("utterance", ""), "said": body.get("pii_text", "")}
-            self.cuts.append({**cut, "heard": body.get("pii_heard", "")})
+            utterance, heard = str(body.get("utterance", "")), str(body.get("pii_heard", ""))
             self.saying = ""
-            return [Line(at_ms, "cut", str(body.get("pii_heard", "")))]
+            if self.cuts and self.cuts[-1]["utterance"] == utterance:  # told again, with where the sound had really got
+                again = self.cuts[-1]["heard"] == heard
+                self.cuts[-1]["heard"] = heard
+                return [] if again else [Line(at_ms, "cut", heard)]
+            self.cuts.append({"utterance": utterance, "said": body.get("pii_text", ""), "heard": heard})
+            return [Line(at_ms, "cut", heard)]
         if what in ("ended", "failed", "cut"):
             self.saying = ""
         return []
@@ -191,9 +198,10 @@ class Story:
         return [Line(at_ms, "signal", f"concern about {body.get('topic', '')}: {body.get('standing') or 'taken back'}")]
 
     def _on_answer(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
-        says, why = str(body.get("says", "")), str(body.get("why", ""))
-        if body.get("confirms"):
-            self.answers.append({"at_ms": at_ms, "says": says, "why": why})
+        if not body.get("confirms"):
+            return []  # nothing rests on how clean an answer to a plain question is
+        says = str(body.get("says", ""))
+        self.answers.append({"at_ms": at_ms, "says": says, "why": str(body.get("why", ""))})
         return [Line(at_ms, "answer", self._teller.tell("answer", body)[1], says == "yes")]
 
     def _on_action(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
@@ -228,8 +236,11 @@ class Story:
             promise = verdict.kind in OUTSIDE and verdict.answer is Answer.GRANT and verdict.moment != "execution"
             if verdict.kind not in ACTS or (promise and verdict.proposal in left):
                 continue
-            what = f"hang up ({verdict.what})" if verdict.kind is Kind.HANGUP else verdict.what
-            act = {"what": what, "answer": "announced" if promise else answer_of(verdict), "why": verdict.reason}
+            act = {
+                "what": what_of(verdict),
+                "answer": "announced" if promise else answer_of(verdict),
+                "why": verdict.reason,
+            }
             same = (act["what"], act["answer"], act["why"].partition(":")[0])
             if not found or (found[-1]["what"], found[-1]["answer"], found[-1]["why"].partition(":")[0]) != same:
                 found.append({"at_ms": verdict.at_ms, **act, "agent": verdict.agent})

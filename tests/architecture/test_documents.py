@@ -14,7 +14,9 @@ from offhook.serve.bundles.policy_files import load
 from offhook.serve.settings import Settings
 from source_tree import ROOT
 
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "examples/walkthrough/README.md")
+DOCUMENTS = (
+    "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "examples/walkthrough/README.md", "examples/explained/README.md",
+)  # fmt: skip
 TOP = [name for name in DOCUMENTS if "/" not in name]
 
 

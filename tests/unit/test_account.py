@@ -73,7 +73,7 @@ def test_a_debt_that_is_written_off_says_why() -> None:
     call.happens(ev.LineClosed, reason="caller hung up")
     assert told(call, since, "debt")[-1] == "written off: what came of book_meeting: the call is over"
     shown = account_view.text(account_view.rows(call.journal[since:], said=False), every_rule=False).plain
-    assert "written off answer by core  owed" in shown
+    assert "written off say answer by core  owed" in shown
 
 
 def test_a_command_of_another_version_is_said_and_passed_over() -> None:

@@ -63,6 +63,15 @@ def test_an_interruption() -> None:
     assert summary["cuts"] == [{"utterance": "u1", "said": "It is forty nine.", "heard": "It is forty"}]
 
 
+def test_a_cut_that_is_told_again_with_a_better_position_is_one_cut() -> None:
+    journal = Journal()
+    journal.event(PlaybackStarted(1_050, "u1"))
+    for heard in ("It is", "It is forty", "It is forty"):
+        journal.tell(2_500, "speech", what="cut", utterance="u1", pii_text="It is forty nine.", pii_heard=heard)
+    assert journal.story.cuts == [{"utterance": "u1", "said": "It is forty nine.", "heard": "It is forty"}]
+    assert [line.text for line in journal.lines if line.kind == "cut"] == ["It is", "It is forty"]
+
+
 def test_an_utterance_that_was_overtaken_before_it_began_was_not_cut() -> None:
     journal = Journal()
     journal.commands(1_000, say("u1", "Good."))
@@ -119,14 +128,13 @@ def test_an_act_that_was_announced_and_taken_back_was_not_done() -> None:
     assert [debt["ended"] for debt in journal.story.summary()["debts"]] == ["paid"]
 
 
-def test_answers_to_read_backs_are_kept_and_all_are_shown() -> None:
+def test_answers_to_read_backs_are_shown_and_kept_and_those_to_plain_questions_are_not() -> None:
     journal = Journal()
     (line,) = journal.tell(
         900, "answer", says="unclear", why="a condition", utterance="u4", confirms=True, pii_text="x"
     )
     assert line == Line(900, "answer", "unclear, which is no yes: a condition (to the read-back u4)", False)
-    (line,) = journal.tell(1_900, "answer", says="yes", why="", utterance="u5", confirms=False, pii_text="x")
-    assert line.good and line.text == "yes, and nothing left over (to the question u5)"
+    assert journal.tell(1_900, "answer", says="yes", why="", utterance="u5", confirms=False, pii_text="x") == []
     assert journal.story.summary()["answers"] == [{"at_ms": 900, "says": "unclear", "why": "a condition"}]
 
 
