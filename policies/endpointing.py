@@ -173,8 +173,8 @@ def _turn_over(draft: Draft) -> None:
         factors=pending.why,
         waited_ms=state.now_ms - pending.anchor_ms,
     )
-    if state.answering.armed and not state.answering.decided:
-        return  # who picked up is not known; whoever decides it opens the round
+    if state.answering.armed and state.answering.decided != "human":
+        return  # nobody is known to be there; whoever finds one opens the round
     silence.caller_finished(draft)
     gate.floor_free(draft)
     arbitration.open_round(draft, reason)

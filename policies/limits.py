@@ -28,6 +28,7 @@ LINE_LOST = "line_lost"
 CALLER_HUNG_UP = "caller_hung_up"
 REQUESTED = "requested"
 TRANSFERRED = "transferred"
+MACHINE = "machine"
 
 _CLOSING_MS = 5_000  # a carrier that has not closed the line by then is asked again
 
@@ -99,6 +100,8 @@ def timer_fired(draft: Draft, event: TimerFired) -> None:
             _say_goodbye(draft)
         case "limits.grace":
             _end(draft, CALL_LIMIT, f"{draft.policy.limits.grace_ms} ms after the limit")
+        case "limits.machine":
+            _end(draft, MACHINE, f"{draft.policy.limits.grace_ms} ms after there was nothing left to say to a machine")
         case "limits.line":
             _end(draft, LINE_LOST, f"no line for {draft.policy.limits.line_lost_ms} ms")
         case "limits.closing":

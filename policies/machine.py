@@ -82,6 +82,7 @@ ROOMS: dict[type[ev.Event], tuple[Room, ...]] = {
         barge_in.digit_pressed,
         silence.digit_pressed,
         endpointing.digit_pressed,
+        answering.digit_pressed,
     ),
     ev.PlaybackStarted: (speaking.playback_started,),
     ev.PlaybackReached: (speaking.playback_reached,),

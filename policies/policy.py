@@ -116,7 +116,7 @@ class Arbitration(Section):
 class AnsweringMachine(Section):
     """Who picked up: the parameters operators know from Asterisk's AMD, same names, in ms."""
 
-    enabled: bool = False
+    enabled: bool = False  # of outbound calls; whoever calls in is a person
     initial_silence_ms: int = Field(2_500, ge=100, le=60_000)
     greeting_ms: int = Field(1_500, ge=100, le=60_000)
     after_greeting_silence_ms: int = Field(800, ge=100, le=60_000)
@@ -131,6 +131,7 @@ class AnsweringMachine(Section):
     correction_ms: int = Field(15_000, ge=0, le=120_000)  # how long words and beeps may correct "human"
     beep_minimum_ms: int = Field(180, ge=40, le=5_000)
     beep_purity_share: float = Field(0.93, ge=0, le=1)  # of the tone's energy in one frequency
+    message_ms: int = Field(90_000, ge=1_000, le=600_000)  # how long leaving the message may take
     screenings_max: int = Field(2, ge=0, le=10)  # screeners answered in one call before giving up
     message: str = ""  # left after the beep; empty = hang up
     screening_reply: str = ""  # said to a call screener

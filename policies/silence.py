@@ -129,7 +129,7 @@ def timer_fired(draft: Draft, event: TimerFired) -> None:
         _suspend(draft)
     elif silence.suspended_ms:
         _resume_suspended(draft)
-    elif state.answering.armed and not state.answering.decided:
+    elif state.answering.armed and state.answering.decided != "human":  # `answering.py` has limits of its own
         draft.arm(TIMER, state.now_ms + draft.policy.silence.hesitating_after_ms)
     elif state.round is not None:
         draft.arm(TIMER, max(state.now_ms, state.round.deadline_ms) + 1)  # an answer is under way

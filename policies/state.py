@@ -335,9 +335,12 @@ class Answering:
     word_from_ms: int = 0  # voiced of it before the present word began
     gap_ms: int = 0  # unvoiced of it
     quiet_since_ms: int = 0  # end of the last voiced frame
-    human_phrase: str = ""  # of `greetings.HUMAN`, if one was heard
-    question: bool = False  # the phrase asks the caller something
+    human_phrase: str = ""  # of `greetings.HUMAN`, if one was heard, or the form of a question
+    question: bool = False  # the greeting ends in a question to the caller, so far
     screened: int = 0  # screeners answered so far
+    sure: bool = False  # a machine by words that leave nothing to wait for
+    decided_ms: int = 0  # when a person was found to be there
+    turns: int = 0  # short talkspurts over the message that is being left
 
 
 @dataclass(slots=True)

@@ -30,7 +30,7 @@ class Qualification(Agent):
         self._questions = [part.strip() for part in str(self.options.get("questions", "")).split(",") if part.strip()]
 
     def propose(self, view: View, reason: str) -> list[Proposal]:
-        if not times(view, "say:greeting") and view["last_utterance"] is None:
+        if not times(view, "say:greeting") and (view["last_utterance"] is None or reason == "answered"):
             why = "nobody has spoken yet"
             return [self.say(view, "greeting", Purpose.GREETING, Asks.YES_NO, priority=0.9, reason=why)]
         if wordless(view, reason):
