@@ -10,7 +10,7 @@ come in after the decision and before the agent is heard take it back.
 
 from __future__ import annotations
 
-from . import arbitration, cadence, completeness, gate, silence, speaking, turns
+from . import arbitration, cadence, completeness, gate, presence, silence, speaking, turns
 from .draft import Draft
 from .events import DigitPressed, SpeechEnded, SpeechStarted, TimerFired, WordsHeard
 from .floor import Move
@@ -175,6 +175,9 @@ def _turn_over(draft: Draft) -> None:
     )
     if state.answering.armed and state.answering.decided != "human":
         return  # nobody is known to be there; whoever finds one opens the round
+    if presence.turn_over(draft):
+        gate.floor_free(draft)
+        return  # a recording is owed no answer
     silence.caller_finished(draft)
     gate.floor_free(draft)
     arbitration.open_round(draft, reason)

@@ -7,9 +7,9 @@ there are stands in `rules.py`, who is asked and whose proposal is tried first i
 
 from __future__ import annotations
 
-from . import evidence, rules, speaking
+from . import ending, evidence, rules, speaking
 from .case import APPROVAL_LIFETIME_MS, Case, act_of, case_of, level_of, name_of
-from .commands import HangUp, Perform, RecordVerdict, TransferCall
+from .commands import Perform, RecordVerdict, TransferCall
 from .draft import Draft
 from .events import ActionBegun, ActionFinished, HealthChanged, Journaled, OperatorDecided, TimerFired
 from .parts import replace
@@ -17,6 +17,7 @@ from .proposals import CORE, Answer, Grant, Kind, Proposal, Purpose, RuleResult,
 from .state import Act, Authority
 
 APPROVALS_TIMER = "gate.approvals"
+TRANSFER_TIMER = "limits.transfer"  # limits': nobody has answered it by then
 REPROPOSE_TIMER = "round.approved"  # arbitration's: the operator's yes came too late for the words it was asked for
 
 WAITING_MAX = 8  # proposals that wait for the floor or an operator; more at once is a loop, not a conversation
@@ -153,12 +154,13 @@ def _carry_out(draft: Draft, grant: Grant) -> None:
         announced = dict(proposal.arguments).get("announced", "") == "yes"
         draft.command(TransferCall(grant.id, proposal.action, announced))
         draft.publish("action", what="transferring", action="transfer", grant=grant.id, key=grant.key)
+        draft.arm(TRANSFER_TIMER, state.now_ms + draft.policy.limits.transfer_ms)
         return
     elif proposal.kind is Kind.HANGUP:
         state.outcome = proposal.action or "goodbye"
         draft.publish("call", what="ending", outcome=state.outcome, reason=proposal.reason)
         if not proposal.text:
-            draft.command(HangUp(state.outcome))
+            ending.hang_up(draft)
         elif proposal.purpose not in _PARTING:
             grant = replace(grant, proposal=replace(proposal, purpose=Purpose.GOODBYE))
     elif proposal.kind is Kind.TIMER:

@@ -7,11 +7,11 @@ hard deadline meets a denial, the deadline wins: a call always ends.
 
 from __future__ import annotations
 
-from . import arbitration, endpointing, silence
-from .commands import HangUp
+from . import arbitration, ending, endpointing, presence, silence
 from .draft import Draft
 from .events import CallCreated, HangupRequested, LineAnswered, LineClosed, LineLost, LineResumed, TimerFired
-from .proposals import CORE, Kind, Proposal, Purpose
+from .parts import replace
+from .proposals import CORE, Answer, Asks, Kind, Proposal, Purpose
 from .state import Line
 
 RING = "limits.ring"
@@ -19,7 +19,6 @@ WARNING = "limits.warning"
 CALL = "limits.call"
 GRACE = "limits.grace"
 LOST = "limits.line"
-CLOSING = "limits.closing"
 
 # Outcomes: why a call ended, one word each, as reports count them.
 NO_ANSWER = "no_answer"
@@ -29,8 +28,6 @@ CALLER_HUNG_UP = "caller_hung_up"
 REQUESTED = "requested"
 TRANSFERRED = "transferred"
 MACHINE = "machine"
-
-_CLOSING_MS = 5_000  # a carrier that has not closed the line by then is asked again
 
 
 def created(draft: Draft, event: CallCreated) -> None:
@@ -100,8 +97,14 @@ def timer_fired(draft: Draft, event: TimerFired) -> None:
             _say_goodbye(draft)
         case "limits.grace":
             _end(draft, CALL_LIMIT, f"{draft.policy.limits.grace_ms} ms after the limit")
+        case "limits.transfer":
+            _take_back(draft)
         case "limits.machine":
             _end(draft, MACHINE, f"{draft.policy.limits.grace_ms} ms after there was nothing left to say to a machine")
+        case "limits.absent":
+            outcome = presence.OUTCOMES.get(draft.state.presence.reading, "")
+            if outcome:
+                _end(draft, outcome, f"{draft.policy.limits.grace_ms} ms after nobody had come")
         case "limits.line":
             _end(draft, LINE_LOST, f"no line for {draft.policy.limits.line_lost_ms} ms")
         case "limits.closing":
@@ -129,6 +132,24 @@ def _say_goodbye(draft: Draft) -> None:
     arbitration.offer(draft, _proposal(draft, Kind.HANGUP, limits.goodbye_line, Purpose.GOODBYE, CALL_LIMIT))
 
 
+def _take_back(draft: Draft) -> None:
+    """Nobody has answered the transfer: the caller is told so, and asked what else can be done."""
+    state = draft.state
+    gone = [grant for grant in state.authority.grants if grant.proposal.kind is Kind.TRANSFER]
+    kept = tuple(grant for grant in state.authority.grants if grant.proposal.kind is not Kind.TRANSFER)
+    state.authority = replace(state.authority, grants=kept)
+    for grant in gone:
+        draft.publish("action", what="unanswered", action="transfer", grant=grant.id, key=grant.key)
+    if not gone or state.line is not Line.OPEN or state.outcome:
+        return
+    told = _proposal(draft, Kind.SAY, draft.policy.limits.unanswered_line, Purpose.NOTICE, "transfer_unanswered")
+    verdict = None
+    if told.text:
+        verdict = arbitration.offer(draft, replace(told, asks=Asks.OPEN, interruptible=True))
+    if verdict is None or verdict.answer not in (Answer.GRANT, Answer.WAIT):
+        arbitration.open_round(draft, "transfer_unanswered")
+
+
 def _end(draft: Draft, outcome: str, reason: str) -> None:
     """End the call now, whatever is under way."""
     draft.state.outcome = outcome
@@ -137,8 +158,7 @@ def _end(draft: Draft, outcome: str, reason: str) -> None:
 
 
 def _hang_up(draft: Draft) -> None:
-    draft.command(HangUp(draft.state.outcome))
-    draft.arm(CLOSING, draft.state.now_ms + _CLOSING_MS)
+    ending.hang_up(draft)
 
 
 def _proposal(draft: Draft, kind: Kind, text: str, purpose: Purpose, name: str) -> Proposal:

@@ -18,6 +18,7 @@ from . import (
     endpointing,
     gate,
     limits,
+    presence,
     prosody,
     silence,
     speaking,
@@ -54,6 +55,7 @@ ROOMS: dict[type[ev.Event], tuple[Room, ...]] = {
     ev.SpeechStarted: (
         turns.speech_started,
         answering.speech_started,
+        presence.speech_started,
         silence.speech_started,
         endpointing.speech_started,
         barge_in.speech_started,
@@ -63,6 +65,7 @@ ROOMS: dict[type[ev.Event], tuple[Room, ...]] = {
         turns.speech_ended,
         prosody.speech_ended,
         answering.speech_ended,
+        presence.speech_ended,
         barge_in.speech_ended,
         endpointing.speech_ended,
     ),
@@ -82,6 +85,7 @@ ROOMS: dict[type[ev.Event], tuple[Room, ...]] = {
         barge_in.digit_pressed,
         silence.digit_pressed,
         endpointing.digit_pressed,
+        presence.digit_pressed,
         answering.digit_pressed,
     ),
     ev.PlaybackStarted: (speaking.playback_started,),
@@ -126,6 +130,7 @@ TIMERS: dict[str, Room] = {
     "answering": answering.timer_fired,
     "limits": limits.timer_fired,
     "gate": gate.timer_fired,
+    "presence": presence.timer_fired,
 }
 
 _AFTER_CLOSE: tuple[type[ev.Event], ...] = (

@@ -34,9 +34,7 @@ _KEY_FILLERS = frozenset(("the", "el", "number", "sur", "on", "numero"))
 _TOLD_BEFORE = word_class("i we you they he she to says said did don't not cannot can't")
 _CHOICE = word_class("for to if para pour")  # "for sales press one", "press one to accept"
 _CHOICE_WORDS = 12  # how far before a key its choice is named
-_REPEAT_WORDS_MIN = 5  # shorter turns are alike by chance
-_REPEAT_SHARE = 0.75  # of word pairs in common: recognizers misread one word in eight
-_KNOWN_SHARE = 0.6  # ... of pieces: pauses cut an announcement at other places each time
+_KNOWN_SHARE = 0.6  # of the word pairs: recognizers misread a word in eight, and pauses cut at other places each time
 
 _MENU = re.compile(
     r"\b(?:menu (?:options|items|choices)|(?:main|previous|following) menu|options have (?:recently )?changed"
@@ -81,53 +79,64 @@ _MILD = tuple(
     )
 )
 _MILD_MIN = 2
-_ONESELF = word_class("i i'm i'll i've i'd my me")  # recordings speak of "us"; with "I", mild phrases say nothing
+# Recordings speak of "us"; beside these, mild phrases say nothing.
+_ONESELF = word_class("i i'm i'll i've i'd my me hi hey")
+_NAMED = re.compile(r"\bthis is (?!a |an |the |our )")
+
+
+# No phrase above is without one of these: most turns of people have none, and need no further look.
+_TELLING = word_class(
+    "menu options choices changed listen extension followed say words repeat español espanol pour call calls business "
+    "order available free next all queue line caller position place estimated expected average approximate current "
+    "wait waiting experiencing due recorded monitored quality training continue continuing remain remaining hold "
+    "holding stand patience calling apologise apologize sorry shortly soon momentarily moment minute possible busy "
+    "assisting helping serving other transferring connecting our visit know closed hours later currently"
+)
 
 
 def read(text: str) -> Recording:
     """Whether these words of one turn, as the recognizer gave them, are a recording's."""
     words = [word for sentence, _ in questions.sentences(text) for word in sentence]
+    if _TELLING.isdisjoint(words) and _KEY_VERBS.isdisjoint(words):
+        return Recording.NONE
     plain = " ".join(words)
     orders = _orders(words)
     if orders and (len(orders) > 1 or _MENU.search(plain) or _choice(words, orders[0])):
         return Recording.MENU
+    sure = _MENU.search(plain) or _SURE.search(plain)
+    if not sure and not _mild(words, plain):
+        return Recording.NONE
     if questions.closing(text) is not None:
         return Recording.NONE  # a menu may ask "how can I help you"; so does a person
-    if _MENU.search(plain):
-        return Recording.MENU
-    mild = sum(pattern.search(plain) is not None for pattern in _MILD)
-    if _SURE.search(plain) or (mild >= _MILD_MIN and not _ONESELF & set(words)):
-        return Recording.ANNOUNCEMENT
-    return Recording.NONE
+    return Recording.MENU if _MENU.search(plain) else Recording.ANNOUNCEMENT
+
+
+def _mild(words: Sequence[str], plain: str) -> bool:
+    themes = sum(pattern.search(plain) is not None for pattern in _MILD)
+    return themes >= _MILD_MIN and _ONESELF.isdisjoint(words) and not _NAMED.search(plain)
 
 
 def keys(words: Sequence[str]) -> str:
     """The first order to press a key ("press one"), where no person tells of it; empty = none."""
     orders = _orders(words)
-    return " ".join(words[orders[0] : orders[0] + 2]) if orders else ""
+    if not orders:
+        return ""
+    at = orders[0]
+    return " ".join(words[at : at + 2 + (words[at + 1] in _KEY_FILLERS)])
 
 
-def same(words: Sequence[str], earlier: Sequence[str]) -> bool:
-    """True where two turns say the same words, but for what a recognizer misreads."""
-    longer = max(len(words), len(earlier))
-    if min(len(words), len(earlier)) < max(_REPEAT_WORDS_MIN, _REPEAT_SHARE * longer):
-        return False
-    return _share(words, earlier) >= _REPEAT_SHARE and _share(earlier, words) >= _REPEAT_SHARE
-
-
-def piece(words: Sequence[str], heard: Sequence[Sequence[str]]) -> bool:
-    """True where the words, however the pauses cut them, are a piece of what was heard before."""
-    known = {pair for earlier in heard for pair in pairwise(earlier)}
-    pairs = list(pairwise(words))
-    if not pairs:
-        return any(words[0] in earlier for earlier in heard) if words else True
-    return sum(pair in known for pair in pairs) >= _KNOWN_SHARE * len(pairs)
-
-
-def _share(words: Sequence[str], earlier: Sequence[str]) -> float:
-    known = set(pairwise(earlier))
-    pairs = list(pairwise(words))
-    return sum(pair in known for pair in pairs) / len(pairs) if pairs else 0.0
+def piece(words: Sequence[str], heard: Sequence[str]) -> bool:
+    """True where the words, however the pauses cut them, are a piece of what was heard before (plain texts)."""
+    known = f" {' | '.join(heard)} "
+    if len(words) < 2:
+        return not words or f" {words[0]} " in known
+    missing_max = int((1.0 - _KNOWN_SHARE) * (len(words) - 1))
+    for pair in pairwise(words):
+        if f" {pair[0]} {pair[1]} " not in known:
+            missing_max -= 1
+            if missing_max < 0:
+                return False
+    return True
 
 
 def _orders(words: Sequence[str]) -> list[int]:

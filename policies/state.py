@@ -1,4 +1,4 @@
-"""All that a call knows, in one file: the parts of its state, each immutable, and the whole.
+"""All that a call knows: the parts of its state, each immutable, and the whole (who is there: `far_end.py`).
 
 A part is replaced, never edited. The rules that move a part live in the room of the same name (`floor.py` moves
 `Floor`, `silence.py` moves `Silence`, ...); nothing here decides anything. Times are milliseconds on the call's clock;
@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from operator import attrgetter
 
+from .far_end import Answering as Answering
+from .far_end import Presence as Presence
 from .parts import part
 from .proposals import Asks, Grant, Proposal, Purpose
 
@@ -137,6 +139,7 @@ class Utterance:
     total_ms: int = 0
     ended_ms: int = 0
     heard_text: str = ""
+    wordless_ms: int = 0  # held in all for sound without a word
 
 
 @part
@@ -161,6 +164,7 @@ class Overlap:
     read_ms: int = 0  # how far the recognizer has read into it
     take: float = 0.0  # probability that the caller takes the floor, as last judged
     spurt_over: bool = False
+    noise: bool = False  # it goes on with sound that was found to be noise: it holds nothing, only words settle it
 
 
 @part
@@ -185,6 +189,8 @@ class Silence:
     mood: str = ""  # "thinking", "hesitating", "absent"
     deadline_ms: int = 0
     suspended_ms: int = 0  # since when a tool or a hold keeps the ladder still; 0 = it is not
+    stood_ms: int = 0  # how long it has stood still before, since the caller's last word
+    alone_since_ms: int = 0  # since when the caller has said no word, whatever the agents said
 
 
 class Sign(StrEnum):
@@ -317,32 +323,6 @@ class Authority:
     acts: tuple[Act, ...] = ()  # the last acts that are over, oldest first
 
 
-@part
-class Answering:
-    """Who picked up. Speech is locked while `armed` and undecided. `words_heard` counts talkspurts as Asterisk does."""
-
-    armed: bool = False
-    decided: str = ""  # "", "human", "machine", "screening", "unknown"
-    reason: str = ""  # with the compared numbers
-    armed_ms: int = 0
-    talk_started_ms: int = 0
-    words_heard: int = 0
-    voiced_ms: int = 0
-    beep_ms: int = 0  # end of the beep; 0 = none yet
-    left_message: bool = False
-    phase: str = ""  # answering.Phase
-    spurt_ms: int = 0  # voiced in the present talkspurt
-    word_from_ms: int = 0  # voiced of it before the present word began
-    gap_ms: int = 0  # unvoiced of it
-    quiet_since_ms: int = 0  # end of the last voiced frame
-    human_phrase: str = ""  # of `greetings.HUMAN`, if one was heard, or the form of a question
-    question: bool = False  # the greeting ends in a question to the caller, so far
-    screened: int = 0  # screeners answered so far
-    sure: bool = False  # a machine by words that leave nothing to wait for
-    decided_ms: int = 0  # when a person was found to be there
-    turns: int = 0  # short talkspurts over the message that is being left
-
-
 @dataclass(slots=True)
 class CallState:
     """One call's whole state. Treated as immutable: `step` works on a copy and returns it.
@@ -383,6 +363,7 @@ class CallState:
     timers: Mapping[str, int] = field(default_factory=dict)  # name -> deadline_ms
     counters: tuple[int, int, int] = (0, 0, 0)  # utterances, grants, verdicts numbered so far
     outcome: str = ""  # why the call ended or is ending; empty while it goes on
+    presence: Presence = Presence()
 
     def copy(self) -> CallState:
         """A shallow copy; the parts are immutable."""

@@ -24,7 +24,8 @@ from ..bundle import agent_class
 TOPICS = frozenset(
     (
         "action", "agent", "answering", "approval", "call", "concern", "floor", "handoff", "health", "overlap", "owner",
-        "round", "signal", "silence", "slot", "speech", "stage", "suggestion", "turn", "verdict", "words", "*",
+        "policy", "presence", "round", "signal", "silence", "slot", "speech", "stage", "suggestion", "turn", "verdict",
+        "words", "*",
     )
 )  # fmt: skip
 

@@ -54,6 +54,7 @@ _AGREEING: dict[Asks, tuple[str, ...]] = {
 }
 _INTERRUPTIONS = ("wait | how much is that", "no no that's not what I meant", "sorry | can I ask something", "stop")
 _MURMURS = ("mm-hm", "uh-huh", "yeah", "okay", "right")
+_COMING = ("hello", "hello I'm back", "sorry about that | who is this", "yes I am here now")
 _FAREWELLS = ("okay thanks bye", "I have to go", "don't call me again", "can I talk to a person")
 
 
@@ -119,6 +120,11 @@ class Caller:
             self._heard_last_ms = self._world.now_ms
         elif isinstance(event, ev.HealthChanged) and event.part == "recognizer":
             self._mouth.recognized = event.up
+
+    def comes(self) -> None:
+        """This person takes over a line on which nobody was: "hello?" """
+        self._picked_up()
+        self._later(self._temper.reply_ms, self._chance.choice(_COMING))
 
     # --- occasions --------------------------------------------------------------------------------------------------
 

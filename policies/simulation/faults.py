@@ -19,6 +19,7 @@ AGENT_STUCK = 0.02  # never answers; it is lost and joins again
 AGENT_SLOW = 0.08  # answers long after the round's deadline
 REPEATED = 0.04  # an answer or a result is delivered twice
 TOOL_FAILS = 0.15
+TRANSFER_UNANSWERED = 0.25
 TIMER_LATE = 0.05
 TIMER_STALE = 0.5  # of the firings that were disarmed or replaced, delivered all the same
 CANNOT_SPEAK = 0.01
@@ -61,6 +62,9 @@ class Faults:
 
     def tool_fails(self) -> bool:
         return self.hits(TOOL_FAILS)
+
+    def transfer_unanswered(self) -> bool:
+        return self.hits(TRANSFER_UNANSWERED)
 
     def mark_lost(self) -> bool:
         return self.hits(MARK_LOST)

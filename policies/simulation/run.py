@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 from .. import codec
 from .. import events as ev
 from ..agents import load
-from ..policy import ActionRules, AgentSpec, AnsweringMachine, Gate, Limits, Policy
+from ..policy import ActionRules, AgentSpec, AnsweringMachine, Gate, Limits, Policy, Presence, SilenceLadder
 from ..state import CallState, Line
+from . import absent
 from . import faults as fault
+from .absent import Absent, Waits
 from .caller import Caller, Machine, Temper
 from .checkers import Checkers, Violation, replayed
 from .faults import Faults
@@ -127,7 +129,12 @@ def assembled(
     world.watch.append(checkers.watch)
     world.after_step.append(checkers.after_commands)
     temper = Temper.drawn(chance)
-    if led_by.answering.enabled and chance.random() < 0.5:
+    waits = Waits(checkers.violations)
+    world.watch.append(waits.watch)
+    if chance.random() < absent.SHARE:
+        kind = chance.choice(sorted(absent.KINDS))
+        Absent(world, kind, lambda: Caller(world, voice, temper).comes())
+    elif led_by.answering.enabled and chance.random() < 0.5:
         Machine(world)
     else:
         Caller(world, voice, temper)
@@ -228,8 +235,14 @@ def drawn_policy(chance: random.Random) -> Policy:
             warning_ms=chance.choice((0, 8_000)),
             grace_ms=4_000,
             line_lost_ms=chance.choice((2_000, 5_000)),
+            transfer_ms=6_000,
         ),
-    )
+        silence=SilenceLadder(alone_ms=40_000),
+        presence=Presence(
+            hold_ms=25_000, menu_ms=12_000, talk_ms=30_000, check_ms=8_000, quiet_ms=15_000, music_after_ms=6_000,
+            watch_ms=5_000,
+        ),
+    )  # fmt: skip
 
 
 _ACTIONS: Mapping[str, ActionRules] = {

@@ -71,6 +71,8 @@ class World:
     carried_out: dict[type[Command], Callable[[Any], None]] = field(default_factory=dict)
     watch: list[Callable[[World, Record], None]] = field(default_factory=list)
     after_step: list[Callable[[World], None]] = field(default_factory=list)  # once its commands are carried out
+    segments: int = 0  # the recognizer has begun, whoever spoke
+    nobody_since_ms: int = -1  # since when no person is at the far end (`absent.py`); -1 = one is
     circling: bool = False  # one moment would never pass: a checker has seen enough
     _heap: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
     _order: int = 0
@@ -183,6 +185,8 @@ class World:
             self.after(delay_ms + 20, lambda: self.feed(ev.ActionFinished(self.now_ms, command.grant, ok, result)))
 
     def _transfer(self, _command: TransferCall) -> None:
+        if self.faults.transfer_unanswered():
+            return
         self.after(self.chance.randint(*TRANSFER_MS), lambda: self.close("transferred"))
 
     def _hang_up(self, command: HangUp) -> None:

@@ -6,6 +6,7 @@ A failure prints the seed's own command: `offhook simulate --calls 1 --seed S`. 
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 
 import pytest
@@ -21,7 +22,7 @@ from offhook.policies.commands import (
     Say,
     TransferCall,
 )
-from offhook.policies.simulation import faults, run, swaps
+from offhook.policies.simulation import absent, faults, run, swaps
 from offhook.policies.simulation.run import Played, simulate
 from offhook.policies.swap import unsafe
 
@@ -111,5 +112,39 @@ def test_the_calls_go_where_calls_go() -> None:
         assert commands[kind], f"never asked for: {kind.__name__}"
     for rule in ("fresh", "floor", "authority", "line"):
         assert refused[rule], f"never refused by '{rule}'; rules: {list(rules.RULES)}"
-    for outcome in ("caller_hung_up", "call_limit", "line_lost", "no_answer", "silence", "requested", "booked"):
+    met = ("caller_hung_up", "call_limit", "line_lost", "no_answer", "silence", "requested", "booked", "transferred")
+    for outcome in (*met, "on_hold", "menu", "nobody_there"):
         assert outcomes[outcome], f"never ended as '{outcome}': {outcomes}"
+
+
+@pytest.mark.parametrize("kind", sorted(absent.KINDS))
+def test_a_line_on_which_nobody_is_ends_within_the_limits_of_the_policy(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is to be heard on it, and however long the call itself may be."""
+    monkeypatch.setattr(absent, "SHARE", 1.0)
+    monkeypatch.setattr(absent, "COMES", 0.0)
+    monkeypatch.setattr(absent, "KINDS", {kind: absent.KINDS[kind]})
+    outcomes: Counter[str] = Counter()
+    for seed in range(300_001, 300_041):
+        drawn = run.drawn_policy(random.Random(seed))
+        lasting = drawn.model_copy(update={"limits": drawn.limits.model_copy(update={"call_ms": 3_600_000})})
+        world, found = run.assembled(seed, policy=lasting)
+        world.run(run.HORIZON_MS)
+        assert not found.violations, f"seed {seed}: {found.violations[0]}"
+        assert world.over, f"seed {seed}: after {run.HORIZON_MS} ms the call goes on"
+        outcomes[world.state.outcome] += 1
+    told = {"menu": "menu", "silent": "silence", "television": "nobody_there"}
+    assert outcomes.most_common(1)[0][0] == told.get(kind, "on_hold"), outcomes
+
+
+def test_a_person_who_comes_late_is_served() -> None:
+    """Of the lines on which nobody was at first, some end as calls with people do."""
+    outcomes: Counter[str] = Counter()
+    for seed in range(1, 1_201):
+        world = run.assembled(seed)[0]
+        world.run(run.HORIZON_MS)
+        came = any(isinstance(getattr(look, "__self__", None), absent.Absent) for look in world.watch)
+        if came and world.nobody_since_ms < 0:
+            outcomes[world.state.outcome] += 1
+    assert set(outcomes) & {"caller_hung_up", "booked", "stopped", "goodbye", "transferred"}, outcomes
