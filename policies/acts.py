@@ -19,10 +19,11 @@ from .events import ActionBegun, ActionFinished, DigitPressed, Journaled, WordsH
 from .parts import replace
 from .policy import Policy
 from .proposals import Answer, Grant, Kind, Proposal, RuleResult, Verdict
-from .state import Act
+from .state import Act, Line
 
 ANNOUNCED, JOURNAL, ORDERED = "announced", "journal", "ordered"
 BEGUN, WITHDRAWN, REGRETTED = "begun", "withdrawn", "regretted"
+TRANSFER_TIMER = "limits.transfer"  # limits': until somebody has taken the caller over
 TAKEN_BACK = "taken back"  # the result of an act that was withdrawn before any tool heard of it
 
 OURS = (ANNOUNCED, JOURNAL)  # no tool has heard of it
@@ -123,6 +124,7 @@ def _leave(draft: Draft, grant: Grant) -> None:
         announced = dict(proposal.arguments).get("announced", "") == "yes"
         draft.command(TransferCall(grant.id, proposal.action, announced))
         draft.publish("action", what="transferring", action="transfer", grant=grant.id, key=grant.key)
+        draft.arm(TRANSFER_TIMER, draft.state.now_ms + draft.policy.limits.transfer_ms)
         return
     irrevocable = irreversible(draft.policy, proposal)
     draft.command(Perform(grant.id, proposal.action, proposal.arguments, grant.key, irrevocable))
@@ -207,6 +209,15 @@ def action_finished(draft: Draft, event: ActionFinished) -> None:
     _drop(draft, grant)
     if grant.proposal.kind is Kind.TOOL or not event.ok:
         _finish(draft, grant, ok=event.ok, result=event.result, withdrawn=event.withdrawn)
+
+
+def unanswered(draft: Draft) -> None:
+    """The line is still open, so nobody has taken the caller over: that is how the transfer ended."""
+    for grant in draft.state.authority.grants:
+        if grant.proposal.kind is Kind.TRANSFER and grant.stage not in OURS and draft.state.line is Line.OPEN:
+            _drop(draft, grant)
+            _finish(draft, grant, ok=False, result="nobody took the caller over", withdrawn=False)
+    debts.settle_up(draft)
 
 
 def _finish(draft: Draft, grant: Grant, *, ok: bool, result: str, withdrawn: bool) -> None:

@@ -16,9 +16,10 @@ class Phase(StrEnum):
     SUSPECTED = "suspected"  # a machine by its cadence alone; human words still correct that
     GREETING = "greeting"  # a machine by its words; its greeting goes on
     BEEPED = "beeped"  # the message may be left
+    LEAVING = "leaving"  # it is being left
     SCREENING = "screening"  # the screener waits for an answer
     REPLYING = "replying"  # it is being told who calls
-    OVER = "over"  # message left, or nothing to leave
+    OVER = "over"  # message left, or nothing to leave: the call ends
 
 
 class Cause(StrEnum):
@@ -33,8 +34,10 @@ class Cause(StrEnum):
     MACHINEWORDS = "MACHINEWORDS"
     SCREENINGWORDS = "SCREENINGWORDS"
     HUMANWORDS = "HUMANWORDS"
+    KEY = "KEY"  # no machine presses one
+    TURNS = "TURNS"  # somebody speaks and falls silent again and again while the message is left
     BEEP = "BEEP"
-    NOBEEP = "NOBEEP"
+    NOBEEP = "NOBEEP"  # a wait has outlasted its limit, or there is nothing to wait for
     VOICE = "VOICE"
     QUIET = "QUIET"
     SAYING = "SAYING"
@@ -44,6 +47,8 @@ class Cause(StrEnum):
 _P, _C = Phase, Cause
 _CADENCE = (_C.MAXWORDS, _C.LONGGREETING, _C.MAXWORDLENGTH)
 UNDECIDED = (_P.WAITING, _P.TALKING, _P.PAUSING)
+# Until the call is over, somebody may turn out to be there after all.
+_OPEN = (*UNDECIDED, _P.SUSPECTED, _P.GREETING, _P.BEEPED, _P.LEAVING, _P.SCREENING, _P.REPLYING)
 
 # (phase, cause) -> phase. What is not listed changes nothing. TOOLONG goes where the policy's default says.
 MOVES: dict[tuple[Phase, Cause], Phase] = {
@@ -54,8 +59,9 @@ MOVES: dict[tuple[Phase, Cause], Phase] = {
     **{(_P.TALKING, cause): _P.SUSPECTED for cause in _CADENCE},
     **{(_P.PAUSING, cause): _P.SUSPECTED for cause in _CADENCE},
     (_P.PAUSING, _C.HUMAN): _P.HUMAN,
-    (_P.PAUSING, _C.HUMANWORDS): _P.HUMAN,
-    (_P.SUSPECTED, _C.HUMANWORDS): _P.HUMAN,
+    **{(phase, _C.HUMANWORDS): _P.HUMAN for phase in _OPEN},
+    **{(phase, _C.KEY): _P.HUMAN for phase in _OPEN},
+    (_P.LEAVING, _C.TURNS): _P.HUMAN,
     **{(phase, _C.TOOLONG): _P.HUMAN for phase in UNDECIDED},
     **{(phase, _C.MACHINEWORDS): _P.GREETING for phase in (*UNDECIDED, _P.SUSPECTED, _P.HUMAN)},
     **{(phase, _C.SCREENINGWORDS): _P.SCREENING for phase in (*UNDECIDED, _P.SUSPECTED, _P.HUMAN, _P.GREETING)},
@@ -63,10 +69,13 @@ MOVES: dict[tuple[Phase, Cause], Phase] = {
     (_P.SUSPECTED, _C.NOBEEP): _P.OVER,
     (_P.GREETING, _C.NOBEEP): _P.OVER,
     (_P.BEEPED, _C.NOBEEP): _P.OVER,
-    (_P.BEEPED, _C.SAYING): _P.OVER,
+    (_P.BEEPED, _C.SAYING): _P.LEAVING,
+    (_P.LEAVING, _C.SAID): _P.OVER,
+    (_P.LEAVING, _C.NOBEEP): _P.OVER,
     (_P.SCREENING, _C.SAYING): _P.REPLYING,
     (_P.SCREENING, _C.NOBEEP): _P.OVER,
     (_P.REPLYING, _C.SAID): _P.WAITING,
+    (_P.REPLYING, _C.NOBEEP): _P.OVER,
 }
 
 # What each phase says about who picked up; a phase that is absent leaves the answer as it is.

@@ -5,7 +5,11 @@ Beat one: voice activity confirms that the caller speaks while the agent does, a
 heard text is kept, authority is suspended until the new words are understood), or a backchannel, a cough, noise
 (*resume* from the held word). Speech that is not interruptible plays on, and what the caller said is kept. Recognized
 words come late: after a resume the overlap is watched a while longer, so that words can still correct the decision.
-How likely a floor take is, is `overlap.py`'s matter. The caller wins every unresolved tie.
+How likely a floor take is, is `overlap.py`'s matter. The caller wins every unresolved tie: the agent is silent.
+
+Nothing is cut before a word is read where a recognizer works: over sound without words the agent is held, and its
+sentence goes on afterwards. How long one utterance may be held so, in all, is the policy's `barge_in.wordless`; what
+goes on longer is noise, and holds it no more.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from .events import (
 from .floor import Move
 from .parts import replace
 from .proposals import Asks
-from .state import Holder, Overlap, Playing, Utterance
+from .state import AgentSpeech, CallState, Holder, Overlap, Playing, Utterance
 
 TIMER = "overlap"
 
@@ -41,17 +45,19 @@ def speech_started(draft: Draft, event: SpeechStarted) -> None:
     if current.playing is Playing.HELD and state.overlap is not None:
         state.overlap = replace(state.overlap, spurt_over=False)  # goes on within the same overlap
         return
+    noise = _known_noise(draft, current)
     deadline_ms = event.onset_ms + draft.policy.barge_in.decision_window_ms
     state.overlap = Overlap(
         utterance=current.id,
         onset_ms=event.onset_ms,
         confirmed_ms=event.at_ms,
         deadline_ms=max(deadline_ms, event.at_ms),
-        held=current.interruptible,
+        held=current.interruptible and not noise,
         voiced_ms=state.hearing.voiced_ms,
+        noise=noise,
     )
     draft.arm(TIMER, state.overlap.deadline_ms)
-    if current.interruptible:
+    if state.overlap.held:
         speaking.hold(draft)
         draft.publish("overlap", what="held", utterance=current.id, onset_ms=event.onset_ms)
 
@@ -72,6 +78,9 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
     read_ms = max((s.ended_ms for s in over), default=0)
     state.overlap = replace(state.overlap, words=" ".join(s.text for s in over), read_ms=read_ms)
     _judge(draft)
+    found = state.overlap
+    if found is not None and found.held and over and state.now_ms >= found.deadline_ms:
+        draft.arm(TIMER, max(state.now_ms, _words_due_ms(draft, found)))  # a token so far: settled with what follows it
 
 
 def speech_ended(draft: Draft, event: SpeechEnded) -> None:
@@ -79,8 +88,8 @@ def speech_ended(draft: Draft, event: SpeechEnded) -> None:
     state = draft.state
     if state.overlap is None:
         return
-    state.overlap = replace(state.overlap, spurt_over=True, voiced_ms=event.voiced_ms)
-    if event.voiced_ms < draft.policy.barge_in.noise_below_ms and not state.overlap.words:
+    found = state.overlap = replace(state.overlap, spurt_over=True, voiced_ms=event.voiced_ms)
+    if found.held and event.voiced_ms < draft.policy.barge_in.noise_below_ms and not found.words:
         _listener(draft, "noise")
         return
     _judge(draft)
@@ -99,7 +108,10 @@ def timer_fired(draft: Draft, _event: TimerFired) -> None:
         else:
             state.overlap = None
         return
-    if _estimate(draft) >= draft.policy.barge_in.take_at_share:
+    take = _estimate(draft)
+    if _unread(state, state.overlap):
+        _await_words(draft, state.overlap, take)
+    elif take >= draft.policy.barge_in.take_at_share:
         _take(draft)
     elif state.hearing.speaking and not state.overlap.words:
         _tie(draft, state.overlap)
@@ -143,22 +155,60 @@ def _judge(draft: Draft) -> None:
     if _watching(draft):
         if found.words and take >= limits.take_at_share:
             _take(draft)
+    elif _unread(draft.state, found):
+        if found.spurt_over and window_over:
+            _await_words(draft, found, take)
     elif take >= (limits.take_at_share if window_over else limits.early_take_at_share):
         _take(draft)
     elif found.spurt_over and (window_over or _nothing_to_come(draft, found, take)):
         _listener(draft, "backchannel")
 
 
+def _unread(state: CallState, found: Overlap) -> bool:
+    """Somebody listens for words, and has read none: the sound may be the caller, or anything."""
+    return not found.words and "recognizer" not in state.lost_parts
+
+
+def _await_words(draft: Draft, found: Overlap, take: float) -> None:
+    """The window is over, and no word is in: the agent stays silent for those that may come, and no longer."""
+    state, limits = draft.state, draft.policy.barge_in
+    current = state.speech.current
+    if current is None:
+        return
+    until_ms = found.onset_ms + max(limits.decision_window_ms, limits.wordless_ms - current.wordless_ms)
+    if not state.hearing.speaking:
+        if take < limits.take_at_share:
+            _listener(draft, "backchannel")
+            return
+        until_ms = min(until_ms, state.hearing.ended_ms + limits.words_after_ms)
+    if state.now_ms < until_ms:
+        draft.arm(TIMER, until_ms)
+        return
+    state.overlap = replace(found, noise=state.hearing.speaking)
+    _listener(draft, "noise")
+
+
+def _known_noise(draft: Draft, current: Utterance) -> bool:
+    """Sound that goes on with what has just been found to be noise, or over an utterance that was held long enough."""
+    before = draft.state.overlap
+    if "recognizer" in draft.state.lost_parts:
+        return False
+    spent = current.wordless_ms >= draft.policy.barge_in.wordless_ms
+    return spent or (before is not None and before.noise and before.utterance == current.id)
+
+
 def _tie(draft: Draft, found: Overlap) -> None:
-    """The caller speaks on and no word has told why: wait for what can still come, then the caller wins."""
-    limits = draft.policy.barge_in
-    # No words can come: by then the ears know at least whether the talkspurt had ended within the window.
-    wait_ms = draft.policy.ears.hangover_ms if "recognizer" in draft.state.lost_parts else limits.words_after_ms
-    wait_until_ms = found.onset_ms + limits.decision_window_ms + wait_ms
+    """The caller speaks on, and nobody can tell the words: the ears know soon whether it had ended in the window."""
+    wait_until_ms = found.onset_ms + draft.policy.barge_in.decision_window_ms + draft.policy.ears.hangover_ms
     if draft.state.now_ms >= wait_until_ms:
         _take(draft)
     else:
         draft.arm(TIMER, wait_until_ms)
+
+
+def _words_due_ms(draft: Draft, found: Overlap) -> int:
+    """By when the words that an overlap began with are in."""
+    return found.onset_ms + draft.policy.barge_in.decision_window_ms + draft.policy.barge_in.words_after_ms
 
 
 def _nothing_to_come(draft: Draft, found: Overlap, take: float) -> bool:
@@ -235,6 +285,9 @@ def _listener(draft: Draft, what: str) -> None:
     if found is None or current is None:
         return
     draft.publish("overlap", what=what, utterance=current.id, take=round(found.take, 3), voiced_ms=found.voiced_ms)
+    if found.held and _unread(state, found):
+        current = replace(current, wordless_ms=current.wordless_ms + state.now_ms - found.confirmed_ms)
+        state.speech = AgentSpeech(current, state.speech.last)
     if not state.hearing.speaking:
         _give_floor_back(draft, found.onset_ms)
     speaking.resume(draft)

@@ -7,6 +7,8 @@ the segment that changed is read again.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from . import concerns, evidence, heard, slots
 from .draft import Draft
 from .events import DigitPressed, WordsHeard
@@ -73,6 +75,13 @@ def digit_pressed(draft: Draft, event: DigitPressed) -> None:
     signal = evidence.add(draft, sign, strength, source="digits", text=event.digit, topic=topic)
     concerns.hear(draft, signal)
     slots.hear(draft, signal)
+
+
+def disregard(draft: Draft, segments: Collection[int]) -> None:
+    """Nobody said these words to the agent: what was read from them is taken back."""
+    for signal in draft.state.ledger.signals[-LOOK_BACK:]:
+        if signal.source == "words" and signal.segment in segments and _stands(draft.state, signal):
+            _take_back(draft, signal, "a recording's words")
 
 
 def utterance_asked(state: CallState) -> Utterance | None:

@@ -220,6 +220,8 @@ def _say_ourselves(draft: Draft, debt: Debt) -> bool:
         return False
     needs = draft.policy.gate.actions.get(act.action)
     said = "withdrawn" if act.withdrawn else "regretted" if act.regretted else "done" if act.ok else "failed"
+    if act.action == Kind.TRANSFER and said == "failed":
+        return _offer(draft, debt, draft.policy.limits.unanswered_line, said)
     if said in ("done", "failed") and not (needs is not None and needs.irreversible):
         return False  # a note in a CRM is nobody's business on the line
     line = draft.policy.gate.lines.get(said, "")

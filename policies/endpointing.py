@@ -10,7 +10,7 @@ come in after the decision and before the agent is heard take it back.
 
 from __future__ import annotations
 
-from . import arbitration, cadence, completeness, consent, debts, gate, silence, speaking, turns
+from . import arbitration, cadence, completeness, consent, debts, gate, presence, silence, speaking, turns
 from .draft import Draft
 from .events import (
     DigitPressed,
@@ -203,8 +203,11 @@ def _turn_over(draft: Draft) -> None:
         factors=pending.why,
         waited_ms=state.now_ms - pending.anchor_ms,
     )
-    if state.answering.armed and not state.answering.decided:
-        return  # who picked up is not known; whoever decides it opens the round
+    if state.answering.armed and state.answering.decided != "human":
+        return  # nobody is known to be there; whoever finds one opens the round
+    if presence.turn_over(draft):
+        gate.floor_free(draft)
+        return  # a recording is owed no answer
     consent.conclude(draft)
     silence.caller_finished(draft)
     if reason == "interrupted" and _nothing_said(state):

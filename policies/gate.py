@@ -8,9 +8,9 @@ from the grant to its outcome in `acts.py`, operators' approvals in `approvals.p
 
 from __future__ import annotations
 
-from . import acts, agreement, approvals, debts, entry, evidence, rules, speaking
+from . import acts, agreement, approvals, debts, ending, entry, evidence, rules, speaking
 from .case import Case, act_of, case_of, level_of, name_of
-from .commands import HangUp, RecordVerdict
+from .commands import RecordVerdict
 from .draft import Draft
 from .events import HealthChanged
 from .heard import counted
@@ -168,7 +168,7 @@ def _carry_out(draft: Draft, grant: Grant) -> None:
         state.outcome = proposal.action or "goodbye"
         draft.publish("call", what="ending", outcome=state.outcome, reason=proposal.reason)
         if not proposal.text:
-            draft.command(HangUp(state.outcome))
+            ending.hang_up(draft)
         elif proposal.purpose not in _PARTING:
             grant = replace(grant, proposal=replace(proposal, purpose=Purpose.GOODBYE))
     elif proposal.kind is Kind.TIMER:

@@ -7,8 +7,7 @@ hard deadline meets a denial, the deadline wins: a call always ends.
 
 from __future__ import annotations
 
-from . import acts, arbitration, debts, endpointing, silence
-from .commands import HangUp
+from . import acts, arbitration, debts, ending, endpointing, presence, silence
 from .draft import Draft
 from .events import CallCreated, HangupRequested, LineAnswered, LineClosed, LineLost, LineResumed, TimerFired
 from .proposals import CORE, Kind, Proposal, Purpose
@@ -19,7 +18,6 @@ WARNING = "limits.warning"
 CALL = "limits.call"
 GRACE = "limits.grace"
 LOST = "limits.line"
-CLOSING = "limits.closing"
 
 # Outcomes: why a call ended, one word each, as reports count them.
 NO_ANSWER = "no_answer"
@@ -28,8 +26,7 @@ LINE_LOST = "line_lost"
 CALLER_HUNG_UP = "caller_hung_up"
 REQUESTED = "requested"
 TRANSFERRED = "transferred"
-
-_CLOSING_MS = 5_000  # a carrier that has not closed the line by then is asked again
+MACHINE = "machine"
 
 
 def created(draft: Draft, event: CallCreated) -> None:
@@ -102,6 +99,14 @@ def timer_fired(draft: Draft, event: TimerFired) -> None:
             _say_goodbye(draft)
         case "limits.grace":
             _end(draft, CALL_LIMIT, f"{draft.policy.limits.grace_ms} ms after the limit")
+        case "limits.transfer":
+            acts.unanswered(draft)
+        case "limits.machine":
+            _end(draft, MACHINE, f"{draft.policy.limits.grace_ms} ms after there was nothing left to say to a machine")
+        case "limits.absent":
+            outcome = presence.OUTCOMES.get(draft.state.presence.reading, "")
+            if outcome:
+                _end(draft, outcome, f"{draft.policy.limits.grace_ms} ms after nobody had come")
         case "limits.line":
             if _handed_over(draft):  # nobody came back: the other side has taken the caller
                 _end(draft, TRANSFERRED, f"not back within {draft.policy.limits.transfer_ms} ms")
@@ -143,8 +148,7 @@ def _end(draft: Draft, outcome: str, reason: str) -> None:
 
 
 def _hang_up(draft: Draft) -> None:
-    draft.command(HangUp(draft.state.outcome))
-    draft.arm(CLOSING, draft.state.now_ms + _CLOSING_MS)
+    ending.hang_up(draft)
 
 
 def _proposal(draft: Draft, kind: Kind, text: str, purpose: Purpose, name: str) -> Proposal:

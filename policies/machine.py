@@ -22,6 +22,7 @@ from . import (
     endpointing,
     gate,
     limits,
+    presence,
     prosody,
     silence,
     speaking,
@@ -59,6 +60,7 @@ ROOMS: dict[type[ev.Event], tuple[Room, ...]] = {
     ev.SpeechStarted: (
         turns.speech_started,
         answering.speech_started,
+        presence.speech_started,
         silence.speech_started,
         endpointing.speech_started,
         barge_in.speech_started,
@@ -68,6 +70,7 @@ ROOMS: dict[type[ev.Event], tuple[Room, ...]] = {
         turns.speech_ended,
         prosody.speech_ended,
         answering.speech_ended,
+        presence.speech_ended,
         barge_in.speech_ended,
         endpointing.speech_ended,
         debts.speech_ended,
@@ -92,6 +95,8 @@ ROOMS: dict[type[ev.Event], tuple[Room, ...]] = {
         barge_in.digit_pressed,
         silence.digit_pressed,
         endpointing.digit_pressed,
+        presence.digit_pressed,
+        answering.digit_pressed,
     ),
     ev.PlaybackStarted: (speaking.playback_started,),
     ev.PlaybackReached: (speaking.playback_reached,),
@@ -138,6 +143,7 @@ TIMERS: dict[str, Room] = {
     "limits": limits.timer_fired,
     "gate": approvals.timer_fired,
     "owed": debts.timer_fired,
+    "presence": presence.timer_fired,
 }
 
 _AFTER_CLOSE: tuple[type[ev.Event], ...] = (

@@ -43,6 +43,7 @@ class BargeIn(Section):
     early_take_at_share: float = Field(0.9, ge=0, le=1)  # ... before the window has passed
     noise_below_ms: int = Field(120, ge=20, le=500)  # less voiced speech than this is noise
     words_after_ms: int = Field(900, ge=0, le=5_000)  # how long after a cut its words may come in
+    wordless_ms: int = Field(4_000, ge=0, le=60_000)  # for so long in all may sound without a word hold one utterance
 
 
 class Endpointing(Section):
@@ -65,7 +66,27 @@ class SilenceLadder(Section):
     room_after_offer_ms: int = Field(6_000, ge=500, le=60_000)  # a price is thought over
     room_after_wait_ms: int = Field(25_000, ge=1_000, le=300_000)  # "hold on a second"
     rung_gap_ms: int = Field(6_000, ge=1_000, le=60_000)  # between two rungs
+    noise_ms: int = Field(4_000, ge=500, le=60_000)  # so long may sound without words put off a rung
+    speech_ms: int = Field(15_000, ge=500, le=120_000)  # ... where no recognizer can tell noise from a long answer
+    busy_ms: int = Field(60_000, ge=1_000, le=600_000)  # so long does a tool at work keep the ladder still
+    hold_ms: int = Field(120_000, ge=1_000, le=1_800_000)  # ... and so long do holds, one after the other
+    alone_ms: int = Field(180_000, ge=5_000, le=3_600_000)  # without a word of the caller, however much is said to them
     lines: dict[str, str] = Field(default_factory=lambda: dict(_SILENCE_LINES))  # rung -> what is said
+
+
+class Presence(Section):
+    """A line on which nobody is to be talked to: how long it is borne, and what is said at the end of it."""
+
+    hold_ms: int = Field(180_000, ge=1_000, le=7_200_000)  # announcements to callers on hold, and music
+    menu_ms: int = Field(60_000, ge=1_000, le=3_600_000)  # "for sales press one"
+    talk_ms: int = Field(240_000, ge=5_000, le=7_200_000)  # talk that never listens: a television
+    check_ms: int = Field(30_000, ge=1_000, le=300_000)  # after it was asked whether somebody is there
+    quiet_ms: int = Field(45_000, ge=2_000, le=600_000)  # on hold with nothing to be heard: the caller is asked for
+    music_after_ms: int = Field(12_000, ge=2_000, le=300_000)  # of sound with hardly a word in it
+    listen_ms: int = Field(2_500, ge=500, le=30_000)  # so long is whoever listens silent while the agent speaks
+    listens_share: float = Field(0.1, ge=0, le=1)  # ... and in all this share of the time, at least
+    watch_ms: int = Field(15_000, ge=1_000, le=120_000)  # how often a sound that goes on is looked at
+    lines: dict[str, str] = Field(default_factory=lambda: dict(_PRESENCE_LINES))  # "check", or by outcome
 
 
 class Evidence(Section):
@@ -143,7 +164,7 @@ class Arbitration(Section):
 class AnsweringMachine(Section):
     """Who picked up: the parameters operators know from Asterisk's AMD, same names, in ms."""
 
-    enabled: bool = False
+    enabled: bool = False  # of outbound calls; whoever calls in is a person
     initial_silence_ms: int = Field(2_500, ge=100, le=60_000)
     greeting_ms: int = Field(1_500, ge=100, le=60_000)
     after_greeting_silence_ms: int = Field(800, ge=100, le=60_000)
@@ -158,6 +179,7 @@ class AnsweringMachine(Section):
     correction_ms: int = Field(15_000, ge=0, le=120_000)  # how long words and beeps may correct "human"
     beep_minimum_ms: int = Field(180, ge=40, le=5_000)
     beep_purity_share: float = Field(0.93, ge=0, le=1)  # of the tone's energy in one frequency
+    message_ms: int = Field(90_000, ge=1_000, le=600_000)  # how long leaving the message may take
     screenings_max: int = Field(2, ge=0, le=10)  # screeners answered in one call before giving up
     message: str = ""  # left after the beep; empty = hang up
     screening_reply: str = ""  # said to a call screener
@@ -182,6 +204,7 @@ class Limits(Section):
     grace_ms: int = Field(10_000, ge=0, le=60_000)  # for the goodbye after the limit
     line_lost_ms: int = Field(10_000, ge=0, le=120_000)  # how long a lost line may come back
     transfer_ms: int = Field(45_000, ge=0, le=600_000)  # ... one that was handed over; carriers ring a number for 30 s
+    unanswered_line: str = "I am afraid nobody can take your call just now. Is there anything else that I can do?"
     goodbye_line: str = "Thank you for your time. Goodbye."
     # Said once when the recognizer is lost under a caller who speaks; empty = nothing.
     unheard_line: str = "I am sorry, I cannot hear you well just now. One moment, please."
@@ -215,6 +238,7 @@ class Policy(Section):
     barge_in: BargeIn = Field(default_factory=BargeIn)
     endpointing: Endpointing = Field(default_factory=Endpointing)
     silence: SilenceLadder = Field(default_factory=SilenceLadder)
+    presence: Presence = Field(default_factory=Presence)
     evidence: Evidence = Field(default_factory=Evidence)
     concerns: Concerns = Field(default_factory=Concerns)
     gate: Gate = Field(default_factory=Gate)
@@ -257,4 +281,11 @@ _SILENCE_LINES: dict[str, str] = {
     "reengage": "Are you still with me?",
     "help": "Would it help if I sent you the details in writing?",
     "close": "I seem to have lost you. I will try again another time. Goodbye.",
+}
+
+_PRESENCE_LINES: dict[str, str] = {
+    "check": "Hello? If you can hear me, please say yes, or press any key.",
+    "on_hold": "I cannot wait any longer. I will try again another time. Goodbye.",
+    "menu": "",
+    "nobody_there": "I do not think that you can hear me. I will try again another time. Goodbye.",
 }

@@ -87,6 +87,15 @@ def answering(case: Case) -> Result | None:
     return "a person", actual, found.decided == "human"
 
 
+def presence(case: Case) -> Result | None:
+    """Nothing is said to a recording, and nobody is put through to it. The core may end the call."""
+    found = case.state.presence
+    concerned = case.heard or case.proposal.kind is Kind.TRANSFER
+    if not found.recorded or not concerned or (case.proposal.agent == CORE and case.proposal.kind is Kind.HANGUP):
+        return None
+    return "a person to talk to", f"{found.reading} for {case.state.now_ms - found.since_ms} ms", False
+
+
 def authority(case: Case) -> Result | None:
     """An interruption suspends authority until the new words are understood. The core may end a call at any time."""
     if case.proposal.kind is Kind.HANGUP and case.proposal.agent == CORE:
@@ -295,6 +304,7 @@ RULES: dict[str, Callable[[Case], Result | None]] = {
     "unanswered": unanswered,
     "line": line,
     "answering": answering,
+    "presence": presence,
     "authority": authority,
     "unread": unread,
     "ending": ending,

@@ -6,7 +6,8 @@ LADDER. Does not belong here: when a caller's turn is over (`endpointing.py`), w
 Deadlines are absolute: they count from the moment at which the caller had heard the agent out, as the carrier
 confirmed it, and noise never moves them. Words end a silence. The core's own lines do not: the ladder goes on after
 them, with room for an answer. While a tool is at work or the caller is on hold the ladder stands still; it is resumed
-explicitly.
+explicitly. Sound without words puts a rung off only so long, and the ladder stands still only so long (`silence.noise`,
+`speech`, `busy`, `hold`): every silence ends in words or in the ladder's last rung.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ LADDER: dict[str, tuple[Rung, ...]] = {
     "answered": (_ROOM, _AGENTS, _REENGAGE, _CLOSE),  # the line is open and nobody has said anything yet
 }
 
+ASKS_FOR_THEM = 2  # the rung of every ladder from which the caller is taken for absent
+
 _AFTER_PURPOSE = {
     Purpose.OFFER: "offer",
     Purpose.QUESTION: "question",
@@ -63,10 +66,7 @@ _AFTER_PURPOSE = {
 # silent line is more often a missed greeting than a thought.
 _STAGE_ROOM = {Stage.OPENING: 0.8, Stage.OFFERING: 1.2, Stage.BOOKING: 1.25, Stage.CLOSING: 0.8}
 _CADENCE_ROOM = (0.9, 1.5)  # a slow speaker thinks slowly too; a fast one is not rushed
-_NOISE_MAX_MS = 4_000  # so long may sounds put off a rung; a caller who answers has been read by then
-_SPEECH_MAX_MS = 15_000  # ... where no recognizer can tell noise from a long answer
 _LATE_MS = 100  # a timer that is due may fire so late on a busy machine; looking again sooner would be a loop
-_BUSY_MAX_MS = 60_000  # a tool that has not come back by then keeps nobody waiting
 _STRENGTH = {"hesitating": 0.3, "absent": 0.5}  # of the HESITATION that a climbed rung is
 
 
@@ -92,7 +92,7 @@ def playback_ended(draft: Draft, event: PlaybackEnded | PlaybackFailed) -> None:
 def speech_started(draft: Draft, event: SpeechStarted) -> None:
     """Somebody may be answering: the rung is put off, by so much and no more however often it is noise."""
     if draft.state.silence.since_ms and TIMER in draft.timers:
-        draft.arm(TIMER, _put_off_ms(draft.state))
+        draft.arm(TIMER, _put_off_ms(draft))
 
 
 def words_heard(draft: Draft, event: WordsHeard) -> None:
@@ -128,14 +128,14 @@ def timer_fired(draft: Draft, event: TimerFired) -> None:
     silence = state.silence
     if not silence.since_ms or state.line is not Line.OPEN or state.speech.current is not None or state.outcome:
         return
-    if state.hearing.speaking and state.now_ms < _put_off_ms(state):
-        draft.arm(TIMER, _put_off_ms(state))
+    if state.hearing.speaking and state.now_ms < _put_off_ms(draft):
+        draft.arm(TIMER, _put_off_ms(draft))
         return
-    if _stands_still(state):
+    if _stands_still(draft):
         _suspend(draft)
     elif silence.suspended_ms:
         _resume_suspended(draft)
-    elif state.answering.armed and not state.answering.decided:
+    elif state.answering.armed and state.answering.decided != "human":  # `answering.py` has limits of its own
         draft.arm(TIMER, state.now_ms + draft.policy.silence.hesitating_after_ms)
     elif state.round is not None:
         draft.arm(TIMER, max(state.now_ms, state.round.deadline_ms) + 1)  # an answer is under way
@@ -147,10 +147,27 @@ def timer_fired(draft: Draft, event: TimerFired) -> None:
 
 
 def begin(draft: Draft, after: str) -> None:
-    """Nobody speaks from this moment on; the ladder of `after` (a key of LADDER) starts at its first rung."""
-    state = draft.state
-    deadline_ms = state.now_ms + room_ms(draft, after)
-    state.silence = Silence(after, max(1, state.now_ms), rung=1, mood=LADDER[after][0].mood, deadline_ms=deadline_ms)
+    """Nobody speaks from this moment on; the ladder of `after` (a key of LADDER) starts at its first rung.
+
+    A caller who has not said a word for `silence.alone`, however much the agents said meanwhile, is taken for absent:
+    the ladder goes on at the rung that asks for them, and what the agents say moves it no more.
+    """
+    state, before = draft.state, draft.state.silence
+    if state.presence.recorded:
+        return  # nobody is there to be silent; how long that is borne is `presence.py`'s matter
+    alone_since_ms = before.alone_since_ms or max(1, state.now_ms)
+    rung, deadline_ms = 1, state.now_ms + room_ms(draft, after)
+    if state.now_ms - alone_since_ms >= draft.policy.silence.alone_ms:
+        rung, deadline_ms = max(ASKS_FOR_THEM, before.rung), max(before.deadline_ms, state.now_ms)
+    state.silence = Silence(
+        after,
+        max(1, state.now_ms),
+        rung=rung,
+        mood=LADDER[after][rung - 1].mood,
+        deadline_ms=deadline_ms,
+        stood_ms=_stood_ms(state),
+        alone_since_ms=alone_since_ms,
+    )
     draft.arm(TIMER, deadline_ms)
 
 
@@ -228,10 +245,10 @@ def _climb(draft: Draft) -> None:
         arbitration.offer(draft, _proposal(draft, rung))
 
 
-def _put_off_ms(state: CallState) -> int:
+def _put_off_ms(draft: Draft) -> int:
     """The moment up to which sound may put the present rung off, counted from the rung's own deadline."""
-    most_ms = _SPEECH_MAX_MS if "recognizer" in state.lost_parts else _NOISE_MAX_MS
-    return state.silence.deadline_ms + most_ms
+    state, ladder = draft.state, draft.policy.silence
+    return state.silence.deadline_ms + (ladder.speech_ms if "recognizer" in state.lost_parts else ladder.noise_ms)
 
 
 def _next_deadline_ms(draft: Draft) -> int:
@@ -289,26 +306,37 @@ def _asked_to_wait(state: CallState) -> bool:
 # --- standing still -------------------------------------------------------------------------------------------------
 
 
-def _stands_still(state: CallState) -> bool:
-    """A hold lasts as long as it was meant to; a tool only so long as tools do."""
+def _stands_still(draft: Draft) -> bool:
+    """A hold lasts as long as it was meant to, a tool only so long as tools do; and neither is begun anew for ever."""
+    state, ladder = draft.state, draft.policy.silence
+    if HOLD in state.timers:
+        return _stood_ms(state) < ladder.hold_ms
     since_ms = state.silence.suspended_ms
-    if HOLD in state.timers or state.authority.approvals:
-        return True
-    return busy(state) and (not since_ms or state.now_ms - since_ms < _BUSY_MAX_MS)
+    if state.authority.approvals:
+        return True  # it has a limit of its own
+    return busy(state) and (not since_ms or state.now_ms - since_ms < ladder.busy_ms)
+
+
+def _stood_ms(state: CallState) -> int:
+    """How long the ladder has stood still since the caller last said a word."""
+    since_ms = state.silence.suspended_ms
+    return state.silence.stood_ms + (state.now_ms - since_ms if since_ms else 0)
 
 
 def _suspend(draft: Draft) -> None:
-    state = draft.state
+    state, ladder = draft.state, draft.policy.silence
     since_ms = state.silence.suspended_ms or state.now_ms
     state.silence = replace(state.silence, suspended_ms=since_ms)
-    until_ms = state.timers.get(HOLD, since_ms + _BUSY_MAX_MS - 1) + 1
-    _await_rung(draft, max(until_ms, state.now_ms + _LATE_MS))
+    until_ms = since_ms + ladder.busy_ms
+    if HOLD in state.timers:
+        until_ms = min(state.timers[HOLD] + 1, since_ms + ladder.hold_ms - state.silence.stood_ms)
+    _await_rung(draft, max(state.now_ms + _LATE_MS, until_ms))
     draft.publish("silence", rung="", mood="suspended", after=state.silence.after, waited_ms=0)
 
 
 def _resume_suspended(draft: Draft) -> None:
     """The ladder goes on at its rung with a full gap: what was waited for the call is not held against the caller."""
     state = draft.state
-    shift_ms = state.now_ms - state.silence.suspended_ms
-    state.silence = replace(state.silence, since_ms=state.silence.since_ms + shift_ms, suspended_ms=0)
+    since_ms = state.silence.since_ms + state.now_ms - state.silence.suspended_ms
+    state.silence = replace(state.silence, since_ms=since_ms, suspended_ms=0, stood_ms=_stood_ms(state))
     _await_rung(draft, state.now_ms + draft.policy.silence.hesitating_after_ms)

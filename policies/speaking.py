@@ -7,8 +7,8 @@ that is no longer known change nothing.
 
 from __future__ import annotations
 
-from . import concerns, debts, gate, heard, turns
-from .commands import CutSpeech, HangUp, HoldSpeech, ResumeSpeech, Say
+from . import concerns, debts, ending, gate, heard, turns
+from .commands import CutSpeech, HoldSpeech, ResumeSpeech, Say
 from .draft import Draft
 from .events import (
     LineLost,
@@ -207,7 +207,7 @@ def _finish(draft: Draft, utterance: Utterance, playing: Playing, heard_text: st
     gate.release(draft, utterance.grant)
     _tell(draft, done, str(playing), why=why, pii_heard=heard_text)
     if state.outcome and playing is not Playing.CUT:
-        draft.command(HangUp(state.outcome))
+        ending.hang_up(draft)
     elif playing is not Playing.CUT:
         gate.floor_free(draft)
         debts.settle_up(draft)

@@ -1,4 +1,4 @@
-"""All that a call knows, in one file: the parts of its state, each immutable, and the whole.
+"""All that a call knows: the parts of its state, each immutable, and the whole (who is there: `far_end.py`).
 
 A part is replaced, never edited. The rules that move a part live in the room of the same name (`floor.py` moves
 `Floor`, `silence.py` moves `Silence`, ...); nothing here decides anything. Times are milliseconds on the call's clock;
@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .dialogue import Answer, Debt, Segment, Term, Told
+from .far_end import Answering as Answering
+from .far_end import Presence as Presence
 from .parts import clone, part
 from .proposals import Asks, Grant, Proposal, Purpose
 from .signals import Ledger as Ledger
@@ -138,6 +140,7 @@ class Utterance:
     action: str = ""  # the act that it asks consent to
     about: str = ""  # the act whose outcome it tells
     unread_ms: int = 0  # up to where the caller's speech was read when it was granted; 0 = all of it
+    wordless_ms: int = 0  # held in all for sound without a word
 
 
 @part
@@ -163,6 +166,7 @@ class Overlap:
     read_ms: int = 0  # how far the recognizer has read into it
     take: float = 0.0  # probability that the caller takes the floor, as last judged
     spurt_over: bool = False
+    noise: bool = False  # it goes on with sound that was found to be noise: it holds nothing, only words settle it
 
 
 @part
@@ -187,6 +191,8 @@ class Silence:
     mood: str = ""  # "thinking", "hesitating", "absent"
     deadline_ms: int = 0
     suspended_ms: int = 0  # since when a tool or a hold keeps the ladder still; 0 = it is not
+    stood_ms: int = 0  # how long it has stood still before, since the caller's last word
+    alone_since_ms: int = 0  # since when the caller has said no word, whatever the agents said
 
 
 class Standing(StrEnum):
@@ -267,29 +273,6 @@ class Authority:
     refused: tuple[tuple[str, str, str], ...] = ()  # (act, its name, why) that no operator allows in this call
 
 
-@part
-class Answering:
-    """Who picked up. Speech is locked while `armed` and undecided. `words_heard` counts talkspurts as Asterisk does."""
-
-    armed: bool = False
-    decided: str = ""  # "", "human", "machine", "screening", "unknown"
-    reason: str = ""  # with the compared numbers
-    armed_ms: int = 0
-    talk_started_ms: int = 0
-    words_heard: int = 0
-    voiced_ms: int = 0
-    beep_ms: int = 0  # end of the beep; 0 = none yet
-    left_message: bool = False
-    phase: str = ""  # answering.Phase
-    spurt_ms: int = 0  # voiced in the present talkspurt
-    word_from_ms: int = 0  # voiced of it before the present word began
-    gap_ms: int = 0  # unvoiced of it
-    quiet_since_ms: int = 0  # end of the last voiced frame
-    human_phrase: str = ""  # of `greetings.HUMAN`, if one was heard
-    question: bool = False  # the phrase asks the caller something
-    screened: int = 0  # screeners answered so far
-
-
 @dataclass(slots=True)
 class CallState:
     """One call's whole state. Treated as immutable: `step` works on a copy and returns it.
@@ -336,6 +319,7 @@ class CallState:
     debts: tuple[Debt, ...] = ()  # what the caller is owed, oldest first
     said_revision: int = 0  # of the newest words of the caller that are more than a listener's
     unheard_since_ms: int = 0  # the recognizer was lost under the caller's words, who has not been told; 0 = not so
+    presence: Presence = Presence()
 
     def copy(self) -> CallState:
         """A shallow copy; the parts are immutable."""

@@ -194,10 +194,17 @@ def new_turn(draft: Draft, why: str) -> None:
     draft.publish("turn", number=state.turn, why=why)
 
 
-def forget_words(draft: Draft, from_ms: int) -> None:
-    """Take words that began at or after `from_ms` out of the turn: they were a listener's token, not a claim."""
+def forget_words(draft: Draft, from_ms: int = -1, until_ms: int = -1) -> None:
+    """Take words out of the turn: those that began at or after `from_ms`, or had ended by `until_ms`.
+
+    They were a listener's token, or a recording's, not a claim.
+    """
     hearing = draft.state.hearing
-    kept = tuple(segment for segment in hearing.segments if segment.started_ms < from_ms)
+    kept = tuple(
+        segment
+        for segment in hearing.segments
+        if (from_ms < 0 or segment.started_ms < from_ms) and segment.ended_ms > until_ms
+    )
     draft.state.hearing = replace(hearing, segments=kept)
 
 

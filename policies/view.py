@@ -63,6 +63,7 @@ def view_of(state: CallState, policy: Policy) -> dict[str, Any]:
             "rung": silence.rung,
         },
         "answering": {"armed": answering.armed, "decided": answering.decided, "reason": answering.reason},
+        "presence": {"reading": state.presence.reading, "since_ms": state.presence.since_ms},
         "agents": list(state.agents),
         "lost_parts": sorted(state.lost_parts),
         **_authority(state.authority, policy),

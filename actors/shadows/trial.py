@@ -24,8 +24,8 @@ from ..bundle import agent_class
 TOPICS = frozenset(
     (
         "action", "agent", "answer", "answering", "approval", "call", "concern", "debt", "floor", "handoff", "health",
-        "overlap", "owner", "reading", "round", "signal", "silence", "slot", "speech", "stage", "suggestion", "turn",
-        "verdict", "words", "*",
+        "overlap", "owner", "policy", "presence", "reading", "round", "signal", "silence", "slot", "speech", "stage",
+        "suggestion", "turn", "verdict", "words", "*",
     )
 )  # fmt: skip
 

@@ -31,7 +31,8 @@ class Qualification(Agent):
 
     def propose(self, view: View, reason: str) -> list[Proposal]:
         last = view["last_utterance"]
-        if not times(view, "say:greeting") and (last is None or (last["purpose"] == "greeting" and not last["told"])):
+        unheard = last is None or reason == "answered" or (last["purpose"] == "greeting" and not last["told"])
+        if not times(view, "say:greeting") and unheard:
             why = "nobody has spoken yet" if last is None else "the greeting was not heard"
             return [self.say(view, "greeting", Purpose.GREETING, Asks.YES_NO, priority=0.9, reason=why)]
         if wordless(view, reason):

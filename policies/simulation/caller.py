@@ -79,6 +79,7 @@ _INTERRUPTIONS = (
 )
 _MURMURS = ("mm-hm", "uh-huh", "yeah", "okay", "right")
 _AGREEING_MURMURS = frozenset({"yeah", "okay", "right"})  # over a value that is read back these say yes to it
+_COMING = ("hello", "hello I'm back", "sorry about that | who is this", "yes I am here now")
 _FAREWELLS = ("okay thanks bye", "I have to go", "no: don't call me again", "person: can I talk to a person")
 # What the agent says with one of these purposes is a matter of its own: what was about to be answered is past.
 _NEW_MATTER = frozenset({Purpose.CONFIRMATION, Purpose.QUESTION, Purpose.OFFER})
@@ -153,6 +154,11 @@ class Caller:
             self._heard_last_ms = world.now_ms
         elif isinstance(event, ev.HealthChanged) and event.part == "recognizer":
             self._mouth.recognized = event.up
+
+    def comes(self) -> None:
+        """This person takes over a line on which nobody was: "hello?" """
+        self._picked_up()
+        self._later(self._temper.reply_ms, self._chance.choice(_COMING))
 
     # --- occasions --------------------------------------------------------------------------------------------------
 

@@ -140,6 +140,9 @@ class Checkers:
         if not isinstance(record.event, ev.SpeechStarted) or world.state.line is not Line.OPEN:
             return
         audible, current = self.voice.audible, world.state.speech.current
+        known_noise = world.state.overlap is not None and world.state.overlap.noise
+        if known_noise:
+            return  # sound without a word, over an utterance that it has held as long as it may
         if audible and not self._about_to_stop(world, audible) and (current is None or current.interruptible):
             self._report(world, "one floor holder", f"the caller speaks, and {audible} is not held")
 
@@ -162,7 +165,7 @@ class Checkers:
     def _liveness(self, world: World) -> None:
         state = world.state
         quiet = state.line is Line.OPEN and not state.hearing.speaking and not self.voice.audible
-        if not quiet:
+        if not quiet or state.presence.recorded:  # on hold: `absent.py` looks at how long
             self._alive_ms = world.now_ms
         elif world.now_ms - self._alive_ms > DEAD_AIR_MS:
             self._report(world, "a call always ends", f"nothing was heard for {DEAD_AIR_MS} ms")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..agents import load
-from ..policy import ActionRules, AgentSpec, AnsweringMachine, Concerns, Gate, Limits, Policy
+from ..policy import ActionRules, AgentSpec, AnsweringMachine, Concerns, Gate, Limits, Policy, Presence, SilenceLadder
 from . import extras
 from .world import Proposer
 
@@ -49,6 +49,17 @@ def drawn_policy(chance: random.Random) -> Policy:
             warning_ms=chance.choice((0, 8_000)),
             grace_ms=4_000,
             line_lost_ms=chance.choice((2_000, 5_000)),
+            transfer_ms=6_000,
+        ),
+        silence=SilenceLadder(alone_ms=40_000),
+        presence=Presence(
+            hold_ms=25_000,
+            menu_ms=12_000,
+            talk_ms=30_000,
+            check_ms=8_000,
+            quiet_ms=15_000,
+            music_after_ms=6_000,
+            watch_ms=5_000,
         ),
     )
 

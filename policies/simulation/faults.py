@@ -21,6 +21,7 @@ REPEATED = 0.04  # an answer or a result is delivered twice
 TOOL_FAILS = 0.15
 JOURNAL_SLOW = 0.1  # it takes seconds until the journal has what led to an act
 REGISTER_SLOW = 0.4  # ... until the register has begun it: so long it can be taken back
+TRANSFER_UNANSWERED = 0.25
 TIMER_LATE = 0.05
 TIMER_STALE = 0.5  # of the firings that were disarmed or replaced, delivered all the same
 CANNOT_SPEAK = 0.01
@@ -69,6 +70,9 @@ class Faults:
 
     def tool_fails(self) -> bool:
         return self.hits(TOOL_FAILS)
+
+    def transfer_unanswered(self) -> bool:
+        return self.hits(TRANSFER_UNANSWERED)
 
     def mark_lost(self) -> bool:
         return self.hits(MARK_LOST)

@@ -28,13 +28,13 @@ MISREAD = 0.12  # of partial readings: their last word is another
 class Mouth:
     """One speaker at the caller's end of the line."""
 
-    def __init__(self, world: World, words_per_s: float, *, late: bool = False) -> None:
+    def __init__(self, world: World, words_per_s: float, *, late: bool = False, measure_ms: int = MEASURE_MS) -> None:
         """`late` = the recognizer reads nothing before the speech is over, and takes its time then."""
         self._world = world
         self._late = late
+        self._measure_ms = measure_ms
         self._words_per_s = words_per_s
         self._until_ms = -1
-        self._segments = 0
         self.recognized = True
         self._level_db = world.chance.uniform(-32.0, -18.0)
         self._pitch_hz = world.chance.uniform(90.0, 240.0)
@@ -44,15 +44,15 @@ class Mouth:
         """True while a talkspurt lasts or its end is not yet known."""
         return self._world.now_ms <= self._until_ms
 
-    def speak(self, text: str, meant: Meant = Meant.TALK) -> int:
-        """Utter `text` in one talkspurt from now on; returns how long it lasts in ms."""
+    def speak(self, text: str, meant: Meant = Meant.TALK, *, lasts_ms: int = 0) -> int:
+        """Utter `text` in one talkspurt from now on; returns how long it lasts in ms (0 = as long as talking takes)."""
         words = text.split()
-        lasts_ms = max(180, round(len(words) / self._words_per_s * 1_000))
+        lasts_ms = lasts_ms or max(180, round(len(words) / self._words_per_s * 1_000))
         self._sound(lasts_ms)
         read = self.recognized and self._world.state.line is Line.OPEN
         if read:
             self._read(words, lasts_ms)
-        self._tell(text, meant, lasts_ms, self._segments if read else -1)
+        self._tell(text, meant, lasts_ms, self._world.segments if read else -1)
         return lasts_ms
 
     def make_noise(self, lasts_ms: int) -> None:
@@ -91,7 +91,7 @@ class Mouth:
             hear(ev.SpeechEnded(world.now_ms, onset_ms, onset_ms + lasts_ms, lasts_ms, level_db, pitch_hz))
 
         world.after(ONSET_MS, started)
-        for voiced_ms in range(MEASURE_MS, lasts_ms, MEASURE_MS):
+        for voiced_ms in range(self._measure_ms, lasts_ms, self._measure_ms):
             world.after(voiced_ms, lambda voiced_ms=voiced_ms: measured(voiced_ms))  # type: ignore[misc]
         world.after(lasts_ms + HANGOVER_MS, ended)
 
@@ -99,8 +99,8 @@ class Mouth:
 
     def _read(self, words: list[str], lasts_ms: int) -> None:
         world, chance = self._world, self._world.chance
-        self._segments += 1
-        segment, onset_ms = self._segments, world.now_ms
+        world.segments += 1
+        segment, onset_ms = world.segments, world.now_ms
 
         def reading(text: str, final: bool, until_ms: int) -> None:
             if self.recognized and not world.over:
@@ -110,7 +110,8 @@ class Mouth:
             world.after(delay_ms, lambda: reading(text, final, until_ms))
 
         final_ms = lasts_ms + chance.randint(*(LATE_LAG_MS if self._late else FINAL_LAG_MS))
-        for spoken_ms in range(PARTIAL_MS, 0 if self._late else lasts_ms, PARTIAL_MS):
+        every_ms = max(PARTIAL_MS, self._measure_ms)
+        for spoken_ms in range(PARTIAL_MS, 0 if self._late else lasts_ms, every_ms):
             so_far = words[: max(1, len(words) * spoken_ms // lasts_ms)]
             if chance.random() < MISREAD:
                 so_far = [*so_far[:-1], "sorry"]

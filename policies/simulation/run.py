@@ -17,7 +17,9 @@ from .. import codec
 from .. import events as ev
 from ..policy import Policy
 from ..state import CallState, Line
+from . import absent
 from . import faults as fault
+from .absent import Absent, Waits
 from .account import Account
 from .caller import Caller, Machine, Temper
 from .checkers import Checkers, replayed
@@ -139,7 +141,13 @@ def assembled(
         watch(account, checkers.reporter(world))
     world.watch.append(checkers.watch)
     world.after_step.append(checkers.after_commands)
-    if led_by.answering.enabled and chance.random() < 0.5:
+    waits = Waits(checkers.violations)
+    world.watch.append(waits.watch)
+    if chance.random() < absent.SHARE:
+        kind = chance.choice(sorted(absent.KINDS))
+        temper = Temper.drawn(chance)
+        Absent(world, kind, lambda: Caller(world, voice, temper).comes())
+    elif led_by.answering.enabled and chance.random() < 0.5:
         Machine(world)
     elif chance.random() < WILFUL:
         Wilful(world, voice, wilful(chance))

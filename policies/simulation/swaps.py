@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .. import events as ev
 from ..agents import load
-from ..policy import Arbitration, BargeIn, Endpointing, Evidence, Policy, SilenceLadder
+from ..policy import Arbitration, BargeIn, Endpointing, Evidence, Policy
 from ..swap import unsafe
 from . import faults as fault
 from .world import Proposer, Record, World
@@ -72,7 +72,7 @@ def swapping(world: World, drawn: Policy) -> Swapping:
             "agents": specs,
             "barge_in": BargeIn(decision_window_ms=chance.choice((300, 500, 900))),
             "endpointing": Endpointing(floor_ms=chance.choice((200, 250, 500))),
-            "silence": SilenceLadder(hesitating_after_ms=chance.choice((1_500, 3_000, 4_500))),
+            "silence": drawn.silence.model_copy(update={"hesitating_after_ms": chance.choice((1_500, 3_000, 4_500))}),
             "evidence": Evidence(half_life_ms=chance.choice((60_000, 90_000))),
             "arbitration": Arbitration(deadline_ms=chance.choice((80, 150, 400))),
         }

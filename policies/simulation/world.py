@@ -83,6 +83,8 @@ class World:
     begun: set[str] = field(default_factory=set)  # grants of acts that have left
     withdrawn: set[str] = field(default_factory=set)
     uttered: list[Uttered] = field(default_factory=list)  # by the caller, with what was meant
+    segments: int = 0  # the recognizer has begun, whoever spoke
+    nobody_since_ms: int = -1  # since when no person is at the far end (`absent.py`); -1 = one is
     circling: bool = False  # one moment would never pass: a checker has seen enough
     _heap: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
     _order: int = 0
@@ -228,6 +230,8 @@ class World:
             self.feed(ev.ActionFinished(self.now_ms, grant, False, "withdrawn", True))
 
     def _transfer(self, _command: TransferCall) -> None:
+        if self.faults.transfer_unanswered():
+            return
         self.after(self.chance.randint(*TRANSFER_MS), lambda: self.close("transferred"))
 
     def _hang_up(self, command: HangUp) -> None:

@@ -6,13 +6,14 @@ A failure prints the seed's own command: `offhook simulate --calls 1 --seed S`. 
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 
 import pytest
 from offhook.policies import acts, rules
 from offhook.policies import commands as cmd
 from offhook.policies import events as ev
-from offhook.policies.simulation import faults, run, swaps
+from offhook.policies.simulation import absent, faults, run, swaps
 from offhook.policies.simulation.meaning import Meant
 from offhook.policies.simulation.run import Played, simulate
 from offhook.policies.swap import unsafe
@@ -125,3 +126,36 @@ def _cross_off(missing: dict[str, set[object]], commands: tuple[cmd.Command, ...
             missing["refusal by rule"].difference_update(refused)
         elif isinstance(command, cmd.Publish) and command.topic == "approval":
             missing["operator"].discard(command.body["what"])
+
+
+@pytest.mark.parametrize("kind", sorted(absent.KINDS))
+def test_a_line_on_which_nobody_is_ends_within_the_limits_of_the_policy(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is to be heard on it, and however long the call itself may be."""
+    monkeypatch.setattr(absent, "SHARE", 1.0)
+    monkeypatch.setattr(absent, "COMES", 0.0)
+    monkeypatch.setattr(absent, "KINDS", {kind: absent.KINDS[kind]})
+    outcomes: Counter[str] = Counter()
+    for seed in range(300_001, 300_041):
+        drawn = run.drawn_policy(random.Random(seed))
+        lasting = drawn.model_copy(update={"limits": drawn.limits.model_copy(update={"call_ms": 3_600_000})})
+        world, found = run.assembled(seed, policy=lasting)
+        world.run(run.HORIZON_MS)
+        assert not found.violations, f"seed {seed}: {found.violations[0]}"
+        assert world.over, f"seed {seed}: after {run.HORIZON_MS} ms the call goes on"
+        outcomes[world.state.outcome] += 1
+    told = {"menu": "menu", "silent": "silence", "television": "nobody_there"}
+    assert outcomes.most_common(1)[0][0] == told.get(kind, "on_hold"), outcomes
+
+
+def test_a_person_who_comes_late_is_served() -> None:
+    """Of the lines on which nobody was at first, some end as calls with people do."""
+    outcomes: Counter[str] = Counter()
+    for seed in range(1, 1_201):
+        world = run.assembled(seed)[0]
+        world.run(run.HORIZON_MS)
+        came = any(isinstance(getattr(look, "__self__", None), absent.Absent) for look in world.watch)
+        if came and world.nobody_since_ms < 0:
+            outcomes[world.state.outcome] += 1
+    assert set(outcomes) & {"caller_hung_up", "booked", "stopped", "goodbye", "transferred"}, outcomes

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from offhook.policies import acts, gate, limits, machine, rules, silence, speaking
+from offhook.policies import acts, gate, limits, machine, presence, rules, silence, speaking
 from offhook.policies.commands import Perform
 from offhook.policies.draft import Draft
 from offhook.policies.proposals import Grant
@@ -64,6 +64,17 @@ def nobody_hangs_up(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(limits, "_hang_up", _never)
 
 
+def recordings_are_talked_to_for_ever(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("offhook.policies.simulation.absent.SHARE", 0.5)
+    patch.setattr(presence, "_enter", _never)
+    patch.setattr(silence, "_climb", _never)
+
+
+def a_transfer_is_waited_for_in_vain(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("offhook.policies.simulation.faults.TRANSFER_UNANSWERED", 1.0)
+    patch.setattr(gate, "TRANSFER_TIMER", "limits.warning")
+
+
 def nobody_minds_a_silence(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(silence, "begin", _never)
     patch.setattr(silence, "resume", _never)
@@ -87,6 +98,7 @@ def a_swap_fences_nothing(patch: pytest.MonkeyPatch) -> None:
         (grants_live_for_ever, "no speech without a live grant"),
         (fired_timers_stay_armed, "every deadline fires once"),
         (nobody_hangs_up, "a call always ends"),
+        (recordings_are_talked_to_for_ever, "no wait without an end"),
     ],
 )
 def test_a_broken_promise_is_found(broken: Break, checker: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,6 +107,12 @@ def test_a_broken_promise_is_found(broken: Break, checker: str, monkeypatch: pyt
     found = {violation.checker for played in report.failures for violation in played.violations}
     assert checker in found, f"not found; instead: {found}"
     assert "offhook simulate --calls 1 --seed " in report.lines()[0]
+
+
+def test_a_transfer_without_an_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_transfer_is_waited_for_in_vain(monkeypatch)
+    report = simulate(calls=6 * CALLS, seed=SEED)
+    assert any("a transfer is not answered" in line for line in report.lines())
 
 
 def test_dead_air_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

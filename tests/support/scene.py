@@ -66,9 +66,9 @@ class Scene:
 
     # --- whole phrases of a call ------------------------------------------------------------------------------------
 
-    def answered(self, *agents: str) -> Scene:
+    def answered(self, *agents: str, direction: str = "inbound") -> Scene:
         """The call is created and answered; these agents have joined."""
-        self.happens(ev.CallCreated, call="c1", direction="inbound", caller="+1", callee="+2", policy_version="test")
+        self.happens(ev.CallCreated, call="c1", direction=direction, caller="+1", callee="+2", policy_version="test")
         for agent in agents:
             self.happens(ev.AgentJoined, agent=agent)
         self.happens(ev.LineAnswered)

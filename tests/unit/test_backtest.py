@@ -123,11 +123,13 @@ RELUCTANT = {"take_at_share": 0.99, "early_take_at_share": 1.0}  # hardly anythi
 
 
 def interrupted(policy: Policy | None = None) -> Dialogue:
-    """A caller sounds over the greeting for 700 ms, wordless, and speaks again later."""
+    """A caller says a word over the greeting, within 700 ms, and speaks again later."""
     call = Dialogue(policy).begins()
     call.passes(2_500)
     call.speech_starts()
-    call.speech_goes_on(640)
+    call.speech_goes_on(300)
+    call.words("that's", final=False)
+    call.speech_goes_on(300)
     call.speech_ends()
     call.passes(4_000)
     call.caller_says("yes I have a minute")

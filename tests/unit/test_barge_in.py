@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from offhook.policies import events as ev
 from offhook.policies.commands import CutSpeech, HoldSpeech, InviteAgents, ResumeSpeech, Say
 from offhook.policies.proposals import Answer, Asks, Kind, Proposal, Purpose
@@ -51,11 +52,65 @@ def test_words_that_claim_the_floor_cut_at_once() -> None:
     assert last is not None and last.playing is Playing.CUT
 
 
-def test_a_long_overlap_without_any_word_is_settled_by_the_window() -> None:
+def test_the_caller_wins_a_long_overlap_without_any_word_up_to_the_limit() -> None:
     scene = speaking()
     scene.speech_starts()
-    asked = scene.speech_goes_on(1_000)
-    assert of(asked, CutSpeech), "the caller speaks on for a second: the caller wins"
+    asked = scene.speech_goes_on(3_800)
+    assert not of(asked, ResumeSpeech) and not of(asked, CutSpeech), "the agent is silent, its sentence is kept"
+    assert scene.state.floor.holder is Holder.CALLER
+    asked = scene.speech_goes_on(800)
+    assert of(asked, ResumeSpeech) and not of(asked, CutSpeech), "what says no word for four seconds is noise"
+    assert scene.state.floor.holder is Holder.BOTH
+    assert not of(scene.speech_goes_on(10_000), HoldSpeech)
+
+
+def test_a_word_settles_a_wordless_hold_as_ever() -> None:
+    for words, kind in (("wait how much is that", CutSpeech), ("mm-hmm", ResumeSpeech)):
+        scene = speaking(purpose=Purpose.ANSWER)
+        scene.speech_starts()
+        scene.speech_goes_on(2_000)
+        asked = scene.words(words, final=False) + scene.passes(300)
+        assert of(asked, kind), words
+
+
+def test_speech_whose_words_never_come_resumes_when_they_were_due() -> None:
+    scene = speaking()
+    scene.speech_starts()
+    scene.speech_goes_on(1_500)
+    ended_ms = scene.now_ms
+    asked = scene.speech_ends() + scene.passes(scene.policy.barge_in.words_after_ms - 161)
+    assert not of(asked, ResumeSpeech) and not of(asked, CutSpeech)
+    assert of(scene.passes(1), ResumeSpeech)
+    assert scene.now_ms == ended_ms + scene.policy.barge_in.words_after_ms
+    assert of(scene.words("no stop that please"), CutSpeech), "words that are later still"
+
+
+def test_noise_that_goes_on_holds_nothing_again_and_words_in_it_still_cut() -> None:
+    scene = speaking()
+    scene.speech_starts()
+    scene.speech_goes_on(4_600)
+    scene.speech_ends()
+    asked = scene.speech_starts() + scene.speech_goes_on(700)
+    assert not of(asked, HoldSpeech)
+    assert of(scene.words("excuse me can I ask something"), CutSpeech)
+
+
+@pytest.mark.parametrize(("on_ms", "off_ms"), [(400, 250), (800, 400), (1_500, 1_200), (3_000, 3_000), (12_000, 200)])
+def test_no_noise_keeps_an_utterance_for_ever(on_ms: int, off_ms: int) -> None:
+    """Sound without words comes and goes: in all, it silences one utterance no longer than the policy says."""
+    scene = speaking()
+    utterance = scene.state.speech.current
+    assert utterance is not None
+    silent_ms = 0
+    for _ in range(60_000 // (on_ms + off_ms)):
+        scene.speech_starts()
+        scene.speech_goes_on(on_ms - 60)
+        before = scene.state.speech.current
+        assert before is not None and before.id == utterance.id, "nothing cut it"
+        silent_ms += on_ms if before.playing is Playing.HELD else 0
+        scene.speech_ends()
+        scene.passes(off_ms)
+    assert silent_ms <= scene.policy.barge_in.wordless_ms + on_ms
 
 
 def wordless(**fields: object) -> Scene:
@@ -125,13 +180,14 @@ def test_a_question_that_is_still_far_off_makes_no_token_an_answer() -> None:
     assert far < near
 
 
-def test_with_a_recognizer_a_tie_holds_until_its_words_are_due() -> None:
+def test_with_a_recognizer_a_tie_holds_until_its_words_are_in() -> None:
     scene = speaking()
     scene.passes(1_500)
     scene.speech_starts()
-    asked = scene.speech_goes_on(400)
+    asked = scene.speech_goes_on(1_500)
     assert not of(asked, ResumeSpeech), "the agent does not speak on over somebody who is speaking"
-    assert of(asked + scene.speech_goes_on(1_100), CutSpeech)
+    assert not of(asked, CutSpeech), "nor is its sentence given up for a sound"
+    assert of(scene.words("but what about the price then"), CutSpeech)
 
 
 def test_words_that_come_after_a_resume_still_cut() -> None:

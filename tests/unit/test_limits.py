@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from offhook.policies import events as ev
-from offhook.policies.commands import HangUp, Say
+from offhook.policies.commands import HangUp, InviteAgents, Say, TransferCall
 from offhook.policies.proposals import Kind, Proposal, Purpose
 from offhook.policies.state import Line
 from scene import Scene, of, policy
@@ -12,7 +12,7 @@ SHORT = {"call_ms": 30_000, "warning_ms": 10_000, "grace_ms": 4_000, "line_lost_
 QUIET = {"hesitating_after_ms": 30_000, "absent_after_ms": 60_000}  # the ladder stays out of the way
 
 
-def call(**limits: int) -> Scene:
+def call(**limits: int | str) -> Scene:
     return Scene(policy(limits={**SHORT, **limits}, silence=QUIET)).answered("booking")
 
 
@@ -122,10 +122,40 @@ def test_a_caller_who_hangs_up_is_named_and_the_first_reason_stands() -> None:
     assert found.state.outcome == "caller_hung_up"
 
 
-def test_a_transfer_is_an_outcome_of_its_own() -> None:
-    found = call()
+def transferring(found: Scene) -> Scene:
+    """The gate has let the caller be put through."""
     proposal = Proposal("t", "booking", Kind.TRANSFER, found.state.turn, found.state.revision, action="+15550123")
     found.happens(
         ev.AgentAnswered, agent="booking", turn=found.state.turn, basis=found.state.revision, proposals=(proposal,)
     )
-    assert closed(found, "transferred") == "transferred"
+    assert of(found.commands, TransferCall)
+    return found
+
+
+def test_a_transfer_is_an_outcome_of_its_own() -> None:
+    assert closed(transferring(call()), "transferred") == "transferred"
+
+
+def test_a_transfer_that_nobody_answers_is_told_to_the_caller() -> None:
+    found = transferring(call(transfer_ms=8_000, warning_ms=0))
+    assert not of(found.passes(7_999), Say)
+    (say,) = of(found.passes(1), Say)
+    assert say.text == found.policy.limits.unanswered_line
+    assert not found.state.authority.grants or found.state.authority.grants[0].proposal.kind is Kind.SAY
+    assert closed(found) == "caller_hung_up", "nobody has taken the caller over"
+
+
+def test_a_caller_who_speaks_meanwhile_is_told_when_it_is_the_agents_turn() -> None:
+    found = transferring(call(transfer_ms=8_000, call_ms=60_000, warning_ms=0))
+    found.passes(7_500)
+    found.speech_starts()
+    found.speech_goes_on(1_000)
+    found.words("hello is anybody there")
+    assert not of(found.commands, Say)
+    found.speech_ends()
+    assert [say.text for say in of(found.passes(2_000), Say)] == [found.policy.limits.unanswered_line]
+
+
+def test_without_a_line_for_it_the_agents_are_asked() -> None:
+    found = transferring(call(transfer_ms=8_000, unanswered_line=""))
+    assert [asked.reason for asked in of(found.passes(8_000), InviteAgents)] == ["transfer_unanswered"]

@@ -220,3 +220,39 @@ def test_a_hold_keeps_the_ladder_still() -> None:
     assert not of(asked, Say) and not of(asked, InviteAgents)
     assert [command.reason for command in of(found.passes(200), InviteAgents)] == ["hold"]
     assert until_said(found, 20_000), "the ladder goes on when the hold is over"
+
+
+def hold(found: Scene, after_ms: int, say: str = "") -> None:
+    """The agent asks for a hold, and says something on the way."""
+    turn, basis = found.state.turn, found.state.revision
+    wanted = [Proposal(f"h{found.now_ms}", "booking", Kind.TIMER, turn, basis, action="hold",
+                       arguments=(("after_ms", str(after_ms)),))]  # fmt: skip
+    if say:
+        wanted.append(Proposal(f"s{found.now_ms}", "booking", Kind.SAY, turn, basis, text=say))
+    found.happens(ev.AgentAnswered, agent="booking", turn=turn, basis=basis, proposals=tuple(wanted))
+
+
+@pytest.mark.parametrize("say", ["", "Still"])
+def test_holds_one_after_the_other_keep_no_ladder_still_for_ever(say: str) -> None:
+    """An agent asks for one more hold whenever one is over, each a little longer; or says so in between."""
+    found = heard_out()
+    after_ms = 10_000
+    for _ in range(3_000):
+        if of(found.commands, HangUp):
+            break
+        if "round.hold" not in found.timers and found.state.speech.current is None:
+            after_ms += 100
+            hold(found, after_ms, say and f"{say} {after_ms}")
+        current = found.state.speech.current
+        if current is not None and current.playing == "sent":
+            finish(found, Say(current.id, current.text, current.purpose, True, current.grant))
+        found.passes(100)
+    assert of(found.commands, HangUp) and found.now_ms < found.policy.silence.hold_ms + 90_000
+    assert bool(say) is any(said.text.startswith("Still") for said in of(found.commands, Say))
+
+
+def test_one_hold_without_end_is_over_at_the_limit() -> None:
+    found = heard_out()
+    hold(found, 10**9)
+    assert not of(found.passes(found.policy.silence.hold_ms), Say)
+    assert until_said(found, 20_000)

@@ -60,7 +60,7 @@ def test_not_between_a_grant_and_its_act() -> None:
 
 
 def test_not_while_it_is_unknown_who_picked_up() -> None:
-    scene = Scene(policy(answering={"enabled": True})).answered("booking")
+    scene = Scene(policy(answering={"enabled": True})).answered("booking", direction="outbound")
     assert unsafe(scene.state) == "it is not known who picked up"
 
 
