@@ -121,7 +121,7 @@ def _fall_back(draft: Draft, found: Round) -> None:
     """
     state = draft.state
     outdated = state.evidence_revision > found.basis or not caller_is_done(state)
-    if outdated or state.silence.after == "wait" or silence.busy(state):
+    if outdated or state.silence.after == "wait" or silence.busy(state) or debts.facts(state):
         return
     spoke = state.hearing.words or "recognizer" in state.lost_parts
     line = draft.policy.arbitration.fallback_line

@@ -75,6 +75,11 @@ def _tells(draft: Draft, utterance: Utterance, debt: Debt) -> bool:
     return utterance.id == debt.by or utterance.purpose not in _BESIDE
 
 
+def facts(state: CallState) -> bool:
+    """Something is owed that is said before anybody asks the caller to say it again."""
+    return any(debt.kind in ("result", "unapproved") for debt in state.debts)
+
+
 def settle_up(draft: Draft) -> None:
     """The floor is free: pay the oldest debt, one at a time."""
     state = draft.state
@@ -168,6 +173,17 @@ def _by_round(draft: Draft, debt: Debt, reason: str) -> None:
     arbitration.open_round(draft, reason, f"{debt.kind}:{debt.what}")
 
 
+def _result(draft: Draft, debt: Debt) -> None:
+    """What came of an act, by those who wanted it; that nobody took the caller over, the core says itself, first."""
+    act = _act(draft, debt)
+    if act is None or act.action != Kind.TRANSFER or act.ok or act.withdrawn or not _say_ourselves(draft, debt):
+        _by_round(draft, debt, "action_finished")
+
+
+def _act(draft: Draft, debt: Debt) -> Act | None:
+    return next((act for act in draft.state.authority.acts if act.grant == debt.what), None)
+
+
 def _sentence(draft: Draft, debt: Debt) -> None:
     """Say again what noise cut off, judged anew."""
     last = draft.state.speech.last
@@ -200,7 +216,7 @@ def _sentence(draft: Draft, debt: Debt) -> None:
 
 # A key is not here: its entry may go on, so it ends a turn like any other (`endpointing.playback_ended`).
 _PAY = {
-    "result": lambda draft, debt: _by_round(draft, debt, "action_finished"),
+    "result": lambda draft, debt: _result(draft, debt),
     "timer": lambda draft, debt: _by_round(draft, debt, debt.what),
     "reply": lambda draft, debt: _by_round(draft, debt, "turn_ended"),
     "unapproved": lambda draft, debt: _by_round(draft, debt, approvals.UNAPPROVED),

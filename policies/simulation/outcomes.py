@@ -88,7 +88,12 @@ def _named(act: Ordered, words: list[str]) -> bool:
 
 
 def _of(acts: list[Ordered], words: list[str], action: str, outcome: str) -> list[Ordered]:
-    return [act for act in acts if act.action == action and act.outcome == outcome and _named(act, words)]
+    """Acts that undo are told apart from all others: a policy's own acts have names of their own."""
+    undoes = action == CANCELS
+    return [
+        act for act in acts if act.action and (act.action == CANCELS) is undoes and act.outcome == outcome
+        and _named(act, words)
+    ]  # fmt: skip
 
 
 def _done(acts: list[Ordered], words: list[str]) -> bool:
@@ -103,7 +108,7 @@ def _failed(acts: list[Ordered], words: list[str]) -> bool:
 def _not_done(acts: list[Ordered], words: list[str]) -> bool:
     """No booking of it stands: what was taken back before it had left was never ordered."""
     booked, undone = _of(acts, words, BOOKS, "done"), _of(acts, words, CANCELS, "done")
-    under_way = [act for act in acts if act.action == BOOKS and not act.outcome and act.begun_ms >= 0]
+    under_way = [act for act in acts if act.action not in ("", CANCELS) and not act.outcome and act.begun_ms >= 0]
     return len(booked) <= len(undone) and not any(_named(act, words) for act in under_way)
 
 

@@ -97,7 +97,7 @@ def test_whoever_asks_for_a_person_is_put_through_or_called_back() -> None:
     raw = yaml.safe_load((EXAMPLES / "sales" / "policy.yaml").read_text())["agents"]
     raw["closing"]["options"]["transfer_to"] = "+15550100"
     call = conversation("Can I speak to a real person please?", agents=raw)
-    assert "put you through" in call.said[-1]
+    assert any("put you through" in text for text in call.said)
     assert [type(c).__name__ for c in call.commands].count("TransferCall") == 1
 
 

@@ -158,4 +158,4 @@ def test_a_caller_who_speaks_meanwhile_is_told_when_it_is_the_agents_turn() -> N
 
 def test_without_a_line_for_it_the_agents_are_asked() -> None:
     found = transferring(call(transfer_ms=8_000, unanswered_line=""))
-    assert [asked.reason for asked in of(found.passes(8_000), InviteAgents)] == ["transfer_unanswered"]
+    assert [asked.reason for asked in of(found.passes(8_000), InviteAgents)] == ["action_finished"]

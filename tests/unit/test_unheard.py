@@ -271,7 +271,7 @@ def test_silence_and_pauses_are_no_speech_that_it_missed(run: Run) -> None:
     async def test(bench: SwappedCall) -> None:
         await with_recognizers(bench, Recognizer(at(bench, 1)), Recognizer(at(bench, 2)))
         for _ in range(4):
-            await bench.phone.say(voice(2 * 50) + [SILENCE] * 200)
+            await bench.phone.say(voice(2 * 50) + [SILENCE] * 100)
         assert health(bench) == []
         await bench.phone.say(voice(3 * 50))
         assert health(bench) == [False]
