@@ -50,7 +50,7 @@ class Outcomes:
         claim, named = found
         if named != _UNNAMED and _NAMES_A_TIME.isdisjoint(plain(named)):
             return  # it speaks of another kind of act
-        acts = [act for act in self._account.acts.values() if act.action in ("", BOOKS, CANCELS)]
+        acts = list(self._account.acts.values())
         if not _HOLDS[claim](acts, plain(named)):
             told = ", ".join(f"{act.action} of {act.value} {act.outcome or 'under way'}" for act in acts) or "nothing"
             self._report(SAID, f"'{claim}' is said of {named}; what came of it: {told}")
