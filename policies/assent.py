@@ -30,6 +30,7 @@ class Assent(NamedTuple):
 
 
 LISTENING_CHARS_MAX = 48  # a listener who says more says something
+QUESTION_WORDS_MIN = 3  # a shorter one is a tag: "is it?"
 NO_ANSWER = Assent(Polarity.NONE, "no words")
 
 _VALUE_WORDS = NUMBERS.keys() | lexicon.VALUES
@@ -71,13 +72,31 @@ def listening(text: str) -> bool:
     return all(lexicon.LISTENING.issuperset(clause.words) and not clause.turned for clause in clauses(text))
 
 
+def takes_back(text: str, terms: Terms = ()) -> bool:
+    """Said of something that was agreed, and done: it shall not stand. "No" to "anything else?" does not say that."""
+    own = {form for _, value in terms for form in _forms(value)} - _CONNECTING
+    for clause in clauses(text):
+        words = clause.words
+        if _holds(words, lexicon.TAKING_BACK):
+            return True
+        if any(word == "not" and _plain(after) in own for word, after in zip(words, clause.spoken[1:], strict=False)):
+            return True  # "not tuesday"
+    return False
+
+
 # --- one clause -----------------------------------------------------------------------------------------------------
 
 _IRONY, _CONDITION, _REFUSAL, _CHANGE = "irony", "a condition", "a refusal", "a change"
 _DOUBT, _OTHER_VALUE = "doubt", "another value than was read back"
+_FIRST, _UNFINISHED = "a question that comes first", "a sentence that is not finished"
 _UNREAD, _NO_AFFIRMATION = "words that nobody could read", "nothing affirms it"
 REFUSING = frozenset({_REFUSAL, _CHANGE})  # what takes back even that which needs no consent
-_GRAVITY = {_UNREAD: 1, _DOUBT: 2, _CONDITION: 3, _OTHER_VALUE: 4, _CHANGE: 5, _IRONY: 6, _REFUSAL: 7}
+_GRAVITY = {
+    why: gravity
+    for gravity, why in enumerate(
+        (_UNREAD, _UNFINISHED, _FIRST, _DOUBT, _CONDITION, _OTHER_VALUE, _CHANGE, _IRONY, _REFUSAL)
+    )
+}
 
 
 def _of_clause(clause: Clause, terms: Terms) -> tuple[bool, Assent | None]:
@@ -89,16 +108,49 @@ def _of_clause(clause: Clause, terms: Terms) -> tuple[bool, Assent | None]:
         return False, None
     if words in lexicon.IRONIC_ALONE or _holds(words, lexicon.IRONIC):
         return False, _unclear(_IRONY)
-    affirmed, rest, spoken = _consumed(words, clause.spoken)
-    if not rest:
-        return affirmed, None
-    if rest[0] in lexicon.WONDERING and (clause.asked or affirmed or len(rest) > 2):
-        marked = _marked(rest, questions=True)
-        return affirmed, marked
-    marked = _marked(rest)
+    if _holds(words, lexicon.CORRECTING):
+        return False, _unclear(_CHANGE)
+    at = _question_at(words)
+    affirmed, rest, spoken = _consumed(words[:at], clause.spoken[:at])
+    if at < len(words):
+        wrong = _of_question(words[at:], clause.spoken[at:], terms)
+    elif clause.asked:
+        return False, _marked(rest) or _unclear(_DOUBT)  # "tuesday at ten?", "right?"
+    elif words[-1] in lexicon.TRAILING and _longest_end(words, lexicon.AFFIRMING + lexicon.COURTEOUS) < 2:
+        wrong = _unclear(_UNFINISHED)
+    else:
+        wrong = None
+    if wrong is not None or not rest:
+        return affirmed, wrong
+    return affirmed, _marked(rest) or _beyond_the_values(rest, spoken, terms)
+
+
+def _question_at(words: tuple[str, ...]) -> int:
+    """Where a question to the agent begins; the number of words where none does."""
+    for at in range(len(words) - 1):
+        follows = lexicon.QUESTIONS.get(words[at])
+        if follows is not None and words[at + 1] in follows and not _inside_yes(words, at):
+            return at
+    return len(words)
+
+
+def _inside_yes(words: tuple[str, ...], at: int) -> bool:
+    """ "That is it": the "is" begins no question."""
+    return any(_longest(words, start, lexicon.AFFIRMING) > at - start for start in range(max(0, at - 3), at))
+
+
+def _of_question(words: tuple[str, ...], spoken: tuple[str, ...], terms: Terms) -> Assent | None:
+    """A mere further question leaves nothing over. One about the yes itself, or its price, has to be settled first."""
+    marked = _marked(words, questions=True)
     if marked is not None:
-        return affirmed, marked
-    return affirmed, _beyond_the_values(rest, spoken, terms)
+        return marked
+    if len(words) < QUESTION_WORDS_MIN or not lexicon.CHALLENGING.isdisjoint(words):
+        return _unclear(_DOUBT)
+    if not lexicon.MONEY.isdisjoint(words):
+        return _unclear(_FIRST)
+    own = {form for _, value in terms for form in _forms(value)}
+    named = {_plain(word) for word in spoken} & lexicon.NAMING
+    return None if named <= own else _unclear(_OTHER_VALUE)
 
 
 def _consumed(words: tuple[str, ...], spoken: tuple[str, ...]) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
@@ -141,41 +193,79 @@ def _marked(words: tuple[str, ...], *, questions: bool = False) -> Assent | None
     conditional = lexicon.CONDITIONAL - {"when"} if questions else lexicon.CONDITIONAL
     if not conditional.isdisjoint(words) or _holds(words, lexicon.CONDITIONAL_PHRASES):
         return _unclear(_CONDITION)
-    if not questions and (not lexicon.DOUBTING.isdisjoint(words) or _holds(words, lexicon.DOUBTING_PHRASES)):
+    if not lexicon.DOUBTING.isdisjoint(words) or _holds(words, lexicon.DOUBTING_PHRASES):
         return _unclear(_DOUBT)
     return None
 
 
+# --- values -----------------------------------------------------------------------------------------------------------
+
+_CONNECTING = frozenset({"at", "on", "the", "of", "for", "o'clock"})
+_HALF_DAYS = {"am": {"morning", "in"}, "pm": {"afternoon", "in"}}
+_MINUTES = {"30": {"half", "past"}, "15": {"quarter", "past"}}
+
+
 def _beyond_the_values(rest: tuple[str, ...], spoken: tuple[str, ...], terms: Terms) -> Assent | None:
-    """Nothing where the rest says the values that were read back, and only them."""
-    own = {word for _, value in terms for word in value.lower().split()}
-    if any(word not in own and word not in _VALUE_WORDS and not word[0].isdigit() for word in spoken):
-        return _unclear(_UNREAD)
+    """Nothing where the rest says the values that were read back, each word of it, and only them.
+
+    Asked the other way round ("does it name another value?") a value that no parser knows would pass: "ten to ten".
+    """
     if not terms:
         return _unclear(_UNREAD)
-    if set(spoken) <= own:
-        return None
-    kind, value = values.told(spoken)
-    if value:
-        return None if any(_agrees(kind, value, term) for _, term in terms) else _unclear(_OTHER_VALUE)
-    return None if set(rest) <= _CONNECTING else _unclear(_UNREAD)
+    said = [_plain(word) for word in spoken]
+    kind, value = values.told(tuple(word.removesuffix(":00") for word in spoken))
+    if kind == values.DIGITS:
+        numbers = all(word in lexicon.DIGITS or word[0].isdigit() for word in spoken)
+        return None if numbers and any(_same_digits(value, term) for _, term in terms) else _unclear(_OTHER_VALUE)
+    own = [form for _, term in terms for form in _forms(term)]
+    if any(word not in own and word not in _CONNECTING for word in said):
+        return _unclear(_OTHER_VALUE if all(map(_is_value, rest, said)) else _UNREAD)
+    if any(said.count(word) > own.count(word) for word in said if word not in _CONNECTING):
+        return _unclear(_OTHER_VALUE)  # "ten ten"
+    if value and not any(_agrees(value, term) for _, term in terms):
+        return _unclear(_OTHER_VALUE)
+    return None
 
 
-_CONNECTING = frozenset({"at", "on", "the", "of", "for", "in", "to"})
+def _is_value(word: str, plain: str) -> bool:
+    return word in _VALUE_WORDS or plain[0].isdigit()
 
 
-def _agrees(name: str, value: str, term: str) -> bool:
-    """The value that was said is the one that was read back, or a part of it ("ten" of "tuesday at 10")."""
-    if name == values.DIGITS:
-        digits = "".join(character for character in term if character.isdigit())
-        return bool(digits) and (digits == value or value == values.digits_in(tuple(term.lower().split())))
+def _forms(value: str) -> list[str]:
+    """The words, in their plain form, in which a value may be said: "10:30 am" -> 10:30 10 30 half past am morning."""
+    found: list[str] = []
+    dated = not values.MONTHS.isdisjoint(value.lower().split())
+    for word in map(_plain, value.lower().split()):
+        found.append(word)
+        if dated and word.isdigit():
+            found.append(f"{word}th")
+        hour, colon, minutes = word.partition(":")
+        if colon:
+            found += [hour, minutes, *_MINUTES.get(minutes, ())]
+        found += _HALF_DAYS.get(word, ())
+    return found
+
+
+def _plain(word: str) -> str:
+    """A number however it is said -> its digits: "ten", "10:00" -> "10"; "tenth", "10th" -> "10th"."""
+    if word[:1].isdigit():
+        return f"{word.rstrip('stndrh')}th" if word[-1].isalpha() else word.removesuffix(":00")
+    return values.spelled(word) or word
+
+
+def _same_digits(said: str, term: str) -> bool:
+    digits = "".join(character for character in term if character.isdigit())
+    return bool(digits) and (digits == said or said == values.digits_in(tuple(term.lower().split())))
+
+
+def _agrees(value: str, term: str) -> bool:
+    """The time that was said is the one that was read back, or a part of it ("ten" of "tuesday at 10")."""
     said, known = parse(value), parse(term.lower())
     if not known.day and not known.clock:
         return False
-    day = not said.day or said.day == known.day
-    halves = {said.clock, known.clock}  # "10" and "10 am" may be the same, "10 am" and "10 pm" may not
-    clock = not said.clock or len(halves) == 1 or {each.partition(" ")[0] for each in halves} <= halves
-    return day and clock and len({each.partition(" ")[0] for each in halves if each}) <= 1
+    hours = {each.partition(" ")[0] for each in (said.clock, known.clock) if each}
+    halves = {each.partition(" ")[2] for each in (said.clock, known.clock) if " " in each}
+    return (not said.day or said.day == known.day) and len(hours) <= 1 and len(halves) <= 1
 
 
 def _longest(words: tuple[str, ...], at: int, phrases: tuple[tuple[str, ...], ...]) -> int:
@@ -186,6 +276,11 @@ def _longest(words: tuple[str, ...], at: int, phrases: tuple[tuple[str, ...], ..
 
 def _holds(words: tuple[str, ...], phrases: tuple[tuple[str, ...], ...]) -> bool:
     return any(phrase[0] in words and _stands(words, phrase) for phrase in phrases)
+
+
+def _longest_end(words: tuple[str, ...], phrases: tuple[tuple[str, ...], ...]) -> int:
+    """The length of the longest of `phrases` that the words end with; 0 = none."""
+    return max((len(phrase) for phrase in phrases if words[-len(phrase) :] == phrase), default=0)
 
 
 def _stands(words: tuple[str, ...], phrase: tuple[str, ...]) -> bool:

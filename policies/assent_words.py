@@ -6,7 +6,7 @@ with them is `assent.py`. A word that is nowhere here is a word that nobody coul
 
 from __future__ import annotations
 
-from .vocabulary import words_of
+from .vocabulary import NUMBERS, words_of
 
 
 def _phrases(text: str) -> tuple[tuple[str, ...], ...]:
@@ -42,6 +42,14 @@ AFFIRMING = _phrases("""
     works great / works well / works perfectly / that works great / that works well / that works perfectly
     let us go ahead / sign me up / that makes sense / makes sense / fair enough
     try again / please try again / try it again / try once more / try it once more / once more / give it another try
+    cool / aye / confirmed / roger / gladly / bingo / spot on / okey dokey / okie dokie
+    suits me / it suits me / got it / that fits / it fits / fits / with pleasure
+    make it so / put me down / put me down for that / put me down for it
+    i will be there / we are good / we are / we can / you have got it right / you heard right / you can book it
+    you can book that / i am happy with that / yes i am happy with that
+    yes i am free then / everything is right / everything is correct / the time is right / that time is right
+    that time works / that time works for me / that day works / that day works for me
+    i am free then /     i have time then / i am happy with it / oh yes / why yes / like i said / as i said
     i am sure / quite sure / yes sir / yes ma'am / yes madam / it does / that does it / it will / it is
 """)
 
@@ -53,19 +61,23 @@ COURTEOUS = _phrases("""
     i appreciate it / i appreciate that / appreciate it / very kind / that is very kind / that is kind of you
     looking forward to it / i look forward to it / i am looking forward to it / i am looking forward / see you then
     talk to you then / have a good day / have a nice day / have a great day / bye / good bye / hello / hi
+    uh huh / mm hm / mm hmm
     so much / very much / a lot / for me / with me / by me / then / to me / very / really / just / that / it
-    for asking
+    for asking / you know / see you / mm-hm / uh-huh
 """)
 
 # Who takes leave with no more than a listener's word has been polite, and has agreed to nothing.
 FAREWELLS = words_of("bye")
 
 # Sounds of speaking.
-FILLING = words_of("um uh well oh ah so and er hmm mm you know like")
+FILLING = words_of("um uh well oh ah so and er hmm hm mm like")
+TRAILING = words_of("and so to for or because well hmm hm with at on in the a an my")  # more was to come after these
 TOKENS = words_of("mm-hm uh-huh hmm hm mm huh")  # a listener's: they say "I hear you", and nothing more
 
 # A listener's words over the agent, or alone: nothing that was said before is outdated by them.
-LISTENING = TOKENS | FILLING | words_of("okay yes right sure good great fine thanks thank please i see all alright")
+LISTENING = (
+    TOKENS | FILLING | words_of("you know okay yes right sure good great fine thanks thank please i see all alright")
+)
 
 # What is agreed only if, when, as long as.
 CONDITIONAL = words_of(
@@ -86,19 +98,32 @@ DOUBTING_PHRASES = _phrases("""
 
 # Said to mean the contrary: anywhere, and as a whole clause.
 IRONIC = _phrases("""
-    as if / like that will / very funny / kidding / joking / in your dreams / my foot / in wrong / sarcastic
+    as if / like that will / like that is / that will be the day / just great / who cares / that is rich
+    very funny / kidding / joking / in your dreams / my foot / in wrong / sarcastic
 """)
-IRONIC_ALONE = _phrases("yes right / oh sure / sure sure / not / i wish / just great / oh great / very good one")
+IRONIC_ALONE = _phrases("yes right / yes right sure / oh sure / sure sure / not / i wish / oh great / very good one")
 
 # What takes back, refuses, or wants something else.
 REFUSING = words_of(
     "no not never nothing wrong incorrect false opposite contrary cancel stop wait hold forget nor neither refuse",
     "hardly without",
 )
+# Here "correct" and "right" are no yes: somebody wants it mended.
+CORRECTING = _phrases("correct it / correct that / correct this / please correct / right it")
 CHANGING = words_of(
     "instead rather change different another earlier sooner actually make switch move add also plus more less too else",
     "correction meant mean reschedule rebook other",
 )
+
+# Said of what is done already: it shall not stand.
+TAKING_BACK = _phrases("""
+    cancel / cancel it / undo / take it back / take that back / call it off / forget it / never mind / stop / wait
+    hold on / changed my mind / change my mind / second thought / second thoughts / actually no / actually not
+    i did not want / i do not want / do not want it / do not want that / not want that / rather not / reschedule
+    do not book / did not agree / never agreed / wrong day / wrong time / wrong date / wrong one / wrong number
+    a mistake / my mistake / that is wrong / that was wrong / not right / not correct / instead / can not make it
+    will not work / does not work
+""")
 
 # What times and numbers are made of.
 VALUES = words_of(
@@ -109,5 +134,17 @@ VALUES = words_of(
     "nineteenth twentieth thirtieth next double triple",
 )
 
-# How a question to the agent begins. "can you" and "could you" ask for something to be done, which is no mere question.
-WONDERING = words_of("what where who how which whose is are do does did will am was")
+# How a question to the agent begins: a word, and what may follow it. "Will think about it" and "what a joke" ask
+# nothing. "Can you" and "could you" ask for something to be done, which is no mere question.
+_SUBJECTS = words_of("it that this there i you we they he she the my your somebody someone anybody anyone")
+_OPEN = words_of("is are do does did will was am would time day kind number address name")
+QUESTIONS = {
+    **dict.fromkeys(words_of("is are do does did will am was"), _SUBJECTS),
+    **dict.fromkeys(words_of("what which whose who where when why"), _OPEN),
+    "how": _OPEN | words_of("long far much many often soon"),
+}
+# In a question these ask about the yes itself, or about what it costs: both come before the yes.
+CHALLENGING = words_of("right correct sure true yes really serious joking my mine said say agreed booked")
+MONEY = words_of("cost costs price prices pay paid paying charge charged charges fee fees much money expensive free")
+NAMING = VALUES - words_of("to in the on at of for next may second first past")  # these name a day or a time
+DIGITS = NUMBERS.keys() | words_of("oh o double triple and it is")

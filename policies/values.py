@@ -22,7 +22,7 @@ NAME_WORDS_MAX = 3
 
 _DAYS = words_of("monday tuesday wednesday thursday friday saturday sunday today tomorrow tonight")
 _PARTS = {"morning": "morning", "afternoon": "afternoon", "evening": "evening", "night": "evening"}
-_MONTHS = words_of("january february march april may june july august september october november december")
+MONTHS = words_of("january february march april may june july august september october november december")
 _ORDINALS = {
     "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
     "tenth": 10, "eleventh": 11, "twelfth": 12, "thirteenth": 13, "fourteenth": 14, "fifteenth": 15, "sixteenth": 16,
@@ -47,7 +47,7 @@ _ANSWER_LEADS = (*_NAME_LEADS, ("this", "is"), ("i", "am"), ("it", "is"))
 
 
 _ASKS = frozenset({Asks.TIME, Asks.DIGITS, Asks.NAME})
-_TRIGGERS = _DAYS | _MONTHS | NUMBERS.keys() | {"noon", "midnight", "week", "name", "names", "double", "triple"}
+_TRIGGERS = _DAYS | MONTHS | NUMBERS.keys() | {"noon", "midnight", "week", "name", "names", "double", "triple"}
 
 
 @part
@@ -110,6 +110,13 @@ def told(words: tuple[str, ...]) -> tuple[str, str]:
     return (TIME, str(moment)) if moment is not None else ("", "")
 
 
+def spelled(word: str) -> str:
+    """The digits of a number that is written out ("ten" -> "10", "tenth" -> "10th", "p.m." -> "pm"); "" = none."""
+    if word in NUMBERS:
+        return str(NUMBERS[word])
+    return f"{_ORDINALS[word]}th" if word in _ORDINALS else _MERIDIEM.get(word, "")
+
+
 # --- times ----------------------------------------------------------------------------------------------------------
 
 
@@ -152,7 +159,7 @@ def _day_in(words: tuple[str, ...]) -> str:
             return f"{following}{word}{' ' + part if part else ''}"
         if word == "week" and at and words[at - 1] == "next":
             return "next week"
-        if word in _MONTHS and (word != "may" or (at and words[at - 1] in ("of", "in")) or _ordinal(words, at + 1)):
+        if word in MONTHS and (word != "may" or (at and words[at - 1] in ("of", "in")) or _ordinal(words, at + 1)):
             date = _ordinal(words, at + 1) or (_ordinal(words, at - 2) if at > 1 and words[at - 1] == "of" else 0)
             return f"{word} {date}" if date else ""
     return ""
@@ -199,7 +206,7 @@ _UNITS = words_of(
     "dollars cents percent people seats users minutes minute hours hour days day weeks week months month years",
     "year of times second seconds more other",
 )
-_NOT_BEFORE_A_TIME = _MONTHS | {"than", "the", "no", "this", "that", "which", "any", "every", "each", "another"}
+_NOT_BEFORE_A_TIME = MONTHS | {"than", "the", "no", "this", "that", "which", "any", "every", "each", "another"}
 
 
 def _hour_and_minute(words: tuple[str, ...], at: int) -> tuple[int, int, int]:

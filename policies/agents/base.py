@@ -41,6 +41,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from .. import assent
 from ..errors import PolicyError
 from ..policy import AgentSpec
 from ..proposals import Asks, Kind, Proposal, Purpose
@@ -245,6 +246,17 @@ def undone(view: View, act: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def told(view: View, act: Mapping[str, Any]) -> bool:
     """What came of this act was heard; it is owed until then."""
     return f"result:{act['grant']}" not in view["owed"]
+
+
+def takes_back(view: View, act: Mapping[str, Any]) -> bool:
+    """What the caller says now takes this act back, which is done: by its words, or by naming other values."""
+    arguments = act["arguments"]
+    if not act["ok"] or not act["undo"] or (said := str(view["pii_words"])) == "":
+        return False
+    if assent.takes_back(said, tuple(arguments.items())):
+        return True
+    changed = any(slot_value(view, name) not in ("", value) for name, value in arguments.items())
+    return changed and heard(view, "detail", "denial")
 
 
 def outcome(act: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from .base import (
     heard,
     last_act,
     slot_value,
+    takes_back,
     times,
     told,
     unclear,
@@ -93,14 +94,16 @@ class Booking(Agent):
                 return [self._ask_to_undo(view, done)]
             if not done["ok"]:
                 return [self._ask_to_retry(view, done)]
+            if takes_back(view, done):
+                return [self._ask_to_undo(view, done)]
             return [self._tell(view, "booked", done, Asks.YES_NO)]
         if not done["ok"]:
             return None
         if answered_what(view) == ("question", UNDO):
             return self._undo(view, done)
         same = dict(done["arguments"]).get(TIME) == slot_value(view, TIME)
-        taken_back = heard(view, "denial", "wait") and answered_what(view)[0] == "answer" and not heard(view, "goodbye")
-        if taken_back and done["undo"] and not _declines_more(view):
+        interrupted = heard(view, "denial", "wait") and answered_what(view)[0] == "answer" and not _declines_more(view)
+        if done["undo"] and not heard(view, "goodbye") and (interrupted or takes_back(view, done)):
             return [self._ask_to_undo(view, done)]
         return [] if same or not slot_value(view, TIME) else None
 

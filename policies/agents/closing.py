@@ -5,11 +5,24 @@ details in writing after a no, with a goodbye when all is said.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..policy import AgentSpec
 from ..proposals import Asks, Kind, Proposal, Purpose
-from .base import Agent, View, agreed_now, answered_what, heard, last_act, times, told, undone, unsettled, wordless
+from .base import (
+    Agent,
+    View,
+    agreed_now,
+    answered_what,
+    heard,
+    last_act,
+    takes_back,
+    times,
+    told,
+    undone,
+    unsettled,
+    wordless,
+)
 
 UNDO = "undo"  # the slot of `booking.py`'s question whether a booking shall be undone
 
@@ -51,7 +64,7 @@ class Closing(Agent):
             return [self.end(view, "details_sent", "sent", priority=0.9, reason="the details are on their way")]
         undoing = undone(view, booked) if booked is not None else None
         if booked is not None and booked["ok"] and told(view, booked) and (undoing is None or not undoing["ok"]):
-            return self._after_booking(view)
+            return self._after_booking(view, booked)
         if heard(view, "goodbye") and not agreed_now(view):
             return [self.end(view, "goodbye", "goodbye", priority=0.95, reason="the caller says goodbye")]
         return self._after_refusal(view)
@@ -70,9 +83,11 @@ class Closing(Agent):
             reason=why,
         )
 
-    def _after_booking(self, view: View) -> list[Proposal]:
+    def _after_booking(self, view: View, booked: Mapping[str, Any]) -> list[Proposal]:
         if answered_what(view)[1] == UNDO:
             return []  # whether the booking stands is still being asked
+        if takes_back(view, booked):
+            return []  # `booking.py` asks whether it shall be undone
         if heard(view, "question", "concern") or (unsettled(view) and not heard(view, "goodbye")):
             return []
         why = "booked, and nothing else is wanted"

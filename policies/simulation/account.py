@@ -110,6 +110,7 @@ class Ordered:
     action: str = ""
     arguments: tuple[tuple[str, str], ...] = ()
     irreversible: bool = False
+    undoes: bool = False  # it takes another act back
     awaited_ms: int = -1
     ordered_ms: int = -1
     withdrawn_ms: int = -1  # when the register was told so
@@ -314,6 +315,7 @@ class Account:
     def _perform(self, command: Perform) -> None:
         act = self.acts.setdefault(command.grant, Ordered(command.grant))
         act.action, act.arguments, act.irreversible = command.action, command.arguments, command.irreversible
+        act.undoes = any(needs.undo == command.action for needs in self.world.policy.gate.actions.values())
         act.ordered_ms = self.now_ms
 
     def _withdraw(self, command: Withdraw) -> None:

@@ -176,4 +176,5 @@ class Debts:
         for owed in self._owed:
             if account.free_ms - owed.free_ms > bound_ms and not owed.complained:
                 owed.complained = True
-                self._report(DEBT, f"{owed.kind} {owed.what} is owed since {owed.since_ms} ms, the floor free for it")
+                what = f"{owed.kind} {owed.what}".strip()
+                self._report(DEBT, f"{what} is owed since {owed.since_ms} ms, the floor free for it")

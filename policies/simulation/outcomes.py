@@ -1,7 +1,7 @@
 """Checked from outside: what is said of an act is what was done.
 
-The stock lines of a booking, and the core's own, name what came of an act and of which: "You are booked for {time}".
-Whatever is said in their words is held against the orders and what the tools reported of them.
+The lines of a booking, whatever is booked, and the core's own name what came of an act, and of which: "You are booked
+for {time}". Whatever is said in their words is held against the orders and what the tools reported of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .account import Account, Ordered, plain
 from .violations import Report
 
 SAID = "what is said of an act is what was done"
-BOOKS, CANCELS = "book_meeting", "cancel_meeting"
+ACTS, UNDOES = "acts", "undoes"  # the two kinds; what undoes what, the policy says (`gate.actions.NAME.undo`)
 
 # Which claim a line makes: of the booking agent, and of the gate where no agent says anything.
 BOOKING_LINES = {
@@ -31,7 +31,7 @@ BOOKING_LINES = {
 }
 GATE_LINES = {"done": "done", "failed": "failed", "withdrawn": "not done", "regretted": "done"}
 
-_PLACE = re.compile(r"\\\{(?:time|act)\\\}")
+_PLACE = re.compile(r"\\\{[a-z_]+\\\}")
 _UNNAMED = "that"  # what an agent says where it knows no value
 
 
@@ -66,9 +66,14 @@ def claim_in(text: str, policy: Policy) -> tuple[str, str] | None:
 
 
 def _templates(policy: Policy) -> tuple[tuple[str, str], ...]:
-    spec = policy.agents.get("booking")
-    lines = {**Booking.LINES, **(spec.lines if spec is not None else {})}
-    own = [(lines[name], claim) for name, claim in BOOKING_LINES.items()]
+    """What each line claims: of every agent whose lines have the booking agent's names, whatever its act is."""
+    lines = [Booking.LINES] if "booking" in policy.agents else []
+    own = [
+        (spoken[name], claim)
+        for spoken in (*lines, *(spec.lines for spec in policy.agents.values()))
+        for name, claim in BOOKING_LINES.items()
+        if spoken.get(name)
+    ]
     return (*own, *((policy.gate.lines[name], claim) for name, claim in GATE_LINES.items() if policy.gate.lines[name]))
 
 
@@ -87,37 +92,37 @@ def _named(act: Ordered, words: list[str]) -> bool:
     return holds or words == [_UNNAMED]
 
 
-def _of(acts: list[Ordered], words: list[str], action: str, outcome: str) -> list[Ordered]:
+def _of(acts: list[Ordered], words: list[str], kind: str, outcome: str) -> list[Ordered]:
     """Acts that undo are told apart from all others: a policy's own acts have names of their own."""
-    undoes = action == CANCELS
+    wanted = kind == UNDOES
     return [
-        act for act in acts if act.action and (act.action == CANCELS) is undoes and act.outcome == outcome
-        and _named(act, words)
+        act for act in acts
+        if act.action and act.undoes is wanted and act.outcome == outcome and _named(act, words)
     ]  # fmt: skip
 
 
 def _done(acts: list[Ordered], words: list[str]) -> bool:
-    return bool(_of(acts, words, BOOKS, "done") or _of(acts, words, CANCELS, "done"))
+    return bool(_of(acts, words, ACTS, "done") or _of(acts, words, UNDOES, "done"))
 
 
 def _failed(acts: list[Ordered], words: list[str]) -> bool:
     unwritten = any(not act.action and act.outcome == "failed" for act in acts)  # the journal has not taken it
-    return unwritten or bool(_of(acts, words, BOOKS, "failed") or _of(acts, words, CANCELS, "failed"))
+    return unwritten or bool(_of(acts, words, ACTS, "failed") or _of(acts, words, UNDOES, "failed"))
 
 
 def _not_done(acts: list[Ordered], words: list[str]) -> bool:
     """No booking of it stands: what was taken back before it had left was never ordered."""
-    booked, undone = _of(acts, words, BOOKS, "done"), _of(acts, words, CANCELS, "done")
-    under_way = [act for act in acts if act.action not in ("", CANCELS) and not act.outcome and act.begun_ms >= 0]
+    booked, undone = _of(acts, words, ACTS, "done"), _of(acts, words, UNDOES, "done")
+    under_way = [act for act in acts if act.action and not act.undoes and not act.outcome and act.begun_ms >= 0]
     return len(booked) <= len(undone) and not any(_named(act, words) for act in under_way)
 
 
 def _undone(acts: list[Ordered], words: list[str]) -> bool:
-    return bool(_of(acts, words, CANCELS, "done"))
+    return bool(_of(acts, words, UNDOES, "done"))
 
 
 def _not_undone(acts: list[Ordered], words: list[str]) -> bool:
-    return bool(_of(acts, words, CANCELS, "failed") or _of(acts, words, CANCELS, "withdrawn"))
+    return bool(_of(acts, words, UNDOES, "failed") or _of(acts, words, UNDOES, "withdrawn"))
 
 
 _HOLDS: dict[str, Callable[[list[Ordered], list[str]], bool]] = {

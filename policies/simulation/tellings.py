@@ -7,7 +7,10 @@ played to their end; anything else is told when most of it was heard. Read-backs
 
 from __future__ import annotations
 
+import re
+
 from ..commands import RecordVerdict
+from ..policy import Policy
 from ..proposals import Kind, Purpose, RuleResult, Verdict
 from .account import Account, Said
 from .drawn import PRICE
@@ -25,10 +28,15 @@ class Tellings:
     def __init__(self, account: Account, report: Report) -> None:
         self._account = account
         self._report = report
+        self._policy: Policy | None = None
+        self._priced = {PRICE}  # the words of every `{price: ...}` in the policies that led this call
         account.on(RecordVerdict, self._judged)
 
     def _judged(self, command: RecordVerdict) -> None:
         verdict = command.verdict
+        if self._account.world.policy is not self._policy:
+            self._policy = self._account.world.policy
+            self._priced.update(_prices(self._policy))
         for result in verdict.rules:
             if result.rule == "told":
                 self._told(verdict, result)
@@ -66,25 +74,38 @@ class Tellings:
     def _heard(self, name: str) -> tuple[int | None, int]:
         """How often this was told, at least and at most; None = not to be seen from here."""
         if name == "price":
-            found = [self._told_of(said, PRICE) for said in self._account.utterances if said.ends_of(PRICE)]
+            found = [self._told_of(said) for said in self._account.utterances if self._ends(said)]
         elif name in _PURPOSES:
             spoken = [said for said in self._account.utterances if said.command.purpose == name]
-            found = [self._told_of(said, PRICE if name == Purpose.OFFER else "") for said in spoken]
+            found = [self._told_of(said, priced=name == Purpose.OFFER) for said in spoken]
         else:
             return None, 0
         return sum(least for least, _ in found), sum(most for _, most in found)
 
-    def _told_of(self, said: Said, words: str) -> tuple[bool, bool]:
+    def _ends(self, said: Said) -> int:
+        """How many of its words have to be heard so that every price in it is heard; 0 = it names none."""
+        return max((said.ends_of(words) for words in self._priced), default=0)
+
+    def _told_of(self, said: Said, *, priced: bool = True) -> tuple[bool, bool]:
         """Whether it is told: certainly, and perhaps."""
         now_ms = self._account.now_ms
         if said.over == "failed":
             return False, False
-        ends = said.ends_of(words) if words else 0
+        ends = self._ends(said) if priced else 0
         if ends:
             certainly = said.over == "ended" or (bool(said.over) and said.heard_words(now_ms) >= ends)
             return certainly, said.heard_words(now_ms) >= ends
         share = said.share(now_ms)
         return said.over == "ended" or (bool(said.over) and share >= _MOST[1]), share >= _MOST[0]
+
+
+def _prices(policy: Policy) -> tuple[str, ...]:
+    """The words of every `{price: ...}` in the lines of a policy."""
+    lines = (line for spec in policy.agents.values() for line in spec.lines.values())
+    return tuple(words for line in lines for words in _PRICED.findall(line))
+
+
+_PRICED = re.compile(r"\{price: ([^}]+)\}")
 
 
 def _names(text: str) -> tuple[str, ...]:

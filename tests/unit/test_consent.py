@@ -8,15 +8,18 @@ from __future__ import annotations
 import pytest
 from booking_call import TO_THE_OFFER, at_the_read_back, booked
 from dialogue import Dialogue, sales_policy
+from offhook.policies import assent
 from offhook.policies import events as ev
 from offhook.policies.commands import RecordVerdict, Say
-from offhook.policies.proposals import Answer, Asks, Kind, Proposal, Purpose
+from offhook.policies.proposals import Answer, Asks, Kind, Polarity, Proposal, Purpose
 
 CLEAN = [
     "yes", "yes that's right", "yeah, perfect, thank you", "correct", "that works for me", "yep, Tuesday at ten",
     "Yes, please book it.", "yes it is", "Yes. What time does it end?", "sure, go ahead", "okay", "that's correct",
     "absolutely", "Tuesday at ten, yes.", "sounds good", "Perfect, see you then!", "uh yes", "yes please tuesday at 10",
-    "that's correct thanks", "Yes, that's right. Tuesday at ten.", "of course, thank you so much",
+    "that's correct thanks", "oh yes", "mm-hm yes", "Yes, I'll be there.", "yes that time works", "cool", "spot on",
+    "yes please. How long does it take?", "yes is there anything I have to bring",
+    "Tuesday at ten o'clock, yes", "Yes, that's right. Tuesday at ten.", "of course, thank you so much",
 ]  # fmt: skip
 NOT_CLEAN = [
     "yes, and make it 3", "yes if my wife agrees", "yes as long as it is free", "yeah right", "right now I cannot say",
@@ -25,6 +28,14 @@ NOT_CLEAN = [
     "yes wednesday at ten", "yes at eleven", "can you make it eleven", "yes can you make it three instead", "yes or no",
     "yes I mean no", "sure if you say so", "yes the blue one", "okay whatever", "good luck with that", "mm-hm",
     "it is right across the street", "yes, provided that nobody calls me again", "fine, after I talked to my husband",
+    "yes ten to ten", "yes quarter to ten", "yes ten in the evening", "yes at 10 at night", "yes tuesday the third",
+    "yes tuesday in march", "yes the tenth", "yes next tuesday", "yes ten ten",
+    "yes tuesday at ten and wednesday at ten",
+    "Is that right?", "is it right", "right?", "Tuesday at ten, right?", "yes is that my time", "yes am or pm",
+    "who says yes", "yes did I", "okay and then what", "correct it", "please correct it", "right it",
+    "yeah like that's going to happen", "great just great", "yeah right sure", "yes who cares", "yes you are an idiot",
+    "yes and", "yes so", "yes for", "yes well", "it was right", "Yes, will think about it.", "Okay, do let me check.",
+    "Yes. What a joke.", "Okay, will have to see.", "yes, how about wednesday?", "yes what does it cost",
     "yes we have no bananas", "no", "that's not right", "what?", "thanks", "yes with two friends", "right now",
 ]  # fmt: skip
 
@@ -211,3 +222,58 @@ def test_the_agent_says_nothing_twice_on_the_way_to_a_booking() -> None:
     call.caller_says("Yes, that's right.")
     said = [c.text for c in call.commands if isinstance(c, Say)]
     assert len(said) == len(set(said))
+
+
+@pytest.mark.parametrize(
+    ("said", "read_back", "clean"),
+    [
+        ("yes ten thirty", "tuesday at 10:30", True),
+        ("yes half past ten", "tuesday at 10:30", True),
+        ("yes ten", "tuesday at 10:30", False),
+        ("yes ten in the morning", "tuesday at 10 am", True),
+        ("yes ten in the morning", "tuesday at 10", False),
+        ("yes the twelfth", "march 12 at 3", True),
+        ("yes the twelfth at four", "march 12 at 3", False),
+        ("yes double five five oh one two three", "5550123", True),
+        ("yes five five five oh one two four", "5550123", False),
+        ("yes Mary", "Mary Jones", True),
+        ("yes John", "Mary Jones", False),
+    ],
+)
+def test_words_of_the_value_count_only_where_they_say_this_very_value(said: str, read_back: str, clean: bool) -> None:
+    assert (assent.read(said, (("value", read_back),)).says is Polarity.YES) is clean
+
+
+TAKEN_BACK = [
+    "cancel that", "No, cancel it.", "No, not Tuesday, Wednesday.", "Wednesday at eleven.", "I changed my mind",
+    "on second thought no", "Actually no", "I did not want that", "You booked the wrong day", "not ten", "No, wait.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", TAKEN_BACK)
+def test_who_takes_a_finished_booking_back_is_offered_to_have_it_cancelled(words: str) -> None:
+    call = at_the_read_back()
+    call.caller_says("Yes.")
+    assert booked(call) == ["tuesday at 10"]
+    call.caller_says(words)
+    assert "Shall I cancel it" in call.said[-1]
+    assert not call.hung_up
+
+
+@pytest.mark.parametrize("words", ["cancel that", "No, wait.", "I changed my mind"])
+def test_who_takes_it_back_while_the_result_is_told_is_offered_it_too(words: str) -> None:
+    call = at_the_read_back()
+    call.caller_speaks("Yes.")
+    call.passes(3_400)
+    assert booked(call) == ["tuesday at 10"]
+    call.caller_speaks(words)
+    call.settles()
+    assert any("Shall I cancel it" in text for text in call.said)
+
+
+@pytest.mark.parametrize("words", ["No.", "No, that's all.", "Nothing else, thanks.", "No, see you Tuesday."])
+def test_a_no_to_anything_else_takes_no_booking_back(words: str) -> None:
+    call = at_the_read_back()
+    call.caller_says("Yes.")
+    call.caller_says(words)
+    assert not any("Shall I cancel" in text for text in call.said)
