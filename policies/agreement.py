@@ -26,7 +26,7 @@ _CONTRARY = frozenset({Sign.DENIAL, Sign.WAIT, Sign.STOP})
 _PURPOSES = frozenset(str(purpose) for purpose in Purpose)
 
 READ_BACK = "read_back"
-PROVISIONAL = "provisional"  # the moment of words that may still be read otherwise: only a clear sign counts
+PROVISIONAL = "provisional"  # the moment of words that may still be read otherwise: only a refusal counts
 
 # The rules about the caller's will: what breaks one of them takes an act back that has not left.
 WILL = ("stop", "concerns", "confirmed_slots", "consent", "contrary")
@@ -176,8 +176,8 @@ def contrary(case: Case) -> Result | None:
         said = evidence.first_said(state.ledger, signal)
         if signal.sign in _CONTRARY and signal.strength >= CONTRARY_AT and said.revision > since:
             return wanted, f"{signal.sign} at revision {said.revision}", False
-    if state.said_revision > since and case.moment != PROVISIONAL:
-        if case.needs.yes == "clean":
+    if state.said_revision > since:
+        if case.needs.yes == "clean" and case.moment != PROVISIONAL:
             return wanted, f"words after the yes, at revision {state.said_revision}", False
         read = assent.read(state.hearing.words)
         if read.why in assent.REFUSING:

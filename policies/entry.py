@@ -1,4 +1,4 @@
-"""What agents and operators hand in, checked where it enters: every field's type, range and size.
+"""What agents, operators and carriers hand in, checked where it enters: every field's type, range and size.
 
     good, refused = proposals_of(values)
 
@@ -18,7 +18,7 @@ from typing import Any
 
 from .codec import CodecFault, decode
 from .errors import CallerFault
-from .events import Event, HangupRequested, OperatorDecided
+from .events import ActionFinished, Event, HangupRequested, LineClosed, OperatorDecided
 from .fields import CHECKS, COUNT_MAX, NAME_CHARS_MAX, REASON_CHARS_MAX, WELL_FORMED, Refused
 from .parts import replace
 from .proposals import Kind, Polarity, Proposal, Purpose, Reading, Refusal
@@ -27,7 +27,7 @@ from .sayable import Unsayable, on_one_line, sayable
 PROPOSALS_MAX = 8  # in one answer; more is a fault of the agent
 DELAY_MAX_MS = 86_400_000  # of an agent's timer: the longest call
 FOUND_CHARS_MAX = 100  # of what a verdict says was required or found
-WORD_CHARS_MAX = 500  # of one text in an operator's word
+WORD_CHARS_MAX = 500  # of one text in a word from outside
 
 SAYABLE = "sayable"  # the rule by which a text is not taken in
 
@@ -84,13 +84,13 @@ def reading_of(value: Any) -> Reading | None:
 
 
 def event_of(array: list[Any], at_ms: int) -> Event:
-    """An operator's word, sent as the array of an event; it enters the call at `at_ms`.
+    """A word of an operator or a carrier, sent as the array of an event; it enters the call at `at_ms`.
 
     Raises:
-        CallerFault: it is none of those that an operator may send, or a field is not what it should be.
+        CallerFault: it is none of those that are told so, or a field is not what it should be.
     """
     if len(array) < 2 or type(array[0]) is not str or array[0] not in TOLD:
-        raise CallerFault(f"an operator's word is one of {', '.join(TOLD)}")
+        raise CallerFault(f"what is told a call from outside is one of {', '.join(TOLD)}")
     event: Event = decode([array[0], at_ms, *array[2:]])
     for field in fields(event):
         text = getattr(event, field.name)
@@ -99,7 +99,10 @@ def event_of(array: list[Any], at_ms: int) -> Event:
     return event
 
 
-TOLD: Mapping[str, type[Event]] = {kind.__name__: kind for kind in (OperatorDecided, HangupRequested)}
+# Operators decide and hang up; a carrier tells how a transfer ended.
+TOLD: Mapping[str, type[Event]] = {
+    kind.__name__: kind for kind in (OperatorDecided, HangupRequested, LineClosed, ActionFinished)
+}
 
 
 def delay_ms(proposal: Proposal) -> int:
@@ -155,19 +158,26 @@ def _checked(value: Any) -> Proposal:
         found = _READ(value)
     except AttributeError:
         raise Refused("a whole Proposal", "one without some of its fields") from None
-    proposal = Proposal(*[check(name, field) for (name, check), field in zip(_FIELDS, found, strict=True)])
+    proposal = Proposal(*[check(name, field) for name, check, field in zip(_NAMES, _FIELD_CHECKS, found, strict=True)])
     _KINDS[proposal.kind](proposal)
     if not proposal.text and not proposal.terms:
         return proposal
     try:
         text = sayable(proposal.text)
-        terms = tuple((name, sayable(words)) for name, words in proposal.terms)
+        terms = tuple((name, _term(name, words, text)) for name, words in proposal.terms)
     except Unsayable as fault:
         raise Refused(fault.required, fault.actual, SAYABLE) from None
-    missing = next((name for name, words in terms if _bare(words) not in _bare(text)), None)
-    if missing is not None:
-        raise Refused(f"the words of the term {missing!r} in the text", "others", SAYABLE)
     return proposal if text == proposal.text and terms == proposal.terms else replace(proposal, text=text, terms=terms)
+
+
+def _term(name: str, words: str, text: str) -> str:
+    """The words of a term as they are said in the text. Raises: Refused, Unsayable."""
+    if words[:1].isalnum() and f" {words} " in f" {text} ":
+        return words
+    words = sayable(words)
+    if _bare(words) not in _bare(text):
+        raise Refused(f"the words of the term {name!r} in the text", "others", SAYABLE)
+    return words
 
 
 def _bare(text: str) -> str:
@@ -228,5 +238,6 @@ def _quoted(text: str) -> str:
     return repr(text[:20]) if text else "none"
 
 
-_FIELDS = tuple((field.name, CHECKS[field.name]) for field in fields(Proposal))
-_READ = attrgetter(*(name for name, _ in _FIELDS))
+_NAMES = tuple(field.name for field in fields(Proposal))
+_FIELD_CHECKS = tuple(CHECKS[name] for name in _NAMES)
+_READ = attrgetter(*_NAMES)

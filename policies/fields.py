@@ -37,6 +37,8 @@ class Refused(Exception):
         self.rule = rule
 
 
+_EMPTY: tuple[Any, ...] = ()  # there is one empty tuple, and most fields of pairs are it
+
 Check = Callable[[str, Any], Any]  # (the field's name, its value) -> the value as it is kept. Raises: Refused
 
 
@@ -44,6 +46,8 @@ def _text(chars_max: int) -> Check:
     """Text of one line. A subclass of `str` (an enum's member) is kept as plain text."""
 
     def check(name: str, value: Any) -> str:
+        if type(value) is str and len(value) <= chars_max and value.isprintable():
+            return value
         text = _any_text(name, value, chars_max)
         if not text.isprintable():
             raise Refused(f"{name}: printable characters on one line", "others")
@@ -63,6 +67,8 @@ def _any_text(name: str, value: Any, chars_max: int) -> str:
 
 def _words(name: str, value: Any) -> str:
     """Text that is spoken: its size is `sayable`'s matter."""
+    if type(value) is str:
+        return value
     if not isinstance(value, str):
         raise Refused(f"{name}: text", type(value).__name__)
     return str.__str__(value)
@@ -70,6 +76,8 @@ def _words(name: str, value: Any) -> str:
 
 def _shown(name: str, value: Any) -> str:
     """Text that is only shown: what cannot be is left out of it."""
+    if type(value) is str and len(value) <= REASON_CHARS_MAX and value.isprintable():
+        return value
     return on_one_line(_any_text(name, value, REASON_CHARS_MAX), REASON_CHARS_MAX)
 
 
@@ -94,6 +102,8 @@ def _whole(most: int) -> Check:
 
 
 def _share(name: str, value: Any) -> float:
+    if type(value) is float and 0.0 <= value <= 1.0:
+        return value
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise Refused(f"{name}: a number", type(value).__name__)
     number = float.__float__(value) if isinstance(value, float) else int.__int__(value)
@@ -123,6 +133,8 @@ def _pairs(name: str, value: Any, most: int) -> list[tuple[str, Any]]:
 
 
 def _arguments(name: str, value: Any) -> tuple[tuple[str, str], ...]:
+    if value is _EMPTY:
+        return ()
     found = _pairs(name, value, ARGUMENTS_MAX)
     pairs = [(each, _any_text(f"{name}: {each}", said, ARGUMENTS_CHARS_MAX)) for each, said in found]
     if sum(len(said) for _, said in pairs) > ARGUMENTS_CHARS_MAX:
@@ -133,10 +145,14 @@ def _arguments(name: str, value: Any) -> tuple[tuple[str, str], ...]:
 
 
 def _terms(name: str, value: Any) -> tuple[tuple[str, str], ...]:
+    if value is _EMPTY:
+        return ()
     return tuple((each, _words(f"{name}: {each}", said)) for each, said in _pairs(name, value, TERMS_MAX))
 
 
 def _rests_on(name: str, value: Any) -> tuple[str, ...]:
+    if value is _EMPTY:
+        return ()
     if type(value) not in (tuple, list) or len(value) > RESTS_ON_MAX:
         raise Refused(f"{name}: at most {RESTS_ON_MAX} names of what it rests on", type(value).__name__)
     names = tuple(_text(2 * NAME_CHARS_MAX)(name, each) for each in value)

@@ -100,7 +100,7 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
         return  # nothing was said, or its final words come once more and are history
     if before is not None and before.final and not (event.final and event.text.strip()):
         return  # a partial reading that was overtaken by the final one, or an empty one that takes nothing back
-    if before is None and _over_the_agent(state) and assent.listening(event.text):
+    if before is None and _over_the_agent(state, event) and assent.listening(event.text):
         return  # a listener's word that was settled as one claims nothing
     first_words = not segments
     reading = Segment(event.segment, event.text, event.final, event.started_ms, event.ended_ms)
@@ -114,11 +114,12 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
             state.said_revision = state.revision
 
 
-def _over_the_agent(state: CallState) -> bool:
-    """The agent is heard, and no overlap is undecided."""
+def _over_the_agent(state: CallState, event: WordsHeard) -> bool:
+    """They were said while the agent was heard, and no overlap is undecided."""
     current = state.speech.current
-    heard = current is not None and current.playing is Playing.PLAYING and current.interruptible
-    return heard and not state.hearing.speaking and (state.overlap is None or not state.overlap.held)
+    if current is None or current.playing is not Playing.PLAYING or event.ended_ms <= current.started_ms:
+        return False
+    return current.interruptible and not state.hearing.speaking and (state.overlap is None or not state.overlap.held)
 
 
 def _read_up_to(state: CallState, event: WordsHeard) -> int:

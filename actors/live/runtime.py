@@ -112,7 +112,7 @@ class CallRuntime:
         self.doors = Doors(self, server)
         self.swap = PolicySwap(self)
         self._farewell = Farewell(self.voice, self.line, self.recorder, self._loop, self.now, self.end)
-        self.refused_words = 0  # of operators: what was no event
+        self.refused_words = 0  # of operators and carriers: what was no event
         self.ending = ""  # why, from the moment at which the end began
         self._finished = False  # its end is written; nothing is taken in any more
         self._told = False
@@ -218,14 +218,14 @@ class CallRuntime:
             case [wire.JOURNALED, self.setup.call, self.setup.epoch, int(seq)]:
                 self.recorder.journaled(seq)
                 self.line.journaled(self.recorder.safe_seq)
+                self._finish_if_done()
                 if self._finished and not self.recorder.unsafe:
                     self._over()
             case [wire.JOURNAL_AWAY, str()]:
                 self.recorder.away()
             case [wire.BEGUN | wire.PERFORMED, *_]:
                 self.errands.told(message)
-                if self.ending and not self.errands:
-                    self._finish()
+                self._finish_if_done()
             case [wire.SWAP, self.setup.call, self.setup.epoch, *offer]:
                 self.swap.offered(offer)
             case [wire.EVENT, self.setup.call, list(array)]:
@@ -235,12 +235,12 @@ class CallRuntime:
         return True
 
     def _told_event(self, array: list[Any]) -> None:
-        """An operator's word; one that is none costs itself."""
+        """An operator's or a carrier's word; one that is none costs itself."""
         try:
             event = entry.event_of(array, self.now())
         except CallerFault as fault:
             self.refused_words += 1
-            log.warning("an operator's word is not taken: %s", fault, extra={"call": self.setup.call})
+            log.warning("a word from outside is not taken: %s", fault, extra={"call": self.setup.call})
             return
         self.take(event)
 
@@ -345,6 +345,11 @@ class CallRuntime:
         self.doors.shut()
         self.line.close("the call is over")
         self.later(LINGER_MS if self.errands else 0, self._finish)
+
+    def _finish_if_done(self) -> None:
+        """Whoever was waited for at the end has answered."""
+        if self.ending and not self.errands:
+            self._finish()
 
     def _finish(self) -> None:
         """Write the end, the last record of all, and wait until the journal has it."""

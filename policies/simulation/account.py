@@ -7,8 +7,9 @@ is known too (`meaning.py`). Nothing is judged here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from .. import events as ev
@@ -60,8 +61,11 @@ class Said:
 
     def moment_of(self, words: int, now_ms: int) -> int:
         """When so many of its words had been heard; -1 = they were not, by now."""
-        needed_ms = words * WORD_MS
-        if self.heard_words(now_ms) < words or not self.runs:
+        return self.moment_of_ms(words * WORD_MS, now_ms) if self.heard_words(now_ms) >= words else -1
+
+    def moment_of_ms(self, needed_ms: int, now_ms: int) -> int:
+        """When so much of it had been heard; -1 = it was not, by now."""
+        if self.heard_ms(now_ms) < needed_ms or not self.runs:
             return -1
         since_ms, before_ms = next((run for run in reversed(self.runs) if run[1] < needed_ms), self.runs[0])
         return since_ms + max(0, needed_ms - before_ms)
@@ -218,6 +222,10 @@ class Account:
 
     def _speech_ended(self, _event: ev.SpeechEnded) -> None:
         self.sounding = False
+
+    def after_it(self, turn: Turn) -> Iterator[Turn]:
+        """What the caller uttered later, the newest first."""
+        return takewhile(lambda each: each.uttered.onset_ms > turn.uttered.onset_ms, reversed(self.turns))
 
     def of_segment(self, segment: int) -> Turn | None:
         """What the caller uttered as this segment of the recognizer."""

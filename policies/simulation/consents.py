@@ -23,7 +23,7 @@ CONSENT = "no irreversible act without a clean answer to its heard read-back"
 WITHDRAWAL = "no act after a withdrawal"
 
 _SLACK_MS = 120  # an onset is confirmed 70 ms after it, and the agent is held a few later: so much more was heard
-_NEXT_QUESTION_SHARE = 0.7  # heard of the next question, an answer is to that one
+_NEXT_MATTER_SHARE = 0.7  # heard of what the agent says next, words answer that
 _STAYS_WITH_IT = frozenset({Purpose.REASSURANCE, Purpose.NOTICE})
 _AGAINST_ANYTHING = frozenset({Meant.NO, Meant.WAIT})
 
@@ -83,7 +83,7 @@ class Consents:
         asked = next((turn for turn in reversed(self._account.turns) if turn.meant is Meant.PERSON), None)
         if asked is None:
             return
-        for turn in self._after(asked):
+        for turn in self._account.after_it(asked):
             if turn.meant in _AGAINST_ANYTHING and (turn.known_ms >= 0 or self._unread(turn)):
                 self._report(WITHDRAWAL, f"transfer to {command.target}: '{turn.meant}' since it was asked for")
                 return
@@ -148,17 +148,15 @@ class Consents:
         now_ms = self._account.now_ms
         for later in self._account.utterances[said.number + 1 :]:
             stays = later.command.purpose in _STAYS_WITH_IT and "?" not in later.text
-            if not stays and later.share(now_ms) >= _NEXT_QUESTION_SHARE:
-                return later.moment_of(round(len(later.words) * _NEXT_QUESTION_SHARE), now_ms)
+            moment_ms = later.moment_of_ms(round(later.lasts_ms * _NEXT_MATTER_SHARE), now_ms)
+            if not stays and moment_ms >= 0:
+                return moment_ms
         return now_ms + 1
 
     def _against(self, yes: _Yes) -> Iterator[Turn]:
-        for turn in self._after(yes.turn):
+        for turn in self._account.after_it(yes.turn):
             if turn.meant in TAKES_BACK and (turn.known_ms >= 0 or self._unread(turn)):
                 yield turn
-
-    def _after(self, turn: Turn) -> Iterator[Turn]:
-        return (each for each in self._account.turns if each.uttered.onset_ms > turn.uttered.onset_ms)
 
     def _unread(self, turn: Turn) -> bool:
         """It was noticed, its words are on their way, and they may still come in time."""

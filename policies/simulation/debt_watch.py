@@ -112,7 +112,8 @@ class Debts:
         now = self._account.utterances[-1] if self._account.utterances else None
         if turn is None or now is None or turn.meant in _ANSWERS_NOTHING or turn.first_ms != event.at_ms:
             return
-        if turn.uttered.ends_ms < now.asked_ms and not self._account.ending and event.text:
+        passed = any(later.first_ms >= 0 for later in self._account.after_it(turn))  # what came after it is read
+        if turn.uttered.ends_ms < now.asked_ms and not passed and not self._account.ending and event.text:
             self._owe("reply", turn.meant)
 
     def _cut(self, command: CutSpeech) -> None:

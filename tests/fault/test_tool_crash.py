@@ -54,6 +54,7 @@ def test_an_act_that_a_dead_supervisor_had_begun_is_asked_for_not_repeated(
             await house.supervisor.ready(1, 120)
             (finished,) = await house.until(lambda: house.events("c1", "ActionFinished"))
             assert finished[2:] == ["g1", True, "it is booked", False]
+            assert [event[2:] for event in await house.events("c1", "ActionBegun")] == [["g1"]]
             assert [method for method, _ in side.asked] == ["POST", "GET"]
             ((_action, key, tries),) = await house.supervisor.ask("acts", "c1")
             assert list(side.done) == [key] and len(side.done[key]) == 1 and tries == 2

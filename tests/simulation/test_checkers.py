@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from offhook.policies import gate, limits, machine, rules, silence, speaking
+from offhook.policies import acts, gate, limits, machine, rules, silence, speaking
 from offhook.policies.commands import Perform
 from offhook.policies.draft import Draft
 from offhook.policies.proposals import Grant
@@ -46,13 +46,14 @@ def grants_live_for_ever(patch: pytest.MonkeyPatch) -> None:
 
 
 def acts_are_carried_out_twice(patch: pytest.MonkeyPatch) -> None:
-    carry_out = gate._carry_out
+    leave = acts._leave
 
     def twice(draft: Draft, grant: Grant) -> None:
-        carry_out(draft, grant)
-        draft.commands.extend([command for command in draft.commands if isinstance(command, Perform)])
+        before = len(draft.commands)
+        leave(draft, grant)
+        draft.commands.extend([command for command in draft.commands[before:] if isinstance(command, Perform)])
 
-    patch.setattr(gate, "_carry_out", twice)
+    patch.setattr(acts, "_leave", twice)
 
 
 def fired_timers_stay_armed(patch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from offhook.policies import acts, assent, basis, consent, cues, debts, heard, machine, rules
+from offhook.policies import acts, assent, basis, consent, cues, debts, heard, machine, rules, turns
 from offhook.policies import events as ev
 from offhook.policies.assent import Assent
 from offhook.policies.parts import replace
 from offhook.policies.proposals import Polarity
-from offhook.policies.simulation import account, consents, debt_watch, freshness, outcomes, run, tellings
+from offhook.policies.simulation import (
+    account,
+    consents,
+    debt_watch,
+    faults,
+    freshness,
+    outcomes,
+    run,
+    tellings,
+    wilful,
+)
 from offhook.policies.simulation.violations import Violation
 from offhook.policies.state import CallState, Utterance
 
@@ -55,6 +65,8 @@ def a_yes_may_come_before_the_value(patch: pytest.MonkeyPatch) -> None:
         return replace(question, told_ms=0) if question is not None else None
 
     patch.setattr(consent, "cues", SimpleNamespace(utterance_asked=asked))
+    patch.setattr(turns, "_over_the_agent", lambda _: False)
+    patch.setattr(wilful, "OVER_A_READ_BACK", 1.0)
 
 
 def readers_are_not_listened_to(patch: pytest.MonkeyPatch) -> None:
@@ -70,6 +82,8 @@ def what_is_taken_back_is_done(patch: pytest.MonkeyPatch) -> None:
 
 def orders_are_never_withdrawn(patch: pytest.MonkeyPatch) -> None:
     """What is judged is judged rightly; what was ordered, and has not begun, stays so."""
+    patch.setattr(faults, "REGISTER_SLOW", 1.0)
+    patch.setattr(wilful, "TAKES_BACK_LATE", 1.0)
     others = tuple(room for room in machine.ROOMS[ev.WordsHeard] if room.__name__ != "reconsider")
     patch.setitem(machine.ROOMS, ev.WordsHeard, others)
 

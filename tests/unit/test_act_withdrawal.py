@@ -9,15 +9,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import redis_server
 import uvloop
 from offhook.actors import wire
-from offhook.actors.errors import JournalAway
+from offhook.actors.errors import JournalAway, ProtocolFault
 from offhook.actors.journals.register import Begun, Register
 from offhook.actors.journals.stores import open_register
+from offhook.actors.node.attendance import Attendance
 from offhook.actors.node.leases import LeaseBook
 from offhook.actors.node.outbox import WITHDRAWN, Outbox
 from offhook.actors.node.tools import Order, Outcome, Tool
@@ -382,6 +384,22 @@ def test_a_call_is_told_when_its_act_leaves_and_what_came_of_it_under_its_grant(
         node.box.take_back(owner, other)  # type: ignore[arg-type]
         await owner.hears(3)
         assert owner.told[2] == (wire.PERFORMED, "k2", False, "withdrawn", True, "g2")
+
+    run(test)
+
+
+def test_a_calls_words_about_its_acts_reach_the_outbox(run: Callable[[Test], None]) -> None:
+    async def test(stage: Stage) -> None:
+        node, owner = stage.node(), Owner()
+        desk = Attendance(SimpleNamespace(outbox=node.box))  # type: ignore[arg-type]
+        fields = ("c1", 1, "g1", "act", [["time", "ten"]], ORDER.key)
+        desk.said(owner, [wire.WITHDRAW, *fields])  # type: ignore[arg-type]
+        await owner.hears(1)
+        desk.said(owner, [wire.PERFORM, *fields])  # type: ignore[arg-type]
+        await owner.hears(2)
+        assert owner.told == [(wire.PERFORMED, ORDER.key, False, "withdrawn", True, "g1")] * 2
+        with pytest.raises(ProtocolFault):
+            desk.said(owner, [wire.PERFORM, *fields[:-1]])  # type: ignore[arg-type]
 
     run(test)
 

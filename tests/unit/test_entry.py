@@ -288,6 +288,8 @@ def test_turns_and_revisions_are_counts(numbers: tuple[Any, ...], right: bool) -
 def test_an_operators_word_enters_at_its_moment() -> None:
     assert event_of(encode(ev.HangupRequested(7, "ann", "enough")), 9) == ev.HangupRequested(9, "ann", "enough")
     assert event_of(encode(ev.OperatorDecided(7, "p1", True, "ann")), 9) == ev.OperatorDecided(9, "p1", True, "ann")
+    assert event_of(encode(ev.LineClosed(7, "completed")), 9) == ev.LineClosed(9, "completed")
+    assert event_of(encode(ev.ActionFinished(7, "g1", False, "busy")), 9) == ev.ActionFinished(9, "g1", False, "busy")
 
 
 @pytest.mark.parametrize(
@@ -298,7 +300,7 @@ def test_an_operators_word_enters_at_its_moment() -> None:
         [5, 0],
         [["HangupRequested"], 0],
         ["NoSuchEvent", 0],
-        ["LineClosed", 0, "over"],
+        ["LineLost", 0, "over"],
         ["AgentAnswered", 0, "booking", 0, 0, []],
         ["HangupRequested", 0, "ann"],
         ["HangupRequested", 0, "ann", "enough", "more"],
@@ -317,3 +319,8 @@ def test_an_order_to_a_tool_has_text_only() -> None:
     scene = Scene().answered("booking")
     (order,) = of(answers(scene, replace(TOOL, arguments=(("b", "2"), ("a", "1")))), Perform)
     assert order.arguments == (("a", "1"), ("b", "2"))
+
+
+def test_a_term_is_words() -> None:
+    for words in ("", " ", "...", "-"):
+        assert proposals_of([replace(GOOD, text="It is - ten ... dollars.", terms=(("price", words),))])[0] == ()

@@ -442,7 +442,7 @@ def test_an_operators_word_enters_at_the_calls_own_moment(run: Any) -> None:
         [],
         ["HangupRequested"],
         ["HangupRequested", "now", "ann"],
-        ["LineClosed", 0, "over"],
+        ["LineLost", 0, "over"],
         ["NoSuchEvent", 0],
         ["OperatorDecided", 0, 5, 5, 5],
         [None, None],

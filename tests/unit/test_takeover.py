@@ -363,6 +363,7 @@ async def agreed(story: Story) -> Caller:
     await story.agent(READ_BACK, then=BOOKING)
     caller = story.exchange.dial("c1")
     await caller.listen_until(lambda: story.events("PlaybackEnded"))
+    await caller.listen(300)
     owner.acknowledges = False  # from here on nothing is known to be in the journal
     await caller.say(voice(20))
     call = owner.call
