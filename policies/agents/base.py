@@ -182,6 +182,11 @@ class Agent:
         )
 
 
+def fixed(line: str) -> str:
+    """A line as every call says it, without the marks around fixed words; empty = it holds what a caller said."""
+    return "" if any(not found[2] for found in _PLACEHOLDER.finditer(line)) else _PLACEHOLDER.sub(r"\2", line)
+
+
 def load(code: str) -> type[Agent]:
     """The agent class of an installed module, written `module:Class`, e.g. "offhook.policies.agents.booking:Booking".
 

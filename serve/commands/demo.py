@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 import yaml
+from offhook.policies.agents.base import fixed
 
 from ..callers import scenario
 from ..callers.redirect import Resume
@@ -144,7 +145,7 @@ def _warm_voice(folder: Path, policies: Sequence[str]) -> None:
             continue
         body = yaml.safe_load(file.read_text())
         for agent in body.get("agents", {}).values():
-            texts += [line for line in agent.get("lines", {}).values() if "{" not in line]
+            texts += [fixed(line) for line in agent.get("lines", {}).values()]
         texts += [body.get("answering", {}).get("message", ""), *body.get("silence", {}).get("lines", {}).values()]
     handle = serve.get_app_handle("offhook-synthesizer")
     handle.warm.remote([text for text in texts if text]).result(timeout_s=90)

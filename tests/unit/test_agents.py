@@ -8,6 +8,7 @@ import pytest
 import yaml
 from dialogue import EXAMPLES, Dialogue, failed, granted, sales_policy
 from offhook.policies.agents import Agent, load
+from offhook.policies.agents.base import fixed
 from offhook.policies.commands import CutSpeech, Perform
 from offhook.policies.errors import PolicyError
 from offhook.policies.policy import AgentSpec, Policy
@@ -192,3 +193,17 @@ def test_nothing_is_read_back_over_an_objection() -> None:
         c.verdict for c in call.commands if type(c).__name__ == "RecordVerdict" and c.verdict.what == "book_meeting"
     ]
     assert "concerns" in failed(denied)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("Hello.", "Hello."),
+        ("This is {us: Joe from Brightline}.", "This is Joe from Brightline."),
+        ("It is {price:  nine dollars }, and {term: free} at first.", "It is nine dollars, and free at first."),
+        ("So that is {time}.", ""),
+        ("It is {price: nine dollars} on {time}.", ""),
+    ],
+)
+def test_a_line_is_fixed_where_nothing_in_it_comes_from_the_caller(line: str, said: str) -> None:
+    assert fixed(line) == said
