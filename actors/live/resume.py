@@ -112,7 +112,7 @@ class Legacy:
         ]
 
     def _asked_again(self, grant: Grant) -> cmd.Command:
-        if grant.stage == acts.WITHDRAWN:
+        if grant.stage in (acts.WITHDRAWN, acts.REGRETTED):  # either way the caller does not want it
             return cmd.Withdraw(grant.id, grant.key)
         needs = self.policy.gate.actions.get(grant.proposal.action)
         return order_of(grant, needs is not None and needs.irreversible)

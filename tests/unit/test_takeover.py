@@ -485,7 +485,7 @@ def test_of_each_act_without_an_end_the_next_owner_asks_what_its_stage_says() ->
         ("Perform", "g2"),
         ("Perform", "g3"),
         ("Withdraw", "g4"),
-        ("Perform", "g5"),
+        ("Withdraw", "g5"),
         ("AwaitJournal", "t1"),
     ]
     assert [command.grant for command in legacy.transfers] == ["t0", "t2"]
