@@ -96,9 +96,8 @@ class Consents:
 
     def _words_against(self) -> None:
         """Note which acts had not left when words against them came in; their withdrawal must be on its way."""
-        revision = self._account.world.state.revision
         for turn in self._account.turns[-3:]:
-            if turn.known_revision != revision or turn.meant not in TAKES_BACK:
+            if turn.meant not in TAKES_BACK:
                 continue
             for act in self._account.acts.values():
                 on_its_way = act.ordered_ms >= 0 and act.begun_ms < 0 and act.over_ms < 0
@@ -106,10 +105,14 @@ class Consents:
                     self._spoken_against.setdefault(act.grant, turn)
 
     def _speaks_against(self, turn: Turn, act: Ordered) -> bool:
+        """Words that have come in this very step: any reading of them, or, where it can be undone, the final one."""
+        world = self._account.world
         if act.irreversible:
             agreed = self._agreed.get(act.grant)
-            return agreed is not None and turn.uttered.onset_ms > agreed.uttered.onset_ms
-        return turn.meant in _AGAINST_ANYTHING and turn.uttered.onset_ms > act.ordered_ms
+            after = agreed is not None and turn.uttered.onset_ms > agreed.uttered.onset_ms
+            return after and turn.known_revision == world.state.revision
+        after = turn.meant in _AGAINST_ANYTHING and turn.uttered.onset_ms > act.ordered_ms
+        return after and turn.final_ms == world.now_ms
 
     # --- what was agreed --------------------------------------------------------------------------------------------
 
