@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import uvloop
 from offhook.actors.link import LinkServer
 from offhook.actors.live.broadcaster import Bounds, Broadcaster
+from offhook.actors.shadows.trial import agents_of
+from offhook.policies.backtest import backtest
 from offhook.policies.codec import encode
 from offhook.policies.policy import Policy
+from offhook.policies.recording import read
 from offhook.policies.state import CallState
 from offhook.serve.bundles.policy_files import load
+from recorded_calls import recorded
 
 SALES = load(Path(__file__).parents[2] / "examples" / "policies" / "sales").policy
 
@@ -22,6 +28,16 @@ def stricter() -> Policy:
     actions = dict(SALES.gate.actions)
     actions["book_meeting"] = actions["book_meeting"].model_copy(update={"readiness_share": 0.9})
     return SALES.model_copy(update={"gate": SALES.gate.model_copy(update={"actions": actions})})
+
+
+@cache
+def diverging() -> list[list[Any]]:
+    """The journal of the first simulated call whose course the stricter candidate would have changed."""
+    for seed in count(1):
+        journal = recorded(seed, SALES)
+        if backtest(read(journal), stricter(), agents_of(stricter(), "")).divergence is not None:
+            return journal
+    raise AssertionError("no simulated call is led otherwise")
 
 
 class Told:

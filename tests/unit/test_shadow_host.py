@@ -13,8 +13,7 @@ import pytest
 from offhook.actors.errors import NoSuchCall
 from offhook.actors.shadows import shadow_host
 from offhook.actors.shadows.shadow_host import AT_ONCE_MAX, NICE, Order, Shadows
-from recorded_calls import recorded
-from shadow_stage import SALES, Stage, run, stricter
+from shadow_stage import Stage, diverging, run, stricter
 
 HANGS = (  # until the test has seen it
     "import pathlib, time\nwhile not pathlib.Path(__file__).with_name('enough').exists():\n    time.sleep(0.01)"
@@ -44,7 +43,7 @@ def test_only_live_calls_of_the_baseline_that_the_rollout_is_for_are_shadowed() 
 
 
 def test_it_joins_counts_and_tells_what_it_has_found(tmp_path: Path) -> None:
-    journal = recorded(185, SALES)
+    journal = diverging()
 
     async def test(stage: Stage) -> None:
         async def calls() -> list[dict[str, Any]]:
