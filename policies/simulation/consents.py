@@ -15,6 +15,7 @@ from .. import events as ev
 from ..commands import Perform, TransferCall
 from ..proposals import Polarity, Purpose, Reading
 from .account import Account, Ordered, Said, Turn
+from .drawn import TRANSFER_TO
 from .meaning import BESIDE_A_YES, TAKES_BACK, Meant
 from .mouth import ONSET_MS
 from .violations import Report
@@ -81,8 +82,8 @@ class Consents:
     def _transfer(self, command: TransferCall) -> None:
         """A "no" or "wait" after the caller has asked for a person takes that back."""
         asked = next((turn for turn in reversed(self._account.turns) if turn.meant is Meant.PERSON), None)
-        if asked is None:
-            return
+        if asked is None or command.target != TRANSFER_TO:
+            return  # nobody has asked for it, so nobody can have taken it back
         for turn in self._account.after_it(asked):
             if turn.meant in _AGAINST_ANYTHING and (turn.known_ms >= 0 or self._unread(turn)):
                 self._report(WITHDRAWAL, f"transfer to {command.target}: '{turn.meant}' since it was asked for")
