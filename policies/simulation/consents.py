@@ -15,6 +15,7 @@ from .. import events as ev
 from ..commands import Perform, TransferCall
 from ..proposals import Polarity, Purpose, Reading
 from .account import Account, Ordered, Said, Turn
+from .drawn import TRANSFER_TO
 from .meaning import BESIDE_A_YES, TAKES_BACK, Meant
 from .mouth import ONSET_MS
 from .violations import Report
@@ -81,8 +82,8 @@ class Consents:
     def _transfer(self, command: TransferCall) -> None:
         """A "no" or "wait" after the caller has asked for a person takes that back."""
         asked = next((turn for turn in reversed(self._account.turns) if turn.meant is Meant.PERSON), None)
-        if asked is None:
-            return
+        if asked is None or command.target != TRANSFER_TO:
+            return  # nobody has asked for it, so nobody can have taken it back
         for turn in self._account.after_it(asked):
             if turn.meant in _AGAINST_ANYTHING and (turn.known_ms >= 0 or self._unread(turn)):
                 self._report(WITHDRAWAL, f"transfer to {command.target}: '{turn.meant}' since it was asked for")
@@ -96,9 +97,8 @@ class Consents:
 
     def _words_against(self) -> None:
         """Note which acts had not left when words against them came in; their withdrawal must be on its way."""
-        revision = self._account.world.state.revision
         for turn in self._account.turns[-3:]:
-            if turn.known_revision != revision or turn.meant not in TAKES_BACK:
+            if turn.meant not in TAKES_BACK:
                 continue
             for act in self._account.acts.values():
                 on_its_way = act.ordered_ms >= 0 and act.begun_ms < 0 and act.over_ms < 0
@@ -106,10 +106,14 @@ class Consents:
                     self._spoken_against.setdefault(act.grant, turn)
 
     def _speaks_against(self, turn: Turn, act: Ordered) -> bool:
+        """Words that have come in this very step: any reading of them, or, where it can be undone, the final one."""
+        world = self._account.world
         if act.irreversible:
             agreed = self._agreed.get(act.grant)
-            return agreed is not None and turn.uttered.onset_ms > agreed.uttered.onset_ms
-        return turn.meant in _AGAINST_ANYTHING and turn.uttered.onset_ms > act.ordered_ms
+            after = agreed is not None and turn.uttered.onset_ms > agreed.uttered.onset_ms
+            return after and turn.known_revision == world.state.revision
+        after = turn.meant in _AGAINST_ANYTHING and turn.uttered.onset_ms > act.ordered_ms
+        return after and turn.final_ms == world.now_ms
 
     # --- what was agreed --------------------------------------------------------------------------------------------
 

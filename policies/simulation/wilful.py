@@ -50,7 +50,7 @@ _TO_A_READ_BACK: tuple[tuple[int, tuple[Meant | tuple[Meant, str], ...]], ...] =
 )
 _OVER_A_READ_BACK: tuple[tuple[Meant | tuple[Meant, str], ...], ...] = (
     (Meant.YES,),
-    (Meant.YES,),
+    ((Meant.YES, "short yes"),),
     (Meant.NO,),
     (Meant.CONDITION,),
     (Meant.CHANGE,),

@@ -22,6 +22,7 @@ _GRAMMAR: dict[str, str] = {
         <affirm> / <affirm> / <affirm> <polite> / <agree> / <agree> <polite> / <affirm>, <agree> / um, <affirm>
         / <affirm>, <value> / <affirm>, <affirm> / <affirm>, <agree>, <polite> / well, <affirm>
     """,
+    "short yes": "yes / yeah / yep / right / correct",
     "affirm": "yes / yeah / yep / sure / correct / exactly / absolutely / definitely / of course / yes yes",
     "agree": """
         that's right / that works for me / that works / that is correct / sounds good / that's perfect / that's fine

@@ -29,6 +29,7 @@ from offhook.policies.simulation import (
     tellings,
     wilful,
 )
+from offhook.policies.simulation.meaning import Meant
 from offhook.policies.simulation.violations import Violation
 from offhook.policies.state import CallState, Utterance
 
@@ -67,6 +68,7 @@ def a_yes_may_come_before_the_value(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(consent, "cues", SimpleNamespace(utterance_asked=asked))
     patch.setattr(turns, "_over_the_agent", lambda _: False)
     patch.setattr(wilful, "OVER_A_READ_BACK", 1.0)
+    patch.setattr(wilful, "_OVER_A_READ_BACK", (((Meant.YES, "short yes"),),))
 
 
 def readers_are_not_listened_to(patch: pytest.MonkeyPatch) -> None:

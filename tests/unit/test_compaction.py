@@ -27,6 +27,7 @@ from redis import Redis
 from redis_server import RedisServer
 
 NOW = Retention(compact_after_ms=0)
+A_LONG_CALL = 2  # seed of a simulated one
 
 
 class Place:
@@ -201,7 +202,7 @@ def test_the_store_gives_back_what_compaction_freed(run: Callable[[Test], None])
 
 
 def test_replay_backtest_and_the_last_state_of_a_compacted_call_are_as_before(run: Callable[[Test], None]) -> None:
-    records = with_snapshots(recorded(3, call_policy(), unix_ms=1), 5)
+    records = with_snapshots(recorded(A_LONG_CALL, call_policy(), unix_ms=1), 5)
     assert len([row for row in records if row[4] == "snapshot"]) > 3
     call = records[0][0]
 
