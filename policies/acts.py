@@ -87,8 +87,7 @@ def follow(draft: Draft) -> bool:
 def _wait(draft: Draft, grant: Grant, verdict: Verdict) -> None:
     """It waits for the floor, which tells of itself, or for words that are on their way, as while it was announced."""
     _put(draft, replace(grant, stage=ANNOUNCED))
-    if any(result.rule == "unread" and not result.ok for result in verdict.rules):
-        draft.arm(gate.READING_TIMER, draft.state.hearing.ended_ms + draft.policy.endpointing.unread_ms)
+    gate.wake(draft, verdict)
 
 
 def order(draft: Draft, grant: Grant) -> None:

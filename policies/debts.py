@@ -54,9 +54,15 @@ def paid(draft: Draft, kind: str, what: str) -> None:
 def heard(draft: Draft, utterance: Utterance) -> None:
     """The caller has heard an utterance: what it told is owed no longer."""
     for debt in draft.state.debts:
-        told = _tells(draft, utterance, debt) if debt.kind == "result" else utterance.sent_ms >= debt.since_ms
+        told = _tells(draft, utterance, debt) if debt.kind == "result" else _speaks_of(utterance, debt)
         if debt.kind in ("result", "unapproved") and told:
             paid(draft, debt.kind, debt.what)
+
+
+def _speaks_of(utterance: Utterance, debt: Debt) -> bool:
+    """It was said in the round for this debt, or by the core for it."""
+    ours = utterance.agent == CORE and utterance.purpose is Purpose.ANSWER and not utterance.about
+    return utterance.id == debt.by or (ours and utterance.sent_ms >= debt.since_ms)
 
 
 def _tells(draft: Draft, utterance: Utterance, debt: Debt) -> bool:
@@ -255,11 +261,11 @@ def _offer(draft: Draft, debt: Debt, text: str, said: str) -> bool:
     if not text:
         return False
     state = draft.state
-    before = state.counters[0]
+    before, own = state.counters[0], f"owed:{debt.kind}:{debt.what}"
     arbitration.offer(
         draft,
         Proposal(
-            id=f"owed:{debt.kind}:{debt.what}",
+            id=own,
             agent=CORE,
             kind=Kind.SAY,
             turn=state.turn,
@@ -271,4 +277,4 @@ def _offer(draft: Draft, debt: Debt, text: str, said: str) -> bool:
             reason=f"{debt.kind}: no agent says anything of it",
         ),
     )
-    return state.counters[0] > before or bool(state.authority.waiting)
+    return state.counters[0] > before or any(waiting.id == own for waiting in state.authority.waiting)

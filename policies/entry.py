@@ -223,7 +223,9 @@ _TIMER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _WHOLE = re.compile(r"[0-9]{1,8}")  # no sign, no space, no digit of another script
 _OTHER_NAMES = frozenset(str(kind) for kind in Kind if kind is not Kind.TOOL)  # under which rules go by kind
 # Names of the core's own rounds and timers: an agent's timer is none of them.
-_ROUNDS = frozenset({"answered", "turn_ended", "interrupted", "silence", "action_finished", "handoff", "approved"})
+_ROUNDS = frozenset(
+    {"answered", "turn_ended", "interrupted", "silence", "action_finished", "handoff", "approved", "unapproved"}
+)
 _KINDS: Mapping[Kind, Callable[[Proposal], None]] = {
     Kind.SAY: _says,
     Kind.TOOL: _acts,

@@ -19,7 +19,7 @@ from .proposals import CORE, Answer, Grant, Kind, Proposal, Purpose, Refusal, Ru
 
 WAITING_MAX = 8  # proposals that wait for the floor or an operator; more at once is a loop, not a conversation
 ACTS_MAX = 32  # finished acts and digests of acts that are remembered; the breaker's window is far shorter
-READING_TIMER = "gate.reading"  # a reader's word was waited for long enough
+READING_TIMER = "gate.reading"  # a reader's word, or words that are on their way, were waited for long enough
 _PARTING = frozenset({Purpose.GOODBYE, Purpose.MESSAGE, Purpose.NOTICE})
 _ACTS = (Kind.TOOL, Kind.TRANSFER)
 
@@ -208,10 +208,19 @@ def park(draft: Draft, proposal: Proposal, verdict: Verdict) -> None:
         approvals.ask(draft, proposal, same, rest)
         return
     draft.state.authority = replace(authority, waiting=(*rest, proposal))
-    if any(result.rule == "reading" and not result.ok for result in verdict.rules):
-        answer = draft.state.consent
-        if answer is not None:
-            draft.arm(READING_TIMER, answer.at_ms + draft.policy.gate.reading_ms)
+    wake(draft, verdict)
+
+
+def wake(draft: Draft, verdict: Verdict) -> None:
+    """See to it that what waits for a reader's word, or for words that are on their way, does not wait for ever."""
+    state, limits = draft.state, []
+    failed = {result.rule for result in verdict.rules if not result.ok}
+    if "reading" in failed and state.consent is not None:
+        limits.append(state.consent.at_ms + draft.policy.gate.reading_ms)
+    if "unread" in failed:
+        limits.append(state.hearing.ended_ms + draft.policy.endpointing.unread_ms)
+    if limits:
+        draft.arm(READING_TIMER, max(state.now_ms, min(limits)))
 
 
 def floor_free(draft: Draft) -> bool:

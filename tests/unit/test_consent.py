@@ -277,3 +277,15 @@ def test_a_no_to_anything_else_takes_no_booking_back(words: str) -> None:
     call.caller_says("Yes.")
     call.caller_says(words)
     assert not any("Shall I cancel" in text for text in call.said)
+
+
+def test_nothing_is_booked_over_speech_that_nobody_could_hear() -> None:
+    call = at_the_read_back()
+    call.caller_speaks("Yes.")
+    call.passes(400)
+    call.happens(ev.HealthChanged, part="recognizer", up=False)
+    call.speech_starts()
+    call.speech_goes_on(1_500)
+    call.speech_ends()
+    call.settles()
+    assert booked(call) == []
