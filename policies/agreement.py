@@ -11,7 +11,7 @@ from .case import Case, done
 from .concerns import AGREES_AT
 from .dialogue import Answer
 from .proposals import Kind, Polarity, Purpose
-from .state import CallState, Sign, Standing
+from .state import Sign, Standing
 
 CONSENT_AGE_MS = 30_000  # a yes supports consent this long where the policy does not say `evidence_age_ms`
 DECIMALS_MAX = 6  # of a percentage in a verdict; two shares that are nearer to each other are the same to everybody
@@ -170,8 +170,6 @@ def contrary(case: Case) -> Result | None:
     taken_back = _taken_back(case)
     if taken_back:
         return wanted, taken_back, False
-    if case.needs.yes == "clean" and given is not None and _unheard(state, given):
-        return wanted, "speech after the yes that nobody could read", False
     for signal in evidence.standing(state.ledger):
         if signal.revision <= since:
             break
@@ -185,11 +183,6 @@ def contrary(case: Case) -> Result | None:
         if read.why in assent.REFUSING:
             return wanted, f"{read.why} at revision {state.said_revision}", False
     return wanted, "nothing", True
-
-
-def _unheard(state: CallState, given: Answer) -> bool:
-    """The caller has spoken since, and nobody listens: it may have been a no."""
-    return "recognizer" in state.lost_parts and state.hearing.onset_ms > given.at_ms
 
 
 def _taken_back(case: Case) -> str:

@@ -89,7 +89,7 @@ def takes_back(text: str, terms: Terms = ()) -> bool:
 _IRONY, _CONDITION, _REFUSAL, _CHANGE = "irony", "a condition", "a refusal", "a change"
 _DOUBT, _OTHER_VALUE = "doubt", "another value than was read back"
 _FIRST, _UNFINISHED = "a question that comes first", "a sentence that is not finished"
-_UNREAD, _NO_AFFIRMATION = "words that nobody could read", "nothing affirms it"
+_UNREAD, _NO_AFFIRMATION = "words beyond a plain yes", "nothing affirms it"
 REFUSING = frozenset({_REFUSAL, _CHANGE})  # what takes back even that which needs no consent
 _GRAVITY = {
     why: gravity

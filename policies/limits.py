@@ -101,6 +101,7 @@ def timer_fired(draft: Draft, event: TimerFired) -> None:
             _end(draft, CALL_LIMIT, f"{draft.policy.limits.grace_ms} ms after the limit")
         case "limits.transfer":
             acts.unanswered(draft)
+            silence.goes_on(draft)
         case "limits.machine":
             _end(draft, MACHINE, f"{draft.policy.limits.grace_ms} ms after there was nothing left to say to a machine")
         case "limits.absent":

@@ -132,7 +132,11 @@ class RuleResult:
 
 @part
 class Verdict:
-    """The gate's answer to one proposal at one moment. `moment` is "proposed", "floor", "approval" or "execution"."""
+    """The gate's answer to one proposal at one moment.
+
+    `moment` is "proposed", "floor", "approval" or "execution", "withdrawal" where it is taken back, or "owed" where
+    something that the caller was owed is written off.
+    """
 
     id: str
     proposal: str

@@ -133,6 +133,20 @@ def unread(case: Case) -> Result | None:
     return f"the caller's words read, or {most_ms} ms gone", f"unread for {waited_ms} ms" if not ok else "read", ok
 
 
+def overheard(case: Case) -> Result | None:
+    """Speech after a clean yes was read: where nobody listens, or is long behind with it, it may have been a no."""
+    given, hearing = case.state.consent, case.state.hearing
+    if case.needs.yes != "clean" or given is None or case.moment not in ("floor", "execution"):
+        return None
+    wanted = "the caller's words after the yes read"
+    if hearing.onset_ms <= given.at_ms:
+        return wanted, "nothing was said", True
+    if "recognizer" in case.state.lost_parts:
+        return wanted, "spoken, and nobody listens", False
+    late = turns.unread(case.state) and case.state.now_ms - hearing.ended_ms >= case.policy.endpointing.unread_ms
+    return wanted, f"spoken {case.state.now_ms - hearing.ended_ms} ms ago, and not read" if late else "read", not late
+
+
 def ending(case: Case) -> Result | None:
     """Once the goodbye is on its way, nothing new is begun."""
     if not case.state.outcome or case.proposal.kind is Kind.HANGUP:
@@ -307,6 +321,7 @@ RULES: dict[str, Callable[[Case], Result | None]] = {
     "presence": presence,
     "authority": authority,
     "unread": unread,
+    "overheard": overheard,
     "ending": ending,
     "stop": stop,
     "handoff": handoff,

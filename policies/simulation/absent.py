@@ -153,10 +153,13 @@ class Waits:
 
 
 def longest_ms(policy: Policy) -> int:
-    """How long the policy's limits let a call go on with nobody there, whatever is to be heard."""
+    """How long the policy's limits let a call go on with nobody there, whatever is to be heard.
+
+    A voice may be taken for a person's first and for a recording's later: these limits follow one another.
+    """
     presence, ladder, machine = policy.presence, policy.silence, policy.answering
     recorded_ms = max(presence.hold_ms, presence.menu_ms) + presence.quiet_ms
     talk_ms = 2 * presence.talk_ms + presence.watch_ms + presence.check_ms
     ladder_ms = ladder.alone_ms + ladder.absent_after_ms + 4 * (ladder.rung_gap_ms + ladder.noise_ms)
     machine_ms = machine.total_analysis_time_ms + machine.beep_wait_ms + machine.message_ms if machine.enabled else 0
-    return max(recorded_ms, talk_ms, ladder_ms, machine_ms) + policy.limits.grace_ms + SLACK_MS
+    return max(recorded_ms + talk_ms, ladder_ms, machine_ms) + policy.limits.grace_ms + SLACK_MS

@@ -47,6 +47,7 @@ class Debts:
         self._account = account
         self._report = report
         self._owed: list[_Owed] = []
+        self._withdrawn_ms = -1  # when an act was last taken back
         self._deadlines: dict[str, int] = {}  # of timers that are armed
         account.on(ev.ActionFinished, self._finished)
         account.on(ev.TimerFired, self._timer)
@@ -75,6 +76,8 @@ class Debts:
         act = self._account.acts.get(event.grant)
         if act is None or act.over_ms != event.at_ms or self._account.ending:
             return
+        if act.ordered_ms < 0 and self._withdrawn_ms >= act.awaited_ms:
+            return  # it was taken back before it had left, and that is what is owed
         self._owe("result", event.grant, self._a_claim() if act.irreversible else None)
 
     def _a_claim(self, *, or_another: bool = False) -> Callable[[Said], bool]:
@@ -134,6 +137,7 @@ class Debts:
     def _judged(self, command: RecordVerdict) -> None:
         verdict = command.verdict
         if verdict.moment == "withdrawal" and verdict.kind is Kind.TOOL and not self._account.ending:
+            self._withdrawn_ms = self._account.now_ms
             self._owe("withdrawal", "", self._a_claim(or_another=True))
         elif verdict.moment == "owed":
             kind, _, what = verdict.proposal.removeprefix("owed:").partition(":")

@@ -81,7 +81,7 @@ def test_the_same_seed_is_the_same_call() -> None:
     assert calls[1].repeat == "offhook simulate --calls 1 --seed 43"
 
 
-WANTED = 1_500  # calls within which everything must have happened; most of it does in a few hundred
+WANTED = 4_000  # calls within which everything must have happened; most of it does in a few hundred
 ENDINGS = (
     *("caller_hung_up", "call_limit", "line_lost", "no_answer", "silence", "requested", "transferred"),
     *("booked", "goodbye", "stopped", "declined", "details_sent", "callback"),

@@ -72,7 +72,7 @@ def recordings_are_talked_to_for_ever(patch: pytest.MonkeyPatch) -> None:
 
 def a_transfer_is_waited_for_in_vain(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("offhook.policies.simulation.faults.TRANSFER_UNANSWERED", 1.0)
-    patch.setattr(gate, "TRANSFER_TIMER", "limits.warning")
+    patch.setattr(acts, "TRANSFER_TIMER", "limits.warning")
 
 
 def nobody_minds_a_silence(patch: pytest.MonkeyPatch) -> None:

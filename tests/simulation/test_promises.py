@@ -66,7 +66,7 @@ def a_yes_may_come_before_the_value(patch: pytest.MonkeyPatch) -> None:
         return replace(question, told_ms=0) if question is not None else None
 
     patch.setattr(consent, "cues", SimpleNamespace(utterance_asked=asked))
-    patch.setattr(turns, "_over_the_agent", lambda _: False)
+    patch.setattr(turns, "_over_the_agent", lambda *_: False)
     patch.setattr(wilful, "OVER_A_READ_BACK", 1.0)
     patch.setattr(wilful, "_OVER_A_READ_BACK", (((Meant.YES, "short yes"),),))
 

@@ -289,3 +289,15 @@ def test_nothing_is_booked_over_speech_that_nobody_could_hear() -> None:
     call.speech_ends()
     call.settles()
     assert booked(call) == []
+
+
+def test_nothing_is_booked_over_speech_that_is_read_too_late() -> None:
+    call = at_the_read_back()
+    call.caller_speaks("Yes.")
+    call.passes(400)
+    call.speech_starts()
+    call.speech_goes_on(500)
+    call.speech_ends()
+    call.settles()
+    assert booked(call) == []
+    assert "not booked" in call.said[-1] or "yes or no" in call.said[-1]
