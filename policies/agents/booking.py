@@ -122,10 +122,14 @@ class Booking(Agent):
 
     def _undo(self, view: View, done: Mapping[str, Any]) -> list[Proposal]:
         words = str(view["pii_words"]).lower().replace("n't", " not").split()
-        if heard(view, "confirmation", "commitment") or ("cancel" in words and "not" not in words):
+        keeps = not {"not", "keep", "leave"}.isdisjoint(words)
+        agrees = heard(view, "confirmation", "commitment")
+        if agrees and keeps:
+            return [self._ask_to_undo(view, done)]  # "yes, don't cancel it"
+        if agrees or ("cancel" in words and not keeps):
             why = "the caller wants it cancelled"
             return [self.act(view, done["undo"], done["arguments"], line="undoing", priority=0.9, reason=why)]
-        if heard(view, "denial"):
+        if keeps or heard(view, "denial"):
             return [self._tell(view, "kept", done, Asks.NOTHING)]
         return [self._ask_to_undo(view, done)]
 

@@ -301,3 +301,21 @@ def test_nothing_is_booked_over_speech_that_is_read_too_late() -> None:
     call.settles()
     assert booked(call) == []
     assert "not booked" in call.said[-1] or "yes or no" in call.said[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("Yes.", "cancelling"),
+        ("No.", "stays booked"),
+        ("Don't cancel it.", "stays"),
+        ("Yes, don't cancel it.", "Shall I"),
+    ],
+)
+def test_a_booking_is_undone_by_a_plain_yes_only(words: str, says: str) -> None:
+    call = at_the_read_back()
+    call.caller_says("Yes.")
+    call.caller_says("Cancel that.")
+    asked = len(call.said)
+    call.caller_says(words)
+    assert says in call.said[asked]
