@@ -14,6 +14,7 @@ from .base import (
     View,
     agreed_now,
     answered_what,
+    ever,
     heard,
     last_act,
     takes_back,
@@ -55,7 +56,7 @@ class Closing(Agent):
     def propose(self, view: View, reason: str) -> list[Proposal]:
         if heard(view, "stop"):
             return [self.end(view, "stopped", "stop", priority=1.0, reason="asked not to be called again")]
-        if heard(view, "human"):
+        if heard(view, "human") and ever(view, "human", unless="wait"):  # "a person, please", and then "wait": not yet
             return [self._person(view)]
         if wordless(view, reason):
             return []
