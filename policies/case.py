@@ -57,9 +57,11 @@ def done(state: CallState, name: str) -> tuple[int, int]:
 
 
 def approval(case: Case) -> tuple[str, int] | None:
-    """Which operator said yes to this act, and when, while that yes lasts."""
-    for act, operator, at_ms in reversed(case.state.authority.approved):
-        if act == case.act and case.state.now_ms - at_ms <= case.policy.gate.approval_ms:
+    """Which operator said yes to this act, and when, while that yes lasts: to the end of an act that it has begun."""
+    authority = case.state.authority
+    begun = any(act_of(grant.proposal) == case.act for grant in authority.grants)
+    for act, operator, at_ms in reversed(authority.approved):
+        if act == case.act and (begun or case.state.now_ms - at_ms <= case.policy.gate.approval_ms):
             return operator, at_ms
     return None
 

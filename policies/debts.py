@@ -75,6 +75,8 @@ def _tells(draft: Draft, utterance: Utterance, debt: Debt) -> bool:
     if utterance.agent == CORE or utterance.about or utterance.sent_ms <= debt.since_ms:
         return False
     act = next((act for act in draft.state.authority.acts if act.grant == debt.what), None)
+    if utterance.purpose is Purpose.CONFIRMATION and not (act is not None and act.withdrawn):
+        return False  # a question tells of no outcome, but that another value is asked about now
     needs = draft.policy.gate.actions.get(act.action) if act is not None else None
     if act is not None and (act.withdrawn or (needs is not None and needs.irreversible)):
         return any(term.name == name for term in utterance.terms for name, _ in act.arguments)

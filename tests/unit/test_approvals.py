@@ -9,17 +9,23 @@ from booking_call import at_the_read_back, booked
 from dialogue import Dialogue, sales_policy
 from offhook.policies import events as ev
 from offhook.policies.commands import Publish
+from offhook.policies.policy import Policy
 from scene import of
 
 ASKED = "One moment, please. I have to ask a colleague about that."
 NO_YES = "I am sorry, I could not get that confirmed just now."
 
 
-def waiting(**gate: Any) -> Dialogue:
-    """The caller has agreed to a booking for which an operator has to say yes."""
+def approved_by_people(**gate: Any) -> Policy:
+    """The sales policy, where an operator has to say yes to a booking."""
     rules = sales_policy().gate.model_dump()
     rules["actions"]["book_meeting"] |= {"autonomy": "approve"}
-    call = at_the_read_back(Dialogue(sales_policy(gate={**rules, **gate})))
+    return sales_policy(gate={**rules, **gate})
+
+
+def waiting(**gate: Any) -> Dialogue:
+    """The caller has agreed to a booking for which an operator has to say yes."""
+    call = at_the_read_back(Dialogue(approved_by_people(**gate)))
     call.caller_says("Yes, that's right.")
     assert [p.action for p in call.state.authority.approvals] == ["book_meeting"]
     return call
@@ -57,6 +63,16 @@ def test_the_limit_of_the_wait_is_the_policys() -> None:
     call = waiting(approval_ms=5_000)
     call.passes(8_000)
     assert NO_YES in call.said
+
+
+def test_a_yes_lasts_to_the_end_of_the_act_that_it_has_begun() -> None:
+    call = at_the_read_back(Dialogue(approved_by_people(approval_ms=4_000)))
+    call.caller_speaks("Yes, that's right.")
+    while not call.state.authority.approvals:
+        call.passes(20)
+    decided(call, True)  # what is being said, and then the announcement, take longer than 4 s
+    call.settles()
+    assert booked(call) == ["tuesday at 10"]
 
 
 def test_an_operators_no_is_told_too() -> None:
