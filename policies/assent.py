@@ -110,7 +110,7 @@ def _of_clause(clause: Clause, terms: Terms) -> tuple[bool, Assent | None]:
         return False, _unclear(_IRONY)
     if _holds(words, lexicon.CORRECTING):
         return False, _unclear(_CHANGE)
-    at = _question_at(words)
+    at = _question_at(words, clause.asked)
     affirmed, rest, spoken = _consumed(words[:at], clause.spoken[:at])
     if at < len(words):
         wrong = _of_question(words[at:], clause.spoken[at:], terms)
@@ -125,11 +125,12 @@ def _of_clause(clause: Clause, terms: Terms) -> tuple[bool, Assent | None]:
     return affirmed, _marked(rest) or _beyond_the_values(rest, spoken, terms)
 
 
-def _question_at(words: tuple[str, ...]) -> int:
+def _question_at(words: tuple[str, ...], asked: bool) -> int:
     """Where a question to the agent begins; the number of words where none does."""
     for at in range(len(words) - 1):
-        follows = lexicon.QUESTIONS.get(words[at])
-        if follows is not None and words[at + 1] in follows and not _inside_yes(words, at):
+        follows = lexicon.QUESTIONS.get(words[at], frozenset())
+        begins = words[at + 1] in follows or (asked and bool(follows) and words[at + 1] in lexicon.ASKED_SUBJECTS)
+        if begins and not _inside_yes(words, at):
             return at
     return len(words)
 
@@ -144,7 +145,8 @@ def _of_question(words: tuple[str, ...], spoken: tuple[str, ...], terms: Terms) 
     marked = _marked(words, questions=True)
     if marked is not None:
         return marked
-    if len(words) < QUESTION_WORDS_MIN or not lexicon.CHALLENGING.isdisjoint(words):
+    doubts = len(words) < QUESTION_WORDS_MIN or words[:2] == ("who", "is")
+    if doubts or not lexicon.CHALLENGING.isdisjoint(words):
         return _unclear(_DOUBT)
     if not lexicon.MONEY.isdisjoint(words):
         return _unclear(_FIRST)

@@ -49,7 +49,11 @@ AFFIRMING = _phrases("""
     you can book that / i am happy with that / yes i am happy with that
     yes i am free then / everything is right / everything is correct / the time is right / that time is right
     that time works / that time works for me / that day works / that day works for me
-    i am free then /     i have time then / i am happy with it / oh yes / why yes / like i said / as i said
+    i am free then /     that time is good / that time is fine / that time is perfect / that is all correct
+    that suits / that is the time / that is the day
+    yes do that / you can go ahead / yes you can go ahead / you are correct / yes you are correct / please do so
+    i am available / i am available then / yes i am available / yes i am available then
+    i have time then / i am happy with it / oh yes / why yes / like i said / as i said
     i am sure / quite sure / yes sir / yes ma'am / yes madam / it does / that does it / it will / it is
 """)
 
@@ -60,7 +64,7 @@ COURTEOUS = _phrases("""
     much appreciated
     i appreciate it / i appreciate that / appreciate it / very kind / that is very kind / that is kind of you
     looking forward to it / i look forward to it / i am looking forward to it / i am looking forward / see you then
-    talk to you then / have a good day / have a nice day / have a great day / bye / good bye / hello / hi
+    talk to you then / have a good day / have a nice day / have a great day / bye / good bye
     uh huh / mm hm / mm hmm
     so much / very much / a lot / for me / with me / by me / then / to me / very / really / just / that / it
     for asking / you know / see you / mm-hm / uh-huh
@@ -136,7 +140,8 @@ VALUES = words_of(
 
 # How a question to the agent begins: a word, and what may follow it. "Will think about it" and "what a joke" ask
 # nothing. "Can you" and "could you" ask for something to be done, which is no mere question.
-_SUBJECTS = words_of("it that this there i you we they he she the my your somebody someone anybody anyone")
+_SUBJECTS = words_of("it there i you we they he she my your somebody someone anybody anyone")
+ASKED_SUBJECTS = words_of("the this that")  # "perfect is the enemy of good" asks nothing
 _OPEN = words_of("is are do does did will was am would time day kind number address name")
 QUESTIONS = {
     **dict.fromkeys(words_of("is are do does did will am was"), _SUBJECTS),

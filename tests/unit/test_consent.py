@@ -18,6 +18,7 @@ CLEAN = [
     "Yes, please book it.", "yes it is", "Yes. What time does it end?", "sure, go ahead", "okay", "that's correct",
     "absolutely", "Tuesday at ten, yes.", "sounds good", "Perfect, see you then!", "uh yes", "yes please tuesday at 10",
     "that's correct thanks", "oh yes", "mm-hm yes", "Yes, I'll be there.", "yes that time works", "cool", "spot on",
+    "yes, that time is good", "yes, I am available then", "yes, you can go ahead", "I'm good with that",
     "yes please. How long does it take?", "yes is there anything I have to bring",
     "Tuesday at ten o'clock, yes", "Yes, that's right. Tuesday at ten.", "of course, thank you so much",
 ]  # fmt: skip
@@ -34,6 +35,7 @@ NOT_CLEAN = [
     "Is that right?", "is it right", "right?", "Tuesday at ten, right?", "yes is that my time", "yes am or pm",
     "who says yes", "yes did I", "okay and then what", "correct it", "please correct it", "right it",
     "yeah like that's going to happen", "great just great", "yeah right sure", "yes who cares", "yes you are an idiot",
+    "yes, who is this", "yes hello", "perfect is the enemy of good",
     "yes and", "yes so", "yes for", "yes well", "it was right", "Yes, will think about it.", "Okay, do let me check.",
     "Yes. What a joke.", "Okay, will have to see.", "yes, how about wednesday?", "yes what does it cost",
     "yes we have no bananas", "no", "that's not right", "what?", "thanks", "yes with two friends", "right now",
