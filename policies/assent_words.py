@@ -49,7 +49,7 @@ AFFIRMING = _phrases("""
     you can book that / i am happy with that / yes i am happy with that
     yes i am free then / everything is right / everything is correct / the time is right / that time is right
     that time works / that time works for me / that day works / that day works for me
-    i am free then /     that time is good / that time is fine / that time is perfect / that is all correct
+    i am free then / that time is good / that time is fine / that time is perfect / that is all correct
     that suits / that is the time / that is the day
     yes do that / you can go ahead / yes you can go ahead / you are correct / yes you are correct / please do so
     i am available / i am available then / yes i am available / yes i am available then
