@@ -39,6 +39,7 @@ class Presence:
     since_ms: int = 0  # when the first of it was heard; kept until a person is sure to be back
     heard: tuple[str, ...] = ()  # the last turns in plain words, oldest first; personal data
     again: int = 0  # turns in a row that said nothing but what had been heard before
+    same: int = 0  # turns in a row that said the same, whatever was said in between
     persons: int = 0  # turns of a person in a row
     sound_ms: int = 0  # voiced, in long talkspurts of the present turn
     sparse_ms: int = 0  # ... of the turns before it that had hardly a word in them

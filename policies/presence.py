@@ -39,6 +39,7 @@ _OF_RECORDING = {Recording.ANNOUNCEMENT: ANNOUNCEMENT, Recording.MENU: MENU}
 _AGAIN = 4  # turns in a row without a new word: a person repeats something two or three times
 _KEPT_WORDS_MIN = 5  # of a turn that is remembered, and that can repeat another; fewer are alike by chance
 _KEPT_TURNS, _KEPT_LETTERS = 12, 400
+_SAME = 6  # ... with the same words each time, whether or not the agent had just spoken
 _UNPROMPTED_MS = 3_000  # after the agent: a person answers sooner, a recording comes when it comes
 _LONG_MS = 2_000  # talkspurts whose words are looked for: a person says four words in that time
 _SPARSE_PER_S = 0.5  # words: a slow speaker says twice as many
@@ -105,7 +106,8 @@ def turn_over(draft: Draft) -> bool:
     dense = _dense(words, now.sound_ms) or _dense(_said(state, hearing.onset_ms).split(), hearing.voiced_ms)
     known = recordings.piece(words, now.heard)
     again = _again(state, known and len(words) >= _KEPT_WORDS_MIN)
-    reading = _reading(replace(now, again=again), text, dense, known)
+    same = now.same + 1 if len(words) >= _KEPT_WORDS_MIN and recordings.piece(words, now.heard[-1:]) else 0
+    reading = _reading(replace(now, again=again, same=same), text, dense, known)
     if not reading and not now.recorded and _is_music(state, words, draft.policy.presence.music_after_ms):
         reading = MUSIC
     kept = now.heard
@@ -115,6 +117,7 @@ def turn_over(draft: Draft) -> bool:
         now,
         heard=kept,
         again=again,
+        same=same,
         sound_ms=0,
         sparse_ms=0 if dense else now.sparse_ms + now.sound_ms,
         sparse_words=0 if dense else now.sparse_words + len(words),
@@ -158,7 +161,7 @@ def _reading(now: Presence, text: str, dense: bool, known: bool) -> str:
     if now.recorded:
         answered = greetings.live(text) or questions.closing(text) is not None
         return now.reading if not dense or (known and not answered) else ""
-    return ANNOUNCEMENT if now.again >= _AGAIN else ""
+    return ANNOUNCEMENT if now.again >= _AGAIN or now.same >= _SAME else ""
 
 
 def _again(state: CallState, repeats: bool) -> int:
