@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from offhook.actors import wire
 from offhook.actors.link import Link, LinkServer, connect
 from offhook.actors.live.runtime import CallRuntime
@@ -16,7 +17,7 @@ from offhook.actors.setup import Engines, Setup, agent_tokens
 from offhook.policies.codec import encode
 from offhook.policies.proposals import Kind, Proposal, Purpose
 from phone import Phone
-from virtual_loop import until
+from virtual_loop import run_virtually, until
 
 
 def policy(**more: Any) -> dict[str, Any]:
@@ -145,3 +146,23 @@ class SwappedCall:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+Run = Callable[[Callable[[SwappedCall], Awaitable[None]]], None]
+
+
+def runner(folder: Path, monkeypatch: pytest.MonkeyPatch, limit_s: float) -> Run:
+    """What a `run` fixture gives: it has a test lead one such call, on virtual time."""
+
+    def run(test: Callable[[SwappedCall], Awaitable[None]]) -> None:
+        async def limited() -> None:
+            async with asyncio.timeout(limit_s):
+                bench = SwappedCall(folder)
+                try:
+                    await test(bench)
+                finally:
+                    await bench.server.stop()
+
+        run_virtually(monkeypatch, limited)
+
+    return run

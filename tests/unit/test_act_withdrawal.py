@@ -6,14 +6,13 @@ Two nodes share a Redis register; with SQLite they are two supervisors of one no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import redis_server
 import uvloop
 from offhook.actors import wire
 from offhook.actors.errors import JournalAway, ProtocolFault
@@ -23,7 +22,6 @@ from offhook.actors.node.attendance import Attendance
 from offhook.actors.node.leases import LeaseBook
 from offhook.actors.node.outbox import WITHDRAWN, Outbox
 from offhook.actors.node.tools import Order, Outcome, Tool
-from redis_server import RedisServer
 
 ORDER = Order("c1", 1, "g1", "act", {"time": "ten"}, "c1/act")
 DONE = Outcome(True, "done")
@@ -165,26 +163,12 @@ class Stage:
 
 
 Test = Callable[[Stage], Awaitable[None]]
-_databases = iter(range(1_000))
 
 
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    if not redis_server.PROGRAM:
-        pytest.skip(redis_server.ABSENT)
-    with RedisServer(tmp_path_factory.mktemp("redis"), "--databases", "1000", append_only=False) as server:
-        yield server
-
-
-@pytest.fixture(params=("sqlite", "redis"))
-def run(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Test], None]:
-    if request.param == "sqlite":
-        url = f"sqlite://{tmp_path / 'journal.db'}"
-    else:
-        url = f"{request.getfixturevalue('redis').url[:-1]}{next(_databases)}"
-
+@pytest.fixture
+def run(store_url: str, tmp_path: Path) -> Callable[[Test], None]:
     async def limited(test: Test) -> None:
-        stage = Stage(url, tmp_path)
+        stage = Stage(store_url, tmp_path)
         async with asyncio.timeout(60):
             await test(stage)
             for node in stage.nodes:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import wave
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +22,18 @@ from offhook.policies.policy import Policy
 from offhook.policies.policy import Voice as VoicePolicy
 from offhook.policies.replay import replay
 from phone import SILENCE, mulaw, voice
-from swapped_call import AgentLink, SwappedCall, policy
-from virtual_loop import run_virtually
+from swapped_call import AgentLink, Run, SwappedCall, policy, runner
 
 SHORT = "A word or two."
 LONG = "This takes its time, far more than any test does. " * 10
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[SwappedCall], Awaitable[None]]], None]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     for module, limit in ((swap_module, "TRIAL_MS"), (offer_module, "REMEMBER_MS"), (offer_module, "READY_MS")):
         monkeypatch.setattr(module, limit, 60_000)  # no test waits for one that it does not set
 
-    def runner(test: Callable[[SwappedCall], Awaitable[None]]) -> None:
-        async def limited() -> None:
-            async with asyncio.timeout(60):
-                bench = SwappedCall(tmp_path)
-                try:
-                    await test(bench)
-                finally:
-                    await bench.server.stop()
-
-        run_virtually(monkeypatch, limited)
-
-    return runner
+    return runner(tmp_path, monkeypatch, 60)
 
 
 def whole(bench: SwappedCall) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis_server
 import uvloop
 from offhook.actors.journals import past, redis_journal, sqlite_journal
 from offhook.actors.journals.journal import Journal, Record, Retention, unexplained
@@ -24,7 +23,6 @@ from offhook.policies.replay import replay
 from offhook.policies.simulation.journal import recorded
 from offhook.policies.state import CallState
 from redis import Redis
-from redis_server import RedisServer
 
 NOW = Retention(compact_after_ms=0)
 A_LONG_CALL = 2  # seed of a simulated one
@@ -61,30 +59,17 @@ class Place:
 
 
 Test = Callable[[Place], Awaitable[None]]
-_databases = iter(range(1_000))
 
 
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    if not redis_server.PROGRAM:
-        pytest.skip(redis_server.ABSENT)
-    with RedisServer(tmp_path_factory.mktemp("redis"), "--databases", "1000", append_only=False) as server:
-        yield server
-
-
-@pytest.fixture(params=("sqlite", "redis"))
-def run(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Test], None]:
+@pytest.fixture
+def run(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Test], None]:
     for module in (sqlite_journal, redis_journal):
         monkeypatch.setattr(module, "COMPACT_EVERY_MS", 1)
         monkeypatch.setattr(module, "COMPACT_IDLE_MS", 1)
-    if request.param == "sqlite":
-        url = f"sqlite://{tmp_path / 'journal.db'}"
-    else:
-        url = f"{request.getfixturevalue('redis').url[:-1]}{next(_databases)}"
 
     async def limited(test: Test) -> None:
         async with asyncio.timeout(60):
-            await test(Place(url))
+            await test(Place(store_url))
 
     return lambda test: uvloop.run(limited(test))
 

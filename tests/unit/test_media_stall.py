@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +12,15 @@ from offhook.actors.setup import Engines
 from offhook.policies.replay import replay
 from offhook.policies.state import Line
 from phone import SILENCE, voice
-from swapped_call import AgentLink, SwappedCall
-from virtual_loop import run_virtually, until
+from swapped_call import AgentLink, Run, SwappedCall, runner
+from virtual_loop import until
 
 STALL_MS = 600  # the default
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[SwappedCall], Awaitable[None]]], None]:
-    def runner(test: Callable[[SwappedCall], Awaitable[None]]) -> None:
-        async def limited() -> None:
-            async with asyncio.timeout(600):
-                bench = SwappedCall(tmp_path)
-                try:
-                    await test(bench)
-                finally:
-                    await bench.server.stop()
-
-        run_virtually(monkeypatch, limited)
-
-    return runner
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    return runner(tmp_path, monkeypatch, 600)
 
 
 async def mid_word(bench: SwappedCall, frames: int = 25) -> int:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import redis_server
 import uvloop
 from offhook.actors.errors import JournalAway
 from offhook.actors.journals import redis_register, sqlite_register
@@ -16,7 +15,6 @@ from offhook.actors.journals.journal import Journal
 from offhook.actors.journals.register import Begun, Register
 from offhook.actors.journals.stores import open_journal, open_register
 from offhook.actors.node.tools import Order, Outcome
-from redis_server import RedisServer
 
 
 class Cluster:
@@ -38,26 +36,12 @@ class Cluster:
 
 
 Test = Callable[[Cluster], Awaitable[None]]
-_databases = iter(range(1_000))
 
 
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    if not redis_server.PROGRAM:
-        pytest.skip(redis_server.ABSENT)
-    with RedisServer(tmp_path_factory.mktemp("redis"), "--databases", "1000", append_only=False) as server:
-        yield server
-
-
-@pytest.fixture(params=("sqlite", "redis"))
-def run(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Test], None]:
-    if request.param == "sqlite":
-        url = f"sqlite://{tmp_path / 'journal.db'}"
-    else:
-        url = f"{request.getfixturevalue('redis').url[:-1]}{next(_databases)}"
-
+@pytest.fixture
+def run(store_url: str, tmp_path: Path) -> Callable[[Test], None]:
     async def limited(test: Test) -> None:
-        cluster = Cluster(url, tmp_path)
+        cluster = Cluster(store_url, tmp_path)
         async with asyncio.timeout(60):
             await test(cluster)
             for register in cluster.opened:

@@ -22,8 +22,7 @@ from offhook.policies.state import Line
 from offhook.policies.view import view_of
 from offhook.serve.media.line import Claim
 from scene import Scene, of, policy
-from swapped_call import AgentLink, SwappedCall
-from virtual_loop import run_virtually
+from swapped_call import AgentLink, Run, SwappedCall, runner
 
 NUMBER = "+15550123"
 
@@ -129,19 +128,8 @@ def claim_of(bench: SwappedCall) -> Callable[[str, int], Awaitable[Claim]]:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[SwappedCall], Awaitable[None]]], None]:
-    def runner(test: Callable[[SwappedCall], Awaitable[None]]) -> None:
-        async def limited() -> None:
-            async with asyncio.timeout(600):
-                bench = SwappedCall(tmp_path)
-                try:
-                    await test(bench)
-                finally:
-                    await bench.server.stop()
-
-        run_virtually(monkeypatch, limited)
-
-    return runner
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    return runner(tmp_path, monkeypatch, 600)
 
 
 def test_the_line_makes_way_and_the_call_lives_until_the_other_side_has_taken_the_caller(run: Any) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,7 @@ from offhook.policies.commands import Say
 from offhook.policies.replay import replay
 from phone import SILENCE, voice
 from scene import Scene, of, policy
-from swapped_call import AgentLink, SwappedCall
-from virtual_loop import run_virtually
+from swapped_call import AgentLink, Run, SwappedCall, runner
 
 LINE = policy().limits.unheard_line
 
@@ -194,23 +192,9 @@ class Recognizer:
                 self.says(self, stream, len(self.streams[stream]) // 8)
 
 
-Run = Callable[[Callable[[SwappedCall], Awaitable[None]]], None]
-
-
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    def runner(test: Callable[[SwappedCall], Awaitable[None]]) -> None:
-        async def limited() -> None:
-            async with asyncio.timeout(600):
-                bench = SwappedCall(tmp_path)
-                try:
-                    await test(bench)
-                finally:
-                    await bench.server.stop()
-
-        run_virtually(monkeypatch, limited)
-
-    return runner
+    return runner(tmp_path, monkeypatch, 600)
 
 
 async def with_recognizers(bench: SwappedCall, *recognizers: Recognizer, **more: Any) -> None:
