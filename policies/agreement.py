@@ -43,7 +43,7 @@ def told(case: Case) -> Result | None:
     if not names:
         return None
     missing = [name for name in names if not _was_told(case, name)]
-    return f"heard: {_words(names)}", f"not heard: {_words(missing)}" if missing else "all heard", not missing
+    return f"heard: {listed(names)}", f"not heard: {listed(missing)}" if missing else "all heard", not missing
 
 
 def _was_told(case: Case, name: str) -> bool:
@@ -81,8 +81,8 @@ def concerns(case: Case) -> Result | None:
     if not topics:
         return None
     found = [c for c in case.state.concerns if c.standing in OPEN and ("*" in topics or c.topic in topics)]
-    wanted = "no open concern" if "*" in topics else f"no open concern about {_words(topics)}"
-    return wanted, _words(f"{c.topic} {c.standing}" for c in found) or "none", not found
+    wanted = "no open concern" if "*" in topics else f"no open concern about {listed(topics)}"
+    return wanted, listed(f"{c.topic} {c.standing}" for c in found) or "none", not found
 
 
 def slots(case: Case) -> Result | None:
@@ -122,7 +122,7 @@ def _clean(case: Case) -> Result:
     wanted = f"a clean yes within {age_max_ms} ms to a heard read-back"
     names = [name for name, _ in case.proposal.arguments if name not in case.needs.unspoken]
     if names:
-        wanted += f" of {_words(names)}"
+        wanted += f" of {listed(names)}"
     given = case.state.consent
     if given is None:
         return wanted, _why_none(case.state.answer), False
@@ -136,7 +136,7 @@ def _clean(case: Case) -> Result:
         return wanted, f"{actual}, which asked for {given.action or 'no act'}", False
     other = [name for name, value in case.proposal.arguments if name in names and not _agreed(case, given, name, value)]
     if other:
-        return wanted, f"{actual}, but {_words(other)} not as read back", False
+        return wanted, f"{actual}, but {listed(other)} not as read back", False
     return wanted, f"{actual}, nothing left over", True
 
 
@@ -240,10 +240,10 @@ def reading(case: Case) -> Result | None:
     missing = _missing(case, given)
     waited_ms = case.state.now_ms - given.at_ms
     if missing and waited_ms < rules.reading_ms:
-        return f"{wanted} within {rules.reading_ms} ms", f"none of {_words(missing)} after {waited_ms} ms", False
+        return f"{wanted} within {rules.reading_ms} ms", f"none of {listed(missing)} after {waited_ms} ms", False
     if required and not given.readings:
         return wanted, f"none after {waited_ms} ms", False
-    return wanted, _words(f"{name}: {found.says}" for name, found in given.readings) or "none came", True
+    return wanted, listed(f"{name}: {found.says}" for name, found in given.readings) or "none came", True
 
 
 def reading_due(case: Case) -> bool:
@@ -282,7 +282,7 @@ def _slots(case: Case, names: tuple[str, ...], confirmed: bool) -> Result | None
             ok = False
         else:
             found.append(f"{name} {'confirmed' if slot.confirmed else 'heard'}")
-    return f"{_words(names)} {'confirmed' if confirmed else 'heard'}", _words(found), ok
+    return f"{listed(names)} {'confirmed' if confirmed else 'heard'}", listed(found), ok
 
 
 def _decimals(least: float, found: float) -> int:
@@ -290,5 +290,6 @@ def _decimals(least: float, found: float) -> int:
     return next((n for n in range(DECIMALS_MAX) if f"{least:.{n}%}" != f"{found:.{n}%}"), DECIMALS_MAX)
 
 
-def _words(parts: Iterable[object]) -> str:
+def listed(parts: Iterable[object]) -> str:
+    """As verdicts name several things."""
     return ", ".join(str(part) for part in parts)

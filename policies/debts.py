@@ -36,7 +36,7 @@ def owe(draft: Draft, kind: str, what: str) -> None:
         return
     if len(state.debts) >= DEBTS_MAX:
         write_off(draft, state.debts[0], f"{DEBTS_MAX} others are owed")
-    state.debts = (*state.debts, Debt(kind, what, state.now_ms, state.revision))
+    state.debts = (*state.debts, Debt(kind, what, state.now_ms))
     draft.publish("debt", what="owed", kind=kind, of=what)
 
 

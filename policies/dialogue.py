@@ -73,6 +73,5 @@ class Debt:
     kind: str  # "result", "timer", "key", "reply", "sentence"
     what: str  # the act's grant, the timer's name, the utterance
     since_ms: int
-    revision: int
     tries: int = 0  # rounds that were opened for it
     by: str = ""  # the utterance that came of such a round: once heard, it has paid

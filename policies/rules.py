@@ -8,11 +8,11 @@ never changes anything: a verdict lists every rule that applies. Which threshold
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from . import acts, agreement, basis, turns, values
 from . import answering as who_answers
-from .agreement import Result
+from .agreement import Result, listed
 from .case import Case, act_of, approval, done, level_of
 from .proposals import CORE, Kind, Purpose, RuleResult
 from .state import Concern, Holder, Line, Sign, Standing
@@ -39,7 +39,7 @@ def fresh(case: Case) -> Result:
     state, proposal = case.state, case.proposal
     if case.moment != "proposed":
         moved = basis.moved(case)
-        return f"nothing it rests on moved after revision {proposal.basis}", _words(moved) or "nothing", not moved
+        return f"nothing it rests on moved after revision {proposal.basis}", listed(moved) or "nothing", not moved
     ok = proposal.turn == state.turn and state.evidence_revision <= proposal.basis <= state.revision
     return (
         f"turn {state.turn}, revision {state.evidence_revision} to {state.revision}",
@@ -128,7 +128,7 @@ def unread(case: Case) -> Result | None:
     if not case.needs.irreversible and case.proposal.kind is not Kind.TRANSFER:
         return None
     most_ms = case.policy.endpointing.unread_ms
-    waited_ms = case.state.now_ms - case.state.hearing.ended_ms
+    waited_ms = _silent_ms(case)
     ok = waited_ms >= most_ms or not turns.unread(case.state)
     return f"the caller's words read, or {most_ms} ms gone", f"unread for {waited_ms} ms" if not ok else "read", ok
 
@@ -143,8 +143,9 @@ def overheard(case: Case) -> Result | None:
         return wanted, "nothing was said", True
     if "recognizer" in case.state.lost_parts:
         return wanted, "spoken, and nobody listens", False
-    late = turns.unread(case.state) and case.state.now_ms - hearing.ended_ms >= case.policy.endpointing.unread_ms
-    return wanted, f"spoken {case.state.now_ms - hearing.ended_ms} ms ago, and not read" if late else "read", not late
+    waited_ms = _silent_ms(case)
+    late = turns.unread(case.state) and waited_ms >= case.policy.endpointing.unread_ms
+    return wanted, f"spoken {waited_ms} ms ago, and not read" if late else "read", not late
 
 
 def ending(case: Case) -> Result | None:
@@ -169,7 +170,7 @@ def handoff(case: Case) -> Result | None:
     if case.proposal.kind is not Kind.HANDOFF or not case.proposal.action:
         return None
     here = case.state.agents
-    return f"one of {_words(here) or 'nobody'}", case.proposal.action, case.proposal.action in here
+    return f"one of {listed(here) or 'nobody'}", case.proposal.action, case.proposal.action in here
 
 
 def timers(case: Case) -> Result | None:
@@ -186,7 +187,7 @@ def stage(case: Case) -> Result | None:
     """The conversation stands where this belongs."""
     if not case.needs.stages:
         return None
-    return _words(case.needs.stages), str(case.state.stage), case.state.stage in case.needs.stages
+    return listed(case.needs.stages), str(case.state.stage), case.state.stage in case.needs.stages
 
 
 # --- is it true, and worth saying ------------------------------------------------------------------------------------
@@ -204,7 +205,7 @@ def outcome(case: Case) -> Result | None:
     arguments = dict(act.arguments)
     other = [name for name, value in case.proposal.terms if not values.same(arguments.get(name, value), value)]
     if other:
-        return wanted, f"{_words(other)} not as in the act", False
+        return wanted, f"{listed(other)} not as in the act", False
     found = acts.outcome_of(act)
     return wanted, f"{grant} {found}", found == claimed or (claimed == "regretted" and act.regretted)
 
@@ -363,5 +364,6 @@ def _concern(case: Case) -> Concern | None:
     return next((concern for concern in case.state.concerns if concern.topic == proposal.topic), None)
 
 
-def _words(parts: Iterable[object]) -> str:
-    return ", ".join(str(part) for part in parts)
+def _silent_ms(case: Case) -> int:
+    """Since the caller last spoke."""
+    return case.state.now_ms - case.state.hearing.ended_ms

@@ -50,6 +50,8 @@ View = Mapping[str, Any]
 
 _CODE = re.compile(r"^(?P<module>[A-Za-z_][\w.]*):(?P<name>[A-Za-z_]\w*)$")
 # "{time}" = what the caller said for it, or the act's own argument; "{price: forty nine dollars}" = these words.
+UNDO = "undo"  # the slot of the question whether an act that is done shall be undone
+
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::\s*([^{}]*?)\s*)?\}")
 
 

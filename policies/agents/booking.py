@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from ..policy import AgentSpec
 from ..proposals import Asks, Proposal, Purpose
 from .base import (
+    UNDO,
     Agent,
     View,
     answered_what,
@@ -27,7 +28,6 @@ from .base import (
 )
 
 TIME = "time"  # the slot
-UNDO = "undo"  # the slot of the question whether a booking shall be undone
 
 
 class Booking(Agent):
@@ -101,7 +101,7 @@ class Booking(Agent):
             return None
         if answered_what(view) == ("question", UNDO):
             return self._undo(view, done)
-        same = dict(done["arguments"]).get(TIME) == slot_value(view, TIME)
+        same = done["arguments"].get(TIME) == slot_value(view, TIME)
         interrupted = heard(view, "denial", "wait") and answered_what(view)[0] == "answer" and not _declines_more(view)
         if done["undo"] and not heard(view, "goodbye") and (interrupted or takes_back(view, done)):
             return [self._ask_to_undo(view, done)]

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from ..policy import AgentSpec
 from ..proposals import Asks, Kind, Proposal, Purpose
 from .base import (
+    UNDO,
     Agent,
     View,
     agreed_now,
@@ -24,8 +25,6 @@ from .base import (
     unsettled,
     wordless,
 )
-
-UNDO = "undo"  # the slot of `booking.py`'s question whether a booking shall be undone
 
 
 class Closing(Agent):

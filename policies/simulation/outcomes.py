@@ -17,7 +17,6 @@ from .account import Account, Ordered, plain
 from .violations import Report
 
 SAID = "what is said of an act is what was done"
-ACTS, UNDOES = "acts", "undoes"  # the two kinds; what undoes what, the policy says (`gate.actions.NAME.undo`)
 
 # Which claim a line makes: of the booking agent, and of the gate where no agent says anything.
 BOOKING_LINES = {
@@ -92,37 +91,34 @@ def _named(act: Ordered, words: list[str]) -> bool:
     return holds or words == [_UNNAMED]
 
 
-def _of(acts: list[Ordered], words: list[str], kind: str, outcome: str) -> list[Ordered]:
-    """Acts that undo are told apart from all others: a policy's own acts have names of their own."""
-    wanted = kind == UNDOES
-    return [
-        act for act in acts
-        if act.action and act.undoes is wanted and act.outcome == outcome and _named(act, words)
-    ]  # fmt: skip
+def _of(acts: list[Ordered], words: list[str], outcome: str, *, undoing: bool = False) -> list[Ordered]:
+    """Acts that undo are told apart from all others by the policy (`gate.actions.NAME.undo`), never by their names."""
+    found = [act for act in acts if act.action and act.undoes is undoing and act.outcome == outcome]
+    return [act for act in found if _named(act, words)]
 
 
 def _done(acts: list[Ordered], words: list[str]) -> bool:
-    return bool(_of(acts, words, ACTS, "done") or _of(acts, words, UNDOES, "done"))
+    return bool(_of(acts, words, "done") or _of(acts, words, "done", undoing=True))
 
 
 def _failed(acts: list[Ordered], words: list[str]) -> bool:
     unwritten = any(not act.action and act.outcome == "failed" for act in acts)  # the journal has not taken it
-    return unwritten or bool(_of(acts, words, ACTS, "failed") or _of(acts, words, UNDOES, "failed"))
+    return unwritten or bool(_of(acts, words, "failed") or _of(acts, words, "failed", undoing=True))
 
 
 def _not_done(acts: list[Ordered], words: list[str]) -> bool:
     """No booking of it stands: what was taken back before it had left was never ordered."""
-    booked, undone = _of(acts, words, ACTS, "done"), _of(acts, words, UNDOES, "done")
+    booked, undone = _of(acts, words, "done"), _of(acts, words, "done", undoing=True)
     under_way = [act for act in acts if act.action and not act.undoes and not act.outcome and act.begun_ms >= 0]
     return len(booked) <= len(undone) and not any(_named(act, words) for act in under_way)
 
 
 def _undone(acts: list[Ordered], words: list[str]) -> bool:
-    return bool(_of(acts, words, UNDOES, "done"))
+    return bool(_of(acts, words, "done", undoing=True))
 
 
 def _not_undone(acts: list[Ordered], words: list[str]) -> bool:
-    return bool(_of(acts, words, UNDOES, "failed") or _of(acts, words, UNDOES, "withdrawn"))
+    return bool(_of(acts, words, "failed", undoing=True) or _of(acts, words, "withdrawn", undoing=True))
 
 
 _HOLDS: dict[str, Callable[[list[Ordered], list[str]], bool]] = {
