@@ -372,6 +372,16 @@ async def agreed(story: Story) -> Caller:
     return caller
 
 
+async def ordered(story: Story) -> tuple[Caller, Owner, tuple[Any, ...]]:
+    """The same, and the journal has it: the first owner has sent the order."""
+    caller = await agreed(story)
+    first = story.owners[0]
+    first.acknowledges = True
+    first.call.recorder.again()
+    await story.until(first.orders)
+    return caller, first, first.orders()[0]
+
+
 def stages(story: Story) -> list[str]:
     return [grant.stage for grant in story.owners[-1].call.state.authority.grants]
 
@@ -428,12 +438,7 @@ def test_a_journal_that_says_nothing_in_time_leaves_the_act_undone(run: Any) -> 
 
 def test_an_act_that_is_taken_back_on_its_way_is_not_ordered_by_the_next_owner(run: Any) -> None:
     async def test(story: Story) -> None:
-        caller = await agreed(story)
-        first = story.owners[0]
-        first.acknowledges = True
-        first.call.recorder.again()
-        await story.until(first.orders)
-        order = first.orders()[0]
+        caller, first, order = await ordered(story)
         call = first.call
         call.take(ev.WordsHeard(call.now(), 1, "no wait, do not book that", True, call.now(), call.now()))
         assert stages(story) == ["withdrawn"]
@@ -454,12 +459,7 @@ def test_an_act_that_is_taken_back_on_its_way_is_not_ordered_by_the_next_owner(r
 
 def test_what_had_left_when_it_was_taken_back_is_withdrawn_by_the_next_owner_if_it_still_can_be(run: Any) -> None:
     async def test(story: Story) -> None:
-        caller = await agreed(story)
-        first = story.owners[0]
-        first.acknowledges = True
-        first.call.recorder.again()
-        await story.until(first.orders)
-        order = first.orders()[0]
+        caller, first, order = await ordered(story)
         assert first.call.told([wire.BEGUN, order[6], order[3]])
         assert stages(story) == ["begun"]
         call = first.call
