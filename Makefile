@@ -35,8 +35,8 @@ $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --require-hashes -r requirements.txt
 	$(BIN)/pip install -q --no-deps -e .
-	mkdir -p $(VENV)/namespace/offhook # mypy cannot follow an editable install; it reads the rooms through this folder
-	for room in policies actors cluster serve; do ln -sfn ../../../$$room $(VENV)/namespace/offhook/$$room; done
+	mkdir -p $(VENV)/namespace/offhook # mypy cannot follow an editable install; it reads the layers through this folder
+	for layer in policies actors cluster serve; do ln -sfn ../../../$$layer $(VENV)/namespace/offhook/$$layer; done
 	touch $(READY)
 
 clean:

@@ -14,14 +14,14 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from offhook.actors.errors import LinkLost
-from offhook.actors.node.tally import BEGAN, ENDED, STARTED
-from offhook.actors.refs import SupervisorRef
-from offhook.policies.capacity import Lead
-from offhook.policies.cost import Accounts, Usage, bill
+from offhook.actors.contracts.errors import LinkLost
+from offhook.actors.node.change_feed import BEGAN, ENDED, STARTED
+from offhook.actors.refs.supervisor import SupervisorRef
+from offhook.policies.fleet.capacity import Lead
+from offhook.policies.fleet.cost import Accounts, Usage, bill
 
+from .admission_queue import AdmissionQueue
 from .capacity_rules import CapacityRules
-from .front_desk import FrontDesk
 from .meters import Meters
 from .nodes import Nodes
 from .ray_executor import BY, RayExecutor, Seen, nodes_seen
@@ -52,7 +52,7 @@ class CapacityKeeper:
         self,
         rules: CapacityRules,
         nodes: Nodes,
-        desk: FrontDesk,
+        desk: AdmissionQueue,
         let_go: Callable[[str], Awaitable[None]] | None = None,
         meters: Meters | None = None,
         see: Callable[[], Seen] = nodes_seen,

@@ -1,7 +1,7 @@
 """What a cluster's capacity is kept by, as one map that the director is started with: goals, admission, prices.
 
-Checked here, decided nowhere: `policies/` has the meaning of every field, `serve/settings.py` the names under which
-operators set them.
+Checked here, decided nowhere: `policies/` has the meaning of every field, `serve/config/settings.py` the names under
+which operators set them.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from offhook.policies.admission_rules import Admission
-from offhook.policies.capacity import Goals
-from offhook.policies.cost import Prices
-from offhook.policies.units import Section
+from offhook.policies.core.units import Section
+from offhook.policies.fleet.admission_rules import Admission
+from offhook.policies.fleet.capacity import Goals
+from offhook.policies.fleet.cost import Prices
 from pydantic import Field
 
 

@@ -1,7 +1,8 @@
 """How far the nodes' counts of a rollout's arms have been taken in. Figures only grow; nodes come and go.
 
-A supervisor counts from its own start (`actors/node/arms.py`), so what is taken in is what a node says now less what it
-said before; one that began to count anew is taken in from nothing. What is gone with a node is lost to both arms alike.
+A supervisor counts from its own start (`actors/node/arm_counters.py`), so what is taken in is what a node says now less
+what it said before; one that began to count anew is taken in from nothing. What is gone with a node is lost to both
+arms alike.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from offhook.policies.rollout import MARKS, SHADOW_MARKS, Rollout, counted, shadowed
+from offhook.policies.fleet.rollout import MARKS, SHADOW_MARKS, Rollout, counted, shadowed
 
 NODES_MAX = 1_000  # that are remembered; the ones heard of longest ago go
 

@@ -13,23 +13,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
-from offhook.actors.errors import LinkLost, UnknownPolicy
+from offhook.actors.contracts.errors import LinkLost, UnknownPolicy
 from offhook.actors.node.swaps import WITHIN_S, merged
-from offhook.actors.refs import LASTING, NAMESPACE, SupervisorRef
+from offhook.actors.refs.handles import LASTING, NAMESPACE
+from offhook.actors.refs.supervisor import SupervisorRef
 
+from .admission_queue import AdmissionQueue
+from .call_directory import CallDirectory
 from .capacity_keeper import CapacityKeeper
 from .capacity_rules import CapacityRules
-from .engine_census import EngineCensus
-from .front_desk import FrontDesk
+from .desired_state import DesiredState
+from .engine_registry import EngineRegistry
 from .media import Gateways, StartGateway
-from .memory import MemoryAway, open_memory
 from .meters import Meters, ray_gauge
 from .nodes import ANSWER_S, Nodes
 from .publishing import Publishing, PublishingRef
 from .rollouts import Rollouts, keep_ticking
 from .shadowing import Shadowing
-from .wanted import Wanted
-from .whereabouts import Whereabouts
+from .state_store import MemoryAway, open_memory
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Director(Publishing):
     """Ray starts it; see `DirectorRef`.
 
     Args:
-        options: those of every supervisor (`actors/options.py`).
+        options: those of every supervisor (`actors/node/options.py`).
         start_gateway: has a node's gateway started (`media.py`); None = there are none.
         resume_s: how long a call that nobody leads waits for its carrier; then it is closed.
         capacity: see `capacity_rules.py`; empty = the options' spares on every node, and nothing is scaled.
@@ -59,12 +60,12 @@ class Director(Publishing):
     ) -> None:
         self._gateways = Gateways(start_gateway)
         self._nodes = Nodes(options, self._bring_up, self._node_gone)
-        self._calls = Whereabouts(self._nodes, resume_s)
-        self._wanted = Wanted(open_memory(str(options.get("journal") or ""), options["state_dir"]))
-        self._engines = EngineCensus(self._wanted, self._nodes)
+        self._calls = CallDirectory(self._nodes, resume_s)
+        self._wanted = DesiredState(open_memory(str(options.get("journal") or ""), options["state_dir"]))
+        self._engines = EngineRegistry(self._wanted, self._nodes)
         self._rollouts = Rollouts(self, self._wanted, Shadowing(self))
         rules = CapacityRules.of(capacity or {}, options)
-        self._desk = FrontDesk(rules.admission, self._place)
+        self._desk = AdmissionQueue(rules.admission, self._place)
         self._capacity = CapacityKeeper(rules, self._nodes, self._desk, self._gateways.end, Meters(ray_gauge))
         await self._recall()
         await self._nodes.look()
@@ -77,7 +78,7 @@ class Director(Publishing):
     # --- calls ------------------------------------------------------------------------------------------------------
 
     async def reserve(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Place a call where a slot is free, within its ring budget (`front_desk.py`).
+        """Place a call where a slot is free, within its ring budget (`admission_queue.py`).
 
         Raises:
             Overflow (a NoSpare): it gets none; says what becomes of it. Whatever else `Supervisor.reserve` raises.
@@ -131,7 +132,7 @@ class Director(Publishing):
         await self._engines.want(recognizer, synthesizer)
 
     async def announce_engine(self, place: dict[str, str]) -> None:
-        """An engine's replica listens there (`actors/engine_places.py`); it says so again and again."""
+        """An engine's replica listens there (`actors/engines/engine_places.py`); it says so again and again."""
         await self._engines.announce(place, asyncio.get_running_loop().time())
 
     async def withdraw_engine(self, replica: str) -> None:

@@ -1,8 +1,8 @@
-"""What can go wrong while calls are placed; the bases are those of `offhook.policies.errors`."""
+"""What can go wrong while calls are placed; the bases are those of `offhook.policies.core.errors`."""
 
 from __future__ import annotations
 
-from offhook.actors.errors import NoSpare
+from offhook.actors.contracts.errors import NoSpare
 
 
 class Overflow(NoSpare):

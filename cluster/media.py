@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class Gateway(Protocol):
-    """A node's gateway; `serve/media/gateway_actor.py` has one."""
+    """A node's gateway; `serve/gateway/gateway_actor.py` has one."""
 
     async def ready(self) -> int:
         """Waits until it listens; the port."""

@@ -12,8 +12,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from offhook.actors.errors import LinkLost
-from offhook.actors.refs import SupervisorRef, live_nodes
+from offhook.actors.contracts.errors import LinkLost
+from offhook.actors.refs.handles import live_nodes
+from offhook.actors.refs.supervisor import SupervisorRef
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ class Nodes:
     """Node -> supervisor.
 
     Args:
-        options: those of every supervisor (`actors/options.py`).
+        options: those of every supervisor (`actors/node/options.py`).
         bring_up: awaited with node, its machine's address and its supervisor, before a node that joined counts.
         gone: told of a node that is gone.
     """
@@ -122,8 +123,10 @@ class Nodes:
             self._free[node] = int(told["free_slots"])
 
     async def _join(self, node: str, host: str) -> None:
+        from offhook.actors.node.supervisor import Supervisor  # here: only the director starts any
+
         try:
-            supervisor = await asyncio.to_thread(SupervisorRef.start, node, self._options)
+            supervisor = await asyncio.to_thread(SupervisorRef.start, Supervisor, node, self._options)
             await self._bring_up(node, host, supervisor)
         except Exception as error:  # it may be leaving already; the others must not wait for it
             log.warning("node %s could not be brought up, which is tried again: %s", node[:8], error)

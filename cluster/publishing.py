@@ -1,7 +1,7 @@
 """The director's policies: what is published, what leads, what may go; and rollouts, which lead from one to the next.
 
 One half of the director (`director.py` has the calls and the nodes), and the same half of the reference to it. What is
-wanted is written first (`wanted.py`) and done then, so a director that dies in between does it after its return.
+wanted is written first (`desired_state.py`) and done then, so a director that dies in between does it after its return.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from offhook.actors.errors import UnknownPolicy
-from offhook.actors.refs import ActorRef
-from offhook.policies.errors import CallerFault, PolicyError
-from offhook.policies.policy import Policy
+from offhook.actors.contracts.errors import UnknownPolicy
+from offhook.actors.refs.handles import ActorRef
+from offhook.policies.core.errors import CallerFault, PolicyError
+from offhook.policies.core.policy import Policy
 from pydantic import ValidationError
 
-from .memory import MemoryAway
+from .desired_state import DesiredState, Version
 from .nodes import Nodes
 from .rollouts import Rollouts
-from .wanted import Version, Wanted
+from .state_store import MemoryAway
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Publishing:
     """See `director.Director`, which sets the parts."""
 
     _nodes: Nodes
-    _wanted: Wanted
+    _wanted: DesiredState
     _rollouts: Rollouts
 
     async def publish_policy(
@@ -42,9 +42,9 @@ class Publishing:
         """Offer a policy version to new calls on every node, now and on those that join.
 
         Args:
-            bundle: its parcel (`actors/node/parcel.py`), or a folder that every node has; "" = stock agents only.
+            bundle: its archive (`node/bundle_archive.py`), or a folder that every node has; "" = stock agents only.
             lead: "first" = new calls that ask for its name get it where nobody leads that name; "now" = they do in any
-                case, once its agents run; "start", "default" = as `Wanted.lead` says of what `offhook up` brings.
+                case, once its agents run; "start", "default" = as `DesiredState.lead` says of what `offhook up` brings.
 
         Returns:
             {name, version, leads}.
@@ -104,7 +104,7 @@ class Publishing:
             ) from None
 
     async def policies(self) -> dict[str, Any]:
-        """What is published: see `Wanted.table`."""
+        """What is published: see `DesiredState.table`."""
         return self._wanted.table(self._rollouts.uses(), await self.live_versions())
 
     async def bundle(self, asked: str) -> dict[str, Any]:

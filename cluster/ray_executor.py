@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 import ray
-from offhook.actors.errors import LinkLost
-from offhook.actors.refs import SupervisorRef
+from offhook.actors.contracts.errors import LinkLost
+from offhook.actors.refs.supervisor import SupervisorRef
 from ray.autoscaler.sdk import request_resources
 
 from .scaling import SLOT

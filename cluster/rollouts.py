@@ -1,9 +1,9 @@
 """The director's rollouts: gives new calls their versions, counts, ticks, and does what a stage asks for.
 
-What follows from what is `policies/rollout.py`'s matter. Every step is written to the cluster's memory before it is
-acted on, with how far the nodes' counts have been taken in; a director that died goes on where it stopped. What a stage
-asks for is brought about anew at every tick (shadows that are missing, running calls that are still to go over), so
-it does not matter which of it was done before a death.
+What follows from what is `policies/fleet/rollout.py`'s matter. Every step is written to the cluster's memory before it
+is acted on, with how far the nodes' counts have been taken in; a director that died goes on where it stopped. What a
+stage asks for is brought about anew at every tick (shadows that are missing, running calls that are still to go over),
+so it does not matter which of it was done before a death.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from offhook.policies import rollout as rules
-from offhook.policies.autonomy import capped
-from offhook.policies.errors import CallerFault, OffhookError
-from offhook.policies.policy import Level, Policy
-from offhook.policies.rollout import IllegalMove, Plan, Rollout, Stage
+from offhook.policies.core.errors import CallerFault, OffhookError
+from offhook.policies.core.policy import Level, Policy
+from offhook.policies.fleet import rollout as rules
+from offhook.policies.fleet.rollout import IllegalMove, Plan, Rollout, Stage
+from offhook.policies.gate.autonomy import capped
 from pydantic import ValidationError
 
 from .counts import Counts
+from .desired_state import DesiredState
 from .shadowing import Shadowing
-from .wanted import Wanted
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Fleet(Protocol):
     """What rollouts need of the director."""
 
     async def arms(self) -> dict[str, dict[str, Any]]:
-        """Node -> `ArmCounts.figures`."""
+        """Node -> `ArmCounters.figures`."""
 
     async def offer(self, version: str, policy: dict[str, Any], bundle: str | bytes) -> None:
         """Give a version to every node."""
@@ -69,7 +69,7 @@ class Rollouts:
     def __init__(
         self,
         fleet: Fleet,
-        wanted: Wanted,
+        wanted: DesiredState,
         shadowing: Shadowing,
         now_unix_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
@@ -354,7 +354,7 @@ class Rollouts:
                 kept.pop(name, None)
 
     async def _offer_capped(self, rollout: Rollout) -> None:
-        """Steps with less autonomy are versions of their own (`policies/autonomy.py`), kept like all others."""
+        """Steps with less autonomy are versions of their own (`policies/gate/autonomy.py`), kept like all others."""
         whole = self._wanted.versions[rollout.candidate]
         steps = [*(step.autonomy for step in rollout.plan.steps), rollout.plan.autonomy]
         levels: dict[str, Level] = dict(zip(map(rollout.version_of, range(len(steps))), steps, strict=True))

@@ -1,9 +1,10 @@
 """Scaling: from what the nodes tell to what is wanted of them, and of the autoscaler. The one owner of its request.
 
-`decide` is pure: figures of this moment in, orders out; the theory is `policies/capacity.py`'s. `Scaling` remembers
-what must be remembered between two looks (arrivals, holding times, lead times, what was wanted) and hands the orders to
-an executor, which alone knows Ray. A node is never killed: cordoned -> its last call ends -> its spares retire -> it is
-released and leaves. A node that is about to be taken away (a preemption notice, `kubectl drain`) goes the same way.
+`decide` is pure: figures of this moment in, orders out; the theory is `policies/fleet/capacity.py`'s. `Scaling`
+remembers what must be remembered between two looks (arrivals, holding times, lead times, what was wanted) and hands the
+orders to an executor, which alone knows Ray. A node is never killed: cordoned -> its last call ends -> its spares
+retire -> it is released and leaves. A node that is about to be taken away (a preemption notice, `kubectl drain`) goes
+the same way.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from offhook.policies import capacity
-from offhook.policies.capacity import Goals, Lead, Plan, Traffic, Wanted
+from offhook.policies.fleet import capacity
+from offhook.policies.fleet.capacity import DesiredState, Goals, Lead, Plan, Traffic
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ class Scaling:
         self._executor = executor
         self._arrivals = 0
         self._looked_s: float | None = None
-        self._wanted: Wanted = ()
+        self._wanted: DesiredState = ()
         self._known: set[str] | None = None
         self._asked: deque[float] = deque(maxlen=JOINS_MAX)  # when each node that has not joined yet was asked for
         self._told: dict[str, object] = {}  # order -> what was carried out last

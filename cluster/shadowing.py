@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from offhook.policies.rollout import Rollout
+from offhook.policies.fleet.rollout import Rollout
 
 ROWS_MAX = 2_000  # differences that are kept of one rollout
 TRIALS_MAX = 1_000  # calls in a report

@@ -4,11 +4,11 @@
 
 One event in, a new state and the effects to carry out. Time is an input, timers are data, nothing here reads a clock, a
 file or a socket; so a whole call can be replayed, and ten thousand simulated, with this folder alone. Start reading at
-`machine.py`, which is the table of who hears of what; each room then has a file of its own name.
+`conversation/machine.py`, which is the table of who hears of what; each subject then has a file of its own name.
 
 What is named here is the public surface, with the modules `events`, `commands`, `state`, `replay` and `explain`: an
 embedding program needs nothing else. Names are loaded on first use, so that a process which needs only an error class
-does not pay for the rooms.
+does not pay for the rules.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .agents.base import Agent, load
-    from .codec import decode, encode
-    from .errors import Bug, CallerFault, IllegalEvent, OffhookError, PolicyError, WorldFault
-    from .explain import needed
-    from .machine import Decision, step
-    from .policy import AgentSpec, Policy
-    from .proposals import Answer, Asks, Grant, Kind, Proposal, Purpose, RuleResult, Verdict
-    from .replay import Divergence, Replay
-    from .state import CallState
-    from .view import view_of
+    from .conversation.machine import Decision, step
+    from .conversation.view import view_of
+    from .core.codec import decode, encode
+    from .core.errors import Bug, CallerFault, IllegalEvent, OffhookError, PolicyError, WorldFault
+    from .core.policy import AgentSpec, Policy
+    from .core.proposals import Answer, Asks, Grant, Kind, Proposal, Purpose, RuleResult, Verdict
+    from .core.state import CallState
+    from .replay.explain import needed
+    from .replay.replay import Divergence, Replay
 
 __all__ = [
     "Agent",
@@ -61,17 +61,18 @@ __all__ = [
 # Where a public name lives.
 _HOMES = {
     "Agent": "agents.base", "load": "agents.base",
-    "decode": "codec", "encode": "codec",
-    "Bug": "errors", "CallerFault": "errors", "IllegalEvent": "errors", "OffhookError": "errors",
-    "PolicyError": "errors", "WorldFault": "errors",
-    "needed": "explain",
-    "Decision": "machine", "step": "machine",
-    "AgentSpec": "policy", "Policy": "policy",
-    "Answer": "proposals", "Asks": "proposals", "Grant": "proposals", "Kind": "proposals", "Proposal": "proposals",
-    "Purpose": "proposals", "RuleResult": "proposals", "Verdict": "proposals",
-    "Divergence": "replay", "Replay": "replay",
-    "CallState": "state",
-    "view_of": "view",
+    "decode": "core.codec", "encode": "core.codec",
+    "Bug": "core.errors", "CallerFault": "core.errors", "IllegalEvent": "core.errors", "OffhookError": "core.errors",
+    "PolicyError": "core.errors", "WorldFault": "core.errors",
+    "needed": "replay.explain",
+    "Decision": "conversation.machine", "step": "conversation.machine",
+    "AgentSpec": "core.policy", "Policy": "core.policy",
+    "Answer": "core.proposals", "Asks": "core.proposals", "Grant": "core.proposals", "Kind": "core.proposals",
+    "Proposal": "core.proposals", "Purpose": "core.proposals", "RuleResult": "core.proposals",
+    "Verdict": "core.proposals",
+    "Divergence": "replay.replay", "Replay": "replay.replay",
+    "CallState": "core.state",
+    "view_of": "conversation.view",
 }  # fmt: skip
 
 

@@ -14,9 +14,9 @@ from operator import mul
 
 import webrtcvad
 
+from ..audio.mulaw import RATE_HZ
 from . import confirm_weights
 from .measure import Frame, shape
-from .mulaw import RATE_HZ
 
 PERMISSIVE, STRICT = 1, 3  # webrtcvad's modes whose opinions are weighed; the other two add nothing
 # Digital silence counts as faint comfort noise: out of nothing, any rise would be further than the weights have seen.

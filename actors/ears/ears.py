@@ -9,11 +9,11 @@ import math
 from collections import deque
 from statistics import median
 
-from offhook.policies.events import Event, SpeechEnded, SpeechMeasured, SpeechStarted
-from offhook.policies.policy import Ears as EarsPolicy
+from offhook.policies.core.events import Event, SpeechEnded, SpeechMeasured, SpeechStarted
+from offhook.policies.core.policy import Ears as EarsPolicy
 
+from ..audio.mulaw import RATE_HZ, SILENCE
 from .measure import Frame
-from .mulaw import RATE_HZ, SILENCE
 from .tones import ToneDetector
 from .vad import FRAME_MS, VoiceActivity
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from .mulaw import LINEAR, RATE_HZ, decode
+from ..audio.mulaw import LINEAR, RATE_HZ, decode
 
 QUIETEST_DB = -80.0  # below what mu-law can say; digital silence reads as this
 _FULL_SCALE = 32_768.0

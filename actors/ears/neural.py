@@ -11,10 +11,10 @@ from struct import pack
 from typing import Any
 
 import webrtcvad
-from offhook.policies.errors import CallerFault
+from offhook.policies.core.errors import CallerFault
 
+from ..audio.mulaw import LINEAR, RATE_HZ
 from .measure import Frame
-from .mulaw import LINEAR, RATE_HZ
 
 _WINDOW = 256  # samples; the network's own step
 _AFTERTHOUGHT_FRAMES = 50  # a second after the first stage fell silent the network is not asked any more

@@ -11,10 +11,10 @@ from cmath import exp, pi
 from math import cos
 from operator import add, itemgetter, mul, sub
 
-from offhook.policies.events import ToneHeard
+from offhook.policies.core.events import ToneHeard
 
+from ..audio.mulaw import RATE_HZ
 from .measure import Frame, shape
-from .mulaw import RATE_HZ
 
 FRAME_MS = 20
 LOUD_ENOUGH_DB = -42.0  # a beep is as loud as speech

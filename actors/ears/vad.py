@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 import webrtcvad
-from offhook.policies.policy import Ears as EarsPolicy
+from offhook.policies.core.policy import Ears as EarsPolicy
 
+from ..audio.mulaw import RATE_HZ
 from .confirm import Confirmation
 from .measure import Frame
-from .mulaw import RATE_HZ
 from .neural import NeuralConfirmation
 
 FRAME_MS = 20

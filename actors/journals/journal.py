@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgpack
-from offhook.policies.errors import OffhookError
+from offhook.policies.core.errors import OffhookError
 
-from ..errors import JournalDamaged, ProtocolFault
+from ..contracts.errors import JournalDamaged, ProtocolFault
 
 Record = Sequence[Any]  # [call, epoch, seq, at_ms, kind, body]; body: whatever msgpack packs
 Done = Callable[[OffhookError | None], None]  # None: the records are safe

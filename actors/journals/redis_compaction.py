@@ -2,7 +2,7 @@
 
 What goes and what stays is as in `sqlite_compaction.py`. A snapshot of some size has a node of its stream to itself,
 and its memory is free at once; small records leave theirs only with the last of their node, so their bytes are not
-taken off the account. Keys: `redis_book.py`.
+taken off the account. Keys: `redis_store.py`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 One task writes, in groups, with one round trip for each: what arrives while a group is under way forms the next one.
 When an answer fails to come, the group is sent again; the store drops what it has already. Keys and scripts are
-`redis_book.py`'s matter, the rules for records `journal.py`'s.
+`redis_store.py`'s matter, the rules for records `journal.py`'s.
 
 An acknowledged record is as safe as that Redis makes it. `appendonly yes` with `appendfsync always` outlives its death
 and a power cut. With `everysec` either may cost the last two seconds: while a sync is under way, Redis answers before
@@ -18,13 +18,13 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from offhook.policies.errors import CallerFault
+from offhook.policies.core.errors import CallerFault
 from redis import RedisError
 
-from ..errors import JournalAway
+from ..contracts.errors import JournalAway
 from .journal import COMPACT_EVERY_MS, COMPACT_IDLE_MS, Kept, Retention, Unit
-from .redis_book import Book
-from .waiting import CLOSE_MS, PAUSE_MS_FIRST, PAUSE_MS_MAX, PRUNE_EVERY_MS, WAITING_BYTES_MAX, OnHealth, Waiting
+from .redis_store import Book
+from .write_queue import CLOSE_MS, PAUSE_MS_FIRST, PAUSE_MS_MAX, PRUNE_EVERY_MS, WAITING_BYTES_MAX, OnHealth, WriteQueue
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -35,7 +35,7 @@ GROUP_RECORDS_MAX = 1_000  # one script; Redis serves nobody else meanwhile, up 
 GROUP_BYTES_MAX = 8 << 20
 
 
-class RedisJournal(Waiting):
+class RedisJournal(WriteQueue):
     """See `journal.Journal`. Create it on the loop that uses it.
 
     Args:

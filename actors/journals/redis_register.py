@@ -15,9 +15,9 @@ import msgpack
 from redis import RedisError
 from redis.asyncio import Redis
 
-from ..errors import JournalAway
-from ..node.tools import Order, Outcome
-from .redis_book import connections
+from ..contracts.errors import JournalAway
+from ..contracts.orders import Order, Outcome
+from .redis_store import connections
 from .register import GRACE_MS, KEEP_MS, Begun, outcome_of, state_of
 
 CONNECTIONS_MAX = 4

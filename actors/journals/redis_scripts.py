@@ -1,4 +1,4 @@
-"""The scripts by which the journal is written in Redis: append with fencing, and retention. Keys: `redis_book.py`.
+"""The scripts by which the journal is written in Redis: append with fencing, and retention. Keys: `redis_store.py`.
 
 Redis runs a script from end to end before it does anything else, so between the comparison of an epoch and the records
 that depend on it nobody else's command can come.

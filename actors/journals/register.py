@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..node.tools import Order, Outcome
+from ..contracts.orders import Order, Outcome
 
 KEEP_MS = 30 * 86_400_000  # an act is remembered as long as the journal remembers its call
 GRACE_MS = 2_000  # beyond an order's time: how far clocks of two nodes, and a busy one's timers, may be off

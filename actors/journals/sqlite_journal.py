@@ -1,7 +1,7 @@
 """The journal of one node in SQLite (WAL). One thread writes, in groups; one reads; the loop waits for neither.
 
 Records of all calls that arrive while a group is being written form the next group: the more traffic, the larger the
-groups, and one sync to disk for each. Tables are `sqlite_book.py`'s matter, the rules for records `journal.py`'s.
+groups, and one sync to disk for each. Tables are `sqlite_store.py`'s matter, the rules for records `journal.py`'s.
 """
 
 from __future__ import annotations
@@ -17,18 +17,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import JournalAway, JournalDamaged
-from .journal import (
-    COMPACT_EVERY_MS,
-    COMPACT_IDLE_MS,
-    Kept,
-    Retention,
-    Unit,
-    restored,
-)
-from .sqlite_book import Book
+from ..contracts.errors import JournalAway, JournalDamaged
+from .journal import COMPACT_EVERY_MS, COMPACT_IDLE_MS, Kept, Retention, Unit, restored
 from .sqlite_damage import is_damage
-from .waiting import CLOSE_MS, PAUSE_MS_FIRST, PAUSE_MS_MAX, PRUNE_EVERY_MS, WAITING_BYTES_MAX, OnHealth, Waiting
+from .sqlite_store import Book
+from .write_queue import CLOSE_MS, PAUSE_MS_FIRST, PAUSE_MS_MAX, PRUNE_EVERY_MS, WAITING_BYTES_MAX, OnHealth, WriteQueue
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -39,7 +32,7 @@ LINGER_MS = 15
 GROUP_RECORDS_MAX = 5_000  # one group; keeps a commit under about 50 ms
 
 
-class SqliteJournal(Waiting):
+class SqliteJournal(WriteQueue):
     """See `journal.Journal`. Create it on the loop that uses it.
 
     Args:

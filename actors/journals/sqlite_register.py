@@ -15,8 +15,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import JournalAway
-from ..node.tools import Order, Outcome
+from ..contracts.errors import JournalAway
+from ..contracts.orders import Order, Outcome
 from .register import GRACE_MS, KEEP_MS, Begun, outcome_of, state_of
 
 T = TypeVar("T")

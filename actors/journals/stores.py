@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from offhook.policies.errors import CallerFault
+from offhook.policies.core.errors import CallerFault
 
 from .journal import Journal, Retention
 from .register import Register

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from offhook.policies import events as ev
-from offhook.policies.codec import decode
-from offhook.policies.errors import CallerFault
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import decode
+from offhook.policies.core.errors import CallerFault
 
-from ..errors import JournalDamaged
+from ..contracts.errors import JournalDamaged
 from ..journals.journal import Journal, read_intact
 from .call_table import CallRow
 

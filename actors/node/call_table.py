@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..errors import NoSuchCall
-from ..setup import Engines, Setup, agent_tokens
+from ..contracts.errors import NoSuchCall
+from ..contracts.setup import Engines, Setup, agent_tokens
+from .change_feed import BEGAN, ENDED, ChangeFeed
 from .leases import Lease
-from .tally import BEGAN, ENDED, Tally
 
 ENDED_MAX = 1_000  # rows kept of calls that are over; the journal has them all
 
@@ -50,7 +50,9 @@ class CallRow:
     outcome: str = ""  # empty while it goes on
     arm: str = ""  # of a rollout; "" = it is in none
     tenant: str = ""
-    usage: dict[str, float] = field(default_factory=dict)  # what it has used, by its end's record (policies/cost.py)
+    usage: dict[str, float] = field(
+        default_factory=dict
+    )  # what it has used, by its end's record (policies/fleet/cost.py)
 
     @classmethod
     def of_setup(cls, setup: Setup, owner: str, pid: int, endpoint: str) -> CallRow:
@@ -145,7 +147,7 @@ class CallTable:
     """Live calls by id, and the last `ENDED_MAX` that are over."""
 
     def __init__(self) -> None:
-        self.tally = Tally()
+        self.change_feed = ChangeFeed()
         self._live: dict[str, CallRow] = {}
         self._ended: deque[CallRow] = deque(maxlen=ENDED_MAX)
 
@@ -158,7 +160,7 @@ class CallTable:
     def open(self, row: CallRow) -> None:
         """A call begins here, or goes on here under a new owner."""
         if row.call not in self._live:
-            self.tally.note(BEGAN, row.call, row.tenant)
+            self.change_feed.note(BEGAN, row.call, row.tenant)
         self._live[row.call] = row
 
     def live(self) -> Iterator[CallRow]:
@@ -205,7 +207,7 @@ class CallTable:
         row.ended_unix_ms = now_unix_ms
         self._ended.append(row)
         holding_s = max(0, now_unix_ms - row.origin_unix_ms) / 1_000
-        self.tally.note(ENDED, call, row.tenant, row.policy_version, holding_s, row.usage)
+        self.change_feed.note(ENDED, call, row.tenant, row.policy_version, holding_s, row.usage)
         return row
 
     def rows(self) -> list[dict[str, Any]]:

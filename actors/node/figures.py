@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..clock import boot
-from .pool import Standing
+from ..process.clock import boot
+from .call_pool import Standing
 
 DRIFTS_MIN = 5  # live calls: the lag of fewer is not of their number, and a node without calls would never open again
 
 if TYPE_CHECKING:
-    from ..supervisor import Supervisor
+    from .supervisor import Supervisor
 
 
 DAMAGES_TOLD = 10  # the latest
@@ -25,7 +25,7 @@ def figures(node: Supervisor) -> dict[str, Any]:
     URL may hold a password).
     """
     pool, residents, hosts, takeovers = node.pool, node.residents, node.hosts, node.takeovers
-    lags, engines = residents.watch.lags(), node.shelf.reachable()
+    lags, engines = residents.watch.lags(), node.catalog.reachable()
 
     def pid(name: str) -> int:
         resident = residents.get(name)
@@ -59,8 +59,8 @@ def figures(node: Supervisor) -> dict[str, Any]:
         "acts_unknown": node.outbox.unknown,
         "lag_ms_max": max(lags.values(), default=0.0),
         "drift_ms": round(drift_ms(residents.watch.drifts()), 1),
-        "policies": list(node.shelf.policies),
-        "default_policy": node.shelf.default,
+        "policies": list(node.catalog.policies),
+        "default_policy": node.catalog.default,
         "hosts": [{**row, "pid": pid(str(row["host"]))} for row in hosts.stats()],
         "gateways": [{"name": name, "pid": pid(name)} for name in residents.names("gateway")],
         "machine": boot(),

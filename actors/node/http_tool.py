@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from offhook.policies.errors import CallerFault
+from offhook.policies.core.errors import CallerFault
 
-from .tools import LIMIT_MS, STOCK, NotKnown, Order, Outcome, Tool
+from ..contracts.orders import Order, Outcome
+from .tools import LIMIT_MS, STOCK, NotKnown, Tool
 
 if TYPE_CHECKING:
     import httpx

@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from offhook.policies.errors import OffhookError
+from offhook.policies.core.errors import OffhookError
 
-from .. import wire
-from ..errors import Fenced, JournalAway, JournalDamaged, ProtocolFault
+from ..contracts import wire
+from ..contracts.errors import Fenced, JournalAway, JournalDamaged, ProtocolFault
 from ..journals.journal import Journal
-from .arms import ArmCounts
+from .arm_counters import ArmCounters
 from .call_table import CallRow, CallTable
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Intake:
         self._accepted: dict[str, int] = {}  # call -> newest record handed to the journal, without a gap before it
         self.records = 0
         self.refused = 0
-        self.arms = ArmCounts()
+        self.arms = ArmCounters()
 
     @property
     def journal_up(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from ..errors import Fenced
+from ..contracts.errors import Fenced
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ import asyncio
 import contextlib
 import time
 
-from ..errors import Fenced, NoSpare, NoSuchCall, OwnJournal
+from ..contracts.errors import Fenced, NoSpare, NoSuchCall, OwnJournal
 from ..journals.journal import Tail
 from .adoption import row_from_journal
+from .call_start import Parts
 from .call_table import CallRow
-from .reception import Parts
 from .takeover import Takeovers
 
 EPOCHS_MAX = 16  # tried: a takeover that failed leaves one without records

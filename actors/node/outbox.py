@@ -20,12 +20,13 @@ import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from .. import wire
-from ..errors import Fenced, JournalAway
+from ..contracts import wire
+from ..contracts.errors import Fenced, JournalAway
+from ..contracts.orders import Order, Outcome
 from ..journals.register import Begun, Register
 from .leases import LeaseBook
 from .residents import Resident, Residents
-from .tools import NotKnown, Order, Outcome, Tool, unknown
+from .tools import NotKnown, Tool, unknown
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ OnBegun = Callable[[], Any]  # called just before the tool is
 Work = Callable[[Order, OnBegun], Coroutine[Any, Any, Outcome]]
 
 
-class _Errand:
+class _ToolCall:
     """One key under way. `withdrawn` counts until `leaves` was called; after that the tool has it."""
 
     __slots__ = ("_told", "left", "order", "ordered", "task", "withdrawn")
@@ -85,7 +86,7 @@ class Outbox:
         self._residents = residents
         self._away_ms = away_ms
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._under_way: dict[str, _Errand] = {}
+        self._under_way: dict[str, _ToolCall] = {}
         self._unwritten: dict[str, str] = {}  # key -> grant: withdrawn, and the register does not have it yet
         self.unknown = 0  # outcomes that a person has to settle
 
@@ -133,19 +134,19 @@ class Outbox:
         errand.tell(on_begun)
         return await asyncio.shield(errand.task)
 
-    async def _errand(self, order: Order) -> _Errand:
+    async def _errand(self, order: Order) -> _ToolCall:
         """The one under way for this key and grant; a former grant's is waited for first."""
         while (found := self._under_way.get(order.key)) is not None and found.order.grant != order.grant:
             await asyncio.wait({found.task})
         if found is None:
-            found = self._under_way[order.key] = _Errand(order)
+            found = self._under_way[order.key] = _ToolCall(order)
             found.task = asyncio.get_running_loop().create_task(self._see_to(found))
             found.task.add_done_callback(lambda _task: self._under_way.pop(order.key, None))
         return found
 
     # --- one errand -------------------------------------------------------------------------------------------------
 
-    async def _see_to(self, errand: _Errand) -> Outcome:
+    async def _see_to(self, errand: _ToolCall) -> Outcome:
         order, token = errand.order, secrets.token_hex(8)
         tool = self._tools.get(order.action)
         if tool is None and not errand.withdrawn:
@@ -194,7 +195,7 @@ class Outbox:
             # The other node may finish it at any moment: asked again soon, and at the end of its time for sure.
             await asyncio.sleep(min(begun.wait_ms, PAUSE_MS) / 1_000)
 
-    async def _carry_out(self, tool: Tool, errand: _Errand, in_doubt: bool) -> Outcome:
+    async def _carry_out(self, tool: Tool, errand: _ToolCall, in_doubt: bool) -> Outcome:
         order = errand.order
         if in_doubt:
             try:
@@ -218,7 +219,7 @@ class Outbox:
         # "It has not happened" says nothing about an act that was given up: it may still be on its way.
         return found if found is not None else unknown(why)
 
-    def _withdrawn_unwritten(self, errand: _Errand, token: str) -> Outcome:
+    def _withdrawn_unwritten(self, errand: _ToolCall, token: str) -> Outcome:
         """A withdrawal that the register cannot take now. An order that is here will not be carried out; whether one
         that is not was begun, nobody can tell."""
         order = errand.order

@@ -1,6 +1,6 @@
 """A supervisor's return after its own death: which calls outlived it, which are taken over now, which are over.
 
-Processes that live connect again within half a second and bring their calls along (`attendance.py`). A call whose
+Processes that live connect again within half a second and bring their calls along (`worker_events.py`). A call whose
 process died with the supervisor has nobody to say so. Its line is still held by the gateway, which tells of its lines
 when it connects, and asks for their owners until it gives them up: whoever asks for such a call has it taken over from
 the journal. What nobody has asked for by then has no line any more and is closed with a record.
@@ -14,11 +14,11 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from ..errors import JournalAway
+from ..contracts.errors import JournalAway
 from .adoption import row_from_journal
+from .call_start import Parts
 from .call_table import CallRow
 from .intake import Intake
-from .reception import Parts
 from .residents import Resident
 from .takeover import DIED, Takeovers
 

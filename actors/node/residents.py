@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from .. import wire
-from ..errors import LinkLost, ProtocolFault
-from ..link import Link, LinkServer, Message
+from ..contracts import wire
+from ..contracts.errors import LinkLost, ProtocolFault
+from ..link.link import Link, LinkServer, Message
 from .watch import TICK_MS, Watch
 
 log = logging.getLogger(__name__)

@@ -17,17 +17,17 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from offhook.policies.errors import CallerFault
+from offhook.policies.core.errors import CallerFault
 
-from .. import wire
-from ..errors import LinkLost, NoSuchCall
-from ..live.offer import READY_MS
-from ..live.swap import FORCE, KEEP, KEPT, TRIAL_MS
-from ..setup import agent_tokens
+from ..call.offer import READY_MS
+from ..call.swap import FORCE, KEEP, KEPT, TRIAL_MS
+from ..contracts import wire
+from ..contracts.errors import LinkLost, NoSuchCall
+from ..contracts.setup import agent_tokens
 from .call_table import CallRow
 
 if TYPE_CHECKING:
-    from ..supervisor import Supervisor
+    from .supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Swaps:
     ) -> dict[str, Any]:
         """See `Supervisor.swap_policy`."""
         node = self._node
-        node.shelf.policy(to_version)
+        node.catalog.policy(to_version)
         if at_deadline not in (FORCE, KEEP):
             raise CallerFault(f"at_deadline {at_deadline!r}: allowed are {FORCE!r} and {KEEP!r}")
         if not 0 <= deadline_ms <= DEADLINE_MAX_MS:
@@ -74,7 +74,7 @@ class Swaps:
         began = time.monotonic()
         try:
             node.hosts.make_room(to_version, len(mine))
-            agents = node.shelf.policy(to_version).agents
+            agents = node.catalog.policy(to_version).agents
             async with asyncio.TaskGroup() as group:
                 seats = {
                     call: group.create_task(node.hosts.seat_all(to_version, agents, call, SEAT_S)) for call in mine
@@ -119,7 +119,7 @@ class Swaps:
     def _lacking(self, version: str, seats: Mapping[str, str]) -> str:
         """Why the agents that have no seat have none."""
         given_up = self._node.hosts.given_up
-        lacking = [agent for agent in self._node.shelf.policy(version).agents if agent not in seats]
+        lacking = [agent for agent in self._node.catalog.policy(version).agents if agent not in seats]
         return "; ".join(f"agent {a}: {given_up.get((version, a), 'no host has a free seat')}" for a in lacking)
 
     async def _until_led(
@@ -146,8 +146,8 @@ class Swaps:
         answer: asyncio.Future[str] = loop.create_future()
         self._offers[row.call] = (version, opened, answer)
         tokens = agent_tokens(row.media_token, version, seats)
-        clips = node.shelf.engines_for(version).clips
-        order = (version, node.shelf.plain(version), tokens, deadline_ms, at_deadline, clips)
+        clips = node.catalog.engines_for(version).clips
+        order = (version, node.catalog.plain(version), tokens, deadline_ms, at_deadline, clips)
         try:
             if not node.tell(row, wire.SWAP, row.call, row.epoch, *order):
                 return LOST if node.takeovers.under_way(row.call) else "its process cannot be told now; try again"
@@ -155,7 +155,7 @@ class Swaps:
             await asyncio.wait(first, timeout=OPEN_S, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
                 for agent, host in seats.items():
-                    node.reception.attach(row, agent, host, tokens[agent])
+                    node.call_start.attach(row, agent, host, tokens[agent])
             async with asyncio.timeout((deadline_ms + READY_MS + TRIAL_MS + GRACE_MS) / 1_000):
                 return await answer
         except TimeoutError:
@@ -187,7 +187,7 @@ class Swaps:
         """A "policy" record of the call has come in: whoever seats its agents or takes it over goes by that version."""
         node = self._node
         row.policy_version = version
-        policy = node.shelf.policies.get(version)
+        policy = node.catalog.policies.get(version)
         if policy is not None:
             row.agent_tokens = agent_tokens(row.media_token, version, policy.agents)
             row.seats = node.hosts.seats_of(row.call, version)
@@ -206,19 +206,19 @@ class Swaps:
 
     def withdraw(self, version: str) -> None:
         """See `Supervisor.withdraw_policy`."""
-        self._node.shelf.withdraw(version)
+        self._node.catalog.withdraw(version)
         self.tend()
 
     def tend(self) -> None:
         """Forget the versions that were withdrawn and that no call needs any more."""
         node = self._node
-        if not node.shelf.withdrawn:
+        if not node.catalog.withdrawn:
             return
         needed = {row.policy_version for row in node.table.live()} | set(self._under_way.values())
-        for version in node.shelf.withdrawn - needed:
+        for version in node.catalog.withdrawn - needed:
             node.hosts.withdraw(version)
             if not any(host["policy"] == version for host in node.hosts.stats()):  # its processes are gone
-                node.shelf.drop(version)
+                node.catalog.drop(version)
                 log.info("policy %s is not used any more and is forgotten", version)
 
 

@@ -6,7 +6,7 @@ From the fence on nothing that the former owner sends is obeyed: the journal ref
 orders, the tools its errands. How often a call may fail within a while is OTP's intensity; beyond it the policy's
 escalation (`limits.escalation`) follows: first another, simple policy leads the call, where it names one; if the call
 goes on to fail, its core is not trusted any more, and a spare hands the caller to a person or says goodbye without it.
-What the spare does is `comeback.py`'s matter.
+What the spare does is `takeover_resume.py`'s matter.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from offhook.policies.supervision import Act, ChildSpec, decide
+from offhook.policies.fleet.supervision import Act, ChildSpec, decide
 
-from .. import wire
-from ..errors import JournalAway, NoSpare, NoSuchCall, ProtocolFault
+from ..call.resume import trimmed
+from ..contracts import wire
+from ..contracts.errors import JournalAway, NoSpare, NoSuchCall, ProtocolFault
+from ..contracts.setup import Engines, Setup
 from ..journals.journal import Tail
-from ..journals.past import since_snapshot
-from ..live.resume import trimmed
-from ..setup import Engines, Setup
+from ..journals.queries import since_snapshot
+from .call_start import CallStart, Parts
 from .call_table import CallRow
 from .intake import Intake
 from .leases import Lease
-from .reception import Parts, Reception
 from .residents import Resident
 
 log = logging.getLogger(__name__)
@@ -55,14 +55,14 @@ class Takeovers:
         self,
         parts: Parts,
         intake: Intake,
-        reception: Reception,
+        call_start: CallStart,
         tell_gateways: Callable[..., None],
         close: Callable[[CallRow, str, str | None], None],
         wait_s: float,
     ) -> None:
         self._parts = parts
         self._intake = intake
-        self._reception = reception
+        self._call_start = call_start
         self._tell_gateways = tell_gateways
         self._close = close
         self._wait_s = wait_s
@@ -77,7 +77,7 @@ class Takeovers:
 
     def begin(self, row: CallRow, why: str) -> None:
         """The owner of `row` is gone. Returns at once; nothing happens where a takeover is under way, or where the
-        node itself is gone (`departure.py`)."""
+        node itself is gone (`node_loss.py`)."""
         if row.call in self._under_way:
             return
         if self.left():
@@ -146,7 +146,7 @@ class Takeovers:
         self.times_ms.append((time.monotonic() - began) * 1_000)
         self._tell_gateways(wire.OWNER, row.call, row.epoch, row.endpoint, row.media_token)
         log.warning("call taken over", extra={"call": row.call, "epoch": row.epoch, "owner": row.owner})
-        asyncio.get_running_loop().call_soon(self._reception.seat_anew, row)
+        asyncio.get_running_loop().call_soon(self._call_start.seat_anew, row)
         if row.calmed and not row.farewell and row.policy_version != row.calmed:
             self.calm(row)
 
@@ -174,7 +174,7 @@ class Takeovers:
         row.restarts, row.farewell = decision.history, farewell
         parts.table.open(row)
         self._intake.over(row.call)
-        spare = asyncio.ensure_future(self._reception.find_spare(self._wait_s, urgent=True))
+        spare = asyncio.ensure_future(self._call_start.find_spare(self._wait_s, urgent=True))
         try:
             tail, records, damage = await self._past(row, lease.epoch)
         except BaseException:
@@ -192,9 +192,9 @@ class Takeovers:
 
     def _safe_policy(self, row: CallRow) -> str:
         """The version to which the call's policy escalates; "" = none, or it leads the call already."""
-        policy = self._parts.shelf.policies.get(row.policy_version)
+        policy = self._parts.catalog.policies.get(row.policy_version)
         wanted = policy.limits.escalation.policy if policy is not None else ""
-        version = self._parts.shelf.named(wanted) if wanted else ""
+        version = self._parts.catalog.named(wanted) if wanted else ""
         return "" if version == row.policy_version else version
 
     async def _assign(
@@ -211,7 +211,7 @@ class Takeovers:
             return fresh, ""
         parts.table.open(fresh)
         try:
-            refusal = await self._reception.assign(resident, fresh, setup)
+            refusal = await self._call_start.assign(resident, fresh, setup)
         except ProtocolFault as fault:  # more than a message holds
             refusal = str(fault)
         if refusal:
@@ -240,17 +240,17 @@ class Takeovers:
         return tail, records, "" if records else "the journal has nothing of this call"
 
     async def _setup(self, row: CallRow, records: list[list[Any]]) -> Setup:
-        shelf = self._parts.shelf
-        if row.policy_version in shelf.policies:
-            policy = shelf.plain(row.policy_version)
+        catalog = self._parts.catalog
+        if row.policy_version in catalog.policies:
+            policy = catalog.plain(row.policy_version)
         else:
             journal = self._parts.journal
             swapped = await journal.last(row.call, "policy")
             policy = (swapped or (await journal.read(row.call, -1, 1))[0])[5]["policy"]
-        engines = shelf.engines_for(row.policy_version)
+        engines = catalog.engines_for(row.policy_version)
         if row.farewell and engines.clips:  # nothing that has to be reached
             engines = Engines(synthesizer="clip", clips=engines.clips)
-        return row.setup(policy, engines, () if row.farewell else records, shelf.prices)
+        return row.setup(policy, engines, () if row.farewell else records, catalog.prices)
 
 
 def _nobody_calms(row: CallRow) -> None:

@@ -1,4 +1,4 @@
-"""Tools: what carries out authorized actions. What an order and an outcome are, what a tool offers, the stock tools.
+"""Tools: what carries out authorized actions: what a tool offers, and the stock tools.
 
 An order comes with its idempotency key, the same in every retry and after every takeover. Whether something may be done
 was decided at the gate; tools do as they are told. When a tool is asked, and what follows where it gave no answer, is
@@ -11,64 +11,19 @@ import asyncio
 import hashlib
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from offhook.policies.errors import CallerFault, WorldFault
-from offhook.policies.sayable import on_one_line
+from offhook.policies.core.errors import CallerFault, WorldFault
+from offhook.policies.core.sayable import on_one_line
 
-from ..errors import ProtocolFault
+from ..contracts.orders import Order, Outcome
 
 LIMIT_MS = 10_000  # of one act; a caller waits on the line meanwhile
 LIMIT_MS_MAX = 120_000
 RESULT_CHARS_MAX = 500  # of what is told to the agents
 HUNG_MAX = 20  # acts of one blocking tool that were given up and hold a thread each; beyond it the tool is not asked
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One authorized action. `grant` tells a further order under the same key (a retry) from the same one."""
-
-    call: str
-    epoch: int
-    grant: str
-    action: str
-    arguments: Mapping[str, str]
-    key: str
-
-    @classmethod
-    def from_fields(cls, fields: list[Any]) -> Order:
-        """What a call asks for on its link (`wire.PERFORM`, `wire.WITHDRAW`).
-
-        Raises:
-            ProtocolFault: not the fields of an order.
-        """
-        match fields:
-            case [str(call), int(epoch), str(grant), str(action), list(pairs), str(key)]:
-                return cls(call, epoch, grant, action, dict(map(_pair, pairs)), key)
-        raise ProtocolFault("an order has a call, its epoch, a grant, an action, its arguments and a key")
-
-
-def _pair(pair: Any) -> tuple[str, str]:
-    match pair:
-        case [str(name), str(value)]:
-            return name, value
-    raise ProtocolFault("an order's arguments are pairs of text")
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of an action. `result` is told to the agents: plain words without secrets.
-
-    `known` False: whether it happened is not known; `ok` is False then, and a person has to find out. `withdrawn`: it
-    was taken back in time, and nothing was done (no tool's word: the outbox says it).
-    """
-
-    ok: bool
-    result: str
-    known: bool = True
-    withdrawn: bool = False
 
 
 class NotKnown(WorldFault):

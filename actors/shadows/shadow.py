@@ -1,10 +1,10 @@
 """A shadow: a candidate policy that thinks along with a live call, does nothing, and tells where it would differ.
 
 It subscribes to the call's events as an observer. Every so many events, and at the call's end, what was heard so far is
-led again by the candidate (`policies/backtest.py`): so what it finds on a live call is what a backtest of the same call
-finds, less what the last moments may still bring. From the first divergence on nothing can be known, and it leaves the
-call. The call pays for the sending of what it writes down anyway, and cuts a shadow off that does not keep up. A shadow
-runs the candidate's agents: it belongs into a process that may die, never into a call's.
+led again by the candidate (`policies/replay/backtest.py`): so what it finds on a live call is what a backtest of the
+same call finds, less what the last moments may still bring. From the first divergence on nothing can be known, and it
+leaves the call. The call pays for the sending of what it writes down anyway, and cuts a shadow off that does not keep
+up. A shadow runs the candidate's agents: it belongs into a process that may die, never into a call's.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from offhook.policies.backtest import SAME_MS, Proposer, Trial, backtest
-from offhook.policies.differences import Difference
-from offhook.policies.errors import OffhookError
-from offhook.policies.policy import Policy
-from offhook.policies.recording import read
+from offhook.policies.core.errors import OffhookError
+from offhook.policies.core.policy import Policy
+from offhook.policies.replay.backtest import SAME_MS, Proposer, Trial, backtest
+from offhook.policies.replay.differences import Difference
+from offhook.policies.replay.recording import read
 
-from .. import wire
-from ..errors import ProtocolFault
-from ..link import Link, Message, connect
-from ..live.broadcaster import EVENTS
+from ..call.broadcaster import EVENTS
+from ..contracts import wire
+from ..contracts.errors import ProtocolFault
+from ..link.link import Link, Message, connect
 
 LOOK_EVENTS = 60  # between two looks: some ten seconds of lively talk; a look costs a tenth of a millisecond an event
 EVENTS_MAX = 20_000  # of one call; beyond it the shadow leaves

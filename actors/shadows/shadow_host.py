@@ -20,10 +20,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from offhook.policies.differences import Difference
-from offhook.policies.errors import OffhookError
-from offhook.policies.policy import Policy
+from offhook.policies.core.errors import OffhookError
+from offhook.policies.core.policy import Policy
+from offhook.policies.replay.differences import Difference
 
+from ..refs.supervisor import SupervisorRef
 from .shadow import Shadow
 from .trial import agents_of, told
 
@@ -171,8 +172,6 @@ class ShadowHost:
     async def report(self, after_row: int, after_trial: int) -> dict[str, Any]:
         """See `Shadows.report`; the first one begins the work."""
         if self._shadows is None:
-            from ..refs import SupervisorRef  # here: that module imports half of this folder
-
             supervisor = await asyncio.to_thread(SupervisorRef.find, self._node)
             self._shadows = Shadows(self._order, supervisor.calls, supervisor.observe)
             self._running = asyncio.get_running_loop().create_task(self._shadows.run())

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from offhook.policies.backtest import Proposer, Trial, backtest
-from offhook.policies.errors import OffhookError, PolicyError
-from offhook.policies.policy import Policy
-from offhook.policies.recording import read
-from offhook.policies.replay import Record
+from offhook.policies.core.errors import OffhookError, PolicyError
+from offhook.policies.core.policy import Policy
+from offhook.policies.replay.backtest import Proposer, Trial, backtest
+from offhook.policies.replay.recording import read
+from offhook.policies.replay.replay import Record
 from offhook.policies.simulation.run import play
 
-from ..bundle import agent_class
+from ..agents.bundle import agent_class
 
 # What calls tell of (`Publish` in policies/); "*" = everything.
 TOPICS = frozenset(

@@ -1,9 +1,9 @@
 """What every agent is: a stateless reader of views that answers with proposals.
 
-An agent gets the view of one revision (`offhook.policies.view.view_of`) and returns what it would say or do; whether
-that happens is decided by arbitration and the gate. It keeps nothing between two calls of `propose`, so it may run in
-any process, be restarted at any time, and serve many calls. What an agent of one's own needs is here; the stock ones
-stand beside it.
+An agent gets the view of one revision (`offhook.policies.conversation.view.view_of`) and returns what it would say or
+do; whether that happens is decided by arbitration and the gate. It keeps nothing between two calls of `propose`, so it
+may run in any process, be restarted at any time, and serve many calls. What an agent of one's own needs is here; the
+stock ones stand beside it.
 
 An agent that keeps something all the same (what a lookup has found) may lose it with its process. When another policy
 version takes a live call over, it can hand it on, by two optional methods that the stock agents do not need:
@@ -28,9 +28,9 @@ Two more methods are optional; they are called like `propose`: in a thread, one 
                                           invitation goes before notices that wait, of which 64 are kept. One that
                                           raises or hangs counts as a failure of the agent, which is made anew.
 
-Proposals are checked field by field (`offhook.policies.entry`): one with a wrong type, range or size is denied by the
-rule "well_formed", text that cannot be spoken by "sayable"; `offhook explain` shows both, and the others go on. Marks,
-bullets, links and emoji are taken out of a text before it is judged. A TIMER has a plain name as its action and
+Proposals are checked field by field (`offhook.policies.gate.entry`): one with a wrong type, range or size is denied by
+the rule "well_formed", text that cannot be spoken by "sayable"; `offhook explain` shows both, and the others go on.
+Marks, bullets, links and emoji are taken out of a text before it is judged. A TIMER has a plain name as its action and
 `after_ms`, a whole number of ms as text; arguments are pairs of text.
 """
 
@@ -41,10 +41,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from .. import assent
-from ..errors import PolicyError
-from ..policy import AgentSpec
-from ..proposals import Asks, Kind, Proposal, Purpose
+from ..core.errors import PolicyError
+from ..core.policy import AgentSpec
+from ..core.proposals import Asks, Kind, Proposal, Purpose
+from ..language.en import assent
 
 View = Mapping[str, Any]
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ..policy import AgentSpec
-from ..proposals import Asks, Kind, Proposal, Purpose
+from ..core.policy import AgentSpec
+from ..core.proposals import Asks, Kind, Proposal, Purpose
 from .base import (
     UNDO,
     Agent,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ..proposals import Asks, Proposal, Purpose
+from ..core.proposals import Asks, Proposal, Purpose
 from .base import Agent, View, heard, times, topic_of, unsettled, wordless
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..policy import AgentSpec
-from ..proposals import Asks, Proposal, Purpose
+from ..core.policy import AgentSpec
+from ..core.proposals import Asks, Proposal, Purpose
 from .base import Agent, View, answered_what, heard, times, unsettled, wordless
 
 

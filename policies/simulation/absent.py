@@ -10,17 +10,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from .. import events as ev
-from ..commands import TransferCall
-from ..policy import Policy
-from ..state import Line
+from ..core import events as ev
+from ..core.commands import TransferCall
+from ..core.policy import Policy
+from ..core.state import Line
 from .mouth import Mouth
 from .violations import Violation
-
-if TYPE_CHECKING:
-    from .world import Record, World
+from .world import Record, World
 
 SHARE = 0.06  # of the calls
 COMES = 0.3  # of those: a person comes in the end

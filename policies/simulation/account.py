@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .. import events as ev
-from ..commands import AwaitJournal, Command, CutSpeech, HangUp, HoldSpeech, Perform, ResumeSpeech, Say, Withdraw
+from ..core import events as ev
+from ..core.commands import AwaitJournal, Command, CutSpeech, HangUp, HoldSpeech, Perform, ResumeSpeech, Say, Withdraw
 from .meaning import Meant, Uttered
 from .voice import STOP_MS, WORD_MS
-
-if TYPE_CHECKING:
-    from .world import Record, World
+from .world import Record, World
 
 _STRIPPED = ".,;:!?\"'()"
 

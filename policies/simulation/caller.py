@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from .. import events as ev
-from ..proposals import Asks, Purpose
-from ..state import Utterance
+from ..core import events as ev
+from ..core.proposals import Asks, Purpose
+from ..core.state import Utterance
 from .meaning import Meant, Piece, Uttered, pieces
 from .mouth import Mouth
-
-if TYPE_CHECKING:
-    from .voice import Voice
-    from .world import Record, World
+from .voice import Voice
+from .world import Record, World
 
 KEY_GAP_MS = 400  # between two keys of one number
 

@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import CallerFault
+from ..core.errors import CallerFault
 
 FIRST_MS = 3_000  # calls are placed and talk before the first fault
 LAST_MS = 4_000  # before the end: what the last fault leads to is seen too

@@ -1,28 +1,26 @@
 """What must hold in every call, looked at after every step and once more at its end.
 
 A checker knows the world's truth (what is audible, which timers are armed) and the state that the call believes in. It
-never looks at how a room came to its decision. What it finds wrong is a `Violation`; the call goes on.
+never looks at how a rule came to its decision. What it finds wrong is a `Violation`; the call goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .. import codec
-from .. import events as ev
-from ..commands import Command, HangUp, Perform, RecordVerdict, Say, TransferCall
-from ..proposals import Answer, Kind
-from ..replay import replay
-from ..state import Holder, Line, Playing
+from ..core import codec
+from ..core import events as ev
+from ..core.commands import Command, HangUp, Perform, RecordVerdict, Say, TransferCall
+from ..core.proposals import Answer, Kind
+from ..core.state import Holder, Line, Playing
+from ..replay.replay import replay
 from .freshness import grant_of
 from .swaps import acts_of_two_versions
 from .violations import Report, Violation
-
-if TYPE_CHECKING:
-    from .voice import Voice
-    from .world import Record, World
+from .voice import Voice
+from .world import Record, World
 
 DEAD_AIR_MS = 45_000  # longer than the longest room that a ladder leaves (after a request to wait)
 FIRINGS_AT_ONCE_MAX = 40  # of timers at one moment; more is a loop

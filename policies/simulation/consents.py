@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .. import events as ev
-from ..commands import Perform, TransferCall
-from ..proposals import Polarity, Purpose, Reading
+from ..core import events as ev
+from ..core.commands import Perform, TransferCall
+from ..core.proposals import Polarity, Purpose, Reading
 from .account import Account, Ordered, Said, Turn
 from .drawn import TRANSFER_TO
 from .meaning import BESIDE_A_YES, TAKES_BACK, Meant

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .. import events as ev
-from ..commands import ArmTimer, CutSpeech, DisarmTimer, InviteAgents, Publish, RecordVerdict, Say
-from ..proposals import Kind, Purpose
+from ..core import events as ev
+from ..core.commands import ArmTimer, CutSpeech, DisarmTimer, InviteAgents, Publish, RecordVerdict, Say
+from ..core.proposals import Kind, Purpose
 from .account import Account, Said
 from .meaning import Meant
 from .outcomes import claim_in

@@ -11,7 +11,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..agents import load
-from ..policy import ActionRules, AgentSpec, AnsweringMachine, Concerns, Gate, Limits, Policy, Presence, SilenceLadder
+from ..core.policy import (
+    ActionRules,
+    AgentSpec,
+    AnsweringMachine,
+    Concerns,
+    Gate,
+    Limits,
+    Policy,
+    Presence,
+    SilenceLadder,
+)
 from . import extras
 from .world import Proposer
 

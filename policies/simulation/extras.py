@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 from ..agents import Agent
 from ..agents.base import View, heard, slot_value
-from ..case import share_of
-from ..policy import AgentSpec
-from ..proposals import Asks, Kind, Polarity, Proposal, Purpose, Reading
+from ..core.policy import AgentSpec
+from ..core.proposals import Asks, Kind, Polarity, Proposal, Purpose, Reading
+from ..gate.case import share_of
 
 LATE_MS = 1_500  # longer than any policy waits for a reader
 _KINDS = ("yes", "yes", "yes", "contrary", "late", "never")

@@ -16,11 +16,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from .. import capacity
-from ..admission_rules import Admission
-from ..capacity import Goals, Lead, Plan, Traffic
-from ..cost import MINUTE_S, Prices, fleet_cents
-from ..errors import CallerFault
+from ..core.errors import CallerFault
+from ..fleet import capacity
+from ..fleet.admission_rules import Admission
+from ..fleet.capacity import Goals, Lead, Plan, Traffic
+from ..fleet.cost import MINUTE_S, Prices, fleet_cents
 from .draws import binomial, poisson
 from .racks import LagModel, Racks
 
@@ -153,7 +153,7 @@ class _World:
         self.starting: deque[tuple[float, int]] = deque()  # (ready, nodes)
         self.ringing: deque[list[float]] = deque()  # [since, callers]
         self.homeless: deque[list[float]] = deque()  # calls whose node failed: [since, calls]
-        self.history: capacity.Wanted = ()
+        self.history: capacity.DesiredState = ()
         self.losses = deque(sorted(fleet.losses))
         self.outcome = Outcome()
         self.window = [0, 0, 0]  # asked, blocked, rang

@@ -7,16 +7,14 @@ speak against it. A listener's token speaks against nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..commands import AwaitJournal, CutSpeech, Perform, RecordVerdict, Say, TransferCall
-from ..proposals import CORE, Grant, Kind, Proposal, Purpose
+from ..core.commands import AwaitJournal, CutSpeech, Perform, RecordVerdict, Say, TransferCall
+from ..core.proposals import CORE, Grant, Kind, Proposal, Purpose
 from .account import Account, Turn, plain
 from .meaning import Meant
 from .violations import Report
-
-if TYPE_CHECKING:
-    from .world import World
+from .world import World
 
 STALE = "no act on stale evidence"
 AFTER_A_CUT = "no act after a cut on the evidence before it"

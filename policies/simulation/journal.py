@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..codec import encode
-from ..commands import RecordVerdict
-from ..policy import Policy
+from ..core.codec import encode
+from ..core.commands import RecordVerdict
+from ..core.policy import Policy
 from .run import HORIZON_MS, assembled
 from .world import Proposer, Record
 

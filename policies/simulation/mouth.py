@@ -6,14 +6,10 @@ replace each other, and may come in again after the final one; a final reading m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from .. import events as ev
-from ..state import Line
+from ..core import events as ev
+from ..core.state import Line
 from .meaning import Meant, Uttered
-
-if TYPE_CHECKING:
-    from .world import World
+from .world import World
 
 ONSET_MS = 70  # the detector confirms an onset so long after it
 HANGOVER_MS = 160

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .. import events as ev
-from ..commands import RecordVerdict
-from ..proposals import Answer, Verdict
+from ..core import events as ev
+from ..core.commands import RecordVerdict
+from ..core.proposals import Answer, Verdict
 from .world import Record, World
 
 ANSWERS_MS = (300, 9_000)  # from the question to the answer; approvals last from 4 s on

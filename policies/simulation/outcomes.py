@@ -11,8 +11,8 @@ from collections.abc import Callable
 from functools import cache
 
 from ..agents.booking import Booking
-from ..commands import Say
-from ..policy import Policy
+from ..core.commands import Say
+from ..core.policy import Policy
 from .account import Account, Ordered, plain
 from .violations import Report
 

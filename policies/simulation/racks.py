@@ -11,7 +11,7 @@ import math
 import random
 from dataclasses import dataclass, field
 
-from ..admission_rules import Admission, Gauge
+from ..fleet.admission_rules import Admission, Gauge
 from .draws import binomial, in_whole
 
 LN_100 = math.log(100.0)

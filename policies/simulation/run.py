@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from .. import codec
-from .. import events as ev
-from ..policy import Policy
-from ..state import CallState, Line
+from ..core import codec
+from ..core import events as ev
+from ..core.policy import Policy
+from ..core.state import CallState, Line
 from . import absent
 from . import faults as fault
 from .absent import Absent, Waits

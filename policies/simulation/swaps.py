@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .. import events as ev
 from ..agents import load
-from ..policy import Arbitration, BargeIn, Endpointing, Evidence, Policy
-from ..swap import unsafe
+from ..conversation.swap import unsafe
+from ..core import events as ev
+from ..core.policy import Arbitration, BargeIn, Endpointing, Evidence, Policy
 from . import faults as fault
 from .world import Proposer, Record, World
 

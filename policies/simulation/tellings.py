@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from ..commands import RecordVerdict
-from ..policy import Policy
-from ..proposals import Kind, Purpose, RuleResult, Verdict
+from ..core.commands import RecordVerdict
+from ..core.policy import Policy
+from ..core.proposals import Kind, Purpose, RuleResult, Verdict
 from .account import Account, Said
 from .drawn import PRICE
 from .violations import Report

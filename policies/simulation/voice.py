@@ -1,20 +1,17 @@
 """A simulated voice: utterances with a length, heard in real time, held, resumed and cut; marks by a carrier.
 
-It answers as `actors/live/voice.py` does: PlaybackStarted when the first audio leaves, PlaybackReached on the carrier's
-marks, PlaybackStopped with the heard text after a hold or a cut, PlaybackEnded confirmed by the last mark, or by the
-clock after a grace where that mark is lost.
+It answers as `actors/voice/voice.py` does: PlaybackStarted when the first audio leaves, PlaybackReached on the
+carrier's marks, PlaybackStopped with the heard text after a hold or a cut, PlaybackEnded confirmed by the last mark, or
+by the clock after a grace where that mark is lost.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from .. import events as ev
-from ..commands import CutSpeech, HoldSpeech, ResumeSpeech, Say
-
-if TYPE_CHECKING:
-    from .world import World
+from ..core import events as ev
+from ..core.commands import CutSpeech, HoldSpeech, ResumeSpeech, Say
+from .world import World
 
 WORD_MS = 280
 START_MS = (15, 120)  # to the first audio: cached, or synthesized

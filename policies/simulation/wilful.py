@@ -9,19 +9,15 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from ..commands import Perform
-from ..proposals import Asks, Purpose
-from ..state import Utterance
+from ..core.commands import Perform
+from ..core.proposals import Asks, Purpose
+from ..core.state import Utterance
 from .caller import Caller, Temper
 from .meaning import Meant
-from .voice import WORD_MS
+from .voice import WORD_MS, Voice
 from .wording import line
-
-if TYPE_CHECKING:
-    from .voice import Voice
-    from .world import Record, World
+from .world import Record, World
 
 TAKES_BACK_OVER_IT = 0.35  # of announcements of an act: over it, or right after it
 TAKES_BACK_LATE = 0.25  # of acts that were ordered: some time later, mostly too late

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from .. import events as ev
-from ..commands import (
+from ..conversation.machine import step
+from ..conversation.view import view_of
+from ..core import events as ev
+from ..core.commands import (
     ArmTimer,
     AwaitJournal,
     Command,
@@ -28,12 +30,10 @@ from ..commands import (
     TransferCall,
     Withdraw,
 )
-from ..machine import step
-from ..parts import part
-from ..policy import Policy
-from ..proposals import Proposal
-from ..state import CallState, Line
-from ..view import view_of
+from ..core.parts import part
+from ..core.policy import Policy
+from ..core.proposals import Proposal
+from ..core.state import CallState, Line
 from .faults import Faults
 from .meaning import Uttered
 

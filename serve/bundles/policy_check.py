@@ -14,7 +14,7 @@ import subprocess
 import sys
 from typing import Any
 
-from offhook.policies.errors import OffhookError, PolicyError
+from offhook.policies.core.errors import OffhookError, PolicyError
 
 from .policy_files import Bundle, load
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from offhook.policies.units import unit_of
+from offhook.policies.core.units import unit_of
 
 from .policy_files import digests, load
 

@@ -18,14 +18,14 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from offhook.actors.node.parcel import files_of
-from offhook.policies.errors import PolicyError
-from offhook.policies.policy import AgentSpec, Policy
+from offhook.actors.node.bundle_archive import files_of
+from offhook.policies.core.errors import PolicyError
+from offhook.policies.core.policy import AgentSpec, Policy
 from pydantic import ValidationError
 
+from ..config.yaml_lines import Place, YamlFault, read
 from . import policy_texts
 from .policy_messages import line_of, messages
-from .yaml_lines import Place, YamlFault, read
 
 FILE = "policy.yaml"
 FILE_BYTES_MAX = 1 << 20
@@ -119,7 +119,7 @@ def digests(folder: Path) -> dict[str, str]:
     """A bundle's files but the policy itself (it counts as it was understood), each with its contents' SHA-256.
 
     Raises:
-        PolicyError: the bundle is over its limits (`actors/node/parcel.py`).
+        PolicyError: the bundle is over its limits (`actors/node/bundle_archive.py`).
     """
     files = files_of(folder)
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items() if name != FILE}

@@ -1,7 +1,7 @@
 """What is wrong with a policy file, in words: where it stands, what was written, what is allowed.
 
-Only the wording; reading is `policy_files.py`'s and what is right is `policies/policy.py`'s. What is allowed is taken
-from the policy's own types, so it cannot go out of date.
+Only the wording; reading is `policy_files.py`'s and what is right is `policies/core/policy.py`'s. What is allowed is
+taken from the policy's own types, so it cannot go out of date.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any, Literal, get_args, get_origin
 
-from offhook.policies.policy import Policy
-from offhook.policies.units import SCALES, unit_of
+from offhook.policies.core.policy import Policy
+from offhook.policies.core.units import SCALES, unit_of
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from .yaml_lines import Place
+from ..config.yaml_lines import Place
 
 
 def messages(file: str, raw: Any, places: dict[Place, int], error: ValidationError) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from offhook.policies.errors import CallerFault
+from offhook.policies.core.errors import CallerFault
 
 _POLICY = """\
 # A policy: the agents, and the thresholds by which they are let speak and act. What is not written here has its
@@ -37,7 +37,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from offhook.policies.agents.base import Agent, ever, times
-from offhook.policies.proposals import Asks, Proposal, Purpose
+from offhook.policies.core.proposals import Asks, Proposal, Purpose
 
 
 class Guide(Agent):

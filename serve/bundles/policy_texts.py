@@ -2,7 +2,7 @@
 
 A prompt that is written as `prompts/NAME.txt` (or `.md`) stands for the text of that file; the policy then holds the
 text, on every node, and the bundle's version follows from it. Clips are the recordings in `clips/`, named as
-`actors/live/sources.py` says.
+`actors/engines/sources.py` says.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from offhook.actors.errors import EngineAway, ProtocolFault
-from offhook.actors.live.sources import read_wav
-from offhook.actors.node.shelf import CLIPS
+from offhook.actors.contracts.errors import EngineAway, ProtocolFault
+from offhook.actors.engines.sources import read_wav
+from offhook.actors.node.catalog import CLIPS
 
+from ..config.yaml_lines import Place
 from .policy_messages import line_of
-from .yaml_lines import Place
 
 PROMPT_BYTES_MAX = 64 << 10  # of one
 PROMPTS_BYTES_MAX = 256 << 10  # of all: a policy travels in one message with a call's setup

@@ -21,9 +21,9 @@ from typing import Any
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from ..carriers.twilio import CarrierWriter, Mark, Media, read_application
+from ..carriers.twilio.media_stream import CarrierWriter, Mark, Media, read_application
+from ..contracts.errors import LineFault
 from ..engines.sound import FRAME_BYTES, FRAME_MS, MAGNITUDE, SILENCE
-from ..errors import LineFault
 
 TICK_S = FRAME_MS / 1000
 BUFFER_BYTES_MAX = 8_000 * 120  # what a carrier keeps to be played; beyond it the sender is broken

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import httpx
 from picows import WSError
 
-from ..carriers import twiml_reader as twiml
-from ..errors import LineFault
+from ..carriers.twilio import twiml_reader as twiml
+from ..contracts.errors import LineFault
 
 RESUME_PATH = "/carriers/twilio/resume"
 ASK_WITHIN_S = 15.0  # Twilio's own limit for a webhook's answer

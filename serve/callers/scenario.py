@@ -24,10 +24,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..bundles import yaml_lines
-from ..bundles.yaml_lines import Place
+from ..config import yaml_lines
+from ..config.yaml_lines import Place
+from ..contracts.errors import ScriptFault
 from ..engines import sound
-from ..errors import ScriptFault
 
 SCRIPT_BYTES_MAX = 64 << 10
 STEPS_MAX = 200

@@ -19,8 +19,8 @@ from typing import Any, Protocol
 
 from picows import WSError
 
+from ..contracts.errors import ScriptFault
 from ..engines.sound import wav_bytes
-from ..errors import ScriptFault
 from .carrier_end import SILENT_MS, CarrierEnd, Heard, Traffic
 from .redirect import Redirects, Resume
 from .scenario import WITHIN_S, Converse, Expect, Listen, Over, Say, Script, Step, WaitUntil

@@ -14,13 +14,13 @@ from itertools import pairwise
 from typing import Any
 
 from offhook.actors.journals.journal import Kept, unexplained
-from offhook.policies import codec
-from offhook.policies import commands as cmd
-from offhook.policies import events as ev
-from offhook.policies.errors import OffhookError
-from offhook.policies.machine import Decision
-from offhook.policies.proposals import Answer
-from offhook.policies.replay import replay
+from offhook.policies.conversation.machine import Decision
+from offhook.policies.core import codec
+from offhook.policies.core import commands as cmd
+from offhook.policies.core import events as ev
+from offhook.policies.core.errors import OffhookError
+from offhook.policies.core.proposals import Answer
+from offhook.policies.replay.replay import replay
 from offhook.policies.simulation.violations import Violation
 
 # Each of them may cut one act short between its begin and its answer; it is then begun again under its key.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from offhook.policies import events as ev
+from offhook.policies.core import events as ev
 from offhook.policies.simulation.chaos import FAULTS
 
 from .journal_checks import Account, Check, Evidence

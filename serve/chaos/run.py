@@ -20,10 +20,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import httpx
-from offhook.actors.errors import LinkLost
+from offhook.actors.contracts.errors import LinkLost
 from offhook.actors.journals.journal import Kept
-from offhook.actors.refs import SupervisorRef
-from offhook.policies.errors import CallerFault, OffhookError
+from offhook.actors.refs.supervisor import SupervisorRef
+from offhook.policies.core.errors import CallerFault, OffhookError
 from offhook.policies.simulation.chaos import UNNAMED, schedule
 
 from ..callers.redirect import Resume

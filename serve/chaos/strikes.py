@@ -20,15 +20,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgpack
-from offhook.actors import wire
-from offhook.actors.clock import boot
-from offhook.actors.errors import LinkLost
-from offhook.actors.live.broadcaster import ALL_TOPICS, EVENTS
-from offhook.actors.raylet import head, raylet_of
-from offhook.policies.errors import OffhookError
+from offhook.actors.call.broadcaster import ALL_TOPICS, EVENTS
+from offhook.actors.contracts import wire
+from offhook.actors.contracts.errors import LinkLost
+from offhook.actors.process.clock import boot
+from offhook.actors.process.raylet import head, raylet_of
+from offhook.policies.core.errors import OffhookError
 from offhook.policies.simulation.chaos import Strike
 
-from ..running import born
+from ..client.running import born
 from .journal_checks import Struck
 from .processes import children, connections, cut, listener
 

@@ -1,6 +1,6 @@
 """The engines as Serve deployments: Serve places, restarts and counts them; their audio never passes through it.
 
-Each replica tells the director where it listens (`announcer.py`), so calls on every node find it, and find its
+Each replica tells the director where it listens (`heartbeat.py`), so calls on every node find it, and find its
 successor after Serve has restarted it, wherever that runs; they go on without it meanwhile.
 """
 
@@ -10,13 +10,13 @@ import os
 from typing import Any
 
 import ray
-from offhook.actors.clock import boot
-from offhook.actors.engine_places import RECOGNIZER, SYNTHESIZER, Place
-from offhook.actors.errors import EngineAway
-from offhook.actors.refs import this_node
+from offhook.actors.contracts.errors import EngineAway
+from offhook.actors.engines.engine_places import RECOGNIZER, SYNTHESIZER, Place
+from offhook.actors.process.clock import boot
+from offhook.actors.refs.handles import this_node
 from ray import serve
 
-from .announcer import Announcer
+from .heartbeat import Heartbeat
 from .recognizer import Recognizer
 from .synthesizer import Synthesizer
 
@@ -27,7 +27,7 @@ class _Engine:
     """What both have in common: started with the replica, announced, asked for its address, looked after."""
 
     engine: Recognizer | Synthesizer
-    announcer: Announcer | None = None  # until it listens
+    heartbeat: Heartbeat | None = None  # until it listens
     drain_s = 0.0
 
     async def begin(self, kind: str, engine: Recognizer | Synthesizer, drain_s: float) -> None:
@@ -36,8 +36,8 @@ class _Engine:
         await engine.start()
         at, node = engine.endpoint(), this_node()
         replica = f"{kind}-{node[:8]}-{os.getpid()}"
-        self.announcer = Announcer(Place(kind, replica, node, boot(), at["endpoint"], at["tcp"], at["token"]))
-        await self.announcer.start()
+        self.heartbeat = Heartbeat(Place(kind, replica, node, boot(), at["endpoint"], at["tcp"], at["token"]))
+        await self.heartbeat.start()
 
     async def endpoint(self) -> dict[str, str]:
         """Where calls connect: {endpoint, tcp, token}."""
@@ -49,8 +49,8 @@ class _Engine:
 
     async def __del__(self) -> None:
         """Serve calls this when it stops the replica in good order, and kills it graceful_shutdown_timeout_s later."""
-        if self.announcer is not None:
-            await self.announcer.stop()
+        if self.heartbeat is not None:
+            await self.heartbeat.stop()
         await self.engine.stop(self.drain_s)
 
     async def check_health(self) -> None:

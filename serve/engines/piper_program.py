@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from offhook.actors.errors import EngineAway
+from offhook.actors.contracts.errors import EngineAway
 
-from ..errors import StartFault
+from ..contracts.errors import StartFault
 from .phrasing import Phoneme
 from .sound import Waves, from_pcm16
 from .voice_file import kept

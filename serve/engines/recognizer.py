@@ -18,13 +18,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from offhook.actors import wire
-from offhook.actors.errors import ProtocolFault
-from offhook.actors.link import Link, Message
+from offhook.actors.contracts import wire
+from offhook.actors.contracts.errors import ProtocolFault
+from offhook.actors.link.link import Link, Message
 
-from ..errors import StartFault
+from ..contracts.errors import StartFault
 from . import sound
-from .entrance import Entrance
+from .engine_server import EngineServer
 from .readings import Line, Reading, Readings
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Recognizer:
     def __init__(
         self, endpoint: str = "", token: str = "", load: Callable[[], Model] | None = None, tcp: str = ""
     ) -> None:
-        self._entrance = Entrance("recognizer", endpoint, token, self._hello, tcp)
+        self._server = EngineServer("recognizer", endpoint, token, self._hello, tcp)
         self._load = load or Moonshine
         self._worker = ThreadPoolExecutor(1, "recognizer")
         self._model: Model | None = None
@@ -109,22 +109,22 @@ class Recognizer:
             StartFault: the model is not installed or cannot be loaded, or an address cannot be listened at.
         """
         self._model = await asyncio.get_running_loop().run_in_executor(self._worker, self._load)
-        await self._entrance.open()
+        await self._server.open()
 
     async def stop(self, drain_s: float = 0.0) -> None:
         """Close every link, `drain_s` from now at the latest, end the worker after what it does then."""
-        await self._entrance.drain(drain_s)
-        await self._entrance.close()
+        await self._server.drain(drain_s)
+        await self._server.close()
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     def endpoint(self) -> dict[str, str]:
         """Where calls connect: {endpoint, tcp, token}."""
-        return self._entrance.address()
+        return self._server.address()
 
     def stats(self) -> dict[str, int]:
         """Counts since the start."""
         return {
-            "calls": self._entrance.links,
+            "calls": self._server.links,
             "streams": self.streams,
             "heard_ms": self.heard_ms,
             "dropped_ms": self.dropped_ms,

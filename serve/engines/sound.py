@@ -1,6 +1,6 @@
 """Telephone sound in numpy: mu-law, WAV files, resampling, levels. For the engines and the softphone.
 
-Call processes do not use this (numpy costs them 22 MB each; `actors/ears/mulaw.py` has tables without it), and nothing
+Call processes do not use this (numpy costs them 22 MB each; `actors/audio/mulaw.py` has tables without it), and nothing
 here knows what speech is.
 """
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from offhook.actors import wire
-from offhook.actors.errors import EngineAway, ProtocolFault
-from offhook.actors.link import Link, Message
+from offhook.actors.contracts import wire
+from offhook.actors.contracts.errors import EngineAway, ProtocolFault
+from offhook.actors.link.link import Link, Message
 
 from . import sound
-from .entrance import Entrance
+from .engine_server import EngineServer
 from .phrasing import phrases, spread, word_ends
 from .piper_program import PiperProgram, Rendered
 from .voice_file import stock_voice
@@ -197,7 +197,7 @@ class Synthesizer:
         make: Callable[[], Program] | None = None,
         tcp: str = "",
     ) -> None:
-        self._entrance = Entrance("synthesizer", endpoint, token, self._hello, tcp)
+        self._server = EngineServer("synthesizer", endpoint, token, self._hello, tcp)
         self._programs = programs
         self._make = make or (lambda: PiperProgram(Path(voice) if voice else stock_voice()))
         self._kitchen: Kitchen | None = None
@@ -206,18 +206,18 @@ class Synthesizer:
         """Start the programs and listen. Raises: StartFault: an address cannot be listened at."""
         self._kitchen = Kitchen([self._make() for _ in range(self._programs)])
         await self._kitchen.start()
-        await self._entrance.open()
+        await self._server.open()
 
     async def stop(self, drain_s: float = 0.0) -> None:
         """Close every link, `drain_s` from now at the latest, end the programs."""
-        await self._entrance.drain(drain_s)
-        await self._entrance.close()
+        await self._server.drain(drain_s)
+        await self._server.close()
         if self._kitchen is not None:
             await self._kitchen.stop()
 
     def endpoint(self) -> dict[str, str]:
         """Where calls connect: {endpoint, tcp, token}."""
-        return self._entrance.address()
+        return self._server.address()
 
     async def warm(self, texts: list[str]) -> int:
         """Make and keep these texts now, behind everything that a call waits for. Returns how many could be made."""
@@ -232,7 +232,7 @@ class Synthesizer:
         """Counts since the start."""
         kitchen = self._kitchen
         return {
-            "calls": self._entrance.links,
+            "calls": self._server.links,
             "made": kitchen.made if kitchen else 0,
             "kept": kitchen.found if kitchen else 0,
         }

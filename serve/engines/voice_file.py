@@ -20,7 +20,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import StartFault
+from ..contracts.errors import StartFault
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """The web API: calls, their state, journal and verdicts; the carriers' webhooks; the console. FastAPI, no Ray in it.
 
-It asks a `Switchboard` and answers in JSON; errors are `problems.py`'s matter. Which address does what is written here
-once, and OpenAPI (`/openapi.json`) tells it to everybody else.
+It asks a `ControlClient` and answers in JSON; errors are `problems.py`'s matter. Which address does what is written
+here once, and OpenAPI (`/openapi.json`) tells it to everybody else.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Body, FastAPI, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from offhook.actors.errors import NoSpare, NoSuchCall
-from offhook.policies import codec
+from offhook.actors.contracts.errors import NoSpare, NoSuchCall
+from offhook.policies.core import codec
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..client.control_client import ControlClient
 from . import problems
-from .door import Door
 from .node_routes import add_nodes
 from .policy_routes import add_policies
+from .public_addresses import PublicAddresses
 from .recorded import Recorded
 from .rollout_routes import add_rollouts
-from .switchboard import Switchboard
 from .webhooks import add_twilio
 
 RECORDS_MAX = 10_000
@@ -64,34 +64,34 @@ class Decision(BaseModel):
     operator: str = Field(min_length=1, max_length=128)
 
 
-def make_api(switchboard: Switchboard, door: Door) -> FastAPI:
+def make_api(control_client: ControlClient, door: PublicAddresses) -> FastAPI:
     """The whole API over one switchboard."""
     app = FastAPI(
-        lifespan=lambda _app: _prepared(switchboard),
+        lifespan=lambda _app: _prepared(control_client),
         title="offhook",
         summary="Supervises live phone conversations.",
         version="1",
         responses={"4XX": _PROBLEM, "5XX": _PROBLEM},
     )
     problems.install(app)
-    _add_calls(app, switchboard, door)
-    _add_records(app, switchboard)
-    _add_house(app, switchboard)
-    add_nodes(app, switchboard)
-    add_policies(app, switchboard, door)
-    add_rollouts(app, switchboard)
-    add_twilio(app, switchboard, door)
+    _add_calls(app, control_client, door)
+    _add_records(app, control_client)
+    _add_house(app, control_client)
+    add_nodes(app, control_client)
+    add_policies(app, control_client, door)
+    add_rollouts(app, control_client)
+    add_twilio(app, control_client, door)
     return app
 
 
 @asynccontextmanager
-async def _prepared(switchboard: Switchboard) -> AsyncIterator[None]:
-    await switchboard.prepare()
+async def _prepared(control_client: ControlClient) -> AsyncIterator[None]:
+    await control_client.prepare()
     yield
 
 
-def _add_calls(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
-    recorded = Recorded(switchboard)
+def _add_calls(app: FastAPI, control_client: ControlClient, door: PublicAddresses) -> None:
+    recorded = Recorded(control_client)
 
     @app.post("/v1/calls", status_code=201, tags=["calls"])
     async def place_call(request: Request, new: Annotated[NewCall | None, Body()] = None) -> PlacedCall:
@@ -100,7 +100,7 @@ def _add_calls(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
         call = f"call-{secrets.token_hex(CALL_ID_BYTES)}"
         wanted = {"call": call, "direction": new.direction, "caller": new.caller, "callee": new.callee}
         wanted |= {"tenant": new.tenant, "priority": new.priority}
-        placed = await switchboard.reserve(wanted | {"policy": new.policy or "", "wait_s": door.ring_s})
+        placed = await control_client.reserve(wanted | {"policy": new.policy or "", "wait_s": door.ring_s})
         return PlacedCall(call_id=call, media_url=door.media_url(request, call, placed.get("media", ())))
 
     @app.get("/v1/calls", tags=["calls"])
@@ -109,13 +109,13 @@ def _add_calls(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     ) -> dict[str, Any]:
         """Calls, newest first."""
-        rows = [row for row in await switchboard.calls() if live is None or bool(row.get("live")) is live]
+        rows = [row for row in await control_client.calls() if live is None or bool(row.get("live")) is live]
         return {"calls": [named(row) for row in rows[:limit]], "total": len(rows)}
 
     @app.get("/v1/calls/{call_id}", tags=["calls"])
     async def show_call(call_id: CallId) -> dict[str, Any]:
         """All that a call knows: floor, stage, readiness, ledger, concerns, owner, epoch, policy version."""
-        state = await switchboard.state(call_id)
+        state = await control_client.state(call_id)
         return shown(state if state.get("live") else {**await recorded.view(call_id), **state})
 
     @app.delete("/v1/calls/{call_id}", status_code=204, tags=["calls"])
@@ -124,20 +124,22 @@ def _add_calls(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
     ) -> None:
         """End a call at once."""
         try:
-            await switchboard.hangup(call_id, "api", reason)
+            await control_client.hangup(call_id, "api", reason)
         except NoSuchCall:
-            await switchboard.state(call_id)  # one that is over already is as wanted; one that never was is a problem
+            await control_client.state(
+                call_id
+            )  # one that is over already is as wanted; one that never was is a problem
 
     @app.post("/v1/calls/{call_id}/proposals/{proposal_id}", status_code=202, tags=["calls"])
     async def decide(
         call_id: CallId, proposal_id: Annotated[str, Path(max_length=64)], decision: Decision
     ) -> dict[str, Any]:
         """Approve or refuse what an agent wants to do; the gate still checks it against the present moment."""
-        await switchboard.decide(call_id, proposal_id, decision.approved, decision.operator)
+        await control_client.decide(call_id, proposal_id, decision.approved, decision.operator)
         return {"call_id": call_id, "proposal": proposal_id, "approved": decision.approved}
 
 
-def _add_records(app: FastAPI, switchboard: Switchboard) -> None:
+def _add_records(app: FastAPI, control_client: ControlClient) -> None:
     @app.get("/v1/calls/{call_id}/journal", tags=["records"])
     async def read_journal(
         call_id: CallId,
@@ -145,7 +147,7 @@ def _add_records(app: FastAPI, switchboard: Switchboard) -> None:
         limit: Annotated[int, Query(ge=1, le=RECORDS_MAX)] = 1_000,
     ) -> dict[str, Any]:
         """A call's ordered facts. `next_after_seq` continues; null = this was the end so far."""
-        records = await switchboard.journal(call_id, after_seq, limit)
+        records = await control_client.journal(call_id, after_seq, limit)
         entries = [
             {"epoch": epoch, "seq": seq, "at_ms": at_ms, "kind": kind, "body": body}
             for _call, epoch, seq, at_ms, kind, body in records
@@ -156,20 +158,20 @@ def _add_records(app: FastAPI, switchboard: Switchboard) -> None:
     @app.get("/v1/calls/{call_id}/verdicts", tags=["records"])
     async def read_verdicts(call_id: CallId) -> dict[str, Any]:
         """Every answer of the gate with each rule, what it required and what was; oldest first."""
-        verdicts = [asdict(codec.decode(verdict)) for verdict in await switchboard.verdicts(call_id)]
+        verdicts = [asdict(codec.decode(verdict)) for verdict in await control_client.verdicts(call_id)]
         return {"call_id": call_id, "verdicts": verdicts}
 
 
-def _add_house(app: FastAPI, switchboard: Switchboard) -> None:
+def _add_house(app: FastAPI, control_client: ControlClient) -> None:
     @app.get("/healthz", tags=["house"])
     async def health() -> dict[str, Any]:
         """Liveness: 200 while the director answers; every node's figures."""
-        return {"status": "ok", **await switchboard.stats()}
+        return {"status": "ok", **await control_client.stats()}
 
     @app.get("/readyz", tags=["house"])
     async def ready() -> dict[str, Any]:
         """Readiness: 200 while some node takes new calls. One that finds no slot rings, so a full house is ready."""
-        stats = await switchboard.stats()
+        stats = await control_client.stats()
         nodes, silent = stats.get("nodes", {}), stats.get("silent", [])
         taking = sorted(node for node, told in nodes.items() if not told.get("draining"))
         if not taking:
@@ -179,7 +181,7 @@ def _add_house(app: FastAPI, switchboard: Switchboard) -> None:
     @app.get("/v1/cost", tags=["house"])
     async def cost() -> dict[str, Any]:
         """What calls have cost since the director began to count: by policy version and tenant, and in all."""
-        return await switchboard.cost()
+        return await control_client.cost()
 
     @app.get("/", include_in_schema=False)
     async def root() -> Response:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Path
-from offhook.policies.errors import CallerFault
+from offhook.policies.core.errors import CallerFault
 
-from .switchboard import Switchboard
+from ..client.control_client import ControlClient
 
 NodeId = Annotated[str, Path(pattern=r"^[0-9a-f]{4,64}$", description="a node's id, or its beginning")]
 
@@ -17,13 +17,13 @@ FIGURES = (
 )  # fmt: skip
 
 
-def add_nodes(app: FastAPI, switchboard: Switchboard) -> None:
+def add_nodes(app: FastAPI, control_client: ControlClient) -> None:
     """Add the addresses under /v1/nodes."""
 
     @app.get("/v1/nodes", tags=["nodes"])
     async def nodes() -> dict[str, Any]:
         """One row a node; a silent one has not answered when it was asked last."""
-        stats = await switchboard.stats()
+        stats = await control_client.stats()
         told = stats.get("nodes", {})
         rows = [{"node": node, **{name: told[node].get(name) for name in FIGURES}} for node in told]
         return {"nodes": rows, "silent": stats.get("silent", []), "unled_calls": stats.get("unled", 0)}
@@ -31,19 +31,19 @@ def add_nodes(app: FastAPI, switchboard: Switchboard) -> None:
     @app.post("/v1/nodes/{node}/drain", status_code=202, tags=["nodes"])
     async def drain(node: NodeId) -> dict[str, Any]:
         """Give a node no new calls, and let its spares go; its live calls stay until they end."""
-        return await _drained(switchboard, node, on=True)
+        return await _drained(control_client, node, on=True)
 
     @app.delete("/v1/nodes/{node}/drain", status_code=202, tags=["nodes"])
     async def undrain(node: NodeId) -> dict[str, Any]:
         """Let a node take calls again."""
-        return await _drained(switchboard, node, on=False)
+        return await _drained(control_client, node, on=False)
 
 
-async def _drained(switchboard: Switchboard, written: str, *, on: bool) -> dict[str, Any]:
-    known = list((await switchboard.stats()).get("nodes", {}))
+async def _drained(control_client: ControlClient, written: str, *, on: bool) -> dict[str, Any]:
+    known = list((await control_client.stats()).get("nodes", {}))
     found = [node for node in known if node.startswith(written)]
     if len(found) != 1:
         what = "is the beginning of more than one node" if found else "is no node's"
         raise CallerFault(f"{written!r} {what}; nodes are {', '.join(node[:8] for node in known)}")
-    told = await switchboard.drain(found[0], on)
+    told = await control_client.drain(found[0], on)
     return {"node": found[0], "draining": bool(told["draining"]), "calls": told["calls"]}

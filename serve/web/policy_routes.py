@@ -13,13 +13,13 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Path
-from offhook.actors.node.parcel import PARCEL_BYTES_MAX, check_signature, folder_of, unpack, unpacked
-from offhook.policies.errors import OffhookError, PolicyError
+from offhook.actors.node.bundle_archive import PARCEL_BYTES_MAX, check_signature, folder_of, unpack, unpacked
+from offhook.policies.core.errors import OffhookError, PolicyError
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..bundles.policy_files import Bundle, digests, load
-from .door import Door
-from .switchboard import Switchboard
+from ..client.control_client import ControlClient
+from .public_addresses import PublicAddresses
 
 Name = Annotated[
     str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,63}(\+[a-z]{1,10})?$", description="a policy's name, or a version")
@@ -32,25 +32,25 @@ class NewBundle(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     parcel: str = Field(
-        max_length=2 * PARCEL_BYTES_MAX, pattern=r"^[0-9a-f]+$", description="actors/node/parcel.py, in hex"
+        max_length=2 * PARCEL_BYTES_MAX, pattern=r"^[0-9a-f]+$", description="actors/node/bundle_archive.py, in hex"
     )
     version: str = Field(max_length=64, description="what the publisher takes it for; the signature is over it")
     signature: str = Field(default="", max_length=128)
     lead: bool = Field(default=False, description="new calls that ask for its name get it")
 
 
-def add_policies(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
+def add_policies(app: FastAPI, control_client: ControlClient, door: PublicAddresses) -> None:
     """Add the addresses under /v1/policies."""
 
     @app.get("/v1/policies", tags=["policies"])
     async def policies() -> dict[str, Any]:
         """What is published, with what each version does; calls that name no policy get the default."""
-        return await switchboard.policies()
+        return await control_client.policies()
 
     @app.get("/v1/policies/{name}", tags=["policies"])
     async def policy(name: Name) -> dict[str, Any]:
         """One version: the policy with all its defaults, and its files by digest."""
-        told = await switchboard.bundle(name)
+        told = await control_client.bundle(name)
         files = await asyncio.to_thread(_files, door, told["bundle"])
         return {"name": told["name"], "version": told["version"], "policy": told["policy"], "files": files}
 
@@ -61,7 +61,7 @@ def add_policies(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
         known = folder_of(parcel, FilePath(door.bundles_dir)).is_dir()
         bundle = await asyncio.to_thread(_received, door, new, parcel)
         try:
-            return await switchboard.publish(bundle.version, bundle.plain(), parcel, new.lead)
+            return await control_client.publish(bundle.version, bundle.plain(), parcel, new.lead)
         except OffhookError:
             if not known:  # what nobody has taken need not lie here; it is unpacked again when it is sent again
                 await asyncio.to_thread(shutil.rmtree, bundle.path, ignore_errors=True)
@@ -70,10 +70,10 @@ def add_policies(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
     @app.delete("/v1/policies/{name}", status_code=204, tags=["policies"])
     async def withdraw(name: Name) -> None:
         """Forget a version that nothing uses."""
-        await switchboard.withdraw(name)
+        await control_client.withdraw(name)
 
 
-def _received(door: Door, new: NewBundle, parcel: bytes) -> Bundle:
+def _received(door: PublicAddresses, new: NewBundle, parcel: bytes) -> Bundle:
     """Raises:
     CallerFault: unsigned where a signature is asked for. PolicyError: no bundle, or another than was said.
     """
@@ -90,7 +90,7 @@ def _received(door: Door, new: NewBundle, parcel: bytes) -> Bundle:
     return bundle
 
 
-def _files(door: Door, bundle: str | bytes) -> dict[str, str]:
+def _files(door: PublicAddresses, bundle: str | bytes) -> dict[str, str]:
     """A bundle's files by digest; one that is not on this disk is unpacked from the cluster's copy."""
     if isinstance(bundle, bytes):
         return digests(unpack(bundle, FilePath(door.bundles_dir))) if door.bundles_dir else {}

@@ -12,14 +12,14 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from offhook.actors.errors import JournalAway, NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.contracts.errors import JournalAway, NoSpare, NoSuchCall, UnknownPolicy
 from offhook.cluster.errors import Overflow
 from offhook.cluster.rollouts import NoSuchRollout
-from offhook.policies.errors import CallerFault, OffhookError, WorldFault
+from offhook.policies.core.errors import CallerFault, OffhookError, WorldFault
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from ..errors import NotRunning
+from ..contracts.errors import NotRunning
 
 log = logging.getLogger(__name__)
 

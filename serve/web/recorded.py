@@ -7,12 +7,12 @@ import logging
 from collections import OrderedDict
 from typing import Any
 
-from offhook.policies.errors import OffhookError
-from offhook.policies.policy import Policy
-from offhook.policies.replay import replay
-from offhook.policies.view import view_of
+from offhook.policies.conversation.view import view_of
+from offhook.policies.core.errors import OffhookError
+from offhook.policies.core.policy import Policy
+from offhook.policies.replay.replay import replay
 
-from .switchboard import Switchboard
+from ..client.control_client import ControlClient
 
 log = logging.getLogger(__name__)
 
@@ -24,25 +24,25 @@ RECORDS_AT_ONCE = 5_000
 class Recorded:
     """Views of calls that are over."""
 
-    def __init__(self, switchboard: Switchboard) -> None:
-        self._switchboard = switchboard
+    def __init__(self, control_client: ControlClient) -> None:
+        self._control_client = control_client
         self._views: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
     async def view(self, call: str) -> dict[str, Any]:
-        """What the call knew at its end (`policies/view.py`); {} where its journal does not say."""
+        """What the call knew at its end (`policies/conversation/view.py`); {} where its journal does not say."""
         if call not in self._views:
-            records = await read_all(self._switchboard, call)
+            records = await read_all(self._control_client, call)
             self._views[call] = await asyncio.to_thread(_fold, records)
             if len(self._views) > KEPT_MAX:
                 self._views.popitem(last=False)
         return self._views[call]
 
 
-async def read_all(switchboard: Switchboard, call: str) -> list[list[Any]]:
+async def read_all(control_client: ControlClient, call: str) -> list[list[Any]]:
     """Every record of a call, in order."""
     records: list[list[Any]] = []
     while len(records) < RECORDS_MAX:
-        page = await switchboard.journal(call, records[-1][2] if records else -1, RECORDS_AT_ONCE)
+        page = await control_client.journal(call, records[-1][2] if records else -1, RECORDS_AT_ONCE)
         records += page
         if len(page) < RECORDS_AT_ONCE:
             break

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Path, Query
 from fastapi.responses import Response, StreamingResponse
-from offhook.policies.rollout import Plan
+from offhook.policies.fleet.rollout import Plan
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..commands.backtest_report import summary
-from .switchboard import Switchboard
+from ..client.control_client import ControlClient
+from ..views.backtest_report import summary
 
 LOOK_S = 1.0  # between two looks for new rows while somebody follows: the director gathers them once a second
 FOLLOW_S_MAX = 3_600.0
@@ -34,24 +34,24 @@ class NewRollout(BaseModel):
     by: str = Field(default="", max_length=100, description="who starts it; kept in its history")
 
 
-def add_rollouts(app: FastAPI, switchboard: Switchboard) -> None:
+def add_rollouts(app: FastAPI, control_client: ControlClient) -> None:
     """Add the addresses under /v1/rollouts."""
 
     @app.post("/v1/rollouts", status_code=201, tags=["rollouts"])
     async def start(new: NewRollout) -> dict[str, Any]:
         """Begin to roll a version out, from the one that leads its policy now."""
         plan = new.plan.model_dump(mode="json")
-        return await switchboard.rollout_start({"version": new.version, "plan": plan, "by": new.by})
+        return await control_client.rollout_start({"version": new.version, "plan": plan, "by": new.by})
 
     @app.get("/v1/rollouts", tags=["rollouts"])
     async def rollouts() -> dict[str, Any]:
         """All that are remembered, the newest first."""
-        return {"rollouts": await switchboard.rollouts()}
+        return {"rollouts": await control_client.rollouts()}
 
     @app.get("/v1/rollouts/{name}", tags=["rollouts"])
     async def status(name: Name) -> dict[str, Any]:
         """Stage, steps with their counts, guards with their evidence, history."""
-        return await switchboard.rollout(name)
+        return await control_client.rollout(name)
 
     @app.post("/v1/rollouts/{name}/{word}", tags=["rollouts"])
     async def order(
@@ -60,7 +60,7 @@ def add_rollouts(app: FastAPI, switchboard: Switchboard) -> None:
         by: Annotated[str, Query(max_length=100)] = "",
     ) -> dict[str, Any]:
         """An operator's word. `abort` of a rollout that is live goes back to the version that led before."""
-        return await switchboard.rollout_order(name, word, by)
+        return await control_client.rollout_order(name, word, by)
 
     @app.get("/v1/rollouts/{name}/divergence", tags=["rollouts"])
     async def divergence(
@@ -70,9 +70,9 @@ def add_rollouts(app: FastAPI, switchboard: Switchboard) -> None:
         follow: Annotated[bool, Query(description="go on, one JSON object a line, while it is in shadow")] = False,
     ) -> Response:
         """What shadows find on live calls, as it is found."""
-        first = await switchboard.divergence(name, after, limit)
+        first = await control_client.divergence(name, after, limit)
         if follow:
-            lines = _followed(switchboard, first["rollout"], after, limit)
+            lines = _followed(control_client, first["rollout"], after, limit)
             return StreamingResponse(lines, media_type="application/x-ndjson")
         body = {key: value for key, value in first.items() if key != "trials"}
         return Response(json.dumps(body, ensure_ascii=False), media_type="application/json")
@@ -80,16 +80,16 @@ def add_rollouts(app: FastAPI, switchboard: Switchboard) -> None:
     @app.get("/v1/rollouts/{name}/report", tags=["rollouts"])
     async def report(name: Name) -> dict[str, Any]:
         """What shadows have found in calls that are over, in the form of a backtest's report."""
-        told = await switchboard.divergence(name, -1, 1)
-        rollout = await switchboard.rollout(told["rollout"])
+        told = await control_client.divergence(name, -1, 1)
+        rollout = await control_client.rollout(told["rollout"])
         return summary(told["trials"], rollout["policy"], rollout["candidate"], 0.0)
 
 
-async def _followed(switchboard: Switchboard, name: str, after: int, limit: int) -> AsyncIterator[bytes]:
+async def _followed(control_client: ControlClient, name: str, after: int, limit: int) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     end_s = loop.time() + FOLLOW_S_MAX
     while loop.time() < end_s:
-        told = await switchboard.divergence(name, after, limit)
+        told = await control_client.divergence(name, after, limit)
         after = told["next_after"]
         for row in told["rows"]:
             yield json.dumps(row, ensure_ascii=False).encode() + b"\n"

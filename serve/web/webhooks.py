@@ -19,19 +19,19 @@ from fastapi import APIRouter, Depends, FastAPI, Form, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from offhook.actors.errors import NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.contracts.errors import NoSpare, NoSuchCall, UnknownPolicy
 from offhook.cluster.errors import Overflow
-from offhook.policies import codec
-from offhook.policies.admission_rules import Priority
-from offhook.policies.commands import TransferCall
-from offhook.policies.errors import CallerFault, WorldFault
+from offhook.policies.core import codec
+from offhook.policies.core.commands import TransferCall
+from offhook.policies.core.errors import CallerFault, WorldFault
+from offhook.policies.fleet.admission_rules import Priority
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from ..carriers import twiml
+from ..carriers.twilio import twiml
+from ..client.control_client import ControlClient
 from .asking_again import Asked
-from .door import Door
-from .switchboard import Switchboard
+from .public_addresses import PublicAddresses
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +69,9 @@ class TwilioForm(BaseModel):
     dialled: Text = Field(default="", alias="DialCallStatus")
 
 
-def add_twilio(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
+def add_twilio(app: FastAPI, control_client: ControlClient, door: PublicAddresses) -> None:
     """The webhooks of Twilio. The call's id is its CallSid: a webhook that is asked twice means the same call."""
-    desk = TwilioDesk(switchboard, door)
+    desk = TwilioDesk(control_client, door)
 
     class InTwiml(APIRoute):
         """Answers in TwiML whatever happens; only who is not the carrier is refused."""
@@ -105,8 +105,8 @@ def add_twilio(app: FastAPI, switchboard: Switchboard, door: Door) -> None:
 class TwilioDesk:
     """Answers Twilio for one installation."""
 
-    def __init__(self, switchboard: Switchboard, door: Door) -> None:
-        self._switchboard = switchboard
+    def __init__(self, control_client: ControlClient, door: PublicAddresses) -> None:
+        self._control_client = control_client
         self._door = door
 
     async def really_twilio(self, request: Request) -> None:
@@ -133,7 +133,7 @@ class TwilioDesk:
             log.warning("a call came in without a usable CallSid")
             return _xml(twiml.reject())
         try:
-            placed = await self._switchboard.reserve(self._wanted(request, form))
+            placed = await self._control_client.reserve(self._wanted(request, form))
         except Overflow as overflow:
             return self._overflowed(request, overflow)
         except NoSpare:
@@ -155,7 +155,7 @@ class TwilioDesk:
         if dialled:
             return await self._dialled(request, form.call, dialled)
         try:
-            placed = await self._switchboard.resume(form.call)
+            placed = await self._control_client.resume(form.call)
         except NoSuchCall:
             target = (await self._ordered(form.call))[1]
             return self._dial(request, target) if target else _xml(twiml.hang_up())
@@ -173,7 +173,7 @@ class TwilioDesk:
             return _xml(twiml.hang_up())
         log.warning("a transfer was not taken", extra={"call": call, "dialled": dialled})
         try:
-            placed = await self._switchboard.resume(call)
+            placed = await self._control_client.resume(call)
         except NoSuchCall:
             return _xml(twiml.apologize(self._door.unreached_message))
         return self._stream(request, call, placed, self._door.api_url(request, RESUME))
@@ -209,14 +209,14 @@ class TwilioDesk:
             WorldFault: it has not yet, or not any more.
         """
         try:
-            return await self._switchboard.resume(call)
+            return await self._control_client.resume(call)
         except NoSuchCall as fault:
             raise NoSpare(f"call {call} asks twice, and is not led yet: {fault}") from fault
 
     async def _under_way(self, call: str) -> tuple[str, str]:
         """(grant, target) of the transfer that a live call has ordered and that is not over; empty = there is none."""
         try:
-            transfer = (await self._switchboard.state(call)).get("transfer") or {}
+            transfer = (await self._control_client.state(call)).get("transfer") or {}
         except NoSuchCall:
             transfer = {}
         return str(transfer.get("grant", "")), str(transfer.get("pii_target", ""))
@@ -226,7 +226,7 @@ class TwilioDesk:
         after_seq, order = -1, ("", "")
         while True:
             try:
-                records: list[list[Any]] = await self._switchboard.journal(call, after_seq, RECORDS_AT_ONCE)
+                records: list[list[Any]] = await self._control_client.journal(call, after_seq, RECORDS_AT_ONCE)
             except NoSuchCall:
                 return "", ""
             for _call, _epoch, after_seq, _at_ms, kind, body in records:  # noqa: B007 (goes on after the last one)
@@ -239,7 +239,7 @@ class TwilioDesk:
         try:
             grant, _target = await self._under_way(call)
             if grant:
-                await self._switchboard.dialled(call, grant, taken, dialled)
+                await self._control_client.dialled(call, grant, taken, dialled)
         except NoSuchCall:
             log.info("a call was over when its transfer ended", extra={"call": call})
         except Exception as fault:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from offhook.policies.concerns import LIFECYCLE
-from offhook.policies.floor import FLOOR
-from offhook.policies.rollout import MOVES, Stage
-from offhook.policies.silence import LADDER
+from offhook.policies.conversation.silence import LADDER
+from offhook.policies.evidence.concerns import LIFECYCLE
+from offhook.policies.fleet.rollout import MOVES, Stage
+from offhook.policies.speech.floor import FLOOR
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "ARCHITECTURE.md"
 BEGIN, END = "<!-- diagrams:begin -->", "<!-- diagrams:end -->"
@@ -24,17 +24,17 @@ def drawn() -> str:
 
 def _floor() -> str:
     rows = [f"    {before} --> {after}: {move}" for (before, move), after in FLOOR.items()]
-    return _mermaid("The floor (`policies/floor.py`)", ["    [*] --> nobody", *rows])
+    return _mermaid("The floor (`policies/speech/floor.py`)", ["    [*] --> nobody", *rows])
 
 
 def _concerns() -> str:
     rows = [f"    {before or '[*]'} --> {after}: {cause}" for (before, cause), after in LIFECYCLE.items()]
-    return _mermaid("A concern (`policies/concerns.py`)", rows)
+    return _mermaid("A concern (`policies/evidence/concerns.py`)", rows)
 
 
 def _silence() -> str:
     heading = [
-        "**Silence** (`policies/silence.py`): what came before it, and the rungs climbed while it lasts",
+        "**Silence** (`policies/conversation/silence.py`): what came before it, and the rungs climbed while it lasts",
         "",
     ]
     table = ["| after | rungs |", "|---|---|"]
@@ -48,7 +48,7 @@ def _rollout() -> str:
     for (before, word), after in MOVES.items():
         afters = [after] if after is not None else [stage for stage in Stage if (stage, "pause") in MOVES]
         rows += [f"    {_name(before)} --> {_name(each)}: {word}" for each in afters]
-    return _mermaid("A rollout (`policies/rollout.py`)", rows)
+    return _mermaid("A rollout (`policies/fleet/rollout.py`)", rows)
 
 
 def _name(stage: Stage) -> str:

@@ -15,8 +15,8 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))  # where it is run as a prog
 
 from booking_call import at_the_read_back  # noqa: E402
 from dialogue import Dialogue, sales_policy  # noqa: E402
-from offhook.policies.policy import Policy  # noqa: E402
-from offhook.serve.commands import account_view  # noqa: E402
+from offhook.policies.core.policy import Policy  # noqa: E402
+from offhook.serve.views import account_view  # noqa: E402
 
 DOCUMENT = ROOT / "examples" / "explained" / "README.md"
 _BLOCK = re.compile(r"(<!-- explained:(\w+) -->\n```\n)(.*?)(```)", re.DOTALL)

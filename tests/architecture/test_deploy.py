@@ -11,7 +11,7 @@ import pytest
 import yaml
 from offhook.cluster.meters import FLEET_METERS, NODE_METERS
 from offhook.cluster.scaling import SLOT
-from offhook.policies.policy import Limits
+from offhook.policies.core.policy import Limits
 from source_tree import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray declares its schemas the old way

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import typer
-from offhook.serve import cli
 from offhook.serve.bundles.policy_files import load
-from offhook.serve.settings import Settings
+from offhook.serve.cli import cli
+from offhook.serve.config.settings import Settings
 from source_tree import ROOT
 
 DOCUMENTS = (

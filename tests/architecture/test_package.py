@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from source_tree import ROOMS, ROOT
+from source_tree import LAYERS, ROOT
 
 ALLOWED_AT_THE_TOP = {
     "pyproject.toml", "README.md", "actors", "policies", "serve", "cluster", "tests", "examples",
@@ -26,7 +26,7 @@ def tracked() -> list[str]:
 def test_the_top_level_shows_the_architecture() -> None:
     top = {name.split("/")[0] for name in tracked()}
     strangers = {name for name in top if not name.startswith(".")} - ALLOWED_AT_THE_TOP
-    assert not strangers, f"these belong inside a room: {sorted(strangers)}"
+    assert not strangers, f"these belong inside a layer: {sorted(strangers)}"
 
 
 @pytest.fixture(scope="module")
@@ -44,25 +44,25 @@ def test_the_wheel_holds_only_offhook(wheel_names: list[str]) -> None:
 
 
 def test_the_wheel_holds_every_module_and_its_types(wheel_names: list[str]) -> None:
-    for room in ROOMS:
-        assert f"offhook/{room}/py.typed" in wheel_names
-        for path in (ROOT / room).rglob("*.py"):
+    for layer in LAYERS:
+        assert f"offhook/{layer}/py.typed" in wheel_names
+        for path in (ROOT / layer).rglob("*.py"):
             if "__pycache__" not in path.parts:
                 assert f"offhook/{path.relative_to(ROOT)}" in wheel_names, f"{path} is missing from the wheel"
 
 
 def test_no_generic_top_level_module_is_installed(tmp_path: Path) -> None:
-    probe = f"import importlib.util as u, sys; sys.exit([m for m in {ROOMS} if u.find_spec(m)] or 0)"
+    probe = f"import importlib.util as u, sys; sys.exit([m for m in {LAYERS} if u.find_spec(m)] or 0)"
     done = subprocess.run([sys.executable, "-c", probe], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"importable at the top level: {done.stderr}"
 
 
-@pytest.mark.parametrize("room", ["policies"])
-def test_the_public_surface_is_declared_and_real(room: str) -> None:
-    module = importlib.import_module(f"offhook.{room}")
-    assert module.__all__ == sorted(module.__all__), f"offhook.{room}.__all__ is sorted"
+@pytest.mark.parametrize("layer", ["policies"])
+def test_the_public_surface_is_declared_and_real(layer: str) -> None:
+    module = importlib.import_module(f"offhook.{layer}")
+    assert module.__all__ == sorted(module.__all__), f"offhook.{layer}.__all__ is sorted"
     for name in module.__all__:
-        assert getattr(module, name, None) is not None, f"offhook.{room}.{name} is announced and missing"
+        assert getattr(module, name, None) is not None, f"offhook.{layer}.{name} is announced and missing"
 
 
 def test_the_lock_file_names_no_address() -> None:

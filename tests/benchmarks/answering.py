@@ -22,14 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from offhook.actors.audio.mulaw import SILENCE, encode
 from offhook.actors.ears import Ears
-from offhook.actors.ears.mulaw import SILENCE, encode
-from offhook.policies import events as ev
-from offhook.policies.commands import HangUp, Say
-from offhook.policies.machine import step
-from offhook.policies.policy import Policy
-from offhook.policies.proposals import Purpose
-from offhook.policies.state import CallState
+from offhook.policies.conversation.machine import step
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import HangUp, Say
+from offhook.policies.core.policy import Policy
+from offhook.policies.core.proposals import Purpose
+from offhook.policies.core.state import CallState
 
 FRAME, FRAME_MS = 160, 20
 WORDS_LATE_MS = 400

@@ -19,8 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from offhook.serve.bundles.policy_files import load
-from offhook.serve.commands import backtest_report
-from offhook.serve.commands.backtest import Candidate, chosen, in_processes, in_ray
+from offhook.serve.cli.backtest import Candidate, chosen, in_processes, in_ray
+from offhook.serve.views import backtest_report
 from recorded_calls import calls, store
 
 SALES = Path(__file__).resolve().parents[2] / "examples" / "policies" / "sales"

@@ -26,12 +26,12 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from offhook.actors import wire
-from offhook.actors.clock import anchor_now
-from offhook.actors.link import Link, LinkServer, Message, connect
-from offhook.actors.setup import Setup
-from offhook.policies.codec import encode
-from offhook.policies.proposals import Asks, Kind, Proposal, Purpose
+from offhook.actors.contracts import wire
+from offhook.actors.contracts.setup import Setup
+from offhook.actors.link.link import Link, LinkServer, Message, connect
+from offhook.actors.process.clock import anchor_now
+from offhook.policies.core.codec import encode
+from offhook.policies.core.proposals import Asks, Kind, Proposal, Purpose
 from offhook.serve.bundles import policy_files
 from probe import clip_frames
 
@@ -132,9 +132,9 @@ class Far:
 
 def _together() -> Any:
     """As a gateway sends them; imported here because a child on another state of the code needs none."""
-    from offhook.serve.media.together import Together
+    from offhook.serve.gateway.frame_batching import FrameBatching
 
-    return Together()
+    return FrameBatching()
 
 
 def used(pid: int) -> tuple[float, int]:
@@ -192,8 +192,8 @@ def setup() -> Setup:
 
 async def lead(endpoint: str, profile: str) -> None:
     """The child: a call's process."""
-    from offhook.actors.call import serve_calls
-    from offhook.actors.live.warm_up import warm_up
+    from offhook.actors.call.call import serve_calls
+    from offhook.actors.call.warm_up import warm_up
 
     warm_up()
     profiler = cProfile.Profile()

@@ -13,8 +13,8 @@ import argparse
 import json
 import random
 
-from offhook.policies import rollout, sequential
-from offhook.policies.rollout import Plan
+from offhook.policies.fleet import rollout, sequential
+from offhook.policies.fleet.rollout import Plan
 
 BASE = 0.02  # of the baseline's calls are marked
 SHARES = (0.01, 0.05, 0.25)

@@ -36,12 +36,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from offhook.policies import cues, evidence
-from offhook.policies.draft import Draft
-from offhook.policies.events import WordsHeard
-from offhook.policies.policy import Policy
-from offhook.policies.proposals import Asks, Purpose
-from offhook.policies.state import AgentSpeech, CallerSpeech, CallState, Playing, Sign, Utterance
+from offhook.policies.core.draft import Draft
+from offhook.policies.core.events import WordsHeard
+from offhook.policies.core.policy import Policy
+from offhook.policies.core.proposals import Asks, Purpose
+from offhook.policies.core.state import AgentSpeech, CallerSpeech, CallState, Playing, Sign, Utterance
+from offhook.policies.evidence import cues, evidence
 
 _PROMISES = ("agree-donation", "provide-donation-amount", "confirm-donation")
 _REFUSALS = ("disagree-donation", "disagree-donation-more", "negative-reaction-to-donation", "negative-to-inquiry")

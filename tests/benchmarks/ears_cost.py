@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from offhook.actors.audio.mulaw import SILENCE, encode
 from offhook.actors.ears import Ears
-from offhook.actors.ears.mulaw import SILENCE, encode
-from offhook.policies.policy import Ears as EarsPolicy
+from offhook.policies.core.policy import Ears as EarsPolicy
 from voice_activity_material import FRAME_MS, Floats, bursts, coloured, read_recordings, to_bytes
 
 FRAME = 160

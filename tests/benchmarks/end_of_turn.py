@@ -28,10 +28,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from offhook.policies import cadence, completeness, endpointing
-from offhook.policies.policy import Endpointing
-from offhook.policies.proposals import Asks
-from offhook.policies.state import Cadence, Stage
+from offhook.policies.conversation import endpointing
+from offhook.policies.core.policy import Endpointing
+from offhook.policies.core.proposals import Asks
+from offhook.policies.core.state import Cadence, Stage
+from offhook.policies.language.en import completeness
+from offhook.policies.speech import cadence
 
 PAUSE_MS = (200, 4_000)
 NEXT_ROW_MS = 3_000

@@ -69,12 +69,12 @@ HEAD = (
 )
 
 
-def settled(house: Installation, within_s: float) -> int:
+def settled(installation: Installation, within_s: float) -> int:
     """Waits until no more processes come up; how many there are."""
     deadline = time.monotonic() + within_s
     before, since = -1, time.monotonic()
     while time.monotonic() < deadline:
-        now = len(processes(house.process.pid)["call process"])
+        now = len(processes(installation.process.pid)["call process"])
         if now != before:
             before, since = now, time.monotonic()
         elif time.monotonic() - since > 8:
@@ -90,17 +90,17 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one line of JSON a row")
     options = parser.parse_args()
     most = max(options.calls)
-    house = Installation(most, slots=most)  # no more processes than calls: their start would be measured too
+    installation = Installation(most, slots=most)  # no more processes than calls: their start would be measured too
     try:
-        settled(house, most * START_S + 30)
+        settled(installation, most * START_S + 30)
         if not options.json:
             print(HEAD, flush=True)
         for count in options.calls:
-            row = measure(house, count, options.seconds)
+            row = measure(installation, count, options.seconds)
             print(json.dumps({**row, "verdict": verdict(row)}) if options.json else line(row), flush=True)
-            settled(house, 60)
+            settled(installation, 60)
     finally:
-        house.close()
+        installation.close()
 
 
 if __name__ == "__main__":

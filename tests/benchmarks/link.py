@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from offhook.actors.link import Link, LinkServer, Message, connect
+from offhook.actors.link.link import Link, LinkServer, Message, connect
 from own_cpu import cpu_s
 
 FRAME = b"\x55" * 160

@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from offhook.actors.live.sources import plan
-from offhook.policies.codec import decode
-from offhook.policies.commands import Say
-from offhook.policies.events import PlaybackStopped
+from offhook.actors.engines.sources import plan
+from offhook.policies.core.codec import decode
+from offhook.policies.core.commands import Say
+from offhook.policies.core.events import PlaybackStopped
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[1] / "examples"
@@ -127,13 +127,13 @@ class Installation:
         self.folder.cleanup()
 
 
-def measure(house: Installation, count: int, seconds: float) -> dict[str, Any]:
+def measure(installation: Installation, count: int, seconds: float) -> dict[str, Any]:
     """One row: `count` calls talk for `seconds`."""
-    calls, urls = house.place(count)
-    listing = Path(house.folder.name) / "urls"
+    calls, urls = installation.place(count)
+    listing = Path(installation.folder.name) / "urls"
     listing.write_text("\n".join(urls))
-    found = processes(house.process.pid)
-    live = house.live_pids()
+    found = processes(installation.process.pid)
+    live = installation.live_pids()
     found["waiting spare"] = [pid for pid in found["call process"] if pid not in live]
     found["call process"] = [pid for pid in found["call process"] if pid in live]
     probe = subprocess.Popen([sys.executable, str(HERE / "probe.py"), "--urls", str(listing), "--seconds", str(seconds),
@@ -147,7 +147,7 @@ def measure(house: Installation, count: int, seconds: float) -> dict[str, Any]:
     memory = sorted(pss_mb(pid) for pid in found["call process"])
     out, _ = probe.communicate(timeout=seconds + 60)
     seen = json.loads(out)
-    inside = [heard(house.journal(call)) for call in calls[: min(count, 20)]]
+    inside = [heard(installation.journal(call)) for call in calls[: min(count, 20)]]
     holds_us = [us for call in inside for us in call["holds_us"]]
     words_off = [off for call, cuts in zip(inside, seen["cuts"], strict=False) for off in words_apart(call, cuts)]
     busy = max(1, len(found["call process"]))
@@ -206,16 +206,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one line of JSON a row")
     options = parser.parse_args()
     # No more processes than calls: spares that were started beside a measurement would be measured too.
-    house = Installation(max(options.calls), slots=max(options.calls))
+    installation = Installation(max(options.calls), slots=max(options.calls))
     try:
-        house.wait_for_spares(max(options.calls))
+        installation.wait_for_spares(max(options.calls))
         for count in options.calls:
-            row = measure(house, count, options.seconds)
+            row = measure(installation, count, options.seconds)
             print(json.dumps(row) if options.json else "\n".join(f"{name:24} {value}" for name, value in row.items()))
             print(flush=True)
             time.sleep(3)
     finally:
-        house.close()
+        installation.close()
 
 
 if __name__ == "__main__":

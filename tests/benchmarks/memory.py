@@ -42,10 +42,12 @@ def row(pids: list[int]) -> dict[str, float]:
 async def measure(folder: str, count: int) -> dict[str, dict[str, float]]:
     """Both kinds, side by side; Ray runs already."""
     import ray
-    from offhook.actors.refs import SupervisorRef, this_node
+    from offhook.actors.node.supervisor import Supervisor
+    from offhook.actors.refs.handles import this_node
+    from offhook.actors.refs.supervisor import SupervisorRef
 
     options = {"state_dir": folder, "spares": count, "slots_max": count}
-    supervisor = SupervisorRef.start(this_node(), options)
+    supervisor = SupervisorRef.start(Supervisor, this_node(), options)
     try:
         await supervisor.ready(count, 30 + START_S * count)
         kind = ray.remote(Bare).options(num_cpus=0, enable_task_events=False)
@@ -66,11 +68,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=50)
     options = parser.parse_args()
 
-    from offhook.serve.settings import prepare_ray_environment
+    from offhook.serve.config.settings import prepare_ray_environment
 
     prepare_ray_environment()  # before Ray is imported
     import ray
-    from offhook.actors.refs import NAMESPACE
+    from offhook.actors.refs.handles import NAMESPACE
 
     with tempfile.TemporaryDirectory(prefix="oh-mem-", dir="/tmp") as folder:  # short: Unix sockets live in it
         os.chdir(folder)

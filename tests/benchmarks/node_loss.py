@@ -29,7 +29,7 @@ import httpx
 from live_calls import EXAMPLES
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from offhook.policies.replay import replay
+from offhook.policies.replay.replay import replay
 from phone import SILENCE, voice
 from raylets import Raylets, until
 from redis_server import RedisServer

@@ -15,8 +15,8 @@ import statistics
 import timeit
 from pathlib import Path
 
-from offhook.policies.overlap import OverlapView, judge
-from offhook.policies.policy import BargeIn
+from offhook.policies.conversation.overlap import OverlapView, judge
+from offhook.policies.core.policy import BargeIn
 from overlap_replay import UNREAD_MS, Row, is_take, read, view_at
 
 MOMENTS_MS = (200, 300, 500, 800)

@@ -12,8 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from offhook.policies.overlap import OverlapView
-from offhook.policies.proposals import Asks, Purpose
+from offhook.policies.conversation.overlap import OverlapView
+from offhook.policies.core.proposals import Asks, Purpose
 
 HANGOVER_MS = 160  # the ears' default: this long without voice, and the talkspurt is over
 VOICE_DELAY_MS = 60  # half a measuring interval (100 ms) and a frame

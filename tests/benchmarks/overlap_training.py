@@ -1,6 +1,6 @@
-"""Trains the weights of `policies/overlap.py` and writes `policies/overlap_weights.py`.
+"""Trains the weights of `policies/conversation/overlap.py` and writes `policies/conversation/overlap_weights.py`.
 
-    python tests/benchmarks/overlap_training.py --data FOLDER [--out policies/overlap_weights.py]
+    python tests/benchmarks/overlap_training.py --data FOLDER [--out policies/conversation/overlap_weights.py]
 
 Provenance: `overlaps_train.jsonl`, derived from the ICSI MRDA meeting corpus (51 meetings, 10,404 overlaps; Shriberg
 et al. 2004); the labels follow from its dialogue acts. Meetings, not phone calls. What ships are weights of features
@@ -16,7 +16,7 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from offhook.policies.overlap import features
+from offhook.policies.conversation.overlap import features
 from overlap_replay import UNREAD_MS, Row, is_take, read, view_at
 
 MOMENTS_MS = (200, 300, 400, 500, 650, 800, 1_000, 1_400, 2_000)
@@ -105,7 +105,7 @@ def main() -> None:
     """Train on the training part, write the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with overlaps_train.jsonl")
-    parser.add_argument("--out", type=Path, default=Path("policies/overlap_weights.py"))
+    parser.add_argument("--out", type=Path, default=Path("policies/conversation/overlap_weights.py"))
     options = parser.parse_args()
     weights = train(read(options.data / "overlaps_train.jsonl"))
     write(weights, options.out)

@@ -24,14 +24,14 @@ from typing import Any
 
 import uvloop
 from journal import Store, live_calls, share, stores
+from offhook.actors.call.resume import fold, trimmed
 from offhook.actors.journals import redis_journal, sqlite_journal
 from offhook.actors.journals.journal import Journal, Retention
-from offhook.actors.journals.past import since_snapshot
-from offhook.actors.live.resume import fold, trimmed
-from offhook.policies.codec import encode
-from offhook.policies.commands import RecordVerdict
-from offhook.policies.machine import step
-from offhook.policies.state import CallState
+from offhook.actors.journals.queries import since_snapshot
+from offhook.policies.conversation.machine import step
+from offhook.policies.core.codec import encode
+from offhook.policies.core.commands import RecordVerdict
+from offhook.policies.core.state import CallState
 from step import LED_BY, dense_hour
 
 SNAPSHOT_EVERY = 256  # events, as a call does

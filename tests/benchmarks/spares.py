@@ -24,25 +24,25 @@ from live_calls import CLIP, HERE, Installation, heard, percentile, processes
 SPARES = 2
 
 
-def talk(house: Installation, count: int, seconds: float, starts: int) -> dict[str, Any]:
+def talk(installation: Installation, count: int, seconds: float, starts: int) -> dict[str, Any]:
     """`count` calls talk for `seconds`, while `starts` further ones are placed; 0 = none."""
-    calls, urls = house.place(count)
+    calls, urls = installation.place(count)
     time.sleep(SPARES * 3)  # the spares that these took are warm again
-    listing = Path(house.folder.name) / "urls"
+    listing = Path(installation.folder.name) / "urls"
     listing.write_text("\n".join(urls))
-    before = set(processes(house.process.pid)["call process"])
+    before = set(processes(installation.process.pid)["call process"])
     command = [sys.executable, str(HERE / "probe.py"), "--urls", str(listing), "--seconds", str(seconds)]
     probe = subprocess.Popen([*command, "--clip", str(CLIP)], stdout=subprocess.PIPE, text=True)
     placed: list[str] = []
-    crowd = threading.Thread(target=crowd_in, args=(house, starts, seconds - 6, placed))
+    crowd = threading.Thread(target=crowd_in, args=(installation, starts, seconds - 6, placed))
     crowd.start()
     out, _ = probe.communicate(timeout=seconds + 60)
     crowd.join()
     seen = json.loads(out)
-    started = set(processes(house.process.pid)["call process"]) - before
-    inside_ms = [us / 1_000 for call in calls for us in heard(house.journal(call))["holds_us"]]
+    started = set(processes(installation.process.pid)["call process"]) - before
+    inside_ms = [us / 1_000 for call in calls for us in heard(installation.journal(call))["holds_us"]]
     for call in placed:
-        httpx.delete(f"{house.api}/v1/calls/{call}", timeout=30)
+        httpx.delete(f"{installation.api}/v1/calls/{call}", timeout=30)
     return {
         "started beside": len(started),
         "onset_to_clear_ms": {p: round(percentile(seen["reactions_ms"], p / 100), 1) for p in (50, 95, 99)},
@@ -54,10 +54,10 @@ def talk(house: Installation, count: int, seconds: float, starts: int) -> dict[s
     }
 
 
-def crowd_in(house: Installation, starts: int, within_s: float, placed: list[str]) -> None:
+def crowd_in(installation: Installation, starts: int, within_s: float, placed: list[str]) -> None:
     """Place calls one after the other, so that processes start all the time."""
     for _ in range(starts):
-        answer = httpx.post(f"{house.api}/v1/calls", json={}, timeout=30)
+        answer = httpx.post(f"{installation.api}/v1/calls", json={}, timeout=30)
         if answer.status_code == 201:
             placed.append(answer.json()["call_id"])
         time.sleep(within_s / max(1, starts))
@@ -69,14 +69,14 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=30)
     options = parser.parse_args()
-    house = Installation(options.calls + SPARES)
+    installation = Installation(options.calls + SPARES)
     try:
-        house.wait_for_spares(options.calls + SPARES)
+        installation.wait_for_spares(options.calls + SPARES)
         for name, starts in (("alone", 0), ("while spares start", options.starts)):
-            print(name, json.dumps(talk(house, options.calls, options.seconds, starts)), flush=True)
+            print(name, json.dumps(talk(installation, options.calls, options.seconds, starts)), flush=True)
             time.sleep(5)
     finally:
-        house.close()
+        installation.close()
 
 
 if __name__ == "__main__":

@@ -136,17 +136,17 @@ def quantiles(values: list[float], which: tuple[int, ...]) -> dict[str, float]:
 def measure(spares: int, options: argparse.Namespace) -> dict[str, Any]:
     """One installation, one spike."""
     os.environ["OFFHOOK_RING_S"] = str(options.ring)
-    house = Installation(spares)
+    installation = Installation(spares)
     try:
-        house.wait_for_spares(min(spares, options.peak))
-        words = [sys.executable, str(Path(__file__).resolve()), "--probe", "--api", house.api]
+        installation.wait_for_spares(min(spares, options.peak))
+        words = [sys.executable, str(Path(__file__).resolve()), "--probe", "--api", installation.api]
         for name in ("base", "peak", "within", "before", "after", "seed"):
             words += [f"--{name}", str(getattr(options, name))]
         run = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
-        admission = httpx.get(f"{house.api}/healthz", timeout=30).json()["capacity"]["admission"]["counts"]
+        admission = httpx.get(f"{installation.api}/healthz", timeout=30).json()["capacity"]["admission"]["counts"]
         return {"spares": spares, **json.loads(run.stdout), "admission": admission}
     finally:
-        house.close()
+        installation.close()
 
 
 def main() -> None:

@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from offhook.policies import events as ev
-from offhook.policies.codec import encode
-from offhook.policies.machine import step
-from offhook.policies.policy import Policy
-from offhook.policies.proposals import Asks, Purpose
-from offhook.policies.replay import replay
+from offhook.policies.conversation.machine import step
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import encode
+from offhook.policies.core.policy import Policy
+from offhook.policies.core.proposals import Asks, Purpose
+from offhook.policies.core.state import CallState
+from offhook.policies.replay.replay import replay
 from offhook.policies.simulation import run
-from offhook.policies.state import CallState
 from scene import Scene, policy
 
 HOUR_MS = 3_600_000

@@ -28,8 +28,8 @@ from live_calls import percentile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from caller import Caller, Exchange
-from house import House, start_ray
-from offhook.policies.replay import replay
+from installation import Installation, start_ray
+from offhook.policies.replay.replay import replay
 from phone import SILENCE, voice
 
 FRAME_S = 0.02
@@ -40,7 +40,7 @@ DURING_S = 3.0  # what counts as during a swap, from its order on
 KEPT_MS = 30_000
 
 AGENT = """
-from offhook.policies.proposals import Kind, Proposal, Purpose
+from offhook.policies.core.proposals import Kind, Proposal, Purpose
 
 class Talker:
     topics = ()
@@ -106,8 +106,8 @@ class Talking:
 class Bench:
     """The whole run."""
 
-    def __init__(self, house: House, options: argparse.Namespace) -> None:
-        self.house = house
+    def __init__(self, installation: Installation, options: argparse.Namespace) -> None:
+        self.installation = installation
         self.options = options
         self.talking: list[Talking] = []
         self.late_ms: list[float] = []
@@ -116,14 +116,14 @@ class Bench:
 
     async def run(self) -> dict[str, Any]:
         """Both swaps; one row each, and what was lost."""
-        house, count = self.house, self.options.calls
-        former, latter = [await house.publish(AGENT % name, **POLICY) for name in ("Anna", "Bert")]
-        await house.supervisor.ready(count, 600)
+        installation, count = self.installation, self.options.calls
+        former, latter = [await installation.publish(AGENT % name, **POLICY) for name in ("Anna", "Bert")]
+        await installation.supervisor.ready(count, 600)
         chance = random.Random(1)
-        exchange = Exchange.of(house.supervisor)
+        exchange = Exchange.of(installation.supervisor)
         calls = [f"call{number}" for number in range(count)]
         for call in calls:
-            await house.supervisor.reserve({"call": call, "caller": "+1", "callee": "+2", "policy": former})
+            await installation.supervisor.reserve({"call": call, "caller": "+1", "callee": "+2", "policy": former})
             self.talking.append(Talking(exchange.dial(call), random.Random(chance.random())))
         pace = asyncio.get_running_loop().create_task(self._pace())
         await asyncio.sleep(self.options.seconds)
@@ -136,7 +136,7 @@ class Bench:
         self._over = True
         await pace
         for call in calls:
-            await house.ended(call)
+            await installation.ended(call)
         return await self._report(calls)
 
     async def _pace(self) -> None:
@@ -152,13 +152,13 @@ class Bench:
 
     async def _swap(self, name: str, version: str, deadline_ms: int, at_deadline: str) -> None:
         at, unix_ms = time.perf_counter(), time.time() * 1_000
-        answer = await self.house.supervisor.swap_policy(version, "", [], deadline_ms, at_deadline)
+        answer = await self.installation.supervisor.swap_policy(version, "", [], deadline_ms, at_deadline)
         took_ms = (time.perf_counter() - at) * 1_000
         order = {"name": name, "at": at, "unix_ms": unix_ms, "took_ms": took_ms, "version": version}
         self.orders.append({**order, "deadline_ms": deadline_ms, **answer})
 
     async def _report(self, calls: list[str]) -> dict[str, Any]:
-        created = {row["call"]: row["created_unix_ms"] for row in await self.house.supervisor.calls()}
+        created = {row["call"]: row["created_unix_ms"] for row in await self.installation.supervisor.calls()}
         lost = {
             "records": 0,
             "events": 0,
@@ -226,7 +226,7 @@ class Bench:
 
     async def _journal(self, call: str) -> list[list[Any]]:
         records: list[list[Any]] = []
-        while page := await self.house.supervisor.journal(call, records[-1][2] if records else -1, 2_000):
+        while page := await self.installation.supervisor.journal(call, records[-1][2] if records else -1, 2_000):
             records += page
         return records
 
@@ -262,12 +262,12 @@ def main() -> None:
     options = parser.parse_args()
     folder = start_ray()
     try:
-        house = House(folder, spares=options.calls, slots_max=options.calls + 4, starting_max=2)
+        installation = Installation(folder, spares=options.calls, slots_max=options.calls + 4, starting_max=2)
         try:
-            rows = uvloop.run(Bench(house, options).run())
+            rows = uvloop.run(Bench(installation, options).run())
             print(json.dumps(rows)) if options.json else show(rows)
         finally:
-            house.close()
+            installation.close()
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)

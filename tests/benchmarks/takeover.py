@@ -33,7 +33,7 @@ from typing import Any
 import httpx
 import uvloop
 from live_calls import CLIP, EXAMPLES, Installation, percentile
-from offhook.policies.replay import replay
+from offhook.policies.replay.replay import replay
 from picows import WSFrame, WSMsgType, WSTransport, ws_connect
 from probe import FRAME_BYTES, FRAME_MS, Line, clip_frames
 
@@ -108,7 +108,7 @@ class Phone(Line):
 class Bench:
     """The whole run."""
 
-    house: Installation
+    installation: Installation
     options: argparse.Namespace
     chance: random.Random
     phones: dict[str, Phone] = field(default_factory=dict)
@@ -121,7 +121,7 @@ class Bench:
         """All kills, then all stops, as long as the time lasts."""
         clip = clip_frames(CLIP)
         deadline = time.monotonic() + self.options.seconds_max
-        async with httpx.AsyncClient(base_url=self.house.api, timeout=30) as api:
+        async with httpx.AsyncClient(base_url=self.installation.api, timeout=30) as api:
             for sign, wanted in ((signal.SIGKILL, self.options.kills), (signal.SIGSTOP, self.options.stops)):
                 done = 0
                 while done < wanted and time.monotonic() < deadline:
@@ -213,19 +213,19 @@ def watch_death(pid: int, hit: Hit) -> None:
 
 def judge(bench: Bench) -> dict[str, Any]:
     """What the journals and the tools' register say."""
-    api = bench.house.api
+    api = bench.installation.api
     found = {"calls": 0, "records": 0, "records_missing": 0, "diverged": 0, "frames_lost": 0,
              "actions_ordered": 0, "actions_finished": 0, "actions_doubled": 0, "cut_short": 0}  # fmt: skip
     rows = {r["call_id"]: r for r in httpx.get(f"{api}/v1/calls", params={"limit": 1_000}, timeout=30).json()["calls"]}
     dropped = {}  # by compaction: snapshots that newer ones have replaced
-    for path in Path(bench.house.folder.name).rglob("journal-*.sqlite"):
+    for path in Path(bench.installation.folder.name).rglob("journal-*.sqlite"):
         with sqlite3.connect(path) as journal:
             dropped |= dict(journal.execute("SELECT call, dropped FROM calls"))
     hits: dict[str, list[Hit]] = {}
     for hit in bench.hits:
         hits.setdefault(hit.call, []).append(hit)
     for call in {*hits, *bench.over, *bench.phones}:
-        records = bench.house.journal(call)
+        records = bench.installation.journal(call)
         plain = [[call, r["epoch"], r["seq"], r["at_ms"], r["kind"], r["body"]] for r in records]
         found["calls"] += 1
         found["records"] += len(records)
@@ -248,7 +248,7 @@ def judge(bench: Bench) -> dict[str, Any]:
         found["actions_ordered"] += len(ordered)
         found["actions_finished"] += len(set(finished))
         found["actions_doubled"] += len(finished) - len(set(finished))
-    for path in Path(bench.house.folder.name).rglob("tools-*.sqlite"):
+    for path in Path(bench.installation.folder.name).rglob("tools-*.sqlite"):
         with sqlite3.connect(path) as register:
             found["actions_begun_twice"] = register.execute("SELECT count(*) FROM orders WHERE tries > 1").fetchone()[0]
     return found
@@ -323,16 +323,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     spares = options.at_once + 2
-    house = Installation(spares, policy_in)
+    installation = Installation(spares, policy_in)
     try:
-        house.wait_for_spares(spares)
-        bench = Bench(house, options, random.Random(options.seed))
+        installation.wait_for_spares(spares)
+        bench = Bench(installation, options, random.Random(options.seed))
         gc.freeze()
         uvloop.run(bench.run())
         rows = report(bench)
         print(json.dumps(rows)) if options.json else show(rows)
     finally:
-        house.close()
+        installation.close()
 
 
 if __name__ == "__main__":

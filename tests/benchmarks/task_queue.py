@@ -15,7 +15,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from offhook.serve.settings import prepare_ray_environment
+from offhook.serve.config.settings import prepare_ray_environment
 from peers.environments import DEFAULT
 from peers.figures import keep, show
 from peers.sides import end_orderly

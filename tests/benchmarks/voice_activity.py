@@ -22,10 +22,10 @@ from pathlib import Path
 
 import numpy as np
 import webrtcvad
+from offhook.actors.audio.mulaw import encode
 from offhook.actors.ears import Ears
-from offhook.actors.ears.mulaw import encode
-from offhook.policies.events import SpeechEnded, SpeechStarted
-from offhook.policies.policy import Ears as EarsPolicy
+from offhook.policies.core.events import SpeechEnded, SpeechStarted
+from offhook.policies.core.policy import Ears as EarsPolicy
 from voice_activity_material import FRAME_MS, Recording, burst, coloured, prompts, read_recordings, to_bytes
 
 FRAME = 160

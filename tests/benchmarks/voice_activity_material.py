@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from offhook.actors.ears.mulaw import encode
+from offhook.actors.audio.mulaw import encode
 
 FRAME_MS = 20
 Floats = NDArray[np.float64]

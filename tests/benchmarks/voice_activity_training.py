@@ -14,10 +14,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from offhook.actors.audio.mulaw import SILENCE
 from offhook.actors.ears import confirm_weights
 from offhook.actors.ears.confirm import FAST, SLOW, Confirmation
 from offhook.actors.ears.measure import Frame
-from offhook.actors.ears.mulaw import SILENCE
 from offhook.actors.ears.vad import NoiseFloor
 from voice_activity import FRAME, Score, add, line
 from voice_activity_material import Floats, Recording, bursts, quietened, read_recordings

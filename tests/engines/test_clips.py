@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
-from offhook.policies import assent
+from offhook.policies.language.en import assent
 from offhook.serve.engines import recognizer, sound
 
 ROWS = [

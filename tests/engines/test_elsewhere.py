@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from house import House
-from offhook.actors.engine_places import RECOGNIZER, Place
+from installation import Installation
+from offhook.actors.engines.engine_places import RECOGNIZER, Place
 from offhook.serve.engines.recognizer import Recognizer
 from offhook.serve.engines.sound import read_wav
 from phone import FRAME_BYTES, Phone
@@ -26,16 +26,16 @@ class Elsewhere:
         self.name = name
         self.engine = Recognizer(tcp="tcp:127.0.0.1:0")
 
-    async def start(self, house: House) -> None:
+    async def start(self, installation: Installation) -> None:
         """Start it, and have the node's calls use it and no other."""
         await self.engine.start()
         at = self.engine.endpoint()
         place = Place(RECOGNIZER, self.name, "another node", "another machine", at["endpoint"], at["tcp"], at["token"])
-        await house.supervisor.engines({"kind": "link", "places": [place.as_map()]}, {"kind": "tone"})
+        await installation.supervisor.engines({"kind": "link", "places": [place.as_map()]}, {"kind": "tone"})
 
     def over_tcp(self) -> int:
         """Links that came in at the port."""
-        unix, tcp = self.engine._entrance._servers
+        unix, tcp = self.engine._server._servers
         assert not unix._links, "the Unix socket is for calls of its own machine"
         return len(tcp._links)
 
@@ -46,60 +46,64 @@ def clip(path: Path) -> list[bytes]:
     return [coded[at : at + FRAME_BYTES] for at in range(0, len(coded), FRAME_BYTES)]
 
 
-async def final_words(house: House, call: str) -> str:
+async def final_words(installation: Installation, call: str) -> str:
     """All that was read to its end so far, in small letters."""
-    heard: list[list[Any]] = await house.events(call, "WordsHeard")
+    heard: list[list[Any]] = await installation.events(call, "WordsHeard")
     return " ".join(str(event[3]) for event in heard if event[4]).lower()
 
 
-async def said(house: House, phone: Phone, call: str, frames: list[bytes], expected: str) -> None:
+async def said(installation: Installation, phone: Phone, call: str, frames: list[bytes], expected: str) -> None:
     """Speak, and be silent until it was understood."""
     await phone.say(frames)
     for _ in range(100):
         await phone.listen(200)
-        if expected in await final_words(house, call):
+        if expected in await final_words(installation, call):
             return
-    raise AssertionError(f"{expected!r} is not in {await final_words(house, call)!r}")
+    raise AssertionError(f"{expected!r} is not in {await final_words(installation, call)!r}")
 
 
-def test_a_call_is_understood_by_an_engine_on_another_machine_and_by_its_successor(house: House, audio: Path) -> None:
+def test_a_call_is_understood_by_an_engine_on_another_machine_and_by_its_successor(
+    installation: Installation, audio: Path
+) -> None:
     async def test() -> None:
-        version = await house.publish()
+        version = await installation.publish()
         first, second = Elsewhere("first"), Elsewhere("second")
-        await first.start(house)
-        phone = await house.call("far", version)
-        await said(house, phone, "far", clip(audio / "dana" / "team.wav"), "team")
+        await first.start(installation)
+        phone = await installation.call("far", version)
+        await said(installation, phone, "far", clip(audio / "dana" / "team.wav"), "team")
         assert first.over_tcp() == 1
 
         await first.engine.stop()
-        await house.until(lambda: noticed(up=False))
+        await installation.until(lambda: noticed(up=False))
         # Nothing listens at the old address any more: the live call is told of the new one.
-        await second.start(house)
-        await house.until(lambda: noticed(up=True))
-        await said(house, phone, "far", clip(audio / "dana" / "time.wav"), "nine")
+        await second.start(installation)
+        await installation.until(lambda: noticed(up=True))
+        await said(installation, phone, "far", clip(audio / "dana" / "time.wav"), "nine")
         assert second.over_tcp() == 1
         phone.hang_up()
-        await house.ended("far")
+        await installation.ended("far")
         await second.engine.stop()
 
     async def noticed(up: bool) -> bool:
-        told = await house.events("far", "HealthChanged")
+        told = await installation.events("far", "HealthChanged")
         return any(event[2:4] == [RECOGNIZER, up] for event in told)
 
-    house.run(test, within_s=120)
+    installation.run(test, within_s=120)
 
 
-def test_a_call_begins_before_any_engine_is_there_and_is_understood_from_then_on(house: House, audio: Path) -> None:
+def test_a_call_begins_before_any_engine_is_there_and_is_understood_from_then_on(
+    installation: Installation, audio: Path
+) -> None:
     async def test() -> None:
-        version = await house.publish()
-        await house.supervisor.engines({"kind": "link"}, {"kind": "tone"})
-        phone = await house.call("early", version)
+        version = await installation.publish()
+        await installation.supervisor.engines({"kind": "link"}, {"kind": "tone"})
+        phone = await installation.call("early", version)
         late = Elsewhere("late")
-        await asyncio.gather(phone.listen(1_000), late.start(house))
-        await said(house, phone, "early", clip(audio / "dana" / "team.wav"), "team")
+        await asyncio.gather(phone.listen(1_000), late.start(installation))
+        await said(installation, phone, "early", clip(audio / "dana" / "team.wav"), "team")
         assert late.over_tcp() == 1
         phone.hang_up()
-        await house.ended("early")
+        await installation.ended("early")
         await late.engine.stop()
 
-    house.run(test, within_s=120)
+    installation.run(test, within_s=120)

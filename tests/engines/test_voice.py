@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
-from offhook.actors import wire
-from offhook.actors.link import Link, Message, connect
+from offhook.actors.contracts import wire
+from offhook.actors.link.link import Link, Message, connect
 from offhook.serve.engines import sound
 from offhook.serve.engines.piper_program import PiperProgram, Rendered
 from offhook.serve.engines.synthesizer import Synthesizer

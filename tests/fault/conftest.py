@@ -1,5 +1,5 @@
 """Ray once for all tests here; a supervisor once for each file."""
 
-from shared_house import house, ray_folder
+from shared_installation import installation, ray_folder
 
-__all__ = ["house", "ray_folder"]
+__all__ = ["installation", "ray_folder"]

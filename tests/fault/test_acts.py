@@ -42,7 +42,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"{request.getfixturevalue('redis').url[:-1]}{next(_databases)}"
 
 
-class House:
+class Installation:
     """The nodes of a test, and what has happened at the tool's side."""
 
     def __init__(self, url: str, folder: Path, tool: str) -> None:
@@ -69,31 +69,31 @@ class House:
 @pytest.mark.parametrize("die", ["begun", "acting", "acted", "finished"])
 @pytest.mark.parametrize("tool", ["asked", "idempotent"])
 def test_a_process_killed_around_an_act_leaves_one_effect(url: str, tmp_path: Path, tool: str, die: str) -> None:
-    house = House(url, tmp_path, tool)
-    house.order(die)
-    outcome = house.order()
-    assert outcome["ok"] and house.happened() == 1
-    assert house.order() == outcome and house.happened() == 1
+    installation = Installation(url, tmp_path, tool)
+    installation.order(die)
+    outcome = installation.order()
+    assert outcome["ok"] and installation.happened() == 1
+    assert installation.order() == outcome and installation.happened() == 1
 
 
 @pytest.mark.parametrize("die", ["begun", "acting", "acted"])
 def test_a_tool_that_can_neither_be_asked_nor_be_told_again_leaves_a_person_to_find_out(
     url: str, tmp_path: Path, die: str
 ) -> None:
-    house = House(url, tmp_path, "neither")
-    house.order(die)
-    outcome = house.order()
+    installation = Installation(url, tmp_path, "neither")
+    installation.order(die)
+    outcome = installation.order()
     assert not outcome["ok"] and not outcome["known"] and "a person must confirm" in outcome["result"]
-    assert house.order() == outcome
-    assert house.happened() == (die == "acted"), "never twice"
+    assert installation.order() == outcome
+    assert installation.happened() == (die == "acted"), "never twice"
 
 
 @pytest.mark.parametrize("die", ["begun", "acted", "finished"])
 def test_a_call_that_another_node_adopts_repeats_nothing(url: str, tmp_path: Path, die: str) -> None:
     if url.startswith("sqlite"):
         pytest.skip("nodes share nothing where the journal is a file")
-    house = House(url, tmp_path, "asked")
-    house.order(die, node="a", epoch=1)
-    assert house.order(node="b", epoch=2)["ok"] and house.happened() == 1
-    late = house.order(node="a", epoch=1)
-    assert late["ok"] and house.happened() == 1, "the former owner is told too, and nothing is done for it"
+    installation = Installation(url, tmp_path, "asked")
+    installation.order(die, node="a", epoch=1)
+    assert installation.order(node="b", epoch=2)["ok"] and installation.happened() == 1
+    late = installation.order(node="a", epoch=1)
+    assert late["ok"] and installation.happened() == 1, "the former owner is told too, and nothing is done for it"

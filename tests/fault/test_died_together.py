@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from caller import Caller
-from house import House
-from offhook.policies.replay import replay
+from installation import Installation
+from offhook.policies.replay.replay import replay
 
 pytestmark = [pytest.mark.ray, pytest.mark.fault]
 
@@ -21,18 +21,18 @@ async def talks(caller: Caller, within_ms: int = 60_000) -> None:
     await caller.listen_until(lambda: caller.played_bytes > before + 4_000, within_ms)
 
 
-async def live(house: House, call: str) -> bool:
-    return any(row["call"] == call and row["live"] for row in await house.supervisor.calls())
+async def live(installation: Installation, call: str) -> bool:
+    return any(row["call"] == call and row["live"] for row in await installation.supervisor.calls())
 
 
-async def killed_together(house: House, *calls: str) -> None:
-    pids = [(await house.supervisor.stats())["pid"], *[(await house.row(call))["pid"] for call in calls]]
+async def killed_together(installation: Installation, *calls: str) -> None:
+    pids = [(await installation.supervisor.stats())["pid"], *[(await installation.row(call))["pid"] for call in calls]]
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
 
 
-async def whole(house: House, call: str) -> list[list[Any]]:
-    records = await house.complete(call)
+async def whole(installation: Installation, call: str) -> list[list[Any]]:
+    records = await installation.complete(call)
     assert all(one[1] <= two[1] for one, two in itertools.pairwise(records))
     found = replay(records)
     assert found.same, str(found.divergence)
@@ -40,43 +40,45 @@ async def whole(house: House, call: str) -> list[list[Any]]:
     return records
 
 
-def test_a_call_that_died_with_its_supervisor_goes_on_while_its_line_is_held(house: House) -> None:
+def test_a_call_that_died_with_its_supervisor_goes_on_while_its_line_is_held(installation: Installation) -> None:
     async def test() -> None:
-        version = await house.publish()
-        await house.supervisor.ready(2, 120)
-        dies, lives = await house.line("dies", version), await house.line("lives", version)
+        version = await installation.publish()
+        await installation.supervisor.ready(2, 120)
+        dies, lives = await installation.line("dies", version), await installation.line("lives", version)
         await talks(dies)
         await talks(lives)
-        await house.supervisor.ready(2, 120)
-        await killed_together(house, "dies")
+        await installation.supervisor.ready(2, 120)
+        await killed_together(installation, "dies")
         await dies.owned(2)
         await talks(dies)
-        await house.until(lambda: live(house, "lives"))
-        assert (await house.row("lives"))["epoch"] == 1  # its process had never been away
-        row = await house.row("dies")
+        await installation.until(lambda: live(installation, "lives"))
+        assert (await installation.row("lives"))["epoch"] == 1  # its process had never been away
+        row = await installation.row("dies")
         assert (row["epoch"], row["from"], row["to"], row["policy_version"]) == (2, "+1", "+2", version)
         for caller, call in ((dies, "dies"), (lives, "lives")):
             caller.leave()
-            assert (await house.ended(call))["outcome"] == "caller_hung_up"
-            await whole(house, call)
-        stopped = await house.events("dies", "OwnerChanged")
+            assert (await installation.ended(call))["outcome"] == "caller_hung_up"
+            await whole(installation, call)
+        stopped = await installation.events("dies", "OwnerChanged")
         assert [event[2] for event in stopped] == [2]
 
-    house.run(test)
+    installation.run(test)
 
 
-def test_a_call_that_died_with_its_supervisor_and_whose_line_is_gone_is_closed_with_a_record(house: House) -> None:
+def test_a_call_that_died_with_its_supervisor_and_whose_line_is_gone_is_closed_with_a_record(
+    installation: Installation,
+) -> None:
     async def test() -> None:
-        version = await house.publish()
-        await house.supervisor.ready(2, 120)
-        caller = await house.line("gone", version)
+        version = await installation.publish()
+        await installation.supervisor.ready(2, 120)
+        caller = await installation.line("gone", version)
         await talks(caller)
         caller.line.lost("the carrier's socket closed")  # no gateway holds it, nobody will claim it
-        await house.until(lambda: house.events("gone", "LineLost"))
-        await killed_together(house, "gone")
-        await house.until(lambda: house.records("gone", "end"))
-        records = await house.complete("gone")
+        await installation.until(lambda: installation.events("gone", "LineLost"))
+        await killed_together(installation, "gone")
+        await installation.until(lambda: installation.records("gone", "end"))
+        records = await installation.complete("gone")
         assert records[-1][5]["outcome"] == "call process died"
         assert "no line claims it" in records[-1][5]["why"]
 
-    house.run(test)
+    installation.run(test)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from caller import Caller
-from house import House
+from installation import Installation
 
 pytestmark = [pytest.mark.ray, pytest.mark.fault]
 
@@ -18,11 +18,11 @@ GAP_S = 3.0  # as in test_takeover.py
 
 
 @pytest.fixture
-def crowded(ray_folder: Path) -> Iterator[House]:
+def crowded(ray_folder: Path) -> Iterator[Installation]:
     """A node with room for two processes and no more, which does not wait long for another."""
-    house = House(ray_folder, spares=2, slots_max=2, takeover_ms=200)
-    yield house
-    house.close()
+    installation = Installation(ray_folder, spares=2, slots_max=2, takeover_ms=200)
+    yield installation
+    installation.close()
 
 
 async def talks(caller: Caller) -> None:
@@ -31,7 +31,7 @@ async def talks(caller: Caller) -> None:
     await caller.listen_until(lambda: caller.played_bytes > before + 4_000)
 
 
-def test_a_call_that_finds_no_spare_in_time_ends_with_a_record_and_no_other(crowded: House) -> None:
+def test_a_call_that_finds_no_spare_in_time_ends_with_a_record_and_no_other(crowded: Installation) -> None:
     async def test() -> None:
         version = await crowded.publish()
         await crowded.supervisor.ready(2, 60)

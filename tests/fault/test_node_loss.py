@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis_server
 from front_door import ask, drain, journal, nodes, state
-from offhook.policies.replay import replay
+from offhook.policies.replay.replay import replay
 from phone import SILENCE, voice
 from raylets import Raylets, until
 from redis_server import RedisServer

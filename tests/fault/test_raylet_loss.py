@@ -12,7 +12,7 @@ import pytest
 import redis_server
 from front_door import ask, drain, journal, nodes, processes, state
 from offhook.actors.node.residents import lives
-from offhook.policies.replay import replay
+from offhook.policies.replay.replay import replay
 from phone import SILENCE, voice
 from raylets import Raylets, until
 from redis_server import RedisServer

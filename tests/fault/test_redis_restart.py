@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import redis_server
 import uvloop
-from offhook.actors import wire
-from offhook.actors.errors import JournalAway
+from offhook.actors.call.recorder import Recorder
+from offhook.actors.contracts import wire
+from offhook.actors.contracts.errors import JournalAway
 from offhook.actors.journals.redis_journal import RedisJournal
-from offhook.actors.live.recorder import Recorder
 from offhook.actors.node.call_table import CallRow, CallTable
 from offhook.actors.node.intake import Intake
-from offhook.policies.errors import OffhookError
+from offhook.policies.core.errors import OffhookError
 from redis_server import RedisServer
 
 pytestmark = [
@@ -168,7 +168,7 @@ def test_a_redis_that_hangs_is_away_and_late_answers_confuse_nobody(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "offhook.actors.journals.redis_book.ANSWER_S", 1.0
+        "offhook.actors.journals.redis_store.ANSWER_S", 1.0
     )  # more than a busy machine holds a healthy answer back
 
     async def test() -> None:

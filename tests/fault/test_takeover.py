@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from caller import Caller
-from house import House
-from offhook.policies.replay import replay
-from offhook.serve.running import born
+from installation import Installation
+from offhook.policies.replay.replay import replay
+from offhook.serve.client.running import born
 from phone import voice
 
 pytestmark = [pytest.mark.ray, pytest.mark.fault]
@@ -32,9 +32,9 @@ def longest_gap_s(caller: Caller, since: float) -> float:
     return max((gap for moment, gap in caller.gaps if moment >= since), default=0.0)
 
 
-async def whole(house: House, call: str) -> list[list[Any]]:
+async def whole(installation: Installation, call: str) -> list[list[Any]]:
     """A call's journal, which must have every record and replay to the same decisions over all of its owners."""
-    records = await house.complete(call)
+    records = await installation.complete(call)
     epochs = [record[1] for record in records]
     assert epochs == sorted(epochs)
     found = replay(records)
@@ -48,146 +48,148 @@ def boot_s() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-async def led_by_a_spare(house: House, call: str, killed_boot_s: float) -> None:
+async def led_by_a_spare(installation: Installation, call: str, killed_boot_s: float) -> None:
     """Its owner was there before the former one died: nobody has waited for a new process."""
-    row = await house.row(call)
+    row = await installation.row(call)
     assert born(row["pid"]) / os.sysconf("SC_CLK_TCK") <= killed_boot_s, row
 
 
-async def events(house: House, call: str, name: str, count: int) -> list[list[Any]]:
+async def events(installation: Installation, call: str, name: str, count: int) -> list[list[Any]]:
     """So many events of this name, or more; [] = there are not as many yet."""
-    found = await house.events(call, name)
+    found = await installation.events(call, name)
     return found if len(found) >= count else []
 
 
-async def kill(house: House, call: str, sign: int = signal.SIGKILL) -> float:
-    row = await house.row(call)
+async def kill(installation: Installation, call: str, sign: int = signal.SIGKILL) -> float:
+    row = await installation.row(call)
     os.kill(row["pid"], sign)
     return time.perf_counter()
 
 
-def test_a_killed_call_goes_on_in_mid_sentence(house: House) -> None:
+def test_a_killed_call_goes_on_in_mid_sentence(installation: Installation) -> None:
     async def test() -> None:
-        version = await house.publish()
-        await house.supervisor.ready(2, 120)
-        caller = await house.line("goes-on", version)
+        version = await installation.publish()
+        await installation.supervisor.ready(2, 120)
+        caller = await installation.line("goes-on", version)
         await talks(caller)
         since = boot_s()
-        killed = await kill(house, "goes-on")
+        killed = await kill(installation, "goes-on")
         await caller.owned(2)
-        await led_by_a_spare(house, "goes-on", since)
-        print("owned after", time.perf_counter() - killed, (await house.supervisor.stats())["takeover_ms"])
+        await led_by_a_spare(installation, "goes-on", since)
+        print("owned after", time.perf_counter() - killed, (await installation.supervisor.stats())["takeover_ms"])
         await talks(caller)
         print("gap", longest_gap_s(caller, killed))
         assert longest_gap_s(caller, killed) < GAP_S
-        row = await house.row("goes-on")
+        row = await installation.row("goes-on")
         assert (row["epoch"], row["takeovers"], row["live"]) == (2, 1, True)
         await caller.say(voice(40))  # it hears, and it still knows what it was saying
         await caller.listen_until(lambda: caller.count("clear"))
-        stopped = await house.listens(caller, lambda: events(house, "goes-on", "PlaybackStopped", 1))
+        stopped = await installation.listens(caller, lambda: events(installation, "goes-on", "PlaybackStopped", 1))
         assert stopped[0][2] == "u1"  # the very utterance that was under way when the process was killed
         assert caller.count("clear") == 1
         caller.leave()
-        await house.ended("goes-on")
-        records = await whole(house, "goes-on")
+        await installation.ended("goes-on")
+        records = await whole(installation, "goes-on")
         assert {record[1] for record in records} == {1, 2}
         said = [c for r in records if r[4] == "commands" for c in r[5] if c[0] == "Say"]
         assert said[0][1] == "u1"
 
-    house.run(test)
+    installation.run(test)
 
 
-def test_a_stopped_call_process_is_found_out_killed_and_taken_over(house: House) -> None:
+def test_a_stopped_call_process_is_found_out_killed_and_taken_over(installation: Installation) -> None:
     async def test() -> None:
-        version = await house.publish()
-        await house.supervisor.ready(2, 120)
-        caller = await house.line("hangs", version)
+        version = await installation.publish()
+        await installation.supervisor.ready(2, 120)
+        caller = await installation.line("hangs", version)
         await talks(caller)
-        hung_before = (await house.supervisor.stats())["hung"]
+        hung_before = (await installation.supervisor.stats())["hung"]
         since = boot_s()
-        await kill(house, "hangs", signal.SIGSTOP)
+        await kill(installation, "hangs", signal.SIGSTOP)
         await caller.owned(2)  # after 0.5 s where the machine is free; a benchmark has the figure
-        await led_by_a_spare(house, "hangs", since)
+        await led_by_a_spare(installation, "hangs", since)
         await talks(caller)
-        assert (await house.supervisor.stats())["hung"] == hung_before + 1
+        assert (await installation.supervisor.stats())["hung"] == hung_before + 1
         caller.leave()
-        await house.ended("hangs")
-        await whole(house, "hangs")
+        await installation.ended("hangs")
+        await whole(installation, "hangs")
 
-    house.run(test)
+    installation.run(test)
 
 
-def test_two_kills_in_a_row_and_the_call_still_goes_on(house: House) -> None:
+def test_two_kills_in_a_row_and_the_call_still_goes_on(installation: Installation) -> None:
     async def test() -> None:
-        version = await house.publish()
-        await house.supervisor.ready(2, 120)
-        caller = await house.line("twice", version)
+        version = await installation.publish()
+        await installation.supervisor.ready(2, 120)
+        caller = await installation.line("twice", version)
         await talks(caller)
-        await kill(house, "twice")
+        await kill(installation, "twice")
         await caller.owned(2)
-        await house.listens(caller, lambda: events(house, "twice", "OwnerChanged", 1))  # it has led, and said so
-        await house.supervisor.ready(1, 120)
+        await installation.listens(
+            caller, lambda: events(installation, "twice", "OwnerChanged", 1)
+        )  # it has led, and said so
+        await installation.supervisor.ready(1, 120)
         since = boot_s()
-        killed = await kill(house, "twice")
+        killed = await kill(installation, "twice")
         await caller.owned(3)
-        await led_by_a_spare(house, "twice", since)
+        await led_by_a_spare(installation, "twice", since)
         await talks(caller)
         assert longest_gap_s(caller, killed) < GAP_S
         caller.leave()
-        await house.ended("twice")
-        records = await whole(house, "twice")
+        await installation.ended("twice")
+        records = await whole(installation, "twice")
         assert {record[1] for record in records} == {1, 2, 3}
-        changed = await house.events("twice", "OwnerChanged")
+        changed = await installation.events("twice", "OwnerChanged")
         assert [event[2] for event in changed] == [2, 3]
 
-    house.run(test)
+    installation.run(test)
 
 
-def test_what_the_caller_does_while_nobody_leads_the_call_is_not_lost(house: House) -> None:
+def test_what_the_caller_does_while_nobody_leads_the_call_is_not_lost(installation: Installation) -> None:
     async def test() -> None:
-        version = await house.publish()
-        await house.supervisor.ready(2, 120)
-        caller = await house.line("hears", version)
+        version = await installation.publish()
+        await installation.supervisor.ready(2, 120)
+        caller = await installation.line("hears", version)
         await talks(caller)
         await caller.listen(1_000)
         await caller.say(voice(15))
-        await kill(house, "hears")  # in the middle of what the caller says over the agent
+        await kill(installation, "hears")  # in the middle of what the caller says over the agent
         for digit in "12":  # at once: nobody can have heard them
             caller.press(digit)
         await caller.say(voice(40)[15:])
-        ended = await house.listens(caller, lambda: events(house, "hears", "SpeechEnded", 1))
-        digits = await house.listens(caller, lambda: events(house, "hears", "DigitPressed", 2))
+        ended = await installation.listens(caller, lambda: events(installation, "hears", "SpeechEnded", 1))
+        digits = await installation.listens(caller, lambda: events(installation, "hears", "DigitPressed", 2))
         assert [event[2] for event in digits] == ["1", "2"]
-        started = await house.events("hears", "SpeechStarted")
+        started = await installation.events("hears", "SpeechStarted")
         assert len(started) == len(ended) == 1
         assert ended[0][2] == started[0][2]  # one talkspurt, though two processes have heard it
         assert 600 <= ended[0][3] - ended[0][2] <= 1_000  # of 800 ms, and of no part of them, by the frames' own times
         caller.leave()
-        await house.ended("hears")
-        await whole(house, "hears")
+        await installation.ended("hears")
+        await whole(installation, "hears")
 
-    house.run(test)
+    installation.run(test)
 
 
-def test_a_caller_who_hangs_up_while_nobody_leads_the_call_ends_it(house: House) -> None:
+def test_a_caller_who_hangs_up_while_nobody_leads_the_call_ends_it(installation: Installation) -> None:
     async def test() -> None:
-        version = await house.publish()
-        await house.supervisor.ready(2, 120)
-        caller = await house.line("leaves", version)
+        version = await installation.publish()
+        await installation.supervisor.ready(2, 120)
+        caller = await installation.line("leaves", version)
         await talks(caller)
-        await kill(house, "leaves")
+        await kill(installation, "leaves")
         caller.leave()
-        door = await house.supervisor.claim("leaves", 1)  # what a gateway is told by its supervisor
+        door = await installation.supervisor.claim("leaves", 1)  # what a gateway is told by its supervisor
         caller.tell_owner(door)
-        assert (await house.ended("leaves"))["outcome"] == "caller_hung_up"
-        await whole(house, "leaves")
+        assert (await installation.ended("leaves"))["outcome"] == "caller_hung_up"
+        await whole(installation, "leaves")
 
-    house.run(test)
+    installation.run(test)
 
 
 BOOKER = """
 import time
-from offhook.policies.proposals import Kind, Proposal, Purpose
+from offhook.policies.core.proposals import Kind, Proposal, Purpose
 
 class Booker:
     topics = ()
@@ -203,55 +205,57 @@ class Booker:
 """
 
 
-def test_an_action_is_carried_out_once_whenever_its_call_is_killed(house: House) -> None:
+def test_an_action_is_carried_out_once_whenever_its_call_is_killed(installation: Installation) -> None:
     async def test() -> None:
-        version = await house.publish(BOOKER)
+        version = await installation.publish(BOOKER)
         for number, wait_s in enumerate((0.0, 0.002, 0.01, 0.05)):
-            await house.supervisor.ready(2, 120)
+            await installation.supervisor.ready(2, 120)
             call = f"books{number}"
-            caller = await house.line(call, version)
-            await house.until(lambda call=call: ordered(house, call))
+            caller = await installation.line(call, version)
+            await installation.until(lambda call=call: ordered(installation, call))
             await asyncio.sleep(wait_s)
-            await kill(house, call)
+            await kill(installation, call)
             await caller.owned(2)
-            await house.until(lambda call=call: house.events(call, "ActionFinished"))
-            finished = await house.events(call, "ActionFinished")
+            await installation.until(lambda call=call: installation.events(call, "ActionFinished"))
+            finished = await installation.events(call, "ActionFinished")
             assert len(finished) == 1
             assert finished[0][3] is True
-            acts = await house.supervisor.ask("acts", call)
+            acts = await installation.supervisor.ask("acts", call)
             assert [(action, tries) for action, _key, tries in acts] == [("book_meeting", 1)]
             caller.leave()
-            await house.ended(call)
-            await whole(house, call)
+            await installation.ended(call)
+            await whole(installation, call)
 
-    house.run(test)
-
-
-async def ordered(house: House, call: str) -> bool:
-    return any(c[0] == "Perform" for record in await house.records(call, "commands") for c in record[5])
+    installation.run(test)
 
 
-def test_a_call_that_fails_again_and_again_is_said_goodbye_to(house: House) -> None:
+async def ordered(installation: Installation, call: str) -> bool:
+    return any(c[0] == "Perform" for record in await installation.records(call, "commands") for c in record[5])
+
+
+def test_a_call_that_fails_again_and_again_is_said_goodbye_to(installation: Installation) -> None:
     async def test() -> None:
-        version = await house.publish(limits={"goodbye_line": "Something is wrong here. Goodbye."})
-        await house.supervisor.keep(5)  # one for each failure within half a minute, however long a new process takes
-        await house.supervisor.ready(4, 120)
-        caller = await house.line("fails", version)
+        version = await installation.publish(limits={"goodbye_line": "Something is wrong here. Goodbye."})
+        await installation.supervisor.keep(
+            5
+        )  # one for each failure within half a minute, however long a new process takes
+        await installation.supervisor.ready(4, 120)
+        caller = await installation.line("fails", version)
         await talks(caller)
         for epoch in itertools.count(2):
-            await house.supervisor.ready(1, 120)
-            await kill(house, "fails")
+            await installation.supervisor.ready(1, 120)
+            await kill(installation, "fails")
             await caller.owned(epoch)
-            if (await house.supervisor.stats())["farewells"]:
+            if (await installation.supervisor.stats())["farewells"]:
                 break
             await talks(caller)
         assert epoch == 5  # three takeovers are allowed, the fourth is a goodbye
-        ended = await house.ended("fails")
+        ended = await installation.ended("fails")
         assert ended["outcome"].startswith("failed: 4 restarts within")
         assert caller.closed
-        records = await house.complete("fails")
+        records = await installation.complete("fails")
         assert records[-1][4] == "end"
         unfolded = [record[5][0] for record in records if record[4] == "unfolded"]
         assert "PlaybackEnded" in unfolded  # it was heard
 
-    house.run(test)
+    installation.run(test)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 import redis_server
-from house import House
+from installation import Installation
 from redis_server import RedisServer
 from tool_server import ToolServer
 
 pytestmark = pytest.mark.fault
 
 BOOKER = """
-from offhook.policies.proposals import Kind, Proposal, Purpose
+from offhook.policies.core.proposals import Kind, Proposal, Purpose
 
 class Booker:
     topics = ()
@@ -39,30 +39,30 @@ def test_an_act_that_a_dead_supervisor_had_begun_is_asked_for_not_repeated(
     with ToolServer() as side:
         redis = RedisServer(tmp_path / "redis") if store == "redis" else None
         tools = {"book": {"url": side.url, "look_up": "get", "limit_ms": 60_000}}
-        house = House(ray_folder, tools=tools, journal=redis.url if redis else "")
+        installation = Installation(ray_folder, tools=tools, journal=redis.url if redis else "")
 
         async def test() -> None:
             side.how = "hang"
-            version = await house.publish(BOOKER)
-            phone = await house.call("c1", version)
+            version = await installation.publish(BOOKER)
+            phone = await installation.call("c1", version)
 
             async def begun() -> bool:
                 return bool(side.asked)
 
-            await house.until(begun)
-            os.kill((await house.supervisor.stats())["pid"], signal.SIGKILL)
-            await house.supervisor.ready(1, 120)
-            (finished,) = await house.until(lambda: house.events("c1", "ActionFinished"))
+            await installation.until(begun)
+            os.kill((await installation.supervisor.stats())["pid"], signal.SIGKILL)
+            await installation.supervisor.ready(1, 120)
+            (finished,) = await installation.until(lambda: installation.events("c1", "ActionFinished"))
             assert finished[2:] == ["g1", True, "it is booked", False]
-            assert [event[2:] for event in await house.events("c1", "ActionBegun")] == [["g1"]]
+            assert [event[2:] for event in await installation.events("c1", "ActionBegun")] == [["g1"]]
             assert [method for method, _ in side.asked] == ["POST", "GET"]
-            ((_action, key, tries),) = await house.supervisor.ask("acts", "c1")
+            ((_action, key, tries),) = await installation.supervisor.ask("acts", "c1")
             assert list(side.done) == [key] and len(side.done[key]) == 1 and tries == 2
             phone.hang_up()
 
         try:
-            house.run(test)
+            installation.run(test)
         finally:
-            house.close()
+            installation.close()
             if redis is not None:
                 redis.close()

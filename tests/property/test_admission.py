@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from offhook.policies.admission import Act, Answer, Ask, Desk
-from offhook.policies.admission_rules import Admission, Priority
+from offhook.policies.fleet.admission import Act, Answer, Ask, Desk
+from offhook.policies.fleet.admission_rules import Admission, Priority
 
 SLOTS = {"a": 1, "b": 3}
 

@@ -6,7 +6,7 @@ import math
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from offhook.policies.capacity import (
+from offhook.policies.fleet.capacity import (
     Goals,
     Lead,
     Traffic,

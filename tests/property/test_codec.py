@@ -14,7 +14,7 @@ import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from offhook.policies.codec import TAGS, CodecFault, decode, encode
+from offhook.policies.core.codec import TAGS, CodecFault, decode, encode
 
 NUMBERS = st.integers(-(2**53), 2**53)
 LEAVES: dict[Any, st.SearchStrategy[Any]] = {

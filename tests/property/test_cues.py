@@ -6,14 +6,14 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from offhook.policies import concerns, cues, evidence
-from offhook.policies.concerns import LIFECYCLE
-from offhook.policies.draft import Draft
-from offhook.policies.events import WordsHeard
-from offhook.policies.policy import Evidence, Policy
-from offhook.policies.proposals import Asks, Purpose
-from offhook.policies.reading import Asked, read
-from offhook.policies.state import AgentSpeech, CallerSpeech, CallState, Playing, Sign, Utterance
+from offhook.policies.core.draft import Draft
+from offhook.policies.core.events import WordsHeard
+from offhook.policies.core.policy import Evidence, Policy
+from offhook.policies.core.proposals import Asks, Purpose
+from offhook.policies.core.state import AgentSpeech, CallerSpeech, CallState, Playing, Sign, Utterance
+from offhook.policies.evidence import concerns, cues, evidence
+from offhook.policies.evidence.concerns import LIFECYCLE
+from offhook.policies.language.en.reading import Asked, read
 
 POLICY = Policy.model_validate({"name": "test", "agents": {"none": {"code": "none:None"}}})
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from offhook.actors.audio.mulaw import decode, encode
 from offhook.actors.ears import Ears
-from offhook.actors.ears.mulaw import decode, encode
-from offhook.policies.events import SpeechEnded, SpeechMeasured, SpeechStarted
-from offhook.policies.policy import Ears as EarsPolicy
+from offhook.policies.core.events import SpeechEnded, SpeechMeasured, SpeechStarted
+from offhook.policies.core.policy import Ears as EarsPolicy
 
 # Stretches of line: (byte pattern, how many 20 ms packets, how late the next packet is)
 stretches = st.lists(

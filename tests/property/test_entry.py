@@ -8,13 +8,13 @@ from typing import Any
 import msgpack
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from offhook.policies import events as ev
-from offhook.policies.codec import decode, encode
-from offhook.policies.commands import Perform, Say, TransferCall
-from offhook.policies.entry import PROPOSALS_MAX, answer_of, proposals_of
-from offhook.policies.policy import AgentSpec, Policy
-from offhook.policies.proposals import Answer, Asks, Kind, Polarity, Proposal, Purpose, Reading, Refusal
-from offhook.policies.sayable import Unsayable, _cleaned, _is_plain, sayable
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import decode, encode
+from offhook.policies.core.commands import Perform, Say, TransferCall
+from offhook.policies.core.policy import AgentSpec, Policy
+from offhook.policies.core.proposals import Answer, Asks, Kind, Polarity, Proposal, Purpose, Reading, Refusal
+from offhook.policies.core.sayable import Unsayable, _cleaned, _is_plain, sayable
+from offhook.policies.gate.entry import PROPOSALS_MAX, answer_of, proposals_of
 from scene import Scene, of, verdicts
 
 POLICY = Policy(

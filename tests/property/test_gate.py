@@ -7,15 +7,14 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from offhook.policies import gate
-from offhook.policies.codec import encode
-from offhook.policies.commands import Perform, Say, TransferCall
-from offhook.policies.dialogue import Answer as CleanAnswer
-from offhook.policies.dialogue import Segment, Term
-from offhook.policies.draft import Draft
-from offhook.policies.policy import AgentSpec, Policy
-from offhook.policies.proposals import Answer, Kind, Polarity, Proposal, Purpose, Verdict
-from offhook.policies.state import (
+from offhook.policies.core.codec import encode
+from offhook.policies.core.commands import Perform, Say, TransferCall
+from offhook.policies.core.dialogue import Answer as CleanAnswer
+from offhook.policies.core.dialogue import Segment, Term
+from offhook.policies.core.draft import Draft
+from offhook.policies.core.policy import AgentSpec, Policy
+from offhook.policies.core.proposals import Answer, Kind, Polarity, Proposal, Purpose, Verdict
+from offhook.policies.core.state import (
     Authority,
     CallState,
     Concern,
@@ -29,6 +28,7 @@ from offhook.policies.state import (
     Stage,
     Standing,
 )
+from offhook.policies.gate import execution, gate
 
 RULED = st.fixed_dictionaries(
     {},
@@ -192,7 +192,7 @@ def test_only_what_is_granted_is_carried_out_and_always_in_the_same_way(
     for _ in range(2):
         draft = Draft(state, policy(ruled))
         verdict = gate.judge(draft, proposal, "proposed")
-        gate.execute(draft, proposal, verdict)
+        execution.execute(draft, proposal, verdict)
         effects = [c for c in draft.commands if isinstance(c, (Say, Perform, TransferCall))]
         assert verdict.answer is Answer.GRANT or not effects
         assert all(c.grant in {f"g{n}" for n in range(1, draft.state.counters[1] + 1)} for c in effects)

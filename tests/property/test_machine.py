@@ -11,14 +11,14 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from offhook.policies import events as ev
-from offhook.policies.codec import decode, encode
-from offhook.policies.commands import Perform, RecordVerdict, Say
-from offhook.policies.errors import IllegalEvent
-from offhook.policies.machine import step
-from offhook.policies.policy import AgentSpec, AnsweringMachine, Policy
-from offhook.policies.proposals import Answer, Asks, Kind, Proposal, Purpose
-from offhook.policies.state import CallState
+from offhook.policies.conversation.machine import step
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import decode, encode
+from offhook.policies.core.commands import Perform, RecordVerdict, Say
+from offhook.policies.core.errors import IllegalEvent
+from offhook.policies.core.policy import AgentSpec, AnsweringMachine, Policy
+from offhook.policies.core.proposals import Answer, Asks, Kind, Proposal, Purpose
+from offhook.policies.core.state import CallState
 
 POLICY = Policy(
     name="test",

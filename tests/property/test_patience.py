@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from offhook.policies import cadence
-from offhook.policies.completeness import judge
-from offhook.policies.endpointing import patience
-from offhook.policies.policy import Endpointing
-from offhook.policies.proposals import Asks
-from offhook.policies.state import Cadence, Stage
+from offhook.policies.conversation.endpointing import patience
+from offhook.policies.core.policy import Endpointing
+from offhook.policies.core.proposals import Asks
+from offhook.policies.core.state import Cadence, Stage
+from offhook.policies.language.en.completeness import judge
+from offhook.policies.speech import cadence
 
 PAUSES = st.integers(min_value=150, max_value=60_000)
 CADENCES = st.lists(PAUSES, max_size=30)

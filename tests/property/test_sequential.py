@@ -8,7 +8,7 @@ from math import exp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from offhook.policies import sequential
+from offhook.policies.fleet import sequential
 
 ALPHA = 0.05
 STREAMS = 2_000

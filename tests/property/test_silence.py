@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from offhook.policies import events as ev
-from offhook.policies.commands import HangUp
-from offhook.policies.proposals import Asks, Purpose
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import HangUp
+from offhook.policies.core.proposals import Asks, Purpose
 from scene import Scene, of
 
 NOISES = st.lists(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from offhook.policies.supervision import Act, ChildSpec, decide
+from offhook.policies.fleet.supervision import Act, ChildSpec, decide
 
 
 @given(

@@ -7,14 +7,14 @@ from functools import cache
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from offhook.policies import events as ev
-from offhook.policies.codec import decode, encode
-from offhook.policies.machine import step
-from offhook.policies.policy import AgentSpec, Policy
+from offhook.policies.conversation.machine import step
+from offhook.policies.conversation.swap import unsafe
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import decode, encode
+from offhook.policies.core.policy import AgentSpec, Policy
+from offhook.policies.core.state import CallState, Line
 from offhook.policies.simulation import run
 from offhook.policies.simulation.world import Record
-from offhook.policies.state import CallState, Line
-from offhook.policies.swap import unsafe
 
 KEPT = ("stage", "slots", "ledger", "concerns", "hearing", "speech", "overlap", "floor", "end_of_turn", "outcome")
 POLICIES = st.builds(

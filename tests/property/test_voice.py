@@ -5,10 +5,10 @@ from __future__ import annotations
 from carrier import Carrier
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from offhook.actors.live.sound import Sound
-from offhook.actors.live.sources import ToneSource
-from offhook.actors.live.voice import MARK_GRACE_MS, Voice
-from offhook.policies.events import (
+from offhook.actors.audio.sound import Sound
+from offhook.actors.engines.sources import ToneSource
+from offhook.actors.voice.voice import MARK_GRACE_MS, Voice
+from offhook.policies.core.events import (
     Event,
     PlaybackEnded,
     PlaybackFailed,
@@ -16,7 +16,7 @@ from offhook.policies.events import (
     PlaybackStarted,
     PlaybackStopped,
 )
-from offhook.policies.policy import Voice as VoicePolicy
+from offhook.policies.core.policy import Voice as VoicePolicy
 from virtual_time import VirtualTime
 
 TEXTS = (

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from house import GREETER, House
-from offhook.actors.errors import NoSpare, NoSuchCall, UnknownPolicy
-from offhook.actors.refs import SupervisorRef
+from installation import GREETER, Installation
+from offhook.actors.contracts.errors import NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.refs.supervisor import SupervisorRef
 from offhook.cluster.director import DirectorRef
 from offhook.cluster.errors import Overflow
 from phone import Phone
@@ -19,22 +19,24 @@ pytestmark = pytest.mark.ray
 
 
 @pytest.fixture
-def director(ray_folder: Path) -> Iterator[tuple[House, DirectorRef]]:
-    house = House(ray_folder)  # its supervisor is there before the director is, which must find and keep it
-    director = DirectorRef.start(house.options)
-    yield house, director
+def director(ray_folder: Path) -> Iterator[tuple[Installation, DirectorRef]]:
+    installation = Installation(
+        ray_folder
+    )  # its supervisor is there before the director is, which must find and keep it
+    director = DirectorRef.start(installation.options)
+    yield installation, director
     asyncio.run(director.stop())
-    house.close()
+    installation.close()
 
 
-def test_a_call_is_placed_found_and_survives_the_directors_death(director: tuple[House, DirectorRef]) -> None:
-    house, ref = director
+def test_a_call_is_placed_found_and_survives_the_directors_death(director: tuple[Installation, DirectorRef]) -> None:
+    installation, ref = director
 
     async def test() -> None:
-        version = await house.publish()
-        assert await ref.nodes() == [house.node]
+        version = await installation.publish()
+        assert await ref.nodes() == [installation.node]
         placed = await ref.reserve({"call": "placed", "policy": version})
-        assert placed["node"] == house.node
+        assert placed["node"] == installation.node
         phone = await Phone.pick_up(placed)
         await phone.listen_until(lambda: phone.played_bytes)
         assert [row["call"] for row in await ref.calls()] == ["placed"]
@@ -44,38 +46,38 @@ def test_a_call_is_placed_found_and_survives_the_directors_death(director: tuple
         assert (await supervisor.state("placed"))["call"] == "placed"
         with pytest.raises(NoSuchCall):
             await ref.supervisor("nobody")
-        await ref.drain(house.node)
+        await ref.drain(installation.node)
         with pytest.raises(NoSpare, match="no node takes calls now"):
             await ref.reserve({"call": "refused", "policy": version, "wait_s": 0.2})
         played = phone.played_bytes
         await phone.listen_until(lambda: phone.played_bytes > played)
-        await ref.drain(house.node, False)
+        await ref.drain(installation.node, False)
         phone.hang_up()
-        await house.ended("placed")
+        await installation.ended("placed")
 
-    house.run(test)
+    installation.run(test)
 
 
 @pytest.fixture
-def strict(ray_folder: Path) -> Iterator[tuple[House, DirectorRef]]:
-    house = House(ray_folder)
+def strict(ray_folder: Path) -> Iterator[tuple[Installation, DirectorRef]]:
+    installation = Installation(ray_folder)
     rules = {
         "admission": {"ring_ms": 0, "late_ms": 10_000, "tenants": {"acme": {"calls_max": 1}}},
         "prices": {"call_cents": 3.0, "carrier_minute_cents": 0.0},
         "spares_min": 1,
     }
-    director = DirectorRef.start(house.options, capacity=rules)
-    yield house, director
+    director = DirectorRef.start(installation.options, capacity=rules)
+    yield installation, director
     asyncio.run(director.stop())
-    house.close()
+    installation.close()
 
 
-def test_admission_spares_and_cost_are_kept_for_the_cluster(strict: tuple[House, DirectorRef]) -> None:
-    house, ref = strict
+def test_admission_spares_and_cost_are_kept_for_the_cluster(strict: tuple[Installation, DirectorRef]) -> None:
+    installation, ref = strict
 
     async def test() -> None:
-        version = await house.publish()
-        await house.until(lambda: _told(house, spares_wanted=1))
+        version = await installation.publish()
+        await installation.until(lambda: _told(installation, spares_wanted=1))
         wanted = {"policy": version, "tenant": "acme", "wait_s": 90}
         phone = await Phone.pick_up(await ref.reserve({"call": "first", **wanted}))
         await phone.listen_until(lambda: phone.played_bytes)
@@ -83,47 +85,47 @@ def test_admission_spares_and_cost_are_kept_for_the_cluster(strict: tuple[House,
             await ref.reserve({"call": "second", **wanted})
         assert overflow.value.act == "busy"
         phone.hang_up()
-        await house.ended("first")
+        await installation.ended("first")
 
         async def accounted() -> dict[str, Any]:
             cost = await ref.cost()
             return cost if cost["total"]["calls"] else {}
 
-        (row,) = (await house.until(accounted))["rows"]
+        (row,) = (await installation.until(accounted))["rows"]
         assert (row["policy_version"], row["tenant"], row["calls"]) == (version, "acme", 1)
         assert row["items"]["call"] == 3.0
         assert row["items"]["cpu"] > 0.0
-        (end,) = await house.records("first", "end")
+        (end,) = await installation.records("first", "end")
         assert end[5]["usage"]["cpu_s"] > 0.0
         again = await ref.reserve({"call": "third", **wanted})  # the tenant's slot is free again
-        assert again["node"] == house.node
+        assert again["node"] == installation.node
         capacity = (await ref.stats())["capacity"]
         assert capacity["admission"]["counts"]["busy"] == 1
         assert capacity["spare_start_s"] > 0.0
 
-    house.run(test)
+    installation.run(test)
 
 
-async def _told(house: House, **figures: Any) -> bool:
-    stats = await house.supervisor.stats()
+async def _told(installation: Installation, **figures: Any) -> bool:
+    stats = await installation.supervisor.stats()
     return all(stats[name] == value for name, value in figures.items())
 
 
-def test_what_is_published_to_the_director_is_offered_on_every_node(director: tuple[House, DirectorRef]) -> None:
-    house, ref = director
+def test_what_is_published_to_the_director_is_offered_on_every_node(director: tuple[Installation, DirectorRef]) -> None:
+    installation, ref = director
 
     async def test() -> None:
-        version = await house.publish(GREETER)
+        version = await installation.publish(GREETER)
         plain = {
             "name": "second",
             "agents": {"closer": {"code": "offhook.policies.agents.closing:Closing", "calls_per_actor": 50}},
         }
         await ref.publish_policy("second", plain)
         await ref.engines({"kind": "none"}, {"kind": "tone"})
-        stats = (await ref.stats())["nodes"][house.node]
+        stats = (await ref.stats())["nodes"][installation.node]
         assert stats["policies"] == [version, "second"]
         assert stats["default_policy"] == "second"
-        phone = await house.call("swapped", version)
+        phone = await installation.call("swapped", version)
         await phone.listen_until(lambda: phone.played_bytes)
         told = await ref.swap_policy("second", version, ["swapped", "elsewhere"], 0, "force")  # it talks for minutes
         assert told | {"seated_ms": 0} == {"asked": 1, "seated_ms": 0, "swapped": 1, "kept": 0, "refused": {}}
@@ -131,14 +133,14 @@ def test_what_is_published_to_the_director_is_offered_on_every_node(director: tu
         with pytest.raises(UnknownPolicy):
             await ref.swap_policy("third", "", [], 0, "force")
         phone.hang_up()
-        await house.ended("swapped")
+        await installation.ended("swapped")
 
-    house.run(test)
+    installation.run(test)
 
 
 def test_what_is_published_and_a_rollout_outlive_everything_that_runs(ray_folder: Path) -> None:
-    house = House(ray_folder)
-    ref = DirectorRef.start(house.options)
+    installation = Installation(ray_folder)
+    ref = DirectorRef.start(installation.options)
     closing = {"closer": {"code": "offhook.policies.agents.closing:Closing", "calls_per_actor": 50}}
     plain = {"name": "desk", "agents": closing}
 
@@ -151,17 +153,17 @@ def test_what_is_published_and_a_rollout_outlive_everything_that_runs(ray_folder
         await ref.stop()
 
     async def after() -> None:
-        again = DirectorRef.start(house.options)
+        again = DirectorRef.start(installation.options)
         rows = (await again.policies())["policies"]
         assert [(row["name"], row["version"], set(row["others"])) for row in rows] == [
             ("desk", "v1", {"v2", "v2+suggest"})
         ]
         assert (await again.rollout("desk"))["stage"] == "canary"
-        await SupervisorRef.find(house.node).ready(1, 120)
+        await SupervisorRef.find(installation.node).ready(1, 120)
         await again.reserve({"call": "kept", "policy": "desk"})
         assert (await again.calls())[0]["policy_version"] in ("v1", "v2+suggest")
         await again.stop()
 
-    house.run(before)
-    house.run(after)
-    house.close()
+    installation.run(before)
+    installation.run(after)
+    installation.close()

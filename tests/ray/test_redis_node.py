@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import redis_server
-from house import House
+from installation import Installation
 from offhook.actors.journals.journal import Journal
 from offhook.actors.journals.stores import open_journal
-from offhook.actors.node.attendance import MOVED
-from offhook.policies.replay import replay
+from offhook.actors.node.worker_events import MOVED
+from offhook.policies.replay.replay import replay
 from redis_server import RedisServer
 
 pytestmark = [
@@ -21,27 +21,27 @@ pytestmark = [
 
 def test_a_call_is_kept_in_redis_and_another_node_can_read_and_fence_it(ray_folder: Path, tmp_path: Path) -> None:
     with RedisServer(tmp_path / "redis") as redis:
-        house = House(ray_folder, journal=redis.url)
+        installation = Installation(ray_folder, journal=redis.url)
 
         async def test() -> None:
-            version = await house.publish()
-            phone = await house.call("kept", version)
+            version = await installation.publish()
+            phone = await installation.call("kept", version)
             await phone.listen_until(lambda: phone.played_bytes > 8_000)
             other: Journal = open_journal(redis.url)  # as another node's supervisor opens it
             rows = await other.read("kept", limit=100_000)
             assert rows and {row[4] for row in rows} >= {"start", "event", "commands"}
             assert replay(rows).divergence is None
-            assert (await house.supervisor.stats())["journal_up"]
+            assert (await installation.supervisor.stats())["journal_up"]
             tail = await other.fence("kept", 99)
             assert tail.seq >= rows[-1][2]
             before = await other.read("kept", limit=100_000)
             # Its own node finds out by the refusal of the next record, and ends whoever leads it there.
             await phone.listen_until(lambda: phone.closed)
-            assert (await house.ended("kept"))["outcome"] == MOVED
+            assert (await installation.ended("kept"))["outcome"] == MOVED
             assert await other.read("kept", limit=100_000) == before, "the former owner is not obeyed"
             await other.close()
 
         try:
-            house.run(test)
+            installation.run(test)
         finally:
-            house.close()
+            installation.close()

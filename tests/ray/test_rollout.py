@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.actors.errors import LinkLost
-from offhook.actors.refs import SupervisorRef
+from offhook.actors.contracts.errors import LinkLost
+from offhook.actors.refs.supervisor import SupervisorRef
 from offhook.actors.shadows.trial import agents_of
-from offhook.policies.backtest import backtest
-from offhook.policies.errors import CallerFault, PolicyError
-from offhook.policies.policy import Policy
-from offhook.policies.recording import read
+from offhook.policies.core.errors import CallerFault, PolicyError
+from offhook.policies.core.policy import Policy
+from offhook.policies.replay.backtest import backtest
+from offhook.policies.replay.recording import read
 from phone import Phone, voice
 from two_nodes import Fleet, two_nodes
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(500)]
 
 TALKER = """
 import time
-from offhook.policies.proposals import Kind, Proposal, Purpose
+from offhook.policies.core.proposals import Kind, Proposal, Purpose
 
 class Talker:
     topics = ()

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import ray
-from house import House
-from offhook.actors import wire
-from offhook.actors.errors import NoSpare, NoSuchCall, UnknownPolicy
-from offhook.actors.link import connect
-from offhook.policies.errors import CallerFault, PolicyError
-from offhook.policies.replay import replay
+from installation import Installation
+from offhook.actors.contracts import wire
+from offhook.actors.contracts.errors import NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.link.link import connect
+from offhook.policies.core.errors import CallerFault, PolicyError
+from offhook.policies.replay.replay import replay
 from phone import SILENCE, voice
 
 pytestmark = pytest.mark.ray
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.ray
 PROCESSES_MAX = 6  # that wait for calls here: two spares, and those that calls which came at once have left behind
 
 
-def test_the_repositorys_folders_are_no_modules_inside_a_worker(house: House) -> None:
+def test_the_repositorys_folders_are_no_modules_inside_a_worker(installation: Installation) -> None:
     @ray.remote(num_cpus=0)
     def found() -> list[str]:
         return [name for name in ("actors", "policies", "cluster", "serve") if importlib.util.find_spec(name)]
@@ -31,15 +31,15 @@ def test_the_repositorys_folders_are_no_modules_inside_a_worker(house: House) ->
     assert ray.get(found.remote(), timeout=120) == []
 
 
-def test_a_call_is_answered_interrupted_ended_and_its_journal_replays(house: House) -> None:
+def test_a_call_is_answered_interrupted_ended_and_its_journal_replays(installation: Installation) -> None:
     async def test() -> None:
-        version = await house.publish()
-        phone = await house.call("whole", version)
+        version = await installation.publish()
+        phone = await installation.call("whole", version)
         await phone.listen_until(lambda: phone.played_bytes > 8_000)
         await phone.say(voice(40))
         await phone.listen_until(lambda: phone.count(wire.CLEAR))
         assert phone.count(wire.CLEAR) == 1
-        state = await house.supervisor.state("whole")
+        state = await installation.supervisor.state("whole")
         assert state["call"] == "whole"
         assert state["epoch"] == 1
         assert state["policy_version"] == version
@@ -47,44 +47,44 @@ def test_a_call_is_answered_interrupted_ended_and_its_journal_replays(house: Hou
         assert state["counts"]["reaction_us_max"] > 0
         await phone.listen(600)
         phone.hang_up()
-        row = await house.ended("whole")
+        row = await installation.ended("whole")
         assert row["outcome"]
-        records = await house.complete("whole")
+        records = await installation.complete("whole")
         assert {record[1] for record in records} == {1}
         found = replay(records)
         assert found.same, str(found.divergence)
         assert found.ended
         assert next(record[5]["what"] for record in records if record[4] == "measure") == "hold"
-        assert await house.supervisor.verdicts("whole")
-        past = await house.supervisor.state("whole")
+        assert await installation.supervisor.verdicts("whole")
+        past = await installation.supervisor.state("whole")
         assert past["line"] == "closed"
         assert past["outcome"] == row["outcome"]
 
-    house.run(test)
+    installation.run(test)
 
 
-def test_a_process_serves_call_after_call(house: House) -> None:
+def test_a_process_serves_call_after_call(installation: Installation) -> None:
     async def test() -> None:
-        version = await house.publish()
+        version = await installation.publish()
         served: list[tuple[str, int]] = []
         for number in range(PROCESSES_MAX + 1):  # which spare gets a call is the pool's matter
             name = f"again{number}"
-            phone = await house.call(name, version)
+            phone = await installation.call(name, version)
             await phone.listen_until(lambda phone=phone: phone.played_bytes)
             phone.hang_up()
-            row = await house.ended(name)
+            row = await installation.ended(name)
             served.append((row["owner"], row["pid"]))
             if served[-1] in served[:-1]:
                 break
         assert served[-1] in served[:-1], served
-        assert (await house.records(name))[0][2] == 1
+        assert (await installation.records(name))[0][2] == 1
 
-    house.run(test)
+    installation.run(test)
 
 
 SLEEPER = """
 import time
-from offhook.policies.proposals import Kind, Proposal, Purpose
+from offhook.policies.core.proposals import Kind, Proposal, Purpose
 
 class Sleeper:
     topics = ()
@@ -100,37 +100,37 @@ class Sleeper:
 """
 
 
-def test_a_proposal_computed_before_an_interruption_is_denied_as_stale(house: House) -> None:
+def test_a_proposal_computed_before_an_interruption_is_denied_as_stale(installation: Installation) -> None:
     async def test() -> None:
-        version = await house.publish(SLEEPER)
-        phone = await house.call("stale", version)
+        version = await installation.publish(SLEEPER)
+        phone = await installation.call("stale", version)
         await phone.listen_until(lambda: phone.played_bytes > 8_000)
         await phone.say(voice(60))  # the first interruption: the agent is asked, and sleeps
 
         async def asked() -> list[list[Any]]:
-            commands = [c for record in await house.records("stale", "commands") for c in record[5]]
+            commands = [c for record in await installation.records("stale", "commands") for c in record[5]]
             invited = [c for c in commands if c[0] == "InviteAgents"]
             return invited if len(invited) >= 2 else []
 
         async def judged() -> list[Any]:
-            return [v for v in await house.supervisor.verdicts("stale") if v[2].startswith("late-")]
+            return [v for v in await installation.supervisor.verdicts("stale") if v[2].startswith("late-")]
 
-        invited = await house.listens(phone, asked)
+        invited = await installation.listens(phone, asked)
         await phone.say(voice(60))  # while it sleeps, the caller speaks again
-        late = await house.listens(phone, judged)
+        late = await installation.listens(phone, judged)
         first = late[0]
         assert first[6] == "deny"
         failed = {rule[0] for rule in first[12] if not rule[3]}
         assert "fresh" in failed, first
         assert int(first[2].removeprefix("late-")) == invited[1][3]  # it was computed from the view that it was sent
         phone.hang_up()
-        await house.ended("stale")
+        await installation.ended("stale")
 
-    house.run(test)
+    installation.run(test)
 
 
 RAISER = """
-from offhook.policies.proposals import Kind, Proposal, Purpose
+from offhook.policies.core.proposals import Kind, Proposal, Purpose
 
 class Raiser:
     made = 0
@@ -145,33 +145,33 @@ class Raiser:
 """
 
 
-def test_an_agent_that_raises_is_made_anew_and_the_call_hears_of_both(house: House) -> None:
+def test_an_agent_that_raises_is_made_anew_and_the_call_hears_of_both(installation: Installation) -> None:
     async def test() -> None:
-        version = await house.publish(RAISER)
-        phone = await house.call("raises", version)
-        await house.until(lambda: house.events("raises", "AgentLost"))
-        lost = (await house.events("raises", "AgentLost"))[0]
+        version = await installation.publish(RAISER)
+        phone = await installation.call("raises", version)
+        await installation.until(lambda: installation.events("raises", "AgentLost"))
+        lost = (await installation.events("raises", "AgentLost"))[0]
         assert lost[2:] == ["closer", "ValueError"]
-        joined = await house.until(lambda: at_least(house.events("raises", "AgentJoined"), 2))
+        joined = await installation.until(lambda: at_least(installation.events("raises", "AgentJoined"), 2))
         assert len(joined) == 2
         await phone.say(voice(40))
         await phone.listen_until(lambda: phone.played_bytes)
         phone.hang_up()
-        await house.ended("raises")
+        await installation.ended("raises")
 
-    house.run(test)
+    installation.run(test)
 
 
 async def at_least(found: Awaitable[list[Any]], count: int) -> list[Any]:
     return rows if len(rows := await found) >= count else []
 
 
-def test_an_observer_hears_what_happens_and_what_happened_just_before(house: House) -> None:
+def test_an_observer_hears_what_happens_and_what_happened_just_before(installation: Installation) -> None:
     async def test() -> None:
-        version = await house.publish()
-        phone = await house.call("watched", version)
+        version = await installation.publish()
+        phone = await installation.call("watched", version)
         await phone.listen_until(lambda: phone.played_bytes)
-        door = await house.supervisor.observe("watched")
+        door = await installation.supervisor.observe("watched")
         heard: list[Any] = []
         await connect(
             door["endpoint"], door["token"], "console", "observer", ["*"], 0, on_message=lambda _l, m: heard.append(m)
@@ -180,18 +180,18 @@ def test_an_observer_hears_what_happens_and_what_happened_just_before(house: Hou
         await phone.listen_until(lambda: {"call", "floor"} <= {message[4] for message in heard})
         assert [message[1] for message in heard] == list(range(1, len(heard) + 1))
         phone.hang_up()
-        await house.ended("watched")
+        await installation.ended("watched")
         async with asyncio.timeout(60):
             while heard[-1][0] != wire.GONE:  # noqa: ASYNC110  # what comes on a link has no event here
                 await asyncio.sleep(0.02)
 
-    house.run(test)
+    installation.run(test)
 
 
-def test_what_cannot_be_reserved_says_why_and_leaves_nothing_behind(house: House) -> None:
+def test_what_cannot_be_reserved_says_why_and_leaves_nothing_behind(installation: Installation) -> None:
     async def test() -> None:
-        version = await house.publish()
-        supervisor = house.supervisor
+        version = await installation.publish()
+        supervisor = installation.supervisor
         with pytest.raises(UnknownPolicy, match="was not published here"):
             await supervisor.reserve({"call": "a", "policy": "nowhere"})
         with pytest.raises(CallerFault, match="printable"):
@@ -202,7 +202,7 @@ def test_what_cannot_be_reserved_says_why_and_leaves_nothing_behind(house: House
             await supervisor.publish_policy("broken", {"name": "x", "agents": {}})
         with pytest.raises(CallerFault, match="allowed are"):
             await supervisor.engines({"kind": "telepathy"}, {})
-        phone = await house.call("taken", version)
+        phone = await installation.call("taken", version)
         with pytest.raises(CallerFault, match="live already"):
             await supervisor.reserve({"call": "taken", "policy": version})
         await supervisor.drain(True)
@@ -211,22 +211,22 @@ def test_what_cannot_be_reserved_says_why_and_leaves_nothing_behind(house: House
         await phone.listen_until(lambda: phone.played_bytes)  # the live call does not notice
         await supervisor.drain(False)
         phone.hang_up()
-        await house.ended("taken")
+        await installation.ended("taken")
         assert all(not row["live"] for row in await supervisor.calls())
 
-    house.run(test)
+    installation.run(test)
 
 
-def test_calls_that_come_at_once_share_the_spares_and_wait_for_more(house: House) -> None:
+def test_calls_that_come_at_once_share_the_spares_and_wait_for_more(installation: Installation) -> None:
     async def test() -> None:
-        version = await house.publish()
-        phones = await asyncio.gather(*(house.call(f"burst{n}", version) for n in range(4)))
-        owners = {(await house.row(f"burst{n}"))["owner"] for n in range(4)}
+        version = await installation.publish()
+        phones = await asyncio.gather(*(installation.call(f"burst{n}", version) for n in range(4)))
+        owners = {(await installation.row(f"burst{n}"))["owner"] for n in range(4)}
         assert len(owners) == 4
         for phone in phones:
             await phone.listen_until(lambda phone=phone: phone.played_bytes)
             phone.hang_up()
         for n in range(4):
-            await house.ended(f"burst{n}")
+            await installation.ended(f"burst{n}")
 
-    house.run(test)
+    installation.run(test)

@@ -10,13 +10,13 @@ import random
 from collections import Counter
 
 import pytest
-from offhook.policies import acts, rules
-from offhook.policies import commands as cmd
-from offhook.policies import events as ev
+from offhook.policies.conversation.swap import unsafe
+from offhook.policies.core import commands as cmd
+from offhook.policies.core import events as ev
+from offhook.policies.gate import case, rules
 from offhook.policies.simulation import absent, faults, run, swaps
 from offhook.policies.simulation.meaning import Meant
 from offhook.policies.simulation.run import Played, simulate
-from offhook.policies.swap import unsafe
 
 CALLS = 5_000
 SLICES = 10  # so that a slow machine reports progress, and a failure comes early
@@ -109,7 +109,7 @@ def test_the_calls_go_where_calls_go() -> None:
         missing["ending"].discard(world.state.outcome)
         missing["meaning"].difference_update(uttered.meant for uttered in world.uttered)
         for act in world.state.authority.acts:
-            missing["fate"].discard("regretted" if act.regretted else acts.outcome_of(act))
+            missing["fate"].discard("regretted" if act.regretted else case.outcome_of(act))
         for record in world.records:
             missing["event"].discard(type(record.event))
             _cross_off(missing, record.commands)

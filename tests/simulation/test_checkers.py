@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from offhook.policies import acts, gate, limits, machine, presence, rules, silence, speaking
-from offhook.policies.commands import Perform
-from offhook.policies.draft import Draft
-from offhook.policies.proposals import Grant
+from offhook.policies.conversation import limits, machine, presence, silence
+from offhook.policies.core.commands import Perform
+from offhook.policies.core.draft import Draft
+from offhook.policies.core.proposals import Grant
+from offhook.policies.gate import acts, rules
 from offhook.policies.simulation import checkers, run
 from offhook.policies.simulation.run import simulate
 from offhook.policies.simulation.world import Record, World
+from offhook.policies.speech import speaking
 
 CALLS = 120
 SEED = 500
@@ -42,7 +44,7 @@ def the_caller_is_talked_over(patch: pytest.MonkeyPatch) -> None:
 
 
 def grants_live_for_ever(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(gate, "release", _never)
+    patch.setattr(speaking, "release", _never)
 
 
 def acts_are_carried_out_twice(patch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 
 import pytest
-from offhook.policies.admission_rules import Admission
-from offhook.policies.capacity import Goals, Lead, erlang_b
-from offhook.policies.errors import CallerFault
+from offhook.policies.core.errors import CallerFault
+from offhook.policies.fleet.admission_rules import Admission
+from offhook.policies.fleet.capacity import Goals, Lead, erlang_b
 from offhook.policies.simulation.draws import binomial, in_whole, poisson
 from offhook.policies.simulation.fleet import Fleet, Interval, Outcome, play
 from offhook.policies.simulation.racks import LagModel, Racks

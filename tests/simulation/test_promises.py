@@ -13,11 +13,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from offhook.policies import acts, assent, basis, consent, cues, debts, heard, machine, rules, turns
-from offhook.policies import events as ev
-from offhook.policies.assent import Assent
-from offhook.policies.parts import replace
-from offhook.policies.proposals import Polarity
+from offhook.policies.conversation import machine
+from offhook.policies.core import events as ev
+from offhook.policies.core.draft import FollowUp
+from offhook.policies.core.parts import replace
+from offhook.policies.core.proposals import Polarity
+from offhook.policies.core.state import CallState, Utterance
+from offhook.policies.evidence import cues, heard, owed
+from offhook.policies.gate import acts, basis, consent, debts, rules
+from offhook.policies.language.en import assent
+from offhook.policies.language.en.assent import Assent
 from offhook.policies.simulation import (
     account,
     consents,
@@ -31,7 +36,7 @@ from offhook.policies.simulation import (
 )
 from offhook.policies.simulation.meaning import Meant
 from offhook.policies.simulation.violations import Violation
-from offhook.policies.state import CallState, Utterance
+from offhook.policies.speech import turns
 
 SEED, CALLS = 500, 900  # the rarest breach is met within a third of these
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -78,16 +83,16 @@ def readers_are_not_listened_to(patch: pytest.MonkeyPatch) -> None:
 def what_is_taken_back_is_done(patch: pytest.MonkeyPatch) -> None:
     _let(patch, "contrary", "consent", "confirmed_slots", "fresh")
     patch.setattr(acts, "reconsider", _never)
-    others = tuple(room for room in machine.ROOMS[ev.WordsHeard] if room.__name__ != "reconsider")
-    patch.setitem(machine.ROOMS, ev.WordsHeard, others)
+    others = tuple(each for each in machine.REDUCERS[ev.WordsHeard] if each.__name__ != "reconsider")
+    patch.setitem(machine.REDUCERS, ev.WordsHeard, others)
 
 
 def orders_are_never_withdrawn(patch: pytest.MonkeyPatch) -> None:
     """What is judged is judged rightly; what was ordered, and has not begun, stays so."""
     patch.setattr(faults, "REGISTER_SLOW", 1.0)
     patch.setattr(wilful, "TAKES_BACK_LATE", 1.0)
-    others = tuple(room for room in machine.ROOMS[ev.WordsHeard] if room.__name__ != "reconsider")
-    patch.setitem(machine.ROOMS, ev.WordsHeard, others)
+    others = tuple(each for each in machine.REDUCERS[ev.WordsHeard] if each.__name__ != "reconsider")
+    patch.setitem(machine.REDUCERS, ev.WordsHeard, others)
 
 
 def unread_words_are_not_waited_for(patch: pytest.MonkeyPatch) -> None:
@@ -106,12 +111,13 @@ def nothing_counts(patch: pytest.MonkeyPatch) -> None:
 
 
 def nothing_is_owed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(debts, "owe", _never)
+    patch.setattr(owed, "owe", _never)
 
 
 def debts_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """They are noted, and the first noise drops them."""
     patch.setattr(debts, "settle_up", _never)
+    patch.setitem(machine.FOLLOW_UPS, FollowUp.SETTLE_UP, _never)
 
 
 def anything_may_be_said_of_an_act(patch: pytest.MonkeyPatch) -> None:

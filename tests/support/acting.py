@@ -16,13 +16,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from offhook.actors.contracts.orders import Order, Outcome
 from offhook.actors.journals import register as rules
 from offhook.actors.journals.register import Begun
 from offhook.actors.journals.stores import open_register
 from offhook.actors.node.leases import LeaseBook
 from offhook.actors.node.outbox import Outbox
 from offhook.actors.node.residents import Residents
-from offhook.actors.node.tools import Order, Outcome, Tool
+from offhook.actors.node.tools import Tool
 
 LIMIT_MS = 2_000  # an act takes milliseconds, also on a busy disk; another node waits twice this before it asks
 

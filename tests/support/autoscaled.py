@@ -78,10 +78,10 @@ def workers() -> set[str]:
 
 async def spike(folder: Path, diary: Diary) -> None:
     from caller import Exchange
-    from house import GREETER
-    from offhook.actors.node.parcel import pack
+    from installation import GREETER
+    from offhook.actors.node.bundle_archive import pack
     from offhook.cluster.director import DirectorRef
-    from offhook.serve.media.line import Claim
+    from offhook.serve.contracts.claim import Claim
 
     director = DirectorRef.start({"state_dir": str(folder), "spares": 1}, capacity=RULES)
     bundle = folder / "bundle"
@@ -175,7 +175,7 @@ def main() -> None:
     os.environ |= {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
     import ray
     from fake_cloud import Cloud
-    from offhook.actors.refs import NAMESPACE
+    from offhook.actors.refs.handles import NAMESPACE
 
     calls = {"resources": {"CPU": 1, "call_slot": SLOTS, "object_store_memory": 80 << 20}, "node_config": {},
              "min_workers": 0, "max_workers": 3}  # fmt: skip

@@ -11,9 +11,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from offhook.actors.refs import SupervisorRef
-from offhook.serve.media.gateway import Gateway
-from offhook.serve.media.line import Claim, Line
+from offhook.actors.refs.supervisor import SupervisorRef
+from offhook.serve.contracts.claim import Claim
+from offhook.serve.gateway.gateway import Gateway
+from offhook.serve.gateway.line import Line
 from phone import Phone
 
 NO_SECRET = "callers of tests need no token"

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from offhook.policies import codec
-from offhook.policies import events as ev
 from offhook.policies.agents import load
-from offhook.policies.commands import (
+from offhook.policies.conversation.view import view_of
+from offhook.policies.core import codec
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import (
     AwaitJournal,
     Command,
     CutSpeech,
@@ -28,10 +29,9 @@ from offhook.policies.commands import (
     Say,
     Withdraw,
 )
-from offhook.policies.policy import Policy
-from offhook.policies.proposals import Answer, Verdict
-from offhook.policies.state import Line
-from offhook.policies.view import view_of
+from offhook.policies.core.policy import Policy
+from offhook.policies.core.proposals import Answer, Verdict
+from offhook.policies.core.state import Line
 from scene import Scene
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "policies"

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from offhook.actors import wire
-from offhook.actors.link import Link, Message, connect
+from offhook.actors.contracts import wire
+from offhook.actors.link.link import Link, Message, connect
 
 FRAME_BYTES = 160
 PATIENCE_MS = 60_000  # for what must come: a machine that is busy may take its time

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from offhook.policies.policy import Policy
+from offhook.policies.core.policy import Policy
 from offhook.policies.simulation.journal import recorded
-from offhook.serve.commands.simulated import store
+from offhook.serve.cli.simulated import store
 
 __all__ = ["calls", "recorded", "store"]
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from offhook.policies import events as ev
-from offhook.policies.commands import ArmTimer, Command, DisarmTimer, RecordVerdict, Say
-from offhook.policies.machine import step
-from offhook.policies.policy import AgentSpec, Policy
-from offhook.policies.proposals import Kind, Proposal, Verdict
-from offhook.policies.state import CallState
+from offhook.policies.conversation.machine import step
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import ArmTimer, Command, DisarmTimer, RecordVerdict, Say
+from offhook.policies.core.policy import AgentSpec, Policy
+from offhook.policies.core.proposals import Kind, Proposal, Verdict
+from offhook.policies.core.state import CallState
 
 C = TypeVar("C", bound=Command)
 

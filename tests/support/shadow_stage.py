@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from offhook.actors.link import LinkServer
-from offhook.actors.live.broadcaster import Bounds, Broadcaster
+from offhook.actors.call.broadcaster import Bounds, Broadcaster
+from offhook.actors.link.link import LinkServer
 from offhook.actors.shadows.trial import agents_of
-from offhook.policies.backtest import backtest
-from offhook.policies.codec import encode
-from offhook.policies.policy import Policy
-from offhook.policies.recording import read
-from offhook.policies.state import CallState
+from offhook.policies.core.codec import encode
+from offhook.policies.core.policy import Policy
+from offhook.policies.core.state import CallState
+from offhook.policies.replay.backtest import backtest
+from offhook.policies.replay.recording import read
 from offhook.serve.bundles.policy_files import load
 from recorded_calls import recorded
 

@@ -1,4 +1,4 @@
-"""The repository as the architecture tests see it: its root, its rooms, its parsed source files."""
+"""The repository as the architecture tests see it: its root, its layers, its parsed source files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("policies", "actors", "cluster", "serve")  # a room may import those before it, never those after
+LAYERS = ("policies", "actors", "cluster", "serve")  # a layer may import those before it, never those after
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Source:
     """One Python file of the product."""
 
     path: Path
-    room: str
+    layer: str
     text: str
     tree: ast.Module
 
@@ -24,7 +24,7 @@ class Source:
         return str(self.path.relative_to(ROOT))
 
     def imports(self) -> list[tuple[int, str]]:
-        """(line, dotted name) of everything imported, relative imports resolved to `offhook.<room>...`."""
+        """(line, dotted name) of everything imported, relative imports resolved to `offhook.<layer>...`."""
         package = ["offhook", *self.path.relative_to(ROOT).with_suffix("").parts[:-1]]
         found: list[tuple[int, str]] = []
         for node in ast.walk(self.tree):
@@ -39,10 +39,10 @@ class Source:
 
 @cache
 def sources() -> tuple[Source, ...]:
-    """Every Python file of the four rooms."""
+    """Every Python file of the four layers."""
     files = []
-    for room in ROOMS:
-        for path in sorted((ROOT / room).rglob("*.py")):
+    for layer in LAYERS:
+        for path in sorted((ROOT / layer).rglob("*.py")):
             text = path.read_text()
-            files.append(Source(path, room, text, ast.parse(text)))
+            files.append(Source(path, layer, text, ast.parse(text)))
     return tuple(files)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.actors import wire
-from offhook.actors.link import Link, LinkServer, connect
-from offhook.actors.live.runtime import CallRuntime
-from offhook.actors.setup import Engines, Setup, agent_tokens
-from offhook.policies.codec import encode
-from offhook.policies.proposals import Kind, Proposal, Purpose
+from offhook.actors.call.runtime import CallRuntime
+from offhook.actors.contracts import wire
+from offhook.actors.contracts.setup import Engines, Setup, agent_tokens
+from offhook.actors.link.link import Link, LinkServer, connect
+from offhook.policies.core.codec import encode
+from offhook.policies.core.proposals import Kind, Proposal, Purpose
 from phone import Phone
 from virtual_loop import run_virtually, until
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from offhook.serve.callers import scenario
 from offhook.serve.callers.softphone import CallRecord
-from offhook.serve.carriers.twilio import ApplicationWriter, CarrierReader, Media
+from offhook.serve.carriers.twilio.media_stream import ApplicationWriter, CarrierReader, Media
 from offhook.serve.engines import sound
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 from virtual_loop import VirtualLoop

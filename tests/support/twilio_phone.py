@@ -7,7 +7,7 @@ import json
 import time
 from typing import Any
 
-from offhook.serve.carriers import twilio
+from offhook.serve.carriers.twilio import media_stream
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 ANSWER_S = 30.0  # for what must come; a process that is started for it takes 2 s, and three times as long under load
@@ -19,7 +19,7 @@ class Phone(WSListener):  # type: ignore[misc]
     def __init__(self, stream: str = "MZ1") -> None:
         self.messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.closed: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
-        self.writer = twilio.CarrierWriter(stream, "CA1")
+        self.writer = media_stream.CarrierWriter(stream, "CA1")
         self.transport: WSTransport
         self.first_audio_s = 0.0
         self.returns_marks = False  # at once, as if nothing were ever buffered

@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import house
+import installation
 import ray
-from offhook.actors.node.parcel import pack
-from offhook.actors.refs import NAMESPACE, SupervisorRef
+from offhook.actors.node.bundle_archive import pack
+from offhook.actors.refs.handles import NAMESPACE
+from offhook.actors.refs.supervisor import SupervisorRef
 from offhook.cluster.director import DirectorRef
 from phone import Phone
 from ray.cluster_utils import Cluster
@@ -46,8 +47,8 @@ def two_nodes() -> Iterator[Path]:
         cluster.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
         if shared:
-            house.start_ray.cache_clear()
-            house.start_ray()
+            installation.start_ray.cache_clear()
+            installation.start_ray()
 
 
 class Fleet:

@@ -1,4 +1,4 @@
-"""Time for tests: stands still until it is told to go on. A `Clock` and an `Alarm` (actors/clock.py) in one."""
+"""Time for tests: stands still until it is told to go on. A `Clock` and an `Alarm` (actors/process/clock.py) in one."""
 
 from __future__ import annotations
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from booking_call import at_the_read_back
 from dialogue import Dialogue
-from offhook.policies import events as ev
-from offhook.policies.account import SAID, Row, account
-from offhook.serve.commands import account_view
+from offhook.policies.core import events as ev
+from offhook.policies.replay.account import SAID, Row, account
+from offhook.serve.views import account_view
 
 
 def told(call: Dialogue, since: int, *kinds: str) -> list[str]:

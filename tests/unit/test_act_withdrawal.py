@@ -14,20 +14,21 @@ from typing import Any
 
 import pytest
 import uvloop
-from offhook.actors import wire
-from offhook.actors.errors import JournalAway, ProtocolFault
+from offhook.actors.contracts import wire
+from offhook.actors.contracts.errors import JournalAway, ProtocolFault
+from offhook.actors.contracts.orders import Order, Outcome
 from offhook.actors.journals.register import Begun, Register
 from offhook.actors.journals.stores import open_register
-from offhook.actors.node.attendance import Attendance
 from offhook.actors.node.leases import LeaseBook
 from offhook.actors.node.outbox import WITHDRAWN, Outbox
-from offhook.actors.node.tools import Order, Outcome, Tool
+from offhook.actors.node.tools import Tool
+from offhook.actors.node.worker_events import WorkerEvents
 
 ORDER = Order("c1", 1, "g1", "act", {"time": "ten"}, "c1/act")
 DONE = Outcome(True, "done")
 
 
-class Door:
+class PublicAddresses:
     """A register that lets nobody in while it is away, or while it is shut."""
 
     def __init__(self, register: Register) -> None:
@@ -92,7 +93,7 @@ class Node:
     """One supervisor's outbox."""
 
     def __init__(self, url: str, folder: Path, name: str, tool: Tool, away_ms: int) -> None:
-        self.register = Door(open_register(url, folder / "tools.db", name))
+        self.register = PublicAddresses(open_register(url, folder / "tools.db", name))
         self.leases = LeaseBook()
         self.residents = Doomed()
         self.box = Outbox(self.register, {"act": tool}, self.leases, self.residents, away_ms=away_ms)  # type: ignore[arg-type]
@@ -375,7 +376,7 @@ def test_a_call_is_told_when_its_act_leaves_and_what_came_of_it_under_its_grant(
 def test_a_calls_words_about_its_acts_reach_the_outbox(run: Callable[[Test], None]) -> None:
     async def test(stage: Stage) -> None:
         node, owner = stage.node(), Owner()
-        desk = Attendance(SimpleNamespace(outbox=node.box))  # type: ignore[arg-type]
+        desk = WorkerEvents(SimpleNamespace(outbox=node.box))  # type: ignore[arg-type]
         fields = ("c1", 1, "g1", "act", [["time", "ten"]], ORDER.key)
         desk.said(owner, [wire.WITHDRAW, *fields])  # type: ignore[arg-type]
         await owner.hears(1)

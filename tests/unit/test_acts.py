@@ -7,9 +7,9 @@ from __future__ import annotations
 import pytest
 from booking_call import at_the_read_back, booked
 from dialogue import Dialogue, sales_policy
-from offhook.policies import events as ev
-from offhook.policies.commands import AwaitJournal, Perform, RecordVerdict, Withdraw
-from offhook.policies.proposals import Answer, Kind, Proposal
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import AwaitJournal, Perform, RecordVerdict, Withdraw
+from offhook.policies.core.proposals import Answer, Kind, Proposal
 from scene import of
 
 TAKES_BACK = [

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies.admission import Act, Ask, Desk
-from offhook.policies.admission_rules import LAG, Admission, Gauge, Priority, Tenant, Zone
-from offhook.policies.errors import CallerFault
+from offhook.policies.core.errors import CallerFault
+from offhook.policies.fleet.admission import Act, Ask, Desk
+from offhook.policies.fleet.admission_rules import LAG, Admission, Gauge, Priority, Tenant, Zone
 
 NORMAL, URGENT, LOW = Priority.NORMAL, Priority.URGENT, Priority.LOW
 

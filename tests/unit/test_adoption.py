@@ -10,8 +10,8 @@ from typing import Any
 import uvloop
 from offhook.actors.journals.sqlite_journal import SqliteJournal
 from offhook.actors.node.adoption import row_from_journal
-from offhook.policies import events as ev
-from offhook.policies.codec import encode
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import encode
 
 Test = Callable[[SqliteJournal], Awaitable[None]]
 POLICY = {"name": "test", "agents": {"closer": {"code": "x:Y"}, "booking": {"code": "x:Z"}}}

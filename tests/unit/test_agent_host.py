@@ -11,20 +11,20 @@ from typing import Any
 
 import pytest
 import uvloop
-from offhook.actors import agents as agents_module
-from offhook.actors import wire
-from offhook.actors.agents import NOTICES_MAX, AgentBench
-from offhook.actors.bundle import agent_class
-from offhook.actors.link import Link, LinkServer
-from offhook.policies.codec import decode
-from offhook.policies.entry import PROPOSALS_MAX
-from offhook.policies.errors import PolicyError
-from offhook.policies.policy import AgentSpec
-from offhook.policies.proposals import Kind, Polarity, Reading
+from offhook.actors.agents import agent_host as agents_module
+from offhook.actors.agents.agent_host import NOTICES_MAX, AgentBench
+from offhook.actors.agents.bundle import agent_class
+from offhook.actors.contracts import wire
+from offhook.actors.link.link import Link, LinkServer
+from offhook.policies.core.codec import decode
+from offhook.policies.core.errors import PolicyError
+from offhook.policies.core.policy import AgentSpec
+from offhook.policies.core.proposals import Kind, Polarity, Reading
+from offhook.policies.gate.entry import PROPOSALS_MAX
 
 CODE = """
 import threading
-from offhook.policies.proposals import Kind, Polarity, Proposal, Purpose, Reading
+from offhook.policies.core.proposals import Kind, Polarity, Proposal, Purpose, Reading
 
 GATE = threading.Event()
 BUSY = threading.Event()  # somebody waits at the gate

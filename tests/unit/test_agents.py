@@ -9,11 +9,11 @@ import yaml
 from dialogue import EXAMPLES, Dialogue, failed, granted, sales_policy
 from offhook.policies.agents import Agent, load
 from offhook.policies.agents.base import fixed
-from offhook.policies.commands import CutSpeech, Perform
-from offhook.policies.errors import PolicyError
-from offhook.policies.policy import AgentSpec, Policy
-from offhook.policies.proposals import Answer
-from offhook.policies.replay import replay
+from offhook.policies.core.commands import CutSpeech, Perform
+from offhook.policies.core.errors import PolicyError
+from offhook.policies.core.policy import AgentSpec, Policy
+from offhook.policies.core.proposals import Answer
+from offhook.policies.replay.replay import replay
 
 QUALIFIED = ("Yes, sure.", "We are three people.", "About five a week.")
 
@@ -136,7 +136,7 @@ def test_every_conversation_replays_byte_for_byte() -> None:
 
 def test_agents_keep_nothing_between_two_questions() -> None:
     call = conversation(*QUALIFIED)
-    from offhook.policies.view import view_of
+    from offhook.policies.conversation.view import view_of
 
     view = view_of(call.state, call.policy)
     for agent in call.agents.values():

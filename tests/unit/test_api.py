@@ -13,15 +13,15 @@ from xml.etree import ElementTree
 
 import httpx
 import pytest
-from offhook.actors.errors import LinkLost, NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.contracts.errors import LinkLost, NoSpare, NoSuchCall, UnknownPolicy
 from offhook.cluster.errors import Overflow
-from offhook.policies import codec
-from offhook.policies.errors import CallerFault
-from offhook.policies.proposals import Answer, Kind, RuleResult, Verdict
-from offhook.serve.carriers import twiml
-from offhook.serve.media import tokens
+from offhook.policies.core import codec
+from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.proposals import Answer, Kind, RuleResult, Verdict
+from offhook.serve.carriers.twilio import twiml
+from offhook.serve.gateway import tokens
 from offhook.serve.web.api import make_api
-from offhook.serve.web.door import Door
+from offhook.serve.web.public_addresses import PublicAddresses
 
 LEADS = {"sales": "v1", "monologue": "v2"}
 SECRET = "a secret of this test"
@@ -122,7 +122,7 @@ def run(
     test: Callable[[httpx.AsyncClient, Memory], Awaitable[None]], memory: Memory | None = None, **options: Any
 ) -> None:
     memory = memory or Memory()
-    door = Door(SECRET, 8790, **{"ring_s": 0.0, "queue_message": "All busy.", **options})
+    door = PublicAddresses(SECRET, 8790, **{"ring_s": 0.0, "queue_message": "All busy.", **options})
     api = make_api(memory, door)
 
     async def main() -> None:
@@ -234,17 +234,17 @@ def test_a_house_in_which_every_node_drains_is_alive_and_not_ready() -> None:
         async def stats(self) -> dict[str, Any]:
             return {"nodes": {NODES[0]: {"draining": self.draining}}, "silent": NODES[1:], "free_slots": 0}
 
-    house = Draining()
+    installation = Draining()
 
     async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
         assert (await client.get("/readyz")).json() == {"status": "ok", "nodes": 1, "free_slots": 0}
-        house.draining = True
+        installation.draining = True
         answer = await client.get("/readyz")
         problem(answer, 503, "no-spare")
         assert "no node takes calls: 1 drain" in answer.json()["detail"]
         assert (await client.get("/healthz")).status_code == 200
 
-    run(test, house)
+    run(test, installation)
 
 
 def test_a_fault_of_offhook_is_told_without_its_inside() -> None:

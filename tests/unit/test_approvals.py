@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from booking_call import at_the_read_back, booked
 from dialogue import Dialogue, sales_policy
-from offhook.policies import events as ev
-from offhook.policies.commands import Publish
-from offhook.policies.policy import Policy
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import Publish
+from offhook.policies.core.policy import Policy
 from scene import of
 
 ASKED = "One moment, please. I have to ask a colleague about that."

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dialogue import failed
-from offhook.policies import events as ev
-from offhook.policies.commands import Command, InviteAgents, Perform, Say
-from offhook.policies.entry import PROPOSALS_MAX
-from offhook.policies.proposals import Answer, Kind, Proposal, Purpose
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import Command, InviteAgents, Perform, Say
+from offhook.policies.core.proposals import Answer, Kind, Proposal, Purpose
+from offhook.policies.gate.entry import PROPOSALS_MAX
 from scene import Scene, of, policy, verdicts
 
 BOTH = ("booking", "objection")

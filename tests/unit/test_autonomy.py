@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies import autonomy
-from offhook.policies.case import case_of, level_of
-from offhook.policies.policy import Level, Policy
-from offhook.policies.proposals import Kind, Proposal, Purpose
-from offhook.policies.state import CallState
+from offhook.policies.core.policy import Level, Policy
+from offhook.policies.core.proposals import Kind, Proposal, Purpose
+from offhook.policies.core.state import CallState
+from offhook.policies.gate import autonomy
+from offhook.policies.gate.case import case_of, level_of
 
 POLICY = Policy.model_validate(
     {

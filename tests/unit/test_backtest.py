@@ -9,14 +9,14 @@ import pytest
 from dialogue import Dialogue, sales_policy
 from offhook.policies.agents import load
 from offhook.policies.agents.base import Agent
-from offhook.policies.backtest import Trial, backtest
-from offhook.policies.codec import encode
-from offhook.policies.differences import Difference, quantile
-from offhook.policies.events import AgentAnswered, PolicyChanged
-from offhook.policies.policy import AgentSpec, Policy
-from offhook.policies.proposals import Proposal
-from offhook.policies.recording import read
-from offhook.policies.replay import JournalFault
+from offhook.policies.core.codec import encode
+from offhook.policies.core.events import AgentAnswered, PolicyChanged
+from offhook.policies.core.policy import AgentSpec, Policy
+from offhook.policies.core.proposals import Proposal
+from offhook.policies.replay.backtest import Trial, backtest
+from offhook.policies.replay.differences import Difference, quantile
+from offhook.policies.replay.recording import read
+from offhook.policies.replay.replay import JournalFault
 from offhook.policies.simulation.drawn import drawn_policy, stock_agents
 from recorded_calls import recorded
 
@@ -84,7 +84,7 @@ def test_simulated_calls_lead_to_where_they_led(seed: int) -> None:
 
 
 def test_a_journal_that_begins_with_a_snapshot_goes_on_from_it(booked: Dialogue) -> None:
-    from offhook.policies.replay import replay
+    from offhook.policies.replay.replay import replay
 
     at = [number for number, record in enumerate(booked.journal) if record[4] == "event"][60]
     state = replay(booked.journal[:at]).state
@@ -179,7 +179,7 @@ class Forward(Agent):
     LINES = {"offer": "It is forty nine dollars. Do you want it?"}  # noqa: RUF012
 
     def propose(self, view: Any, reason: str) -> list[Proposal]:
-        from offhook.policies.proposals import Purpose
+        from offhook.policies.core.proposals import Purpose
 
         return [self.say(view, "offer", Purpose.OFFER, priority=0.99)] if reason == "turn_ended" else []
 

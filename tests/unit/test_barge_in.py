@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies import events as ev
-from offhook.policies.commands import CutSpeech, HoldSpeech, InviteAgents, ResumeSpeech, Say
-from offhook.policies.proposals import Answer, Asks, Kind, Proposal, Purpose
-from offhook.policies.state import Holder, Playing
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import CutSpeech, HoldSpeech, InviteAgents, ResumeSpeech, Say
+from offhook.policies.core.proposals import Answer, Asks, Kind, Proposal, Purpose
+from offhook.policies.core.state import Holder, Playing
 from scene import Scene, of, verdicts
 
 LONG = "Our plan costs four hundred dollars a month and it includes support at any hour of the day or night"

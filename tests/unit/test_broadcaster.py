@@ -11,9 +11,9 @@ from typing import Any
 import msgpack
 import pytest
 import uvloop
-from offhook.actors import wire
-from offhook.actors.link import Link, LinkServer, connect
-from offhook.actors.live.broadcaster import Bounds, Broadcaster, Subscriber
+from offhook.actors.call.broadcaster import Bounds, Broadcaster, Subscriber
+from offhook.actors.contracts import wire
+from offhook.actors.link.link import Link, LinkServer, connect
 
 BODY = {"text": "x" * 1_000}
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import msgpack
 import pytest
-from offhook.actors.bundle import agent_class, release
-from offhook.actors.node import parcel as parcels
-from offhook.actors.node.parcel import check_signature, pack, sign, unpack, unpacked
-from offhook.actors.node.shelf import Shelf
+from offhook.actors.agents.bundle import agent_class, release
+from offhook.actors.node import bundle_archive as parcels
+from offhook.actors.node.bundle_archive import check_signature, pack, sign, unpack, unpacked
+from offhook.actors.node.catalog import Catalog
 from offhook.actors.shadows.trial import agents_of
-from offhook.policies.errors import CallerFault, PolicyError
-from offhook.policies.policy import Policy
+from offhook.policies.core.errors import CallerFault, PolicyError
+from offhook.policies.core.policy import Policy
 from offhook.serve.bundles import policy_start
 from offhook.serve.bundles.policy_check import WITHIN_S, rehearse
 from offhook.serve.bundles.policy_diff import Side, compared
@@ -180,8 +180,8 @@ def test_a_node_unpacks_what_is_published_and_knows_it_after_a_restart(made: Pat
     bundle = load(made)
     memory = tmp_path / "node" / "memory.json"
     memory.parent.mkdir()
-    Shelf(memory).publish(bundle.version, bundle.plain(), pack(made))
-    again = Shelf(memory)
+    Catalog(memory).publish(bundle.version, bundle.plain(), pack(made))
+    again = Catalog(memory)
     assert again.recall() == [bundle.version]
     assert load(Path(again.bundle(bundle.version))).version == bundle.version
     with pytest.raises(PolicyError):

@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.actors import wire
+from offhook.actors.call import offer as offer_module
+from offhook.actors.call import swap as swap_module
+from offhook.actors.call.resume import fold, trimmed
+from offhook.actors.contracts import wire
+from offhook.actors.contracts.errors import ProtocolFault
+from offhook.actors.contracts.setup import Engines
 from offhook.actors.ears import Ears
-from offhook.actors.errors import ProtocolFault
-from offhook.actors.live import offer as offer_module
-from offhook.actors.live import swap as swap_module
-from offhook.actors.live.resume import fold, trimmed
-from offhook.actors.setup import Engines
-from offhook.policies import events as ev
-from offhook.policies import machine, silence
-from offhook.policies.codec import encode
-from offhook.policies.policy import Ears as EarsPolicy
-from offhook.policies.policy import Policy
-from offhook.policies.policy import Voice as VoicePolicy
-from offhook.policies.replay import replay
+from offhook.policies.conversation import machine, silence
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import encode
+from offhook.policies.core.policy import Ears as EarsPolicy
+from offhook.policies.core.policy import Policy
+from offhook.policies.core.policy import Voice as VoicePolicy
+from offhook.policies.replay.replay import replay
 from phone import SILENCE, mulaw, voice
 from swapped_call import AgentLink, Run, SwappedCall, policy, runner
 
@@ -231,7 +231,7 @@ def test_a_core_that_fails_under_the_new_policy_is_seen_before_it_leads(
     async def test(bench: SwappedCall) -> None:
         await bench.begin()
         monkeypatch.setattr(machine.swap, "policy_changed", _raise)
-        monkeypatch.setitem(machine.ROOMS, machine.ev.PolicyChanged, (_raise,))
+        monkeypatch.setitem(machine.REDUCERS, machine.ev.PolicyChanged, (_raise,))
         bench.offer()
         assert await bench.answer() == ("v2", "the core fails under it: RuntimeError")
 
@@ -244,13 +244,13 @@ def test_a_core_that_fails_in_the_trial_brings_the_former_policy_back_and_no_eve
     async def test(bench: SwappedCall) -> None:
         await bench.begin(AgentLink("I am the former."))
         await bench.until(lambda: bench.events("PlaybackEnded"))
-        rooms = machine.ROOMS[machine.ev.DigitPressed]
+        reducers = machine.REDUCERS[machine.ev.DigitPressed]
 
         def fails_late(draft: Any, event: Any) -> None:
             if draft.policy.voice.ahead_ms == 200:
                 _raise()
 
-        monkeypatch.setitem(machine.ROOMS, machine.ev.DigitPressed, (fails_late, *rooms))
+        monkeypatch.setitem(machine.REDUCERS, machine.ev.DigitPressed, (fails_late, *reducers))
         latter = AgentLink("I am the latter.")
         await bench.swap(latter, voice={"ahead_ms": 200})
         await bench.swapped()

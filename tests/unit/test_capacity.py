@@ -6,7 +6,8 @@ import math
 from dataclasses import replace
 
 import pytest
-from offhook.policies.capacity import (
+from offhook.policies.core.errors import CallerFault
+from offhook.policies.fleet.capacity import (
     Goals,
     Lead,
     Traffic,
@@ -20,7 +21,6 @@ from offhook.policies.capacity import (
     settle,
     share_out,
 )
-from offhook.policies.errors import CallerFault
 
 # Traffic in erlangs by servers and blocking, as the Erlang B tables print it (e.g. R. L. Freeman, "Telecommunication
 # System Engineering"; the "Full Availability" tables of T. Frankel): three significant digits.

@@ -6,11 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from offhook.actors.errors import LinkLost
-from offhook.actors.node.tally import BEGAN, ENDED, STARTED, Tally
+from offhook.actors.contracts.errors import LinkLost
+from offhook.actors.node.change_feed import BEGAN, ENDED, STARTED, ChangeFeed
+from offhook.cluster.admission_queue import AdmissionQueue
 from offhook.cluster.capacity_keeper import CapacityKeeper
 from offhook.cluster.capacity_rules import CapacityRules
-from offhook.cluster.front_desk import FrontDesk
 from offhook.cluster.meters import FLEET_METERS, Meters
 from offhook.cluster.scaling import SLOT
 
@@ -19,7 +19,7 @@ class Supervisor:
     """A node's supervisor that writes its orders down."""
 
     def __init__(self, slots: int = 10) -> None:
-        self.tally = Tally()
+        self.change_feed = ChangeFeed()
         self.stats = {"calls": 0, "free_slots": slots, "slots": slots, "spare": 2, "draining": False, "drift_ms": 1.0}
         self.live: list[list[str]] = []
         self.orders: list[tuple[Any, ...]] = []
@@ -28,7 +28,7 @@ class Supervisor:
     async def report(self, life: int, number: int) -> dict[str, Any]:
         if self.away:
             raise LinkLost("gone")
-        told = self.tally.since(life, number)
+        told = self.change_feed.since(life, number)
         return {**told, "live": [] if told["whole"] else self.live, "stats": dict(self.stats)}
 
     async def keep(self, spares: int, slots: int) -> None:
@@ -65,7 +65,7 @@ class Fleet:
         self.s = 0.0
         self.step_s = 2.0  # between two looks
         checked = CapacityRules.of(rules, {"spares": 2, "ring_ms": 1_000})
-        self.desk = FrontDesk(checked.admission, self.place)
+        self.desk = AdmissionQueue(checked.admission, self.place)
         fleet = self
 
         class Meter:
@@ -147,10 +147,10 @@ def test_comings_and_goings_reach_desk_scaling_and_accounts() -> None:
         fleet = Fleet({"prices": prices}, one=one)
         await fleet.keeper.look()
         assert fleet.desk.desk._tenant_calls["acme"] == 1
-        one.tally.note(BEGAN, "after", "acme")
-        one.tally.note(STARTED, 4.0)
-        one.tally.note(ENDED, "before", "acme", "v1", 60.0, {"talk_s": 60.0, "carrier_s": 60.0})
-        one.tally.note(ENDED, "nobody measured it", "", "v1", 30.0, {})
+        one.change_feed.note(BEGAN, "after", "acme")
+        one.change_feed.note(STARTED, 4.0)
+        one.change_feed.note(ENDED, "before", "acme", "v1", 60.0, {"talk_s": 60.0, "carrier_s": 60.0})
+        one.change_feed.note(ENDED, "nobody measured it", "", "v1", 30.0, {})
         await fleet.keeper.look()
         await fleet.keeper.look()  # nothing is counted twice
         cost = fleet.keeper.cost()
@@ -172,16 +172,16 @@ def test_a_restarted_director_has_its_accounts_again() -> None:
     async def test() -> None:
         one = Supervisor()
         used = {"talk_s": 60.0, "carrier_s": 60.0}
-        one.tally.note(BEGAN, "a", "acme")
-        one.tally.note(ENDED, "a", "acme", "v1", 60.0, used)
-        one.tally.note(BEGAN, "b", "acme")
+        one.change_feed.note(BEGAN, "a", "acme")
+        one.change_feed.note(ENDED, "a", "acme", "v1", 60.0, used)
+        one.change_feed.note(BEGAN, "b", "acme")
         one.live = [["b", "acme"]]
         before, after = Fleet({}, one=one), Fleet({}, one=one)
         await before.keeper.look()
         await after.keeper.look()
         for fleet in (before, after):
             assert fleet.keeper.cost()["total"]["calls"] == 1
-            assert fleet.keeper.cost()["since_unix_s"] == pytest.approx(one.tally.life / 1e9, abs=0.01)
+            assert fleet.keeper.cost()["since_unix_s"] == pytest.approx(one.change_feed.life / 1e9, abs=0.01)
             assert fleet.desk.desk._tenant_calls["acme"] == 1
 
     asyncio.run(test())
@@ -193,7 +193,7 @@ def test_a_restarted_supervisors_calls_are_compared_with_those_known() -> None:
         one.live = [["a", "acme"], ["b", "acme"]]
         fleet = Fleet({}, one=one)
         await fleet.keeper.look()
-        one.tally = Tally()
+        one.change_feed = ChangeFeed()
         one.live = [["b", "acme"]]
         await fleet.keeper.look()
         assert one.orders == [("keep", 2, 10)] * 2  # it has forgotten what it was told

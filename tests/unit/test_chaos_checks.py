@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from offhook.actors.journals.journal import Kept
-from offhook.policies import commands as cmd
-from offhook.policies import events as ev
-from offhook.policies.codec import encode
+from offhook.policies.core import commands as cmd
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import encode
 from offhook.policies.simulation import faults
 from offhook.policies.simulation.drawn import drawn_policy
 from offhook.policies.simulation.journal import recorded
@@ -29,7 +29,7 @@ LINE = {
 
 @pytest.fixture(autouse=True)
 def _answers_come_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever carries an order drops a second answer to it (`errands.py`), so no journal of a real call has one."""
+    """Whoever carries an order drops a second answer to it (`tool_calls.py`), so no journal of a real call has one."""
     monkeypatch.setattr(faults, "REPEATED", 0.0)
 
 

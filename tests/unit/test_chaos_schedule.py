@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from offhook.policies.errors import CallerFault
+from offhook.policies.core.errors import CallerFault
 from offhook.policies.simulation.chaos import FAULTS, FIRST_MS, LAST_MS, UNNAMED, schedule
 
 
@@ -43,7 +43,7 @@ def test_what_cannot_be_scheduled_is_said() -> None:
 
 def test_the_report_lists_faults_counts_and_what_was_not_held_with_the_command_that_repeats_it() -> None:
     from offhook.serve.chaos.run import Run
-    from offhook.serve.commands.cli_chaos import text
+    from offhook.serve.cli.cli_chaos import text
 
     run = Run(seed=7, seconds=30, calls=2, faults=("call_kill",))
     struck = {"at_ms": 4_000, "fault": "call_kill", "target": "process 7 of c1", "missed": ""}

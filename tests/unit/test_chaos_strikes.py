@@ -16,10 +16,10 @@ from typing import Any
 
 import httpx
 import pytest
-from offhook.actors.clock import boot
-from offhook.actors.errors import LinkLost
+from offhook.actors.contracts.errors import LinkLost
 from offhook.actors.node.residents import lives
 from offhook.actors.node.watch import stopped
+from offhook.actors.process.clock import boot
 from offhook.policies.simulation.chaos import FAULTS, Strike
 from offhook.serve.chaos.journal_checks import Struck
 from offhook.serve.chaos.processes import children, connections, cut, listener

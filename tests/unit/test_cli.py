@@ -16,11 +16,11 @@ import httpx
 import pytest
 import typer
 from booking_call import at_the_read_back
-from offhook.policies.errors import CallerFault, WorldFault
-from offhook.serve import cli, running
-from offhook.serve.commands import cli_calls
-from offhook.serve.errors import NotRunning
-from offhook.serve.running import Running
+from offhook.policies.core.errors import CallerFault, WorldFault
+from offhook.serve.cli import cli, cli_calls
+from offhook.serve.client import running
+from offhook.serve.client.running import Running
+from offhook.serve.contracts.errors import NotRunning
 from source_tree import ROOT
 
 EXAMPLES = ROOT / "examples"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from io import StringIO
 
-from offhook.policies.cost import Accounts, Prices, Usage, bill
-from offhook.serve.commands.cli_cost import _shown
+from offhook.policies.fleet.cost import Accounts, Prices, Usage, bill
+from offhook.serve.cli.cli_cost import _shown
 from rich.console import Console
 
 

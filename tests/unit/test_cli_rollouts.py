@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies import rollout as rules
-from offhook.policies.errors import CallerFault
-from offhook.policies.rollout import Plan, Rollout
-from offhook.serve.commands import rollout_view
-from offhook.serve.commands.cli_rollouts import guards_of, steps_of
+from offhook.policies.core.errors import CallerFault
+from offhook.policies.fleet import rollout as rules
+from offhook.policies.fleet.rollout import Plan, Rollout
+from offhook.serve.cli.cli_rollouts import guards_of, steps_of
+from offhook.serve.views import rollout_view
 from rich.console import Console
 
 

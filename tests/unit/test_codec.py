@@ -7,12 +7,12 @@ from typing import Any
 
 import msgpack
 import pytest
-from offhook.policies import events as ev
-from offhook.policies.codec import TAGS, CodecFault, decode, encode, plain
-from offhook.policies.commands import Publish, Say
-from offhook.policies.errors import CallerFault
-from offhook.policies.proposals import Purpose
-from offhook.policies.state import CallState, Concern, Holder, Standing
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import TAGS, CodecFault, decode, encode, plain
+from offhook.policies.core.commands import Publish, Say
+from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.proposals import Purpose
+from offhook.policies.core.state import CallState, Concern, Holder, Standing
 
 
 def test_an_object_is_its_name_and_its_fields() -> None:

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 import uvloop
-from offhook.actors.journals import past, redis_journal, sqlite_journal
+from offhook.actors.call.resume import fold
+from offhook.actors.journals import queries, redis_journal, sqlite_journal
 from offhook.actors.journals.journal import Journal, Record, Retention, unexplained
 from offhook.actors.journals.stores import open_journal
-from offhook.actors.live.resume import fold
-from offhook.policies.codec import decode, encode
-from offhook.policies.machine import step
-from offhook.policies.policy import Policy
-from offhook.policies.recording import read
-from offhook.policies.replay import replay
+from offhook.policies.conversation.machine import step
+from offhook.policies.core.codec import decode, encode
+from offhook.policies.core.policy import Policy
+from offhook.policies.core.state import CallState
+from offhook.policies.replay.recording import read
+from offhook.policies.replay.replay import replay
 from offhook.policies.simulation.journal import recorded
-from offhook.policies.state import CallState
 from redis import Redis
 
 NOW = Retention(compact_after_ms=0)
@@ -194,7 +194,7 @@ def test_replay_backtest_and_the_last_state_of_a_compacted_call_are_as_before(ru
     async def test(place: Place) -> None:
         journal = place.open(Retention(compact_after_ms=3_600_000))
         await store(journal, records)
-        before = await past.last_state(journal, call), await past.verdicts(journal, call)
+        before = await queries.last_state(journal, call), await queries.verdicts(journal, call)
         await journal.close()
         journal = place.open()
         doomed = len([row for row in records if row[4] in ("snapshot", "place")]) - 1
@@ -202,7 +202,7 @@ def test_replay_backtest_and_the_last_state_of_a_compacted_call_are_as_before(ru
             await asyncio.sleep(0.002)
         found = await whole(journal, call)
         assert [row for row in found if row[4] == "snapshot"] == [records[-2]]
-        assert (await past.last_state(journal, call), await past.verdicts(journal, call)) == before
+        assert (await queries.last_state(journal, call), await queries.verdicts(journal, call)) == before
         first, again = replay(records), replay(found)
         assert again.same and first.same and (again.events, again.state) == (first.events, first.state)
         assert [s.event for s in read(found).steps] == [s.event for s in read(records).steps]

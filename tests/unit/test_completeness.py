@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies.completeness import judge
-from offhook.policies.proposals import Asks
+from offhook.policies.core.proposals import Asks
+from offhook.policies.language.en.completeness import judge
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from offhook.policies import concerns, cues
-from offhook.policies.concerns import LIFECYCLE, Cause
-from offhook.policies.draft import Draft
-from offhook.policies.events import WordsHeard
-from offhook.policies.policy import Policy
-from offhook.policies.proposals import Asks, Purpose
-from offhook.policies.state import AgentSpeech, CallerSpeech, CallState, Playing, Standing, Utterance
+from offhook.policies.core.draft import Draft
+from offhook.policies.core.events import WordsHeard
+from offhook.policies.core.policy import Policy
+from offhook.policies.core.proposals import Asks, Purpose
+from offhook.policies.core.state import AgentSpeech, CallerSpeech, CallState, Playing, Standing, Utterance
+from offhook.policies.evidence import concerns, cues
+from offhook.policies.evidence.concerns import LIFECYCLE, Cause
 
 POLICY = Policy.model_validate({"name": "test", "agents": {"none": {"code": "none:None"}}})
 

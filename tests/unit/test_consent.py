@@ -8,10 +8,10 @@ from __future__ import annotations
 import pytest
 from booking_call import TO_THE_OFFER, at_the_read_back, booked
 from dialogue import Dialogue, sales_policy
-from offhook.policies import assent
-from offhook.policies import events as ev
-from offhook.policies.commands import RecordVerdict, Say
-from offhook.policies.proposals import Answer, Asks, Kind, Polarity, Proposal, Purpose
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import RecordVerdict, Say
+from offhook.policies.core.proposals import Answer, Asks, Kind, Polarity, Proposal, Purpose
+from offhook.policies.language.en import assent
 
 CLEAN = [
     "yes", "yes that's right", "yeah, perfect, thank you", "correct", "that works for me", "yep, Tuesday at ten",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies.cost import GIB, TARIFF, Accounts, Prices, Usage, bill, fleet_cents
-from offhook.policies.errors import CallerFault
+from offhook.policies.core.errors import CallerFault
+from offhook.policies.fleet.cost import GIB, TARIFF, Accounts, Prices, Usage, bill, fleet_cents
 from pydantic import ValidationError
 
 PRICES = Prices(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies import cues, evidence
-from offhook.policies.draft import Draft
-from offhook.policies.events import DigitPressed, WordsHeard
-from offhook.policies.policy import Policy
-from offhook.policies.proposals import Asks, Purpose
-from offhook.policies.state import AgentSpeech, CallerSpeech, CallState, Playing, Sign, Utterance
+from offhook.policies.core.draft import Draft
+from offhook.policies.core.events import DigitPressed, WordsHeard
+from offhook.policies.core.policy import Policy
+from offhook.policies.core.proposals import Asks, Purpose
+from offhook.policies.core.state import AgentSpeech, CallerSpeech, CallState, Playing, Sign, Utterance
+from offhook.policies.evidence import cues, evidence
 
 POLICY = Policy.model_validate({"name": "test", "agents": {"none": {"code": "none:None"}}})
 

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 import redis_server
 import uvloop
-from offhook.actors.errors import JournalAway, JournalDamaged
-from offhook.actors.journals import past
+from offhook.actors.contracts.errors import JournalAway, JournalDamaged
+from offhook.actors.journals import queries
+from offhook.actors.journals.damage_monitor import CALLS_MAX, DamageMonitor, Damages
 from offhook.actors.journals.journal import Journal, Record, read_intact
 from offhook.actors.journals.sqlite_journal import SqliteJournal
 from offhook.actors.journals.stores import open_journal
-from offhook.actors.journals.witness import CALLS_MAX, Damages, Witness
 from redis.asyncio import Redis
 from redis_server import RedisServer
 
@@ -138,7 +138,7 @@ def test_flipped_bytes_in_the_file_never_yield_a_record_that_was_not_written(tmp
 
     async def test() -> None:
         damages = Damages()
-        journal = Witness(SqliteJournal(path, on_damage=lambda what: damages.note("", what)), damages)
+        journal = DamageMonitor(SqliteJournal(path, on_damage=lambda what: damages.note("", what)), damages)
         good, damage = [], None
         try:
             good, damage = await read_intact(journal, "c1", limit=1_000)
@@ -174,14 +174,18 @@ def test_a_broken_page_is_told_and_the_records_before_it_are_used(tmp_path: Path
             file.seek((pages * 3 // 4) * page_bytes)
             file.write(b"\xa5" * page_bytes)
         damages = Damages()
-        witness = Witness(SqliteJournal(path), damages)
-        good, damage = await read_intact(witness, "c1")
+        damage_monitor = DamageMonitor(SqliteJournal(path), damages)
+        good, damage = await read_intact(damage_monitor, "c1")
         assert isinstance(damage, JournalDamaged) and "malformed" in str(damage)
         assert 100 < len(good) < 1_000 and [row[2] for row in good] == list(range(1, len(good) + 1))
         assert damages.of("c1") == {"damaged": str(damage)} and damages.of("c2") == {} and damages.count == 1
-        told = await past.last_state(witness, "c1") if await _newest_is_broken(witness) else {"seq": good[-1][2]}
+        told = (
+            await queries.last_state(damage_monitor, "c1")
+            if await _newest_is_broken(damage_monitor)
+            else {"seq": good[-1][2]}
+        )
         assert told["seq"] == good[-1][2]
-        await witness.close()
+        await damage_monitor.close()
 
     run(test)
 
@@ -217,16 +221,16 @@ def test_a_damaged_snapshot_is_made_up_for_by_the_events_before_it(tmp_path: Pat
         journal = SqliteJournal(path)
         await store(journal, records)
         for known in (20, -1):
-            assert await past.since_snapshot(journal, "c1", known) == (records[19:], None)
-        assert await past.since_snapshot(journal, "c1", 0) == (records, None)
+            assert await queries.since_snapshot(journal, "c1", known) == (records[19:], None)
+        assert await queries.since_snapshot(journal, "c1", 0) == (records, None)
         with closing(sqlite3.connect(path)) as base, base:
             base.execute("UPDATE records SET crc = crc + 1 WHERE key & 4294967295 = 20")
         for known in (20, -1):
-            found, damage = await past.since_snapshot(journal, "c1", known)
+            found, damage = await queries.since_snapshot(journal, "c1", known)
             assert found == records[:19] + records[20:] and "record 20" in str(damage)
         with closing(sqlite3.connect(path)) as base, base:
             base.execute("UPDATE records SET crc = crc + 1 WHERE key & 4294967295 = 5")
-        found, damage = await past.since_snapshot(journal, "c1", 20)
+        found, damage = await queries.since_snapshot(journal, "c1", 20)
         assert found == records[:4] and damage is not None, "behind an event that is lost nothing can be folded"
         await journal.close()
 
@@ -244,7 +248,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 def test_of_a_damaged_stream_what_stands_before_the_damage_is_used_and_told(redis: RedisServer) -> None:
     async def test() -> None:
         damages = Damages()
-        journal = Witness(open_journal(redis.url), damages)
+        journal = DamageMonitor(open_journal(redis.url), damages)
         await store(journal, [record(seq) for seq in range(1, 101) if seq != 60])
         await store(journal, [record(60)])  # beside the stream, where a test can change it
         async with Redis.from_url(redis.url) as anybody:

@@ -8,12 +8,12 @@ from array import array
 from itertools import pairwise
 
 import pytest
+from offhook.actors.audio.mulaw import LINEAR, SILENCE, decode, encode
 from offhook.actors.ears import Ears
 from offhook.actors.ears.measure import QUIETEST_DB, Frame, loudness_db, pitch, signs
-from offhook.actors.ears.mulaw import LINEAR, SILENCE, decode, encode
 from offhook.actors.ears.vad import NoiseFloor
-from offhook.policies.events import Event, SpeechEnded, SpeechMeasured, SpeechStarted, ToneHeard
-from offhook.policies.policy import Ears as EarsPolicy
+from offhook.policies.core.events import Event, SpeechEnded, SpeechMeasured, SpeechStarted, ToneHeard
+from offhook.policies.core.policy import Ears as EarsPolicy
 
 FRAME = 160
 QUIET = bytes([SILENCE]) * FRAME

@@ -7,11 +7,11 @@ import random
 from array import array
 
 import pytest
+from offhook.actors.audio.mulaw import LINEAR, SILENCE, decode, encode
 from offhook.actors.ears import Ears, confirm, tones
 from offhook.actors.ears.measure import QUIETEST_DB, Frame, loudness_db
-from offhook.actors.ears.mulaw import LINEAR, SILENCE, decode, encode
-from offhook.policies.events import ToneHeard
-from offhook.policies.policy import Ears as EarsPolicy
+from offhook.policies.core.events import ToneHeard
+from offhook.policies.core.policy import Ears as EarsPolicy
 
 FRAME = 160
 QUIET = bytes([SILENCE]) * FRAME

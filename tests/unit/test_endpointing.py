@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from offhook.policies import cadence, endpointing
-from offhook.policies import events as ev
-from offhook.policies.commands import CutSpeech, InviteAgents, Say
-from offhook.policies.policy import Endpointing
-from offhook.policies.proposals import Asks, Kind, Proposal, Purpose
-from offhook.policies.state import Cadence, Holder, Playing, Stage
+from offhook.policies.conversation import endpointing
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import CutSpeech, InviteAgents, Say
+from offhook.policies.core.policy import Endpointing
+from offhook.policies.core.proposals import Asks, Kind, Proposal, Purpose
+from offhook.policies.core.state import Cadence, Holder, Playing, Stage
+from offhook.policies.speech import cadence
 from scene import Scene, of, policy
 
 FIXED = dict.fromkeys(Stage, 800)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.actors.engine_places import RECOGNIZER, REPLICAS_DIALLED_MAX, SYNTHESIZER, Place, choose
-from offhook.actors.errors import ProtocolFault
-from offhook.actors.node.shelf import Shelf
+from offhook.actors.contracts.errors import ProtocolFault
+from offhook.actors.engines.engine_places import RECOGNIZER, REPLICAS_DIALLED_MAX, SYNTHESIZER, Place, choose
+from offhook.actors.node.catalog import Catalog
 
 
 def place(replica: str, node: str = "n2", machine: str = "m2", **but: str) -> Place:
@@ -69,19 +69,19 @@ def test_a_place_survives_its_way_through_plain_values() -> None:
 
 
 def test_a_shelf_gives_each_call_its_order_and_recalls_it(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "memory.json", "n1", "m1")
+    catalog = Catalog(tmp_path / "memory.json", "n1", "m1")
     speaker = place("s", kind=SYNTHESIZER, machine="ms")
     places = [place("a", machine="ma").as_map(), place("b", machine="mb").as_map()]
-    shelf.offer_engines(
+    catalog.offer_engines(
         {"kind": "link", "places": places, "endpoints": [["tcp:fixed:1", "t"]]},
         {"kind": "link", "places": [speaker.as_map()]},
     )
-    for each in (shelf, Shelf(tmp_path / "memory.json", "n1", "m1")):
+    for each in (catalog, Catalog(tmp_path / "memory.json", "n1", "m1")):
         each.recall()
         first, second = each.engines_for(""), each.engines_for("")
         assert [e for e, _ in first.recognizer_endpoints] == ["tcp:mb:1", "tcp:ma:1", "tcp:fixed:1"]
         assert [e for e, _ in second.recognizer_endpoints] == ["tcp:ma:1", "tcp:mb:1", "tcp:fixed:1"]
         assert first.synthesizer_endpoints == (("tcp:ms:1", "t-s"),)
         assert [e for e, _ in each.reachable().recognizer_endpoints] == ["tcp:ma:1", "tcp:mb:1", "tcp:fixed:1"]
-    shelf.offer_engines({"kind": "link"}, {"kind": "tone"})
-    assert shelf.engines_for("").recognizer_endpoints == (), "calls wait to be told"
+    catalog.offer_engines({"kind": "link"}, {"kind": "tone"})
+    assert catalog.engines_for("").recognizer_endpoints == (), "calls wait to be told"

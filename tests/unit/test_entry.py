@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from dialogue import failed
-from offhook.policies import events as ev
-from offhook.policies.codec import encode
-from offhook.policies.commands import Command, InviteAgents, Perform, Say
-from offhook.policies.entry import (
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import encode
+from offhook.policies.core.commands import Command, InviteAgents, Perform, Say
+from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.fields import ARGUMENTS_CHARS_MAX, ARGUMENTS_MAX
+from offhook.policies.core.proposals import Answer, Asks, Kind, Polarity, Proposal, Purpose, Reading, Refusal, Verdict
+from offhook.policies.gate.entry import (
     DELAY_MAX_MS,
     PROPOSALS_MAX,
     answer_of,
@@ -19,10 +22,7 @@ from offhook.policies.entry import (
     proposals_of,
     reading_of,
 )
-from offhook.policies.errors import CallerFault
-from offhook.policies.explain import explain, lines
-from offhook.policies.fields import ARGUMENTS_CHARS_MAX, ARGUMENTS_MAX
-from offhook.policies.proposals import Answer, Asks, Kind, Polarity, Proposal, Purpose, Reading, Refusal, Verdict
+from offhook.policies.replay.explain import explain, lines
 from scene import Scene, of, verdicts
 
 GOOD = Proposal("good", "booking", Kind.SAY, 0, 0, "Hello.", Purpose.GREETING, priority=0.1)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 import pytest
-from offhook.policies import evidence
-from offhook.policies.commands import Publish
-from offhook.policies.draft import Draft
-from offhook.policies.policy import Policy
-from offhook.policies.state import CallState, Sign
+from offhook.policies.core.commands import Publish
+from offhook.policies.core.draft import Draft
+from offhook.policies.core.policy import Policy
+from offhook.policies.core.state import CallState, Sign
+from offhook.policies.evidence import evidence
 
 POLICY = Policy.model_validate({"name": "test", "agents": {"none": {"code": "none:None"}}})
 HALF_LIFE_MS = POLICY.evidence.half_life_ms

@@ -6,11 +6,11 @@ import json
 
 import pytest
 from dialogue import Dialogue, sales_policy
-from offhook.policies.errors import CallerFault
-from offhook.policies.explain import explain, lines, needed, tally
-from offhook.policies.parts import replace
-from offhook.policies.replay import replay
-from offhook.policies.state import CallState
+from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.parts import replace
+from offhook.policies.core.state import CallState
+from offhook.policies.replay.explain import explain, lines, needed, tally
+from offhook.policies.replay.replay import replay
 
 WORDS = ("Yes.", "Three people.", "About five.", "Okay, sign me up.", "Tuesday at ten, but it is too expensive.")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies.errors import IllegalEvent
-from offhook.policies.floor import FLOOR, Move, next_holder
-from offhook.policies.state import Holder
+from offhook.policies.core.errors import IllegalEvent
+from offhook.policies.core.state import Holder
+from offhook.policies.speech.floor import FLOOR, Move, next_holder
 
 
 @pytest.mark.parametrize(("holder", "move"), [(h, m) for h in Holder for m in Move])

@@ -6,17 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from offhook.policies import acts, approvals, gate
-from offhook.policies import events as ev
-from offhook.policies.case import case_of, share_of
-from offhook.policies.commands import AwaitJournal, HangUp, Perform, Publish, RecordVerdict, Say, TransferCall
-from offhook.policies.dialogue import Answer as CleanAnswer
-from offhook.policies.dialogue import Segment, Term
-from offhook.policies.draft import Draft
-from offhook.policies.policy import AgentSpec, Policy
-from offhook.policies.proposals import Answer, Kind, Polarity, Proposal, Purpose, Verdict
-from offhook.policies.rules import RULES
-from offhook.policies.state import (
+from offhook.policies.conversation import machine
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import AwaitJournal, HangUp, Perform, Publish, RecordVerdict, Say, TransferCall
+from offhook.policies.core.dialogue import Answer as CleanAnswer
+from offhook.policies.core.dialogue import Segment, Term
+from offhook.policies.core.draft import Draft
+from offhook.policies.core.policy import AgentSpec, Policy
+from offhook.policies.core.proposals import Answer, Kind, Polarity, Proposal, Purpose, Verdict
+from offhook.policies.core.state import (
     Act,
     AgentSpeech,
     Answering,
@@ -33,6 +31,9 @@ from offhook.policies.state import (
     Stage,
     Standing,
 )
+from offhook.policies.gate import acts, approval_queue, approvals, execution, gate
+from offhook.policies.gate.case import case_of, share_of
+from offhook.policies.gate.rules import RULES
 
 BOOKING = {
     "irreversible": True,
@@ -244,10 +245,10 @@ def test_speech_waits_for_the_floor_and_is_judged_again_when_it_is_free() -> Non
     draft.state.floor = Floor(Holder.CALLER, 59_000)
     verdict = gate.judge(draft, say(), "proposed")
     assert verdict.answer is Answer.WAIT
-    assert gate.execute(draft, say(), verdict)
+    assert execution.execute(draft, say(), verdict)
     assert not of(draft, Say)
     draft.state.floor = Floor()
-    gate.floor_free(draft)
+    execution.floor_free(draft)
     assert [s.text for s in of(draft, Say)] == ["Hello there."]
     assert [v.verdict.moment for v in of(draft, RecordVerdict)] == ["proposed", "floor"]
 
@@ -255,12 +256,12 @@ def test_speech_waits_for_the_floor_and_is_judged_again_when_it_is_free() -> Non
 def test_what_waited_is_never_said_on_stale_evidence() -> None:
     draft = Draft(agreed(), policy())
     draft.state.floor = Floor(Holder.CALLER, 59_000)
-    gate.execute(draft, say(), gate.judge(draft, say(), "proposed"))
+    execution.execute(draft, say(), gate.judge(draft, say(), "proposed"))
     draft.state.floor = Floor()
     draft.state.revision += 1
     draft.evidence_changed()
     draft.state.said_revision = draft.state.revision
-    gate.floor_free(draft)
+    execution.floor_free(draft)
     assert not of(draft, Say)
     last = of(draft, RecordVerdict)[-1].verdict
     assert last.answer is Answer.DENY and last.moment == "floor" and failed(last) == {"fresh"}
@@ -270,12 +271,12 @@ def test_what_waited_is_never_said_on_stale_evidence() -> None:
 def test_a_murmur_outdates_nothing_that_waits() -> None:
     draft = Draft(agreed(), policy())
     draft.state.floor = Floor(Holder.CALLER, 59_000)
-    gate.execute(draft, say(), gate.judge(draft, say(), "proposed"))
+    execution.execute(draft, say(), gate.judge(draft, say(), "proposed"))
     draft.state.floor = Floor()
     draft.state.revision += 1
     draft.state.turn += 1
     draft.evidence_changed()
-    gate.floor_free(draft)
+    execution.floor_free(draft)
     assert [s.text for s in of(draft, Say)] == ["Hello there."]
 
 
@@ -287,12 +288,12 @@ def test_an_agent_may_widen_what_a_proposal_rests_on(rests_on: str, moved: bool)
     draft = Draft(agreed(), policy())
     draft.state.floor = Floor(Holder.CALLER, 59_000)
     proposal = say(rests_on=(rests_on,))
-    gate.execute(draft, proposal, gate.judge(draft, proposal, "proposed"))
+    execution.execute(draft, proposal, gate.judge(draft, proposal, "proposed"))
     draft.state.floor = Floor()
     draft.state.revision += 1
     later = Signal(3, Sign.DETAIL, 0.8, 60_000, draft.state.revision, 3, "words", topic="time")
     draft.state.ledger = replace(draft.state.ledger, signals=(*draft.state.ledger.signals, later))
-    gate.floor_free(draft)
+    execution.floor_free(draft)
     assert bool(of(draft, Say)) is not moved
     assert failed(of(draft, RecordVerdict)[-1].verdict) == ({"fresh"} if moved else set())
 
@@ -300,13 +301,13 @@ def test_an_agent_may_widen_what_a_proposal_rests_on(rests_on: str, moved: bool)
 def test_while_an_interruption_is_not_understood_nothing_that_waits_is_done_and_then_it_is_judged_again() -> None:
     draft = Draft(agreed(), policy())
     draft.state.floor = Floor(Holder.CALLER, 59_000)
-    gate.execute(draft, say(), gate.judge(draft, say(), "proposed"))
-    gate.suspend(draft)
+    execution.execute(draft, say(), gate.judge(draft, say(), "proposed"))
+    execution.suspend(draft)
     assert draft.state.authority.waiting
     draft.state.floor = Floor()
-    gate.restore(draft)
+    execution.restore(draft)
     assert not draft.state.authority.suspended_since_ms
-    gate.floor_free(draft)
+    execution.floor_free(draft)
     assert [s.text for s in of(draft, Say)] == ["Hello there."]
 
 
@@ -315,10 +316,10 @@ def test_two_that_wait_are_not_said_one_after_the_other() -> None:
     draft.state.floor = Floor(Holder.CALLER, 59_000)
     for number, text in enumerate(("One.", "Two.")):
         proposal = say(text, id=f"p{number}", priority=0.5 + number / 10)
-        gate.execute(draft, proposal, gate.judge(draft, proposal, "proposed"))
+        execution.execute(draft, proposal, gate.judge(draft, proposal, "proposed"))
     draft.state.floor = Floor()
     draft.state.revision += 1
-    gate.floor_free(draft)
+    execution.floor_free(draft)
     assert [s.text for s in of(draft, Say)] == ["Two."]
     assert "unanswered" in failed(of(draft, RecordVerdict)[-1].verdict)
 
@@ -326,10 +327,10 @@ def test_two_that_wait_are_not_said_one_after_the_other() -> None:
 def test_the_queue_is_bounded_and_refuses_in_writing() -> None:
     draft = Draft(agreed(), policy())
     draft.state.floor = Floor(Holder.CALLER, 59_000)
-    for number in range(gate.WAITING_MAX + 1):
+    for number in range(approval_queue.WAITING_MAX + 1):
         proposal = say(f"Text {number}.", id=f"p{number}")
-        gate.execute(draft, proposal, gate.judge(draft, proposal, "proposed"))
-    assert len(draft.state.authority.waiting) == gate.WAITING_MAX
+        execution.execute(draft, proposal, gate.judge(draft, proposal, "proposed"))
+    assert len(draft.state.authority.waiting) == approval_queue.WAITING_MAX
     assert of(draft, RecordVerdict)[-1].verdict.rules[0].rule == "queue"
 
 
@@ -337,11 +338,11 @@ def test_the_cores_notice_rests_on_the_clock_and_survives_new_words() -> None:
     draft = Draft(agreed(), policy())
     draft.state.floor = Floor(Holder.CALLER, 59_000)
     notice = say("One minute left.", agent="core", purpose=Purpose.NOTICE)
-    gate.execute(draft, notice, gate.judge(draft, notice, "proposed"))
+    execution.execute(draft, notice, gate.judge(draft, notice, "proposed"))
     draft.state.revision += 1
     draft.evidence_changed()
     draft.state.floor = Floor()
-    gate.floor_free(draft)
+    execution.floor_free(draft)
     assert [s.text for s in of(draft, Say)] == ["One minute left."]
 
 
@@ -354,7 +355,8 @@ def of(draft: Draft, kind: type) -> list[Any]:
 
 def executed(draft: Draft, proposal: Proposal) -> Verdict:
     verdict = gate.judge(draft, proposal, "proposed")
-    gate.execute(draft, proposal, verdict)
+    execution.execute(draft, proposal, verdict)
+    machine.follow_up(draft)
     return verdict
 
 
@@ -371,7 +373,7 @@ def test_an_act_is_told_first_judged_again_when_it_is_journaled_and_carried_out_
     assert [s.text for s in of(draft, Say)] == ["One moment."] and not of(draft, AwaitJournal)
     draft.state.speech = AgentSpeech(None, None)
     draft.state.revision += 1
-    gate.floor_free(draft)
+    execution.floor_free(draft)
     assert [asked.grant for asked in of(draft, AwaitJournal)] == ["g2"] and not of(draft, Perform)
     journaled(draft)
     (perform,) = of(draft, Perform)
@@ -451,7 +453,7 @@ def test_a_transfer_is_announced_and_judged_again_before_the_line_is_handed_over
     executed(draft, say("I will put you through.", kind=Kind.TRANSFER, action="+15550100"))
     assert of(draft, Say) and not of(draft, TransferCall)
     draft.state.speech = CallState().speech
-    gate.floor_free(draft)
+    execution.floor_free(draft)
     assert [t.target for t in of(draft, TransferCall)] == ["+15550100"]
     assert [v.verdict.moment for v in of(draft, RecordVerdict)] == ["proposed", "floor"]
 
@@ -505,7 +507,7 @@ def test_an_operators_yes_is_judged_again_and_then_done() -> None:
     draft = Draft(agreed(), with_autonomy("approve"))
     executed(draft, book())
     assert [p.id for p in draft.state.authority.approvals] == ["p1"]
-    assert approvals.TIMER in draft.timers
+    assert approval_queue.TIMER in draft.timers
     assert [s.purpose for s in of(draft, Say)] == [Purpose.REASSURANCE], "the caller is told, once"
     draft.state.speech = AgentSpeech(None, None)
     approvals.operator_decided(draft, ev.OperatorDecided(60_000, "p1", True, "ann"))
@@ -553,9 +555,9 @@ def test_an_answer_to_an_unknown_question_changes_nothing_but_is_told() -> None:
 def test_a_question_to_an_operator_expires_in_writing() -> None:
     draft = Draft(agreed(), with_autonomy("approve"))
     executed(draft, book())
-    deadline_ms = draft.timers[approvals.TIMER]
+    deadline_ms = draft.timers[approval_queue.TIMER]
     draft.state.now_ms = deadline_ms
-    approvals.timer_fired(draft, ev.TimerFired(deadline_ms, approvals.TIMER, deadline_ms))
+    approvals.timer_fired(draft, ev.TimerFired(deadline_ms, approval_queue.TIMER, deadline_ms))
     last = next(v.verdict for v in of(draft, RecordVerdict) if v.verdict.moment == "approval")
     assert "lifetime" in failed(last)
     assert draft.state.authority.approvals == ()
@@ -563,9 +565,9 @@ def test_a_question_to_an_operator_expires_in_writing() -> None:
 
 def test_health_is_kept() -> None:
     draft = Draft(agreed(), policy())
-    gate.health_changed(draft, ev.HealthChanged(60_000, "journal", False))
+    execution.health_changed(draft, ev.HealthChanged(60_000, "journal", False))
     assert failed(gate.judge(draft, book(), "proposed")) == {"journal"}
-    gate.health_changed(draft, ev.HealthChanged(60_000, "journal", True))
+    execution.health_changed(draft, ev.HealthChanged(60_000, "journal", True))
     assert gate.judge(draft, book(), "proposed").answer is Answer.GRANT
 
 

@@ -12,17 +12,18 @@ from typing import Any
 
 import pytest
 import uvloop
-from offhook.actors import wire
-from offhook.actors.errors import NoSpare
-from offhook.actors.link import Link, LinkServer, Message
-from offhook.policies.errors import CallerFault
-from offhook.serve.carriers import twilio
-from offhook.serve.media import gateway as gateway_module
-from offhook.serve.media import tokens
-from offhook.serve.media.gateway import Gateway
-from offhook.serve.media.line import FRAMES_KEPT, Claim, Playback
-from offhook.serve.media.together import TOGETHER
-from offhook.serve.media.tolerance import BAD_MAX, WINDOW_S, Dropped, Tolerance
+from offhook.actors.contracts import wire
+from offhook.actors.contracts.errors import NoSpare
+from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.policies.core.errors import CallerFault
+from offhook.serve.carriers.twilio import media_stream
+from offhook.serve.contracts.claim import Claim
+from offhook.serve.gateway import gateway as gateway_module
+from offhook.serve.gateway import tokens
+from offhook.serve.gateway.frame_batching import TOGETHER
+from offhook.serve.gateway.gateway import Gateway
+from offhook.serve.gateway.line import FRAMES_KEPT, Playback
+from offhook.serve.gateway.tolerance import BAD_MAX, WINDOW_S, Dropped, Tolerance
 from picows import WSMsgType
 from twilio_phone import Phone
 
@@ -57,7 +58,7 @@ async def said(queue: asyncio.Queue[Message]) -> Message:
         return await queue.get()
 
 
-class House:
+class Installation:
     """A gateway with its owner; `claims` answers the gateway's claims."""
 
     def __init__(self, owner: Owner) -> None:
@@ -81,10 +82,10 @@ class House:
 
 
 @asynccontextmanager
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def installation(tmp_path: Path) -> AsyncIterator[Installation]:
     owner = Owner(f"unix:{tmp_path}/call")
     await owner.server.start(owner.endpoint)
-    made = House(owner)
+    made = Installation(owner)
     await made.gateway.start("127.0.0.1", 0)
     try:
         yield made
@@ -95,20 +96,20 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
             phone.transport.disconnect(False)
 
 
-def run(tmp_path: Path, test: Callable[[House], Awaitable[None]]) -> None:
+def run(tmp_path: Path, test: Callable[[Installation], Awaitable[None]]) -> None:
     async def main() -> None:
-        async with house(tmp_path) as made, asyncio.timeout(60):
+        async with installation(tmp_path) as made, asyncio.timeout(60):
             await test(made)
 
     uvloop.run(main())
 
 
 def test_frames_marks_and_digits_reach_the_call_and_its_orders_reach_the_carrier(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
-        phone = await house.phone("call-7")
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone("call-7")
         phone.start()
-        link, hello, heard = await house.owner.linked()
-        assert house.claimed == ["call-7"]
+        link, hello, heard = await installation.owner.linked()
+        assert installation.claimed == ["call-7"]
         assert hello == ["MZ1", "mulaw8k", 0, ["", 0, 0, 0]]
         phone.send(phone.writer.media(FRAME), phone.writer.dtmf("5"), phone.writer.mark("m"), phone.writer.media(FRAME))
         assert [await said(heard) for _ in range(4)] == [
@@ -122,7 +123,7 @@ def test_frames_marks_and_digits_reach_the_call_and_its_orders_reach_the_carrier
         link.send(wire.CLEAR, 1)
         played = await phone.heard()
         assert (played["event"], played["streamSid"]) == ("media", "MZ1")
-        assert twilio.read_application(json.dumps(played).encode()) == twilio.Media(FRAME * 3)
+        assert media_stream.read_application(json.dumps(played).encode()) == media_stream.Media(FRAME * 3)
         assert await phone.heard() == {"event": "mark", "streamSid": "MZ1", "mark": {"name": "u1:500"}}
         assert await phone.heard() == {"event": "clear", "streamSid": "MZ1"}
         phone.send(phone.writer.stop())
@@ -133,67 +134,67 @@ def test_frames_marks_and_digits_reach_the_call_and_its_orders_reach_the_carrier
 
 
 def test_the_call_hangs_up(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
-        phone = await house.phone()
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone()
         phone.start()
-        link, _, heard = await house.owner.linked()
+        link, _, heard = await installation.owner.linked()
         link.send(wire.HANGUP, 1, "goodbye said")
         assert await phone.goodbye() == (1000, "goodbye said")
         assert await said(heard) == [wire.STOPPED, "goodbye said"]
         assert (await said(heard))[0] == "closed"
-        assert house.claimed == ["c1"]  # an ended line is not claimed anew
+        assert installation.claimed == ["c1"]  # an ended line is not claimed anew
 
     run(tmp_path, test)
 
 
 def test_a_transfer_makes_the_line_give_way_and_the_call_hears_it_lost_not_ended(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
-        phone = await house.phone()
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone()
         phone.start()
-        link, _, heard = await house.owner.linked()
+        link, _, heard = await installation.owner.linked()
         link.send(wire.TRANSFER, 1, "+15550123", False)
         assert await phone.goodbye() == (1000, "transferred")
         assert (await said(heard))[0] == "closed"
-        while house.gateway.sockets:  # noqa: ASYNC110 - the gateway has no event for it
+        while installation.gateway.sockets:  # noqa: ASYNC110 - the gateway has no event for it
             await asyncio.sleep(0.001)
-        assert house.gateway.lines == {} and house.claimed == ["c1"]
-        back = await house.phone(path=f"/media/{tokens.issue(SECRET, 'c1', time.time() + 1)}")
+        assert installation.gateway.lines == {} and installation.claimed == ["c1"]
+        back = await installation.phone(path=f"/media/{tokens.issue(SECRET, 'c1', time.time() + 1)}")
         back.start()
-        await house.owner.linked()  # nobody was reached: the same call goes on
+        await installation.owner.linked()  # nobody was reached: the same call goes on
 
     run(tmp_path, test)
 
 
 def test_the_token_may_come_as_a_parameter(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
-        phone = await house.phone(path="/media")
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone(path="/media")
         phone.start(token=tokens.issue(SECRET, "c9", time.time()))
-        await house.owner.linked()
-        assert house.claimed == ["c9"]
+        await installation.owner.linked()
+        assert installation.claimed == ["c9"]
 
     run(tmp_path, test)
 
 
 @pytest.mark.parametrize("path", ["/media/no.such.token.x", f"/media/{tokens.issue('other', 'c1', time.time())}"])
 def test_a_wrong_token_is_refused_at_once(tmp_path: Path, path: str) -> None:
-    async def test(house: House) -> None:
-        phone = await house.phone(path=path)
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone(path=path)
         code, reason = await phone.goodbye()
         assert code == 1008
         assert "token" in reason
-        assert house.gateway.stats()["faults"] == {"token": 1}
-        assert house.claimed == []
+        assert installation.gateway.stats()["faults"] == {"token": 1}
+        assert installation.claimed == []
 
     run(tmp_path, test)
 
 
 def test_a_token_opens_one_stream(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
+    async def test(installation: Installation) -> None:
         path = f"/media/{tokens.issue(SECRET, 'c1', time.time())}"
-        first = await house.phone(path=path)
+        first = await installation.phone(path=path)
         first.start()
-        await house.owner.linked()
-        second = await house.phone(path=path)
+        await installation.owner.linked()
+        second = await installation.phone(path=path)
         assert (await second.goodbye()) == (1008, "the media token was used before; each one opens one stream")
         assert not first.closed.done()
 
@@ -256,11 +257,11 @@ BAD: dict[str, tuple[Act, str]] = {
 
 @pytest.mark.parametrize("bad", BAD)
 def test_a_bad_message_in_mid_call_is_dropped_and_counted_and_the_call_goes_on(tmp_path: Path, bad: str) -> None:
-    async def test(house: House) -> None:
+    async def test(installation: Installation) -> None:
         act, kind = BAD[bad]
-        phone = await house.phone()
+        phone = await installation.phone()
         phone.start()
-        link, _, heard = await house.owner.linked()
+        link, _, heard = await installation.owner.linked()
         phone.send(phone.writer.media(FRAME))
         act(phone)
         phone.send(phone.writer.media(FRAME), phone.writer.dtmf("a"), phone.writer.mark("m"))
@@ -272,7 +273,7 @@ def test_a_bad_message_in_mid_call_is_dropped_and_counted_and_the_call_goes_on(t
         ]
         link.send(wire.CLEAR, 1)
         assert (await phone.heard())["event"] == "clear"
-        stats = house.gateway.stats()
+        stats = installation.gateway.stats()
         assert (stats["messages_dropped"], stats["faults"]) == ({kind: 1}, {})
         assert not phone.closed.done()
 
@@ -280,16 +281,16 @@ def test_a_bad_message_in_mid_call_is_dropped_and_counted_and_the_call_goes_on(t
 
 
 def test_all_of_them_one_after_the_other_cost_no_call_while_the_caller_is_heard(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
-        phone = await house.phone()
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone()
         phone.start()
-        _, _, heard = await house.owner.linked()
+        _, _, heard = await installation.owner.linked()
         for _ in range(10):
             for act, _ in BAD.values():
                 act(phone)
                 phone.send(phone.writer.media(FRAME))
                 assert (await said(heard))[0] == wire.AUDIO
-        dropped = house.gateway.stats()["messages_dropped"]
+        dropped = installation.gateway.stats()["messages_dropped"]
         assert sum(dropped.values()) == 10 * len(BAD)
         assert set(dropped) == {"json", "format", "order", "size"}
         assert not phone.closed.done()
@@ -299,12 +300,12 @@ def test_all_of_them_one_after_the_other_cost_no_call_while_the_caller_is_heard(
 
 @pytest.mark.parametrize("good", [0, 1, 2])
 def test_a_stream_of_which_most_cannot_be_read_is_closed_and_touches_no_other(tmp_path: Path, good: int) -> None:
-    async def test(house: House) -> None:
-        bad_phone, other = await house.phone("bad"), await house.phone("good")
+    async def test(installation: Installation) -> None:
+        bad_phone, other = await installation.phone("bad"), await installation.phone("good")
         bad_phone.start()
-        _, _, bad_heard = await house.owner.linked()
+        _, _, bad_heard = await installation.owner.linked()
         other.start()
-        _, _, heard = await house.owner.linked()
+        _, _, heard = await installation.owner.linked()
         for _ in range(2 * BAD_MAX):
             bad_phone.send(b"hello?", b"hello?", b"hello?", *(bad_phone.writer.media(FRAME) for _ in range(good)))
         code, reason = await bad_phone.goodbye()
@@ -312,10 +313,10 @@ def test_a_stream_of_which_most_cannot_be_read_is_closed_and_touches_no_other(tm
         assert reason == "most messages cannot be read; the last: a message is not JSON"
         while (word := await said(bad_heard))[0] != "closed":  # the call sees its line lost, not ended
             assert word[0] == wire.AUDIO
-        assert house.gateway.stats()["faults"] == {"json": 1}
+        assert installation.gateway.stats()["faults"] == {"json": 1}
         other.send(other.writer.media(FRAME))
         assert await said(heard) == [wire.AUDIO, 0, FRAME]
-        assert list(house.gateway.lines) == ["good"]
+        assert list(installation.gateway.lines) == ["good"]
 
     run(tmp_path, test)
 
@@ -347,88 +348,91 @@ def test_dropped_messages_are_told_in_one_line_now_and_then_without_what_was_in_
 
 
 def test_the_agents_own_sound_is_never_the_callers_and_no_fault(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
-        phone = await house.phone()
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone()
         phone.start()
-        _, _, heard = await house.owner.linked()
+        _, _, heard = await installation.owner.linked()
         own = bytes(160)
         for n in range(2 * BAD_MAX):
             raw = phone.writer.media(own).replace(b'"track":"inbound"', b'"track":"outbound"')
             phone.send(raw, *([phone.writer.media(FRAME)] if n % 5 == 0 else []))
         for n in range(2 * BAD_MAX // 5):
             assert await said(heard) == [wire.AUDIO, n, FRAME]
-        stats = house.gateway.stats()
+        stats = installation.gateway.stats()
         assert (stats["messages_dropped"], stats["faults"], stats["sequence_gaps"]) == ({}, {}, 0)
 
     run(tmp_path, test)
 
 
 def test_numbers_that_do_not_follow_are_counted_and_cost_nothing(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
-        phone = await house.phone()
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone()
         phone.start()
-        _, _, heard = await house.owner.linked()
+        _, _, heard = await installation.owner.linked()
         for step in (1, 2, 1, -3, 1, 0, 500):
             phone.writer.sequence += step - 1
             phone.send(phone.writer.media(FRAME))
         for n in range(7):
             assert await said(heard) == [wire.AUDIO, n, FRAME]
-        assert (house.gateway.stats()["sequence_gaps"], house.gateway.stats()["messages_dropped"]) == (4, {})
+        assert (installation.gateway.stats()["sequence_gaps"], installation.gateway.stats()["messages_dropped"]) == (
+            4,
+            {},
+        )
         phone.send(phone.writer.stop())
         await phone.goodbye()
-        while house.gateway.sockets:  # noqa: ASYNC110 - the gateway has no event for it
+        while installation.gateway.sockets:  # noqa: ASYNC110 - the gateway has no event for it
             await asyncio.sleep(0.001)
-        assert house.gateway.stats()["sequence_gaps"] == 4
+        assert installation.gateway.stats()["sequence_gaps"] == 4
 
     run(tmp_path, test)
 
 
 @pytest.mark.parametrize("bad", ["no JSON", "an unknown event", "binary", "wrong base64"])
 def test_before_there_is_a_call_a_bad_message_closes_the_socket(tmp_path: Path, bad: str) -> None:
-    async def test(house: House) -> None:
-        phone = await house.phone()
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone()
         phone.send(phone.writer.connected())
         BAD[bad][0](phone)
         code, reason = await phone.goodbye()
         assert code in (1002, 1003, 1007) and reason
-        assert sum(house.gateway.stats()["faults"].values()) == 1
-        assert house.gateway.stats()["messages_dropped"] == {}
-        assert house.claimed == []
+        assert sum(installation.gateway.stats()["faults"].values()) == 1
+        assert installation.gateway.stats()["messages_dropped"] == {}
+        assert installation.claimed == []
 
     run(tmp_path, test)
 
 
 def test_a_frame_above_every_limit_closes_the_socket(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
-        phone = await house.phone()
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone()
         phone.start()
-        _, _, heard = await house.owner.linked()
+        _, _, heard = await installation.owner.linked()
         phone.send(b"x" * (gateway_module.FRAME_BYTES_MAX + 1))
         assert (await phone.goodbye())[0] == 1009
         assert (await said(heard))[0] == "closed"  # the call sees its line lost, not ended
-        assert house.gateway.stats()["faults"] == {"frame": 1}
+        assert installation.gateway.stats()["faults"] == {"frame": 1}
 
     run(tmp_path, test)
 
 
 def test_a_wrong_media_format_is_refused_before_the_call_is_claimed(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
-        phone = await house.phone()
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone()
         start = phone.writer.start().replace(b"8000", b"16000")
         phone.send(phone.writer.connected(), start)
         code, reason = await phone.goodbye()
         assert code == 1003
         assert "8000 Hz" in reason
-        assert house.claimed == []
+        assert installation.claimed == []
 
     run(tmp_path, test)
 
 
 def test_a_message_may_come_in_several_frames(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
-        phone = await house.phone()
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone()
         phone.start()
-        _, _, heard = await house.owner.linked()
+        _, _, heard = await installation.owner.linked()
         raw = phone.writer.media(FRAME)
         phone.transport.send(WSMsgType.TEXT, raw[:50], fin=False)
         phone.transport.send(WSMsgType.CONTINUATION, raw[50:])
@@ -438,10 +442,10 @@ def test_a_message_may_come_in_several_frames(tmp_path: Path) -> None:
 
 
 def test_frames_of_any_length_are_cut_into_20_ms(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
-        phone = await house.phone()
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone()
         phone.start()
-        _, _, heard = await house.owner.linked()
+        _, _, heard = await installation.owner.linked()
         phone.send(phone.writer.media(FRAME + FRAME[:80]), phone.writer.media(FRAME[80:] + FRAME[:10]))
         assert [await said(heard) for _ in range(2)] == [[wire.AUDIO, 0, FRAME], [wire.AUDIO, 1, FRAME]]
 
@@ -449,12 +453,12 @@ def test_frames_of_any_length_are_cut_into_20_ms(tmp_path: Path) -> None:
 
 
 def test_an_owner_sets_how_many_frames_travel_together_and_the_next_one_begins_anew(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
+    async def test(installation: Installation) -> None:
         epochs = iter([1, 2])
-        house.claims = lambda _call: house.owner.claim(next(epochs))
-        phone = await house.phone()
+        installation.claims = lambda _call: installation.owner.claim(next(epochs))
+        phone = await installation.phone()
         phone.start()
-        first, _, heard = await house.owner.linked()
+        first, _, heard = await installation.owner.linked()
         frames = [bytes([i]) * 160 for i in range(9)]
         first.send(wire.PACE, 1, 1_000)  # no more than a gateway allows
         first.send(wire.MARK, 1, "set")
@@ -467,7 +471,7 @@ def test_an_owner_sets_how_many_frames_travel_together_and_the_next_one_begins_a
         first.send(wire.MARK, 1, "set again")
         await phone.heard()
         first.abort("the process died")
-        _second, _, heard = await house.owner.linked()
+        _second, _, heard = await installation.owner.linked()
         assert await said(heard) == [wire.AUDIO, 0, b"".join(frames[:7])]
         phone.send(*(phone.writer.media(frame) for frame in frames[7:]))
         assert [await said(heard) for _ in range(2)] == [[wire.AUDIO, i, frames[i]] for i in (7, 8)]
@@ -476,12 +480,12 @@ def test_an_owner_sets_how_many_frames_travel_together_and_the_next_one_begins_a
 
 
 def test_unacknowledged_audio_goes_to_the_next_owner_and_only_its_epoch_is_obeyed(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
+    async def test(installation: Installation) -> None:
         epochs = iter([1, 2])
-        house.claims = lambda _call: house.owner.claim(next(epochs))
-        phone = await house.phone()
+        installation.claims = lambda _call: installation.owner.claim(next(epochs))
+        phone = await installation.phone()
         phone.start()
-        first, _, heard = await house.owner.linked()
+        first, _, heard = await installation.owner.linked()
         frames = [bytes([i]) * 160 for i in range(5)]
         phone.send(*(phone.writer.media(frame) for frame in frames[:4]))
         for i in range(4):
@@ -490,39 +494,39 @@ def test_unacknowledged_audio_goes_to_the_next_owner_and_only_its_epoch_is_obeye
         first.send(wire.MARK, 1, "acknowledged")
         await phone.heard()
         first.abort("the process died")
-        second, hello, heard = await house.owner.linked()
+        second, hello, heard = await installation.owner.linked()
         assert hello[2] == 4
         assert await said(heard) == [wire.PAST, 0, frames[0] + frames[1]]
         assert await said(heard) == [wire.AUDIO, 2, frames[2] + frames[3]]
-        assert house.lost == [0, 1]  # whoever is asked knows which owner was lost
+        assert installation.lost == [0, 1]  # whoever is asked knows which owner was lost
         phone.send(phone.writer.media(frames[4]))
         assert await said(heard) == [wire.AUDIO, 4, frames[4]]
         second.send(wire.CLEAR, 1)  # of the fenced epoch: not obeyed
         second.send(wire.MARK, 2, "obeyed")
         assert (await phone.heard())["mark"] == {"name": "obeyed"}
-        assert house.gateway.stats()["fenced"] == 1
+        assert installation.gateway.stats()["fenced"] == 1
         second.send(wire.ACK, 2, 4)
         second.send(wire.MARK, 2, "again")
         await phone.heard()
-        assert house.gateway.lines["c1"].unacknowledged == 0
+        assert installation.gateway.lines["c1"].unacknowledged == 0
 
     run(tmp_path, test)
 
 
 def test_ten_seconds_are_kept_and_the_oldest_is_dropped_first(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
+    async def test(installation: Installation) -> None:
         epochs = iter([1, 2])
-        house.claims = lambda _call: house.owner.claim(next(epochs))
-        phone = await house.phone()
+        installation.claims = lambda _call: installation.owner.claim(next(epochs))
+        phone = await installation.phone()
         phone.start()
-        first, _, heard = await house.owner.linked()
+        first, _, heard = await installation.owner.linked()
         more = FRAMES_KEPT + 7
         phone.send(*(phone.writer.media(FRAME) for _ in range(more)))
         for _ in range(more):
             await said(heard)
-        assert house.gateway.stats()["frames_lost"] == 7
+        assert installation.gateway.stats()["frames_lost"] == 7
         first.abort("the process died")
-        _, _, heard = await house.owner.linked()
+        _, _, heard = await installation.owner.linked()
         assert await said(heard) == [wire.AUDIO, 7, FRAME * FRAMES_KEPT]
 
     run(tmp_path, test)
@@ -531,44 +535,44 @@ def test_ten_seconds_are_kept_and_the_oldest_is_dropped_first(tmp_path: Path) ->
 def test_the_line_goes_to_the_owner_of_whom_the_supervisor_tells_and_says_how_far_the_carrier_is(
     tmp_path: Path,
 ) -> None:
-    async def test(house: House) -> None:
-        phone = await house.phone()
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone()
         phone.start()
-        first, _, before = await house.owner.linked()
+        first, _, before = await installation.owner.linked()
         first.send(wire.MARK, 1, "u1/1.1/0")
         clock = asyncio.get_running_loop().time
         began_s = clock()
         first.send(wire.PLAY, 1, FRAME * 20)
         for _ in range(2):
             await phone.heard()
-        house.gateway.owned("c1", house.owner.claim(2))
-        second, hello, _ = await house.owner.linked()
+        installation.gateway.owned("c1", installation.owner.claim(2))
+        second, hello, _ = await installation.owner.linked()
         mark, after_ms, unplayed_ms, cleared = hello[3]
         assert (mark, after_ms, cleared) == ("u1/1.1/0", 400, 0)
         assert 400 - round((clock() - began_s) * 1_000) - 1 <= unplayed_ms <= 400
         assert (await said(before))[0] == "closed"
         second.send(wire.CLEAR, 2)
         assert (await phone.heard())["event"] == "clear"
-        house.gateway.owned("c1", house.owner.claim(3))
-        _, hello, _ = await house.owner.linked()
+        installation.gateway.owned("c1", installation.owner.claim(3))
+        _, hello, _ = await installation.owner.linked()
         assert hello[3][0] == "u1/1.1/0" and hello[3][3] == 1
-        assert house.claimed == ["c1"]  # nobody had to ask
+        assert installation.claimed == ["c1"]  # nobody had to ask
 
     run(tmp_path, test)
 
 
 def test_an_owner_that_comes_to_an_ended_line_hears_of_the_end(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
-        phone = await house.phone()
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone()
         phone.start()
-        first, _, _ = await house.owner.linked()
+        first, _, _ = await installation.owner.linked()
         first.abort("the process died")
         phone.send(phone.writer.stop())
         await phone.goodbye()
-        house.claims = lambda _call: house.owner.claim(2)
-        house.gateway.owned("c1", house.owner.claim(2))
+        installation.claims = lambda _call: installation.owner.claim(2)
+        installation.gateway.owned("c1", installation.owner.claim(2))
         while True:  # the claim that followed the loss may have been faster than the stop
-            _, _, heard = await house.owner.linked()
+            _, _, heard = await installation.owner.linked()
             if (word := await said(heard))[0] == wire.STOPPED:
                 assert word == [wire.STOPPED, "the caller hung up"]
                 return
@@ -596,15 +600,15 @@ def test_playback_is_reckoned_by_the_clock_and_corrected_by_marks() -> None:
 
 
 def test_a_call_that_is_over_ends_its_line_with_the_reason(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
+    async def test(installation: Installation) -> None:
         def over(call: str) -> Claim:
             raise CallerFault(f"call {call} is over")
 
-        house.claims = over
-        phone = await house.phone()
+        installation.claims = over
+        phone = await installation.phone()
         phone.start()
         assert await phone.goodbye() == (1000, "call c1 is over")
-        assert house.gateway.stats()["faults"] == {"call": 1}
+        assert installation.gateway.stats()["faults"] == {"call": 1}
 
     run(tmp_path, test)
 
@@ -615,32 +619,32 @@ def test_a_line_without_an_owner_is_tried_again_and_ends_after_a_while(
     monkeypatch.setattr(gateway_module, "JOIN_WITHIN_S", 1.0)  # for two claims, however busy the machine is
     monkeypatch.setattr(gateway_module, "JOIN_PAUSE_S", 0.01)
 
-    async def test(house: House) -> None:
+    async def test(installation: Installation) -> None:
         def none(call: str) -> Claim:
             raise NoSpare("none left")
 
-        house.claims = none
-        phone = await house.phone()
+        installation.claims = none
+        phone = await installation.phone()
         phone.start()
         assert await phone.goodbye() == (1000, "nobody leads this call: none left")
-        assert len(house.claimed) > 1
+        assert len(installation.claimed) > 1
 
     run(tmp_path, test)
 
 
 def test_a_call_that_comes_back_makes_its_old_line_give_way(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
-        old = await house.phone()
+    async def test(installation: Installation) -> None:
+        old = await installation.phone()
         old.start()
-        _, _, old_heard = await house.owner.linked()
-        new = await house.phone()
+        _, _, old_heard = await installation.owner.linked()
+        new = await installation.phone()
         new.start()
-        link, _, _ = await house.owner.linked()
+        link, _, _ = await installation.owner.linked()
         assert (await old.goodbye())[0] == 1000
         assert (await said(old_heard))[0] == "closed"  # lost, not stopped: the call goes on
         link.send(wire.CLEAR, 1)
         assert (await new.heard())["event"] == "clear"
-        assert len(house.gateway.lines) == 1
+        assert len(installation.gateway.lines) == 1
 
     run(tmp_path, test)
 
@@ -648,8 +652,8 @@ def test_a_call_that_comes_back_makes_its_old_line_give_way(tmp_path: Path) -> N
 def test_a_socket_that_never_starts_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateway_module, "START_WITHIN_S", 0.01)
 
-    async def test(house: House) -> None:
-        phone = await house.phone()
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone()
         code, reason = await phone.goodbye()
         assert code == 1008
         assert "no 'start'" in reason
@@ -658,25 +662,25 @@ def test_a_socket_that_never_starts_is_closed(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_carrier_that_does_not_read_is_cut_off(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
-        phone = await house.phone()
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone()
         phone.start()
-        link, _, heard = await house.owner.linked()
+        link, _, heard = await installation.owner.linked()
         phone.transport.underlying_transport.pause_reading()
         link.backlog_bytes_max = 1 << 30
         for _ in range(100):
             link.send(wire.PLAY, 1, bytes(160_000))
         assert (await said(heard))[0] == "closed"
-        assert house.gateway.stats()["faults"] == {"unread": 1}
+        assert installation.gateway.stats()["faults"] == {"unread": 1}
 
     run(tmp_path, test)
 
 
 def test_an_unknown_path_is_not_found_and_health_is(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
+    async def test(installation: Installation) -> None:
         answers = {}
         for path in ("/elsewhere", "/mediator/x", "/healthz"):
-            reader, writer = await asyncio.open_connection("127.0.0.1", house.gateway.port)
+            reader, writer = await asyncio.open_connection("127.0.0.1", installation.gateway.port)
             writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             answers[path] = (await reader.readline()).split()[1]
             writer.close()
@@ -686,13 +690,13 @@ def test_an_unknown_path_is_not_found_and_health_is(tmp_path: Path) -> None:
 
 
 def test_a_call_that_talks_nonsense_loses_its_link_only(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
-        phone = await house.phone()
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone()
         phone.start()
-        link, _, heard = await house.owner.linked()
+        link, _, heard = await installation.owner.linked()
         link.send(wire.PLAY, 1, "text")
         assert (await said(heard))[0] == "closed"
-        again, _, _ = await house.owner.linked()
+        again, _, _ = await installation.owner.linked()
         again.send(wire.CLEAR, 1)
         assert (await phone.heard())["event"] == "clear"
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from offhook.policies import assent, heard, values
-from offhook.policies.proposals import Asks, Kind, Polarity, Proposal, Purpose
-from offhook.policies.state import CallState, Playing, Slot, Utterance
+from offhook.policies.core.proposals import Asks, Kind, Polarity, Proposal, Purpose
+from offhook.policies.core.state import CallState, Playing, Slot, Utterance
+from offhook.policies.evidence import heard
+from offhook.policies.language.en import assent, values
 
 STATE = CallState(slots=(Slot("time", "tuesday at 10", False, 0), Slot("name", "Mary Jones", False, 0)))
 OFFER = "The trial is free for a month. After that it is forty nine dollars a month, and you can cancel. Shall we?"

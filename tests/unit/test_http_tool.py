@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from offhook.actors.contracts.orders import Order, Outcome
 from offhook.actors.journals.sqlite_register import SqliteRegister
 from offhook.actors.node.http_tool import BODY_BYTES_MAX, Place, offered
 from offhook.actors.node.leases import LeaseBook
 from offhook.actors.node.outbox import Outbox
 from offhook.actors.node.residents import Residents
-from offhook.actors.node.tools import RESULT_CHARS_MAX, Order, Outcome
-from offhook.policies.errors import CallerFault
+from offhook.actors.node.tools import RESULT_CHARS_MAX
+from offhook.policies.core.errors import CallerFault
 from tool_server import ToolServer
 
 ORDER = Order("c1", 1, "g1", "book", {"time": "ten"}, "c1/book#0")

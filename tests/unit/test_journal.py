@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import redis_server
 import uvloop
-from offhook.actors.errors import Fenced, JournalAway, ProtocolFault
+from offhook.actors.contracts.errors import Fenced, JournalAway, ProtocolFault
 from offhook.actors.journals.journal import Journal, Record, Tail
 from offhook.actors.journals.stores import check_url, open_journal
-from offhook.policies.errors import CallerFault, OffhookError
+from offhook.policies.core.errors import CallerFault, OffhookError
 from redis_server import RedisServer
 
 Open = Callable[[Path], Journal]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from offhook.policies import events as ev
-from offhook.policies.commands import HangUp, InviteAgents, Say, TransferCall
-from offhook.policies.proposals import Kind, Proposal, Purpose
-from offhook.policies.state import Line
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import HangUp, InviteAgents, Say, TransferCall
+from offhook.policies.core.proposals import Kind, Proposal, Purpose
+from offhook.policies.core.state import Line
 from scene import Scene, of, policy
 
 SHORT = {"call_ms": 30_000, "warning_ms": 10_000, "grace_ms": 4_000, "line_lost_ms": 5_000, "ring_ms": 8_000}

@@ -12,9 +12,9 @@ from typing import Any
 import msgpack
 import pytest
 import uvloop
-from offhook.actors import link as link_module
-from offhook.actors.errors import LinkLost, ProtocolFault
-from offhook.actors.link import Link, LinkServer, Message, connect
+from offhook.actors.contracts.errors import LinkLost, ProtocolFault
+from offhook.actors.link import link as link_module
+from offhook.actors.link.link import Link, LinkServer, Message, connect
 
 Test = Callable[[str], Awaitable[None]]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 
-from offhook.serve.app import logs_of
-from offhook.serve.settings import read
+from offhook.serve.config.settings import read
+from offhook.serve.installation.app import logs_of
 from ray._common.formatters import JSONFormatter, TextFormatter
 
 SAID = {"name": "offhook.actors.node.takeover", "msg": "call taken over", "levelname": "WARNING"}

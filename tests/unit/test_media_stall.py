@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.actors.link import Link, LinkServer, Message
-from offhook.actors.setup import Engines
-from offhook.policies.replay import replay
-from offhook.policies.state import Line
+from offhook.actors.contracts.setup import Engines
+from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.policies.core.state import Line
+from offhook.policies.replay.replay import replay
 from phone import SILENCE, voice
 from swapped_call import AgentLink, Run, SwappedCall, runner
 from virtual_loop import until

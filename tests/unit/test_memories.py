@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from offhook.actors import memories as memories_module
-from offhook.actors.memories import HOOKS_MAX, MEMORY_BYTES_MAX, Memories, plain
+from offhook.actors.agents import memories as memories_module
+from offhook.actors.agents.memories import HOOKS_MAX, MEMORY_BYTES_MAX, Memories, plain
 
 
 class Agent:

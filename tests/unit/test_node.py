@@ -12,30 +12,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.actors import wire
-from offhook.actors.errors import Fenced, NoSpare, NoSuchCall, ProtocolFault
+from offhook.actors.contracts import wire
+from offhook.actors.contracts.errors import Fenced, NoSpare, NoSuchCall, ProtocolFault
+from offhook.actors.contracts.setup import Engines, agent_tokens
 from offhook.actors.journals.sqlite_journal import SqliteJournal
-from offhook.actors.node.call_table import CallRow, CallTable
-from offhook.actors.node.hosts import Hosts
-from offhook.actors.node.intake import Intake
-from offhook.actors.node.leases import Lease, LeaseBook
-from offhook.actors.node.pool import (
+from offhook.actors.node.agent_pool import AgentPool
+from offhook.actors.node.call_pool import (
     CALLS_MAX,
     INTENSITY,
     KEPT_FOR_TAKEOVERS,
     QUIET_MS,
     SURPLUS_MS,
     UNHURRIED_MS,
-    Pool,
+    CallPool,
     Sizes,
     Standing,
 )
+from offhook.actors.node.call_table import CallRow, CallTable
+from offhook.actors.node.intake import Intake
+from offhook.actors.node.leases import Lease, LeaseBook
+from offhook.actors.node.options import Options
 from offhook.actors.node.residents import lives
 from offhook.actors.node.watch import TICK_MS, Watch
-from offhook.actors.options import Options
-from offhook.actors.setup import Engines, agent_tokens
-from offhook.policies.errors import CallerFault
-from offhook.policies.policy import AgentSpec, Policy
+from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.policy import AgentSpec, Policy
 
 
 def within(test: Any, *arguments: Any) -> None:
@@ -61,7 +61,9 @@ class Yard:
         self.now_ms = 0
         self.asked: list[str] = []
         self.ended: list[str] = []
-        self.pool = Pool(Sizes(**sizes), self._start, lambda name, _why: self.ended.append(name), lambda: self.now_ms)
+        self.pool = CallPool(
+            Sizes(**sizes), self._start, lambda name, _why: self.ended.append(name), lambda: self.now_ms
+        )
 
     async def _start(self, name: str) -> None:
         self.asked.append(name)
@@ -270,7 +272,7 @@ def test_the_next_host_is_started_before_the_last_seat_is_taken_and_unneeded_one
             started.append(name)
             hosts.arrived(name, version, agent, spec.calls_per_actor)
 
-        hosts = Hosts(start, lambda name, _why: ended.append(name))
+        hosts = AgentPool(start, lambda name, _why: ended.append(name))
         policy = Policy(name="p", agents={"closer": AgentSpec(code="x:Y", calls_per_actor=2)})
         hosts.offer("v1", policy)
         await turns()
@@ -296,7 +298,7 @@ def test_hosts_for_many_calls_are_all_started_before_the_first_sits_down() -> No
         async def start(name: str, _version: str, _agent: str, _spec: AgentSpec) -> None:
             started.append(name)  # it is not there yet
 
-        hosts = Hosts(start, lambda _name, _why: None)
+        hosts = AgentPool(start, lambda _name, _why: None)
         hosts.offer("v1", Policy(name="p", agents={"closer": AgentSpec(code="x:Y", calls_per_actor=4)}))
         await turns()
         for calls, hosts_then in ((4, 1), (5, 2), (8, 2), (9, 3), (2, 3)):

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import uvloop
-from offhook.actors.errors import Fenced, NoSpare, NoSuchCall, OwnJournal
+from offhook.actors.contracts.errors import Fenced, NoSpare, NoSuchCall, OwnJournal
 from offhook.actors.journals.sqlite_journal import SqliteJournal
 from offhook.actors.node.call_table import CallRow, CallTable
 from offhook.actors.node.orphans import LOST, Orphans
-from offhook.policies import events as ev
-from offhook.policies.codec import encode
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import encode
 
 START = {"unix_ms": 1_000, "policy_version": "v1", "policy": {"agents": {"closer": {"code": "x:Y"}}}}
 CREATED = encode(ev.CallCreated(0, "lost", "inbound", "+1", "+2", "v1"))

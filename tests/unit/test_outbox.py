@@ -14,13 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from offhook.actors.errors import JournalAway, ProtocolFault
+from offhook.actors.contracts.errors import JournalAway, ProtocolFault
+from offhook.actors.contracts.orders import Order, Outcome
 from offhook.actors.journals.sqlite_register import SqliteRegister
 from offhook.actors.node.leases import LeaseBook
 from offhook.actors.node.outbox import Outbox
 from offhook.actors.node.residents import Residents
-from offhook.actors.node.tools import HUNG_MAX, RESULT_CHARS_MAX, STOCK, NotKnown, Order, Outcome, Tool
-from offhook.policies.errors import CallerFault
+from offhook.actors.node.tools import HUNG_MAX, RESULT_CHARS_MAX, STOCK, NotKnown, Tool
+from offhook.policies.core.errors import CallerFault
 
 ORDER = Order("c1", 1, "g1", "act", {"time": "ten"}, "k1")
 

@@ -7,9 +7,9 @@ import timeit
 from dataclasses import replace
 
 import pytest
-from offhook.policies.overlap import OverlapView, features, judge, normal
-from offhook.policies.overlap_weights import WEIGHTS
-from offhook.policies.proposals import Asks, Purpose
+from offhook.policies.conversation.overlap import OverlapView, features, judge, normal
+from offhook.policies.conversation.overlap_weights import WEIGHTS
+from offhook.policies.core.proposals import Asks, Purpose
 
 NOW = OverlapView(elapsed_ms=500, voiced_ms=440, held_ms=4_000, read_ms=500)
 LATE = replace(NOW, read_ms=0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from booking_call import TO_THE_OFFER, at_the_read_back, booked
 from dialogue import Dialogue
-from offhook.policies import events as ev
-from offhook.policies.commands import InviteAgents, RecordVerdict, Say, TransferCall
-from offhook.policies.proposals import Answer, Asks, Kind, Proposal, Purpose
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import InviteAgents, RecordVerdict, Say, TransferCall
+from offhook.policies.core.proposals import Answer, Asks, Kind, Proposal, Purpose
 from scene import Scene, of
 
 

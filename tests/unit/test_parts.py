@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from offhook.policies.parts import part, replace
+from offhook.policies.core.parts import part, replace
 
 
 @part

@@ -10,9 +10,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from offhook.serve import cli
-from offhook.serve.commands import arrivals, plan_view
-from offhook.serve.commands.arrivals import TraceFault
+from offhook.serve.cli import arrivals, cli
+from offhook.serve.cli.arrivals import TraceFault
+from offhook.serve.views import plan_view
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "traffic" / "spike.csv"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from offhook.policies.errors import PolicyError
+from offhook.policies.core.errors import PolicyError
 from offhook.serve.bundles import policy_files
 
 GOOD = """\

@@ -12,14 +12,14 @@ from typing import Any
 import httpx
 import msgpack
 import pytest
-from offhook.actors.node.parcel import pack, sign
-from offhook.cluster.memory import FileMemory
-from offhook.cluster.wanted import Version, Wanted
-from offhook.policies.errors import PolicyError
+from offhook.actors.node.bundle_archive import pack, sign
+from offhook.cluster.desired_state import DesiredState, Version
+from offhook.cluster.state_store import FileMemory
+from offhook.policies.core.errors import PolicyError
 from offhook.serve.bundles import policy_start
 from offhook.serve.bundles.policy_files import Bundle, load
 from offhook.serve.web.api import make_api
-from offhook.serve.web.door import Door
+from offhook.serve.web.public_addresses import PublicAddresses
 
 
 class Memory:
@@ -27,7 +27,7 @@ class Memory:
 
     def __init__(self, folder: Path) -> None:
         self.published: list[tuple[str, str, bytes]] = []
-        self.wanted = Wanted(FileMemory(folder))
+        self.wanted = DesiredState(FileMemory(folder))
 
     async def prepare(self) -> None:
         """Nothing to find."""
@@ -60,7 +60,7 @@ def bundle(tmp_path: Path) -> Bundle:
 
 def run(tmp_path: Path, test: Callable[[httpx.AsyncClient, Memory], Awaitable[None]], **options: Any) -> None:
     memory = Memory(tmp_path / "memory")
-    door = Door("a secret", 8790, bundles_dir=str(tmp_path / "kept"), **options)
+    door = PublicAddresses("a secret", 8790, bundles_dir=str(tmp_path / "kept"), **options)
 
     async def main() -> None:
         transport = httpx.ASGITransport(make_api(memory, door), raise_app_exceptions=False)  # type: ignore[arg-type]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from offhook.actors.node.shelf import Shelf
-from offhook.actors.setup import Engines
+from offhook.actors.contracts.setup import Engines
+from offhook.actors.node.catalog import Catalog
 from offhook.policies.agents.base import Agent
-from offhook.policies.errors import PolicyError
+from offhook.policies.core.errors import PolicyError
 from offhook.serve.bundles import policy_files
 from offhook.serve.bundles.policy_texts import PROMPT_BYTES_MAX
 from offhook.serve.callers.clips import stock_clips
@@ -81,12 +81,12 @@ def test_clips_that_no_call_could_play_are_named(tmp_path: Path) -> None:
 
 def test_calls_of_a_version_play_its_own_clips(tmp_path: Path) -> None:
     folder = bundle(tmp_path / "a")
-    shelf = Shelf(tmp_path / "memory.json")
-    shelf.publish("v1", policy_files.load(folder).plain(), str(folder))
-    shelf.engines = Engines(synthesizer="clip", clips="/elsewhere")
-    assert shelf.engines_for("v1").clips == "/elsewhere"
+    catalog = Catalog(tmp_path / "memory.json")
+    catalog.publish("v1", policy_files.load(folder).plain(), str(folder))
+    catalog.engines = Engines(synthesizer="clip", clips="/elsewhere")
+    assert catalog.engines_for("v1").clips == "/elsewhere"
     stock_clips(folder / "clips")
-    assert shelf.engines_for("v1").clips == str(folder / "clips")
-    assert shelf.engines_for("another").clips == "/elsewhere"
-    shelf.engines = Engines(synthesizer="tone")
-    assert shelf.engines_for("v1").clips == ""
+    assert catalog.engines_for("v1").clips == str(folder / "clips")
+    assert catalog.engines_for("another").clips == "/elsewhere"
+    catalog.engines = Engines(synthesizer="tone")
+    assert catalog.engines_for("v1").clips == ""

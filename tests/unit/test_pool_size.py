@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from offhook.actors.node.pool import SURPLUS_MS, Pool, Sizes, Standing
+from offhook.actors.node.call_pool import SURPLUS_MS, CallPool, Sizes, Standing
 from offhook.actors.node.watch import DRIFT_BEATS, Watch
 
 
@@ -18,7 +18,7 @@ def test_more_spares_are_started_when_they_are_wanted_and_let_go_when_they_are_n
         async def start(name: str) -> None:
             asked.append(name)
 
-        pool = Pool(Sizes(spares=1, slots_max=3, starting_max=5), start, lambda name, _why: retired.append(name),
+        pool = CallPool(Sizes(spares=1, slots_max=3, starting_max=5), start, lambda name, _why: retired.append(name),
                     lambda: now_ms)  # fmt: skip
         pool.on_start = took.append
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from dialogue import Dialogue, failed, sales_policy
-from offhook.policies import events as ev
-from offhook.policies.codec import decode, encode
-from offhook.policies.commands import HangUp, InviteAgents, Publish
-from offhook.policies.presence import OUTCOMES
-from offhook.policies.proposals import Kind, Proposal
-from offhook.policies.state import Line
+from offhook.policies.conversation.presence import OUTCOMES
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import decode, encode
+from offhook.policies.core.commands import HangUp, InviteAgents, Publish
+from offhook.policies.core.proposals import Kind, Proposal
+from offhook.policies.core.state import Line
 from scene import of, verdicts
 
 NEWS = (

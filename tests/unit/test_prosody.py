@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies import events as ev
-from offhook.policies.state import Sign
+from offhook.policies.core import events as ev
+from offhook.policies.core.state import Sign
 from scene import Scene
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies.questions import closing, sentences
+from offhook.policies.language.en.questions import closing, sentences
 
 ASKED = """
 You've reached Acme, how may I help you?

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
-from offhook.actors.raylet import raylet_of
+from offhook.actors.process.raylet import raylet_of
 
 # A parent that calls itself as it is told, and its child, which follows it. The child's last words end its output.
 PARENT = """
@@ -18,7 +18,7 @@ sys.stdin.read()
 """
 CHILD = """
 import asyncio, os, sys
-from offhook.actors.raylet import Raylet, raylet_of
+from offhook.actors.process.raylet import Raylet, raylet_of
 
 async def main():
     raylet = Raylet()

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from booking_call import at_the_read_back, booked
 from dialogue import Dialogue, sales_policy
-from offhook.policies import events as ev
-from offhook.policies.commands import InviteAgents
-from offhook.policies.proposals import Polarity, Reading
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import InviteAgents
+from offhook.policies.core.proposals import Polarity, Reading
 from scene import of
 
 

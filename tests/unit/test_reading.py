@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies.proposals import Asks, Purpose
-from offhook.policies.reading import NOTHING_ASKED, Asked, read
-from offhook.policies.state import Sign
+from offhook.policies.core.proposals import Asks, Purpose
+from offhook.policies.core.state import Sign
+from offhook.policies.language.en.reading import NOTHING_ASKED, Asked, read
 
 YES_NO = Asked(Asks.YES_NO, Purpose.QUESTION)
 OFFER = Asked(Asks.YES_NO, Purpose.OFFER)

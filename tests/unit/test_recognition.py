@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from offhook.actors import redial
-from offhook.actors.clock import MonotonicClock
-from offhook.actors.link import Link, LinkServer, Message
-from offhook.actors.live import recognition
-from offhook.actors.live.recognition import NoRecognizer, RecognitionClient
-from offhook.policies.events import Event, HealthChanged, WordsHeard
+from offhook.actors.engines import recognition
+from offhook.actors.engines.recognition import NoRecognizer, RecognitionClient
+from offhook.actors.link import reconnect
+from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.actors.process.clock import MonotonicClock
+from offhook.policies.core.events import Event, HealthChanged, WordsHeard
 from virtual_loop import run_virtually
 
 FRAME = b"\x55" * 160
@@ -94,7 +94,7 @@ async def until(what: Callable[[], object]) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Stage], Awaitable[None]]], None]:
-    monkeypatch.setattr(redial, "PAUSE_MS_FIRST", 5)
+    monkeypatch.setattr(reconnect, "PAUSE_MS_FIRST", 5)
 
     def runner(test: Callable[[Stage], Awaitable[None]]) -> None:
         async def limited() -> None:
@@ -299,7 +299,7 @@ class Two:
 
 @pytest.fixture
 def run_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Two], Awaitable[None]]], None]:
-    monkeypatch.setattr(redial, "PAUSE_MS_FIRST", 5)
+    monkeypatch.setattr(reconnect, "PAUSE_MS_FIRST", 5)
 
     def runner(test: Callable[[Two], Awaitable[None]]) -> None:
         async def limited() -> None:
@@ -327,7 +327,7 @@ def test_one_that_says_nothing_for_ten_seconds_of_speech_is_left_for_another(run
         on.second.words("c1/2", 0, "is anybody there", True, 1_000, 5_000)
         await until(lambda: on.health == [False, True])
         assert on.events[-1] == WordsHeard(on.events[-1].at_ms, 0, "is anybody there", True, 1_000, 5_000)
-        await asyncio.sleep(redial.STEADY_MS / 1_000)
+        await asyncio.sleep(reconnect.STEADY_MS / 1_000)
         on.second.link.abort("died")  # type: ignore[union-attr]
         await until(lambda: len(on.second.opened) == 2)
         assert len(on.first.opened) == 1  # the one that was left is not the preferred one any more

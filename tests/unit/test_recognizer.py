@@ -9,8 +9,8 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 
-from offhook.actors import wire
-from offhook.actors.link import Link, Message, connect
+from offhook.actors.contracts import wire
+from offhook.actors.link.link import Link, Message, connect
 from offhook.serve.engines import recognizer as module
 from offhook.serve.engines import sound
 from offhook.serve.engines.readings import Line

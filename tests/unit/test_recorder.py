@@ -6,10 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from offhook.actors import wire
-from offhook.actors.errors import ProtocolFault
-from offhook.actors.live import recorder as recorder_module
-from offhook.actors.live.recorder import Recorder
+from offhook.actors.call import recorder as recorder_module
+from offhook.actors.call.recorder import Recorder
+from offhook.actors.contracts import wire
+from offhook.actors.contracts.errors import ProtocolFault
 
 
 class Way:

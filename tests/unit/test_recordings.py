@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies.recordings import Recording, keys, piece, read
+from offhook.policies.language.en.recordings import Recording, keys, piece, read
 
 ANNOUNCEMENTS = """
 Your call is important to us, please stay on the line.

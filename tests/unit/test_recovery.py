@@ -12,9 +12,9 @@ import pytest
 import uvloop
 from offhook.actors.journals.sqlite_journal import SqliteJournal
 from offhook.actors.node import recovery as recovering
+from offhook.actors.node.call_start import Parts
 from offhook.actors.node.call_table import CallRow, CallTable
 from offhook.actors.node.intake import Intake
-from offhook.actors.node.reception import Parts
 from offhook.actors.node.recovery import Recovery
 from offhook.actors.node.residents import Resident
 

@@ -11,10 +11,10 @@ from urllib.parse import parse_qs
 import pytest
 from offhook.serve.callers.redirect import ASKS_MAX, RESUME_PATH, Resume
 from offhook.serve.callers.softphone import CallRecord, place
-from offhook.serve.carriers import twiml, twiml_reader
-from offhook.serve.carriers.twilio import Start
-from offhook.serve.carriers.twiml_reader import Connect, Dial, Hangup, Pause, Redirect
-from offhook.serve.errors import LineFault
+from offhook.serve.carriers.twilio import twiml, twiml_reader
+from offhook.serve.carriers.twilio.media_stream import Start
+from offhook.serve.carriers.twilio.twiml_reader import Connect, Dial, Hangup, Pause, Redirect
+from offhook.serve.contracts.errors import LineFault
 from talker import LOUD, PACE, Agent, agent, events, run, script
 
 NOBODY = "ws://127.0.0.1:9/media"

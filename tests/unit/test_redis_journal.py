@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import redis_server
 import uvloop
-from offhook.actors.errors import Fenced, JournalAway, JournalDamaged
+from offhook.actors.contracts.errors import Fenced, JournalAway, JournalDamaged
 from offhook.actors.journals import redis_journal
 from offhook.actors.journals.journal import Record, Retention, read_intact
 from offhook.actors.journals.redis_journal import RedisJournal
 from offhook.actors.node.call_table import CallTable
 from offhook.actors.node.intake import Intake
-from offhook.policies.errors import OffhookError
+from offhook.policies.core.errors import OffhookError
 from redis.asyncio import Redis
 from redis_server import RedisServer
 
@@ -307,7 +307,7 @@ def test_numbers_at_their_limits_stay_whole(run: Callable[[Test], None]) -> None
 def test_a_long_journal_is_read_in_order_across_pages(
     run: Callable[[Test], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("offhook.actors.journals.redis_book.PAGE", 7)
+    monkeypatch.setattr("offhook.actors.journals.redis_store.PAGE", 7)
 
     async def test(url: str, _anybody: Redis) -> None:
         journal = RedisJournal(url)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from offhook.actors.errors import JournalAway
+from offhook.actors.contracts.errors import JournalAway
+from offhook.actors.contracts.orders import Order, Outcome
 from offhook.actors.journals import redis_register, sqlite_register
 from offhook.actors.journals.journal import Journal
 from offhook.actors.journals.register import Begun, Register
 from offhook.actors.journals.stores import open_journal, open_register
-from offhook.actors.node.tools import Order, Outcome
 
 
 class Cluster:

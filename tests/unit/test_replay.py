@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from dialogue import Dialogue, sales_policy
-from offhook.policies.codec import CodecFault, decode, encode
-from offhook.policies.machine import step
-from offhook.policies.replay import JournalFault, canonical, replay
+from offhook.policies.conversation.machine import step
+from offhook.policies.core.codec import CodecFault, decode, encode
+from offhook.policies.replay.replay import JournalFault, canonical, replay
 
 WORDS = ("Yes.", "We are three people.", "About five.", "That is too expensive.")
 

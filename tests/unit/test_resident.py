@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.actors import resident as residing
-from offhook.actors import wire
-from offhook.actors.link import Link, LinkServer, Message
-from offhook.actors.resident import Resident
+from offhook.actors.contracts import wire
+from offhook.actors.link import resident as residing
+from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.actors.link.resident import Resident
 
 
 def made(endpoint: str, running: dict[str, Any]) -> Resident:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from offhook.policies import rollout as rules
-from offhook.policies.rollout import MOVES, UNDER_WAY, WORDS, Guard, IllegalMove, Plan, Rollout, Stage
+from offhook.policies.fleet import rollout as rules
+from offhook.policies.fleet.rollout import MOVES, UNDER_WAY, WORDS, Guard, IllegalMove, Plan, Rollout, Stage
 from pydantic import ValidationError
 
 
@@ -145,7 +145,7 @@ def test_counts_belong_to_the_step_in_which_the_call_was_drawn() -> None:
     found = rules.moved(found, "widen", 2_000, "x")
     found = rules.counted(found, 0, 1, 0, 1, {"late": 1})
     found = rules.counted(found, 7, 1, 9, 9, {"late": 9})
-    assert [tally.marks.get("late") for tally in found.tallies] == [(0, 3), None]
+    assert [counters.marks.get("late") for counters in found.tallies] == [(0, 3), None]
     assert found.tallies[0].ended == (0, 11)
 
 

@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 import uvloop
-from offhook.actors import wire
-from offhook.actors.link import Link, LinkServer, connect
-from offhook.actors.live import runtime as runtime_module
-from offhook.actors.live.hearing import SPEECH_FRAMES
-from offhook.actors.live.phone_line import ACK_EVERY
-from offhook.actors.live.runtime import CallRuntime
-from offhook.actors.setup import Setup
-from offhook.policies import commands as cmd
-from offhook.policies import events as ev
-from offhook.policies import machine
-from offhook.policies.codec import TAGS, encode
-from offhook.policies.proposals import Kind, Proposal, Purpose, Refusal
-from offhook.policies.replay import replay
+from offhook.actors.call import runtime as runtime_module
+from offhook.actors.call.hearing import SPEECH_FRAMES
+from offhook.actors.call.phone_line import ACK_EVERY
+from offhook.actors.call.runtime import CallRuntime
+from offhook.actors.contracts import wire
+from offhook.actors.contracts.setup import Setup
+from offhook.actors.link.link import Link, LinkServer, connect
+from offhook.policies.conversation import machine
+from offhook.policies.core import commands as cmd
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import TAGS, encode
+from offhook.policies.core.proposals import Kind, Proposal, Purpose, Refusal
+from offhook.policies.replay.replay import replay
 from phone import SILENCE, Phone, voice
 
 GREETING = "Good morning, this is a rather long greeting. " * 8
@@ -246,9 +246,9 @@ def test_a_measurement_is_recorded_with_what_comes_next_or_with_the_acknowledgem
 
 def test_a_bug_in_a_room_costs_a_fault_record_and_not_the_call(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(draft: Any, event: Any) -> None:
-        raise ZeroDivisionError("a room's bug")
+        raise ZeroDivisionError("a reducer's bug")
 
-    monkeypatch.setitem(machine.ROOMS, ev.DigitPressed, (broken,))
+    monkeypatch.setitem(machine.REDUCERS, ev.DigitPressed, (broken,))
 
     async def test(bench: Bench) -> None:
         await bench.begin()
@@ -269,9 +269,9 @@ def test_a_core_that_fails_at_every_turn_ends_the_call_with_a_goodbye(
     run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(draft: Any, event: Any) -> None:
-        raise ZeroDivisionError("a room's bug")
+        raise ZeroDivisionError("a reducer's bug")
 
-    monkeypatch.setitem(machine.ROOMS, ev.DigitPressed, (broken,))
+    monkeypatch.setitem(machine.REDUCERS, ev.DigitPressed, (broken,))
 
     async def test(bench: Bench) -> None:
         await bench.begin(limits={"goodbye_line": "Bye."})

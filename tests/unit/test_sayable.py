@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from offhook.policies.sayable import Unsayable, on_one_line, sayable
+from offhook.policies.core.sayable import Unsayable, on_one_line, sayable
 
 PLAIN = (
     "Hello, thank you for taking the call.",

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from offhook.cluster.meters import FLEET_METERS, NODE_METERS, Meters
 from offhook.cluster.scaling import BUNDLES_MAX, SLOT, Node, Orders, Scaling, decide
-from offhook.policies.capacity import Goals, Lead, Plan, Traffic, plan
+from offhook.policies.fleet.capacity import Goals, Lead, Plan, Traffic, plan
 
 
 class Told:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from offhook.serve.callers import scenario
+from offhook.serve.contracts.errors import ScriptFault
 from offhook.serve.engines import sound
-from offhook.serve.errors import ScriptFault
 
 CLIP = bytes([sound.SILENCE]) * 330
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from offhook.cluster.capacity_rules import CapacityRules
-from offhook.serve import settings
-from offhook.serve.capacity_settings import rules_of
-from offhook.serve.errors import SettingFault
-from offhook.serve.tables import TableFault
-from offhook.serve.tool_file import read_tools
+from offhook.serve.config import settings
+from offhook.serve.config.capacity_settings import rules_of
+from offhook.serve.config.tables import TableFault
+from offhook.serve.config.tool_file import read_tools
+from offhook.serve.contracts.errors import SettingFault
 from source_tree import ROOT
 
 EXAMPLES = ROOT / "examples"

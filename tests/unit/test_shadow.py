@@ -9,12 +9,12 @@ from typing import Any
 
 import msgpack
 import pytest
-from offhook.actors.live.broadcaster import Bounds
+from offhook.actors.call.broadcaster import Bounds
 from offhook.actors.shadows.shadow import Shadow
 from offhook.actors.shadows.trial import agents_of
-from offhook.policies.backtest import backtest
-from offhook.policies.differences import Difference
-from offhook.policies.recording import read
+from offhook.policies.replay.backtest import backtest
+from offhook.policies.replay.differences import Difference
+from offhook.policies.replay.recording import read
 from recorded_calls import recorded
 from shadow_stage import SALES, Stage, run, stricter, telling_seed
 
@@ -44,7 +44,7 @@ def test_it_finds_what_a_backtest_finds(tmp_path: Path, seed: int) -> None:
 
 def test_events_are_sent_to_nobody_who_did_not_ask_for_them(tmp_path: Path) -> None:
     async def test(stage: Stage) -> None:
-        from offhook.actors.link import connect
+        from offhook.actors.link.link import connect
 
         heard: list[Any] = []
         token = stage.server.admit("x")

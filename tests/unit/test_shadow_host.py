@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.actors.errors import NoSuchCall
+from offhook.actors.contracts.errors import NoSuchCall
 from offhook.actors.shadows import shadow_host
 from offhook.actors.shadows.shadow_host import AT_ONCE_MAX, NICE, Order, Shadows
 from recorded_calls import recorded

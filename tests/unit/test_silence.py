@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies import events as ev
-from offhook.policies import silence
-from offhook.policies.commands import HangUp, InviteAgents, Say
-from offhook.policies.proposals import Asks, Kind, Proposal, Purpose
-from offhook.policies.state import Stage
+from offhook.policies.conversation import silence
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import HangUp, InviteAgents, Say
+from offhook.policies.core.proposals import Asks, Kind, Proposal, Purpose
+from offhook.policies.core.state import Stage
 from scene import Scene, of, policy
 
 QUESTION = {"purpose": Purpose.QUESTION, "asks": Asks.OPEN}
@@ -92,8 +92,8 @@ def test_an_offer_gets_more_room_than_a_question() -> None:
 
 
 def test_a_slow_caller_gets_more_room() -> None:
-    from offhook.policies.draft import Draft
-    from offhook.policies.state import Cadence
+    from offhook.policies.core.draft import Draft
+    from offhook.policies.core.state import Cadence
 
     found = heard_out()
     draft = Draft(found.state, found.policy)

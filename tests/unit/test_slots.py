@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from offhook.policies import cues, heard, slots
-from offhook.policies.draft import Draft
-from offhook.policies.events import WordsHeard
-from offhook.policies.policy import Policy
-from offhook.policies.proposals import Asks, Kind, Proposal, Purpose
-from offhook.policies.state import AgentSpeech, CallerSpeech, CallState, Playing, Utterance
+from offhook.policies.core.draft import Draft
+from offhook.policies.core.events import WordsHeard
+from offhook.policies.core.policy import Policy
+from offhook.policies.core.proposals import Asks, Kind, Proposal, Purpose
+from offhook.policies.core.state import AgentSpeech, CallerSpeech, CallState, Playing, Utterance
+from offhook.policies.evidence import cues, heard, slots
 
 POLICY = Policy.model_validate({"name": "test", "agents": {"none": {"code": "none:None"}}})
 

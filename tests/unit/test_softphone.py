@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from offhook.serve.callers.softphone import CallRecord, place
-from offhook.serve.carriers.twilio import Connected, Media, Start, Stop
-from offhook.serve.errors import ScriptFault
+from offhook.serve.carriers.twilio.media_stream import Connected, Media, Start, Stop
+from offhook.serve.contracts.errors import ScriptFault
 from picows import WSMsgType
 from talker import LOUD, PACE, QUIET, Agent, agent, events, run, script
 

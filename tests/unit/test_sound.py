@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from offhook.actors.clock import MonotonicClock
-from offhook.actors.ears import mulaw
-from offhook.actors.errors import EngineAway, ProtocolFault
-from offhook.actors.live.sound import SOUND_MS_MAX, WORD_TAIL_MS, Sound
-from offhook.actors.live.sources import ClipSource, ToneSource, plan, read_wav, text_key
+from offhook.actors.audio import mulaw
+from offhook.actors.audio.sound import SOUND_MS_MAX, WORD_TAIL_MS, Sound
+from offhook.actors.contracts.errors import EngineAway, ProtocolFault
+from offhook.actors.engines.sources import ClipSource, ToneSource, plan, read_wav, text_key
+from offhook.actors.process.clock import MonotonicClock
 
 TEXT = "Hello there,  how are you?"
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import uvloop
-from offhook.actors.errors import Fenced, JournalAway, JournalDamaged
+from offhook.actors.contracts.errors import Fenced, JournalAway, JournalDamaged
 from offhook.actors.journals import sqlite_journal
 from offhook.actors.journals.journal import Record, Retention, read_intact
 from offhook.actors.journals.sqlite_journal import SqliteJournal
-from offhook.policies.errors import OffhookError
+from offhook.policies.core.errors import OffhookError
 
 Health = list[tuple[bool, str]]
 
@@ -207,7 +207,7 @@ def test_two_processes_on_one_file_fence_each_other(tmp_path: Path) -> None:
 
 
 def test_a_writer_that_is_locked_out_waits_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("offhook.actors.journals.sqlite_book.BUSY_MS", 20)
+    monkeypatch.setattr("offhook.actors.journals.sqlite_store.BUSY_MS", 20)
 
     async def test() -> None:
         health: Health = []

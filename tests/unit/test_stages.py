@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies import cues, stages
-from offhook.policies.draft import Draft
-from offhook.policies.events import ActionFinished, WordsHeard
-from offhook.policies.policy import Policy
-from offhook.policies.proposals import Asks, Purpose
-from offhook.policies.stages import STAGES, Cause
-from offhook.policies.state import Act, AgentSpeech, Authority, CallState, Playing, Stage, Utterance
+from offhook.policies.conversation import stages
+from offhook.policies.conversation.stages import STAGES, Cause
+from offhook.policies.core.draft import Draft
+from offhook.policies.core.events import ActionFinished, WordsHeard
+from offhook.policies.core.policy import Policy
+from offhook.policies.core.proposals import Asks, Purpose
+from offhook.policies.core.state import Act, AgentSpeech, Authority, CallState, Playing, Stage, Utterance
+from offhook.policies.evidence import cues
 
 POLICY = Policy.model_validate(
     {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies.errors import CallerFault
-from offhook.policies.supervision import Act, ChildSpec, Restart, decide
+from offhook.policies.core.errors import CallerFault
+from offhook.policies.fleet.supervision import Act, ChildSpec, Restart, decide
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from offhook.policies import events as ev
-from offhook.policies import limits, silence
-from offhook.policies.codec import decode, encode
-from offhook.policies.commands import ArmTimer, InviteAgents, RecordVerdict
-from offhook.policies.policy import AgentSpec, Policy
-from offhook.policies.proposals import Answer, Asks, Kind, Proposal, Purpose
-from offhook.policies.swap import unsafe
+from offhook.policies.conversation import limits, silence
+from offhook.policies.conversation.swap import unsafe
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import decode, encode
+from offhook.policies.core.commands import ArmTimer, InviteAgents, RecordVerdict
+from offhook.policies.core.policy import AgentSpec, Policy
+from offhook.policies.core.proposals import Answer, Asks, Kind, Proposal, Purpose
 from scene import Scene, of, policy
 
 

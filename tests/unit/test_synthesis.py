@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from offhook.actors import redial
-from offhook.actors.clock import MonotonicClock
-from offhook.actors.link import Link, LinkServer, Message
-from offhook.actors.live import sound as sounds
-from offhook.actors.live import synthesis
-from offhook.actors.live.sound import Sound
-from offhook.actors.live.sources import ToneSource
-from offhook.actors.live.synthesis import SynthesisClient
-from offhook.policies.events import Event, HealthChanged
+from offhook.actors.audio import sound as sounds
+from offhook.actors.audio.sound import Sound
+from offhook.actors.engines import synthesis
+from offhook.actors.engines.sources import ToneSource
+from offhook.actors.engines.synthesis import SynthesisClient
+from offhook.actors.link import reconnect
+from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.actors.process.clock import MonotonicClock
+from offhook.policies.core.events import Event, HealthChanged
 from virtual_loop import run_virtually
 
 
@@ -85,7 +85,7 @@ async def until(what: Callable[[], object]) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Stage], Awaitable[None]]], None]:
-    monkeypatch.setattr(redial, "PAUSE_MS_FIRST", 5)
+    monkeypatch.setattr(reconnect, "PAUSE_MS_FIRST", 5)
     monkeypatch.setattr(synthesis, "PATIENCE_MS", 300)
 
     def runner(test: Callable[[Stage], Awaitable[None]]) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
-from offhook.actors import wire
-from offhook.actors.errors import EngineAway
-from offhook.actors.link import Link, Message, connect
+from offhook.actors.contracts import wire
+from offhook.actors.contracts.errors import EngineAway
+from offhook.actors.link.link import Link, Message, connect
 from offhook.serve.engines import synthesizer as module
 from offhook.serve.engines.phrasing import Phoneme
 from offhook.serve.engines.piper_program import Rendered

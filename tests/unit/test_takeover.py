@@ -14,23 +14,23 @@ from typing import Any
 
 import pytest
 from caller import Caller, Exchange
-from offhook.actors import wire
-from offhook.actors.clock import anchor_now
-from offhook.actors.errors import ProtocolFault
-from offhook.actors.link import Link, LinkServer, connect
-from offhook.actors.live.errands import JOURNAL_MS
-from offhook.actors.live.resume import Legacy, Place, fold, trimmed
-from offhook.actors.live.runtime import CallRuntime
-from offhook.actors.live.sound import Sound
-from offhook.actors.live.sources import ToneSource
-from offhook.actors.setup import Setup
-from offhook.policies import events as ev
-from offhook.policies.codec import encode
-from offhook.policies.policy import Policy
-from offhook.policies.proposals import Asks, Grant, Kind, Proposal, Purpose
-from offhook.policies.replay import replay
-from offhook.policies.state import Authority, CallState
-from offhook.serve.media.line import Claim
+from offhook.actors.audio.sound import Sound
+from offhook.actors.call.resume import Legacy, Place, fold, trimmed
+from offhook.actors.call.runtime import CallRuntime
+from offhook.actors.call.tool_calls import JOURNAL_MS
+from offhook.actors.contracts import wire
+from offhook.actors.contracts.errors import ProtocolFault
+from offhook.actors.contracts.setup import Setup
+from offhook.actors.engines.sources import ToneSource
+from offhook.actors.link.link import Link, LinkServer, connect
+from offhook.actors.process.clock import anchor_now
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import encode
+from offhook.policies.core.policy import Policy
+from offhook.policies.core.proposals import Asks, Grant, Kind, Proposal, Purpose
+from offhook.policies.core.state import Authority, CallState
+from offhook.policies.replay.replay import replay
+from offhook.serve.contracts.claim import Claim
 from phone import SILENCE, voice
 from virtual_loop import run_virtually, until
 
@@ -45,8 +45,8 @@ BOOKING = Proposal(
 class Owner:
     """One owner of the call: a runtime with doors of its own, and the supervisor's end of its link."""
 
-    def __init__(self, story: Story, epoch: int) -> None:
-        self.story = story
+    def __init__(self, summary: CallSummary, epoch: int) -> None:
+        self.summary = summary
         self.epoch = epoch
         self.up = True
         self.acknowledges = True
@@ -58,8 +58,8 @@ class Owner:
     def send(self, *message: Any) -> bool:
         self.sent.append(message)
         if message[0] == wire.JOURNAL and self.up:
-            seen = {record[2] for record in self.story.records}
-            self.story.records += [record for record in message[1] if record[2] not in seen]
+            seen = {record[2] for record in self.summary.records}
+            self.summary.records += [record for record in message[1] if record[2] not in seen]
             if self.acknowledges:
                 newest = message[1][-1][2]
                 asyncio.get_running_loop().call_soon(lambda: self.call.told([wire.JOURNALED, "c1", self.epoch, newest]))
@@ -76,7 +76,7 @@ class Owner:
         await self.server.stop()
 
 
-class Story:
+class CallSummary:
     """One call with its owners, its journal and its caller."""
 
     def __init__(self, folder: Path) -> None:
@@ -160,15 +160,15 @@ class Story:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Story], Awaitable[None]]], None]:
-    def runner(test: Callable[[Story], Awaitable[None]]) -> None:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[CallSummary], Awaitable[None]]], None]:
+    def runner(test: Callable[[CallSummary], Awaitable[None]]) -> None:
         async def limited() -> None:
             async with asyncio.timeout(60):
-                story = Story(tmp_path)
+                summary = CallSummary(tmp_path)
                 try:
-                    await test(story)
+                    await test(summary)
                 finally:
-                    for owner in story.owners:
+                    for owner in summary.owners:
                         await owner.die()
 
         run_virtually(monkeypatch, limited)
@@ -177,19 +177,19 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[
 
 
 def test_the_folded_state_is_the_dead_owners_byte_for_byte_with_and_without_a_snapshot(run: Any) -> None:
-    async def test(story: Story) -> None:
-        caller = await story.speaking()
+    async def test(summary: CallSummary) -> None:
+        caller = await summary.speaking()
         await caller.say(voice(30) + [SILENCE] * 10)
-        first = story.owners[0].call
+        first = summary.owners[0].call
         policy = Policy.model_validate(POLICY)
-        await story.until(lambda: not first.recorder.unsafe)
-        assert encode(fold([trimmed(r) for r in story.records], policy).state) == encode(first.state)
+        await summary.until(lambda: not first.recorder.unsafe)
+        assert encode(fold([trimmed(r) for r in summary.records], policy).state) == encode(first.state)
         first.funnel.snapshot()
         first.hearing.write_place()
         caller.press("5")
-        await story.until(lambda: story.events("DigitPressed") and not first.recorder.unsafe)
-        tail = story.tail()
-        assert len(tail) < len(story.records) / 2
+        await summary.until(lambda: summary.events("DigitPressed") and not first.recorder.unsafe)
+        tail = summary.tail()
+        assert len(tail) < len(summary.records) / 2
         legacy = fold([trimmed(r) for r in tail], policy)
         assert encode(legacy.state) == encode(first.state)
         assert legacy.place.frames == first.line.frames_taken
@@ -199,11 +199,11 @@ def test_the_folded_state_is_the_dead_owners_byte_for_byte_with_and_without_a_sn
 
 
 def test_speech_goes_on_at_the_very_sample_and_nothing_is_said_twice(run: Any) -> None:
-    async def test(story: Story) -> None:
-        caller = await story.speaking()
+    async def test(summary: CallSummary) -> None:
+        caller = await summary.speaking()
         before = caller.played_bytes
-        second = await story.takeover()
-        await story.agent()
+        second = await summary.takeover()
+        await summary.agent()
         await caller.owned(2)
         await caller.listen_until(lambda: caller.played_bytes > before + 8_000)
         whole = Sound(GREETING)
@@ -211,18 +211,18 @@ def test_speech_goes_on_at_the_very_sample_and_nothing_is_said_twice(run: Any) -
         assert bytes(caller.heard) == whole.slice(0, len(caller.heard) // 8)
         assert caller.count("clear") == 0
         assert second.call.state.speech.current.id == "u1"
-        await caller.listen_until(lambda: story.events("PlaybackReached")[-1][3] > before // 8, 3_000)
+        await caller.listen_until(lambda: summary.events("PlaybackReached")[-1][3] > before // 8, 3_000)
 
     run(test)
 
 
 def test_deadlines_are_the_same_moments_on_the_same_clock(run: Any) -> None:
-    async def test(story: Story) -> None:
-        await story.speaking()
-        first = story.owners[0].call
+    async def test(summary: CallSummary) -> None:
+        await summary.speaking()
+        first = summary.owners[0].call
         timers = dict(first.state.timers)
         assert timers
-        second = (await story.takeover()).call
+        second = (await summary.takeover()).call
         assert abs(second.now() - first.now()) <= 1
         assert dict(second.state.timers) == timers
         assert len(second.timers) == len(timers)
@@ -233,17 +233,17 @@ def test_deadlines_are_the_same_moments_on_the_same_clock(run: Any) -> None:
 def test_a_deadline_that_passed_meanwhile_fires_with_its_own_deadline_when_the_agents_had_time_to_come(
     run: Any,
 ) -> None:
-    async def test(story: Story) -> None:
-        story.policy = {**POLICY, "limits": {"call_ms": 5_000, "warning_ms": 0, "goodbye_line": "Bye."}}
-        story.anchor = (story.anchor[0], story.anchor[1] - 3_000_000_000)  # three seconds into the call
-        await story.speaking()
-        due = story.owners[0].call.state.timers["limits.call"]
-        story.anchor = (story.anchor[0], story.anchor[1] - 6_000_000_000)
-        second = await story.takeover()
+    async def test(summary: CallSummary) -> None:
+        summary.policy = {**POLICY, "limits": {"call_ms": 5_000, "warning_ms": 0, "goodbye_line": "Bye."}}
+        summary.anchor = (summary.anchor[0], summary.anchor[1] - 3_000_000_000)  # three seconds into the call
+        await summary.speaking()
+        due = summary.owners[0].call.state.timers["limits.call"]
+        summary.anchor = (summary.anchor[0], summary.anchor[1] - 6_000_000_000)
+        second = await summary.takeover()
         taken = second.call.state.now_ms
         assert taken > due
-        await story.until(lambda: story.events("TimerFired"))
-        fired = story.events("TimerFired")[0]
+        await summary.until(lambda: summary.events("TimerFired"))
+        fired = summary.events("TimerFired")[0]
         assert fired[2:] == ["limits.call", due]
         assert fired[1] >= taken + 100
 
@@ -254,34 +254,34 @@ def test_a_deadline_that_passed_meanwhile_fires_with_its_own_deadline_when_the_a
 def test_a_wall_clock_that_jumps_between_two_owners_moves_no_deadline(
     run: Any, monkeypatch: pytest.MonkeyPatch, jump_h: int
 ) -> None:
-    async def test(story: Story) -> None:
-        await story.speaking()
-        first = story.owners[0].call
+    async def test(summary: CallSummary) -> None:
+        await summary.speaking()
+        first = summary.owners[0].call
         due, before = dict(first.state.timers), first.now()
         wall_ns = time.time_ns
         monkeypatch.setattr("time.time_ns", lambda: wall_ns() + jump_h * 3_600_000_000_000)
         assert first.now() - before < 1_000  # the present owner reads it no more
-        second = await story.takeover()
+        second = await summary.takeover()
         assert before <= second.call.now() < before + 2_000
         assert second.call.state.timers == due
-        assert not story.events("TimerFired")
+        assert not summary.events("TimerFired")
 
     run(test)
 
 
 def test_what_was_held_stays_held_and_its_position_is_known_though_nobody_told(run: Any) -> None:
-    async def test(story: Story) -> None:
-        caller = await story.speaking()
+    async def test(summary: CallSummary) -> None:
+        caller = await summary.speaking()
         await caller.say(voice(12))
-        await story.until(lambda: story.events("PlaybackStopped"))
-        told = story.events("PlaybackStopped")[0]
+        await summary.until(lambda: summary.events("PlaybackStopped"))
+        told = summary.events("PlaybackStopped")[0]
         # Its owner dies between the order to hold and the report of where it stopped.
-        last = next(at for at, r in enumerate(story.records) if r[4] == "event" and r[5][0] == "PlaybackStopped")
-        del story.records[last:]
-        second = await story.takeover()
+        last = next(at for at, r in enumerate(summary.records) if r[4] == "event" and r[5][0] == "PlaybackStopped")
+        del summary.records[last:]
+        second = await summary.takeover()
         await caller.owned(2)
-        await story.until(lambda: story.events("PlaybackStopped"))
-        again = story.events("PlaybackStopped")[0]
+        await summary.until(lambda: summary.events("PlaybackStopped"))
+        again = summary.events("PlaybackStopped")[0]
         assert again[2] == told[2] == "u1"
         assert abs(again[3] - told[3]) <= 60
         assert str(second.call.state.speech.current.playing) == "held"
@@ -291,38 +291,38 @@ def test_what_was_held_stays_held_and_its_position_is_known_though_nobody_told(r
 
 
 def test_a_talkspurt_that_two_owners_hear_is_one(run: Any) -> None:
-    async def test(story: Story) -> None:
-        caller = await story.speaking()
+    async def test(summary: CallSummary) -> None:
+        caller = await summary.speaking()
         await caller.listen(400)
-        began = len(story.events("SpeechStarted"))
+        began = len(summary.events("SpeechStarted"))
         await caller.say(voice(15))
-        await story.takeover()
-        await story.agent()
+        await summary.takeover()
+        await summary.agent()
         await caller.say(voice(40)[15:] + [SILENCE] * 15)
-        await story.until(lambda: story.events("SpeechEnded"))
-        assert len(story.events("SpeechStarted")) == began + 1
-        ended = story.events("SpeechEnded")
+        await summary.until(lambda: summary.events("SpeechEnded"))
+        assert len(summary.events("SpeechStarted")) == began + 1
+        ended = summary.events("SpeechEnded")
         assert len(ended) == 1
-        assert ended[0][2] == story.events("SpeechStarted")[-1][2]
+        assert ended[0][2] == summary.events("SpeechStarted")[-1][2]
         assert 700 <= ended[0][3] - ended[0][2] <= 900
 
     run(test)
 
 
 def test_keys_and_frames_are_neither_lost_nor_doubled(run: Any) -> None:
-    async def test(story: Story) -> None:
-        caller = await story.speaking()
-        story.owners[0].acknowledges = False  # what follows is journaled, and the gateway is not told
+    async def test(summary: CallSummary) -> None:
+        caller = await summary.speaking()
+        summary.owners[0].acknowledges = False  # what follows is journaled, and the gateway is not told
         caller.press("1")
         await caller.listen(100)
-        await story.until(lambda: story.events("DigitPressed"))
-        await story.owners[0].die()
+        await summary.until(lambda: summary.events("DigitPressed"))
+        await summary.owners[0].die()
         caller.press("2")
         await caller.listen(100)
-        second = await story.owner(story.tail())
+        second = await summary.owner(summary.tail())
         await caller.owned(2)
         await caller.listen(100)
-        assert [event[2] for event in story.events("DigitPressed")] == ["1", "2"]
+        assert [event[2] for event in summary.events("DigitPressed")] == ["1", "2"]
         assert second.call.line.frames_taken == caller.line.frames_in
         assert second.call.line.frames_lost == 0
 
@@ -330,21 +330,21 @@ def test_keys_and_frames_are_neither_lost_nor_doubled(run: Any) -> None:
 
 
 def test_an_order_without_an_answer_is_given_again_under_its_key_and_an_answered_one_is_not(run: Any) -> None:
-    async def test(story: Story) -> None:
-        first = await story.owner()
-        await story.agent(SPOKEN, BOOKING)
-        caller = story.exchange.dial("c1")
-        await story.until(first.orders)
-        second = await story.takeover()
+    async def test(summary: CallSummary) -> None:
+        first = await summary.owner()
+        await summary.agent(SPOKEN, BOOKING)
+        caller = summary.exchange.dial("c1")
+        await summary.until(first.orders)
+        second = await summary.takeover()
         assert [message[5:] for message in second.orders()] == [message[5:] for message in first.orders()]
         assert second.orders()[0][2] == 2  # the same key at the new epoch
         key = second.orders()[0][6]
         assert second.call.told([wire.PERFORMED, key, True, "booked"])
         assert second.call.told([wire.PERFORMED, key, True, "booked"])  # the tool's word for the first owner, late
-        await story.until(lambda: story.events("ActionFinished"))
-        third = await story.takeover()
+        await summary.until(lambda: summary.events("ActionFinished"))
+        third = await summary.takeover()
         assert third.orders() == []
-        assert len(story.events("ActionFinished")) == 1
+        assert len(summary.events("ActionFinished")) == 1
         caller.leave()
 
     run(test)
@@ -356,68 +356,68 @@ READ_BACK = Proposal(
 )
 
 
-async def agreed(story: Story) -> Caller:
+async def agreed(summary: CallSummary) -> Caller:
     """What is irreversible was read back, the caller has said yes, and the agent wants to book."""
-    story.policy = IRREVERSIBLE
-    owner = await story.owner()
-    await story.agent(READ_BACK, then=BOOKING)
-    caller = story.exchange.dial("c1")
-    await caller.listen_until(lambda: story.events("PlaybackEnded"))
+    summary.policy = IRREVERSIBLE
+    owner = await summary.owner()
+    await summary.agent(READ_BACK, then=BOOKING)
+    caller = summary.exchange.dial("c1")
+    await caller.listen_until(lambda: summary.events("PlaybackEnded"))
     await caller.listen(300)
     owner.acknowledges = False  # from here on nothing is known to be in the journal
     await caller.say(voice(20))
     call = owner.call
     call.take(ev.WordsHeard(call.now(), 0, "yes", True, call.state.hearing.onset_ms, call.now()))
-    await caller.listen_until(lambda: len(call.errands))
+    await caller.listen_until(lambda: len(call.tool_calls))
     return caller
 
 
-async def ordered(story: Story) -> tuple[Caller, Owner, tuple[Any, ...]]:
+async def ordered(summary: CallSummary) -> tuple[Caller, Owner, tuple[Any, ...]]:
     """The same, and the journal has it: the first owner has sent the order."""
-    caller = await agreed(story)
-    first = story.owners[0]
+    caller = await agreed(summary)
+    first = summary.owners[0]
     first.acknowledges = True
     first.call.recorder.again()
-    await story.until(first.orders)
+    await summary.until(first.orders)
     return caller, first, first.orders()[0]
 
 
-def stages(story: Story) -> list[str]:
-    return [grant.stage for grant in story.owners[-1].call.state.authority.grants]
+def stages(summary: CallSummary) -> list[str]:
+    return [grant.stage for grant in summary.owners[-1].call.state.authority.grants]
 
 
 def test_an_irreversible_order_waits_for_the_journal_and_a_death_meanwhile_doubles_nothing(run: Any) -> None:
-    async def test(story: Story) -> None:
-        caller = await agreed(story)
-        first = story.owners[0]
-        assert stages(story) == ["journal"] and first.orders() == []
-        second = await story.takeover()
-        await story.until(second.orders)
+    async def test(summary: CallSummary) -> None:
+        caller = await agreed(summary)
+        first = summary.owners[0]
+        assert stages(summary) == ["journal"] and first.orders() == []
+        second = await summary.takeover()
+        await summary.until(second.orders)
         second.call.recorder.again()  # what is not known to be safe is sent again, and acknowledged again
-        await story.until(lambda: not second.call.recorder.unsafe)
+        await summary.until(lambda: not second.call.recorder.unsafe)
         assert len(second.orders()) == 1 and not first.orders()
-        assert len(story.events("Journaled")) == 1
+        assert len(summary.events("Journaled")) == 1
         key, grant = second.orders()[0][6], second.orders()[0][3]
         assert second.call.told([wire.BEGUN, key, grant])
         assert second.call.told([wire.PERFORMED, key, True, "booked", False, grant])
-        assert [event[2:] for event in story.events("ActionBegun")] == [[grant]]
-        assert [event[2:] for event in story.events("ActionFinished")] == [[grant, True, "booked", False]]
-        assert not second.call.errands
+        assert [event[2:] for event in summary.events("ActionBegun")] == [[grant]]
+        assert [event[2:] for event in summary.events("ActionFinished")] == [[grant, True, "booked", False]]
+        assert not second.call.tool_calls
         caller.leave()
 
     run(test)
 
 
 def test_an_irreversible_order_goes_on_when_the_journal_is_back(run: Any) -> None:
-    async def test(story: Story) -> None:
-        caller = await agreed(story)
-        (owner,) = story.owners
+    async def test(summary: CallSummary) -> None:
+        caller = await agreed(summary)
+        (owner,) = summary.owners
         owner.call.told([wire.JOURNAL_AWAY, "gone"])
-        await story.until(lambda: story.events("HealthChanged")[-1][2:] == ["journal", False])
+        await summary.until(lambda: summary.events("HealthChanged")[-1][2:] == ["journal", False])
         assert owner.orders() == []
         owner.acknowledges = True
         owner.call.recorder.again()
-        await story.until(owner.orders)
+        await summary.until(owner.orders)
         assert len(owner.orders()) == 1
         caller.leave()
 
@@ -425,47 +425,47 @@ def test_an_irreversible_order_goes_on_when_the_journal_is_back(run: Any) -> Non
 
 
 def test_a_journal_that_says_nothing_in_time_leaves_the_act_undone(run: Any) -> None:
-    async def test(story: Story) -> None:
-        caller = await agreed(story)
-        (owner,) = story.owners
-        await caller.listen_until(lambda: story.events("ActionFinished"), JOURNAL_MS + 1_000)
-        assert story.events("ActionFinished")[0][3] is False and owner.orders() == []
-        assert not owner.call.errands
+    async def test(summary: CallSummary) -> None:
+        caller = await agreed(summary)
+        (owner,) = summary.owners
+        await caller.listen_until(lambda: summary.events("ActionFinished"), JOURNAL_MS + 1_000)
+        assert summary.events("ActionFinished")[0][3] is False and owner.orders() == []
+        assert not owner.call.tool_calls
         caller.leave()
 
     run(test)
 
 
 def test_an_act_that_is_taken_back_on_its_way_is_not_ordered_by_the_next_owner(run: Any) -> None:
-    async def test(story: Story) -> None:
-        caller, first, order = await ordered(story)
+    async def test(summary: CallSummary) -> None:
+        caller, first, order = await ordered(summary)
         call = first.call
         call.take(ev.WordsHeard(call.now(), 1, "no wait, do not book that", True, call.now(), call.now()))
-        assert stages(story) == ["withdrawn"]
+        assert stages(summary) == ["withdrawn"]
         assert [message[1:] for message in first.sent if message[0] == wire.WITHDRAW] == [order[1:]]
-        second = await story.takeover()
+        second = await summary.takeover()
         (again,) = [message for message in second.sent if message[0] == wire.WITHDRAW]
         assert again == (wire.WITHDRAW, "c1", 2, *order[3:]), "the same order, by its next owner"
         assert second.orders() == []
         key, grant = again[6], again[3]
         assert second.call.told([wire.PERFORMED, key, False, "withdrawn", True, grant])
-        assert [event[2:] for event in story.events("ActionFinished")] == [[grant, False, "withdrawn", True]]
-        third = await story.takeover()
-        assert third.orders() == [] and not third.call.errands
+        assert [event[2:] for event in summary.events("ActionFinished")] == [[grant, False, "withdrawn", True]]
+        third = await summary.takeover()
+        assert third.orders() == [] and not third.call.tool_calls
         caller.leave()
 
     run(test)
 
 
 def test_what_had_left_when_it_was_taken_back_is_withdrawn_by_the_next_owner_if_it_still_can_be(run: Any) -> None:
-    async def test(story: Story) -> None:
-        caller, first, order = await ordered(story)
+    async def test(summary: CallSummary) -> None:
+        caller, first, order = await ordered(summary)
         assert first.call.told([wire.BEGUN, order[6], order[3]])
-        assert stages(story) == ["begun"]
+        assert stages(summary) == ["begun"]
         call = first.call
         call.take(ev.WordsHeard(call.now(), 1, "no wait, do not book that", True, call.now(), call.now()))
         assert not [message for message in first.sent if message[0] == wire.WITHDRAW], "it has left"
-        second = await story.takeover()
+        second = await summary.takeover()
         assert second.orders() == []
         assert [message[3:] for message in second.sent if message[0] == wire.WITHDRAW] == [order[3:]]
         caller.leave()
@@ -496,46 +496,46 @@ STAGES = ("", "journal", "ordered", "begun", "withdrawn", "regretted")
 
 
 def test_what_was_decided_and_not_written_down_is_written_by_the_next_owner(run: Any) -> None:
-    async def test(story: Story) -> None:
-        await story.speaking()
-        last = max(at for at, record in enumerate(story.records) if record[4] == "commands")
-        lost = story.records[last][5]
-        del story.records[last:]
-        await story.takeover()
-        await story.until(lambda: story.events("OwnerChanged"))
-        assert story.records[last][1:3] == [2, last + 1]
-        assert story.records[last][5] == lost
-        found = replay(story.records)
+    async def test(summary: CallSummary) -> None:
+        await summary.speaking()
+        last = max(at for at, record in enumerate(summary.records) if record[4] == "commands")
+        lost = summary.records[last][5]
+        del summary.records[last:]
+        await summary.takeover()
+        await summary.until(lambda: summary.events("OwnerChanged"))
+        assert summary.records[last][1:3] == [2, last + 1]
+        assert summary.records[last][5] == lost
+        found = replay(summary.records)
         assert found.same, str(found.divergence)
 
     run(test)
 
 
 def test_an_agent_whose_answer_was_lost_is_asked_again(run: Any) -> None:
-    async def test(story: Story) -> None:
-        first = await story.owner()
+    async def test(summary: CallSummary) -> None:
+        first = await summary.owner()
         mute: list[Any] = []
         await connect(
             first.server.endpoint, "agent1", "closer", "agent", [], on_message=lambda _link, m: mute.append(m)
         )
-        caller = story.exchange.dial("c1")
-        await story.until(lambda: any(message[0] == wire.INVITE for message in mute))
-        second = await story.takeover()
-        await story.agent(SPOKEN)
+        caller = summary.exchange.dial("c1")
+        await summary.until(lambda: any(message[0] == wire.INVITE for message in mute))
+        second = await summary.takeover()
+        await summary.agent(SPOKEN)
         await caller.owned(2)
         await caller.listen_until(lambda: caller.played_bytes)
         assert second.call.state.speech.current.text == GREETING
-        assert story.events("AgentLost") == []
+        assert summary.events("AgentLost") == []
 
     run(test)
 
 
 def test_a_former_owner_that_wakes_up_is_heard_by_nobody(run: Any) -> None:
-    async def test(story: Story) -> None:
-        caller = await story.speaking()
-        first = story.owners[0]
-        await story.until(lambda: not first.call.recorder.unsafe)
-        second = await story.owner(story.tail())  # the first one only seems to be dead
+    async def test(summary: CallSummary) -> None:
+        caller = await summary.speaking()
+        first = summary.owners[0]
+        await summary.until(lambda: not first.call.recorder.unsafe)
+        second = await summary.owner(summary.tail())  # the first one only seems to be dead
         door = Claim(second.server.endpoint, "media2", 2)
         await caller.line.attach(door)
         assert caller.line.epoch == 2
@@ -551,50 +551,50 @@ def test_a_former_owner_that_wakes_up_is_heard_by_nobody(run: Any) -> None:
 
 
 def test_a_journal_that_cannot_be_folded_leaves_the_caller_a_goodbye(run: Any) -> None:
-    async def test(story: Story) -> None:
-        story.policy = {**POLICY, "limits": {"goodbye_line": "Bye."}}
-        caller = await story.speaking()
+    async def test(summary: CallSummary) -> None:
+        summary.policy = {**POLICY, "limits": {"goodbye_line": "Bye."}}
+        caller = await summary.speaking()
         broken = [["c1", 1, 1, 0, "event", ["NoSuchEvent", 0]]]
-        second = await story.takeover(broken)
+        second = await summary.takeover(broken)
         await caller.listen_until(lambda: caller.closed)
         assert (await second.over).startswith("failed: its journal cannot be folded")
-        said = [r[5] for r in story.records if r[4] == "unfolded" and r[5][0] == "PlaybackEnded"]
+        said = [r[5] for r in summary.records if r[4] == "unfolded" and r[5][0] == "PlaybackEnded"]
         assert said  # the goodbye, and it was heard
 
     run(test)
 
 
 def test_where_the_policy_names_a_person_the_caller_is_handed_on_instead(run: Any) -> None:
-    async def test(story: Story) -> None:
+    async def test(summary: CallSummary) -> None:
         escalation = {"transfer_to": "+15550199", "transfer_line": "One moment."}
-        story.policy = {**POLICY, "limits": {"escalation": escalation}}
-        caller = await story.speaking()
-        second = await story.takeover([["c1", 1, 1, 0, "event", ["NoSuchEvent", 0]]])
+        summary.policy = {**POLICY, "limits": {"escalation": escalation}}
+        caller = await summary.speaking()
+        second = await summary.takeover([["c1", 1, 1, 0, "event", ["NoSuchEvent", 0]]])
         await caller.listen_until(lambda: caller.closed)
         assert caller.closed == "transferred"
         assert (await second.over).startswith("transferred, because it failed: its journal cannot be folded")
-        (fault,) = [r[5] for r in story.records if r[4] == "fault"]
+        (fault,) = [r[5] for r in summary.records if r[4] == "fault"]
         assert fault["then"] == "transfer"
-        orders = [c for r in story.records if r[4] == "commands" for c in r[5] if c[0] == "TransferCall"]
+        orders = [c for r in summary.records if r[4] == "commands" for c in r[5] if c[0] == "TransferCall"]
         assert [order[2] for order in orders] == ["+15550199"]  # where the resume webhook looks for it
-        assert fold([trimmed(r) for r in story.records], Policy.model_validate(story.policy)).parting
+        assert fold([trimmed(r) for r in summary.records], Policy.model_validate(summary.policy)).parting
 
     run(test)
 
 
 def test_a_subscriber_that_comes_back_gets_what_it_missed_under_the_same_numbers(run: Any) -> None:
-    async def test(story: Story) -> None:
-        await story.speaking()
-        first = story.owners[0].call
-        await story.until(lambda: not first.recorder.unsafe)
+    async def test(summary: CallSummary) -> None:
+        await summary.speaking()
+        first = summary.owners[0].call
+        await summary.until(lambda: not first.recorder.unsafe)
         told = first.broadcaster.seq
-        second = await story.takeover()
+        second = await summary.takeover()
         heard: list[Any] = []
         await connect(
             second.server.endpoint, "observer2", "console", "observer", ["*"], told - 2,
             on_message=lambda _link, message: heard.append(message),
         )  # fmt: skip
-        await story.until(lambda: len(heard) >= 3)
+        await summary.until(lambda: len(heard) >= 3)
         assert [message[1] for message in heard[:3]] == [told - 1, told, told + 1]
         assert heard[2][4] == "owner"
 
@@ -610,25 +610,25 @@ def test_a_place_is_what_it_was_written_as_or_an_error() -> None:
 
 @pytest.mark.parametrize("frames_after", [0, 5])
 def test_media_that_stopped_in_mid_word_end_the_talkspurt_under_the_next_owner_too(run: Any, frames_after: int) -> None:
-    async def test(story: Story) -> None:
-        await story.owner()
-        await story.agent()
-        caller = story.exchange.dial("c1")
+    async def test(summary: CallSummary) -> None:
+        await summary.owner()
+        await summary.agent()
+        caller = summary.exchange.dial("c1")
         await caller.say([SILENCE] * 40 + voice(30))
-        await story.until(lambda: story.owners[0].call.state.hearing.speaking)
-        second = await story.takeover()
-        await story.agent()
-        await story.until(lambda: caller.line.attached and caller.line.epoch == 2)
+        await summary.until(lambda: summary.owners[0].call.state.hearing.speaking)
+        second = await summary.takeover()
+        await summary.agent()
+        await summary.until(lambda: caller.line.attached and caller.line.epoch == 2)
         if frames_after:
             await caller.say(voice(frames_after))
         taken_ms = second.call.now()
         assert second.call.state.hearing.speaking
-        await story.until(lambda: story.events("SpeechEnded"))
-        (ended,) = story.events("SpeechEnded")
+        await summary.until(lambda: summary.events("SpeechEnded"))
+        (ended,) = summary.events("SpeechEnded")
         assert ended[1] - taken_ms <= 1_000 and ended[2] < ended[3] <= taken_ms
         assert not second.call.state.hearing.speaking
         await caller.say([SILENCE] * 50 + voice(30) + [SILENCE] * 30)
-        assert len(story.events("SpeechEnded")) == 2  # whoever comes back is heard as ever
+        assert len(summary.events("SpeechEnded")) == 2  # whoever comes back is heard as ever
 
     run(test)
 
@@ -636,26 +636,26 @@ def test_media_that_stopped_in_mid_word_end_the_talkspurt_under_the_next_owner_t
 def test_a_line_that_is_away_is_no_stall(run: Any) -> None:
     """How long it may be away is another limit; when it is back, what was said meanwhile comes all at once."""
 
-    async def test(story: Story) -> None:
-        await story.owner()
-        await story.agent()
-        caller = story.exchange.dial("c1")
+    async def test(summary: CallSummary) -> None:
+        await summary.owner()
+        await summary.agent()
+        caller = summary.exchange.dial("c1")
         await caller.say([SILENCE] * 40 + voice(30))
         held = asyncio.Event()
-        claim = story.exchange.gateway._claim
+        claim = summary.exchange.gateway._claim
 
         async def later(call: str, lost_epoch: int) -> Claim:
             await held.wait()
             return await claim(call, lost_epoch)
 
-        story.exchange.gateway._claim = later
-        await story.takeover()
-        await story.agent()
+        summary.exchange.gateway._claim = later
+        await summary.takeover()
+        await summary.agent()
         await caller.say(voice(100))  # two seconds of one sentence
-        assert not story.events("SpeechEnded")
+        assert not summary.events("SpeechEnded")
         held.set()
-        await story.until(lambda: caller.line.attached and caller.line.epoch == 2)
+        await summary.until(lambda: caller.line.attached and caller.line.epoch == 2)
         await caller.say(voice(20) + [SILENCE] * 30)
-        assert len(story.events("SpeechEnded")) == 1
+        assert len(summary.events("SpeechEnded")) == 1
 
     run(test)

@@ -11,12 +11,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from offhook.policies import commands as cmd
-from offhook.policies import events as ev
-from offhook.policies.machine import step
-from offhook.policies.policy import Policy
-from offhook.policies.state import CallState
-from offhook.policies.view import view_of
+from offhook.policies.conversation.machine import step
+from offhook.policies.conversation.view import view_of
+from offhook.policies.core import commands as cmd
+from offhook.policies.core import events as ev
+from offhook.policies.core.policy import Policy
+from offhook.policies.core.state import CallState
 from virtual_time import VirtualTime
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "peers" / "script.py"

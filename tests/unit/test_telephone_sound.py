@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from offhook.actors.ears import mulaw
+from offhook.actors.audio import mulaw
 from offhook.serve.engines import sound
 
 

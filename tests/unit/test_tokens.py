@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from offhook.serve.errors import TokenFault
-from offhook.serve.media import tokens
+from offhook.serve.contracts.errors import TokenFault
+from offhook.serve.gateway import tokens
 
 NOW = 1_000_000.0
 

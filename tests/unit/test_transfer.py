@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 from caller import Caller, Exchange
-from offhook.actors import wire
-from offhook.policies import events as ev
-from offhook.policies.codec import encode
-from offhook.policies.commands import HangUp, InviteAgents, TransferCall
-from offhook.policies.proposals import Kind, Proposal, Purpose
-from offhook.policies.replay import replay
-from offhook.policies.state import Line
-from offhook.policies.view import view_of
-from offhook.serve.media.line import Claim
+from offhook.actors.contracts import wire
+from offhook.policies.conversation.view import view_of
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import encode
+from offhook.policies.core.commands import HangUp, InviteAgents, TransferCall
+from offhook.policies.core.proposals import Kind, Proposal, Purpose
+from offhook.policies.core.state import Line
+from offhook.policies.replay.replay import replay
+from offhook.serve.contracts.claim import Claim
 from scene import Scene, of, policy
 from swapped_call import AgentLink, Run, SwappedCall, runner
 

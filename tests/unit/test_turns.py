@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies import events as ev
-from offhook.policies.commands import Publish
-from offhook.policies.draft import Draft
-from offhook.policies.proposals import Asks, Purpose
-from offhook.policies.state import AgentSpeech, CallState, Playing, Utterance
-from offhook.policies.turns import belongs_to_an_earlier_turn
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import Publish
+from offhook.policies.core.draft import Draft
+from offhook.policies.core.proposals import Asks, Purpose
+from offhook.policies.core.state import AgentSpeech, CallState, Playing, Utterance
+from offhook.policies.speech.turns import belongs_to_an_earlier_turn
 from scene import Scene, of, policy
 
 

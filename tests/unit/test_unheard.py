@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.actors.link import Link, LinkServer, Message
-from offhook.actors.setup import Engines
-from offhook.policies import events as ev
-from offhook.policies.commands import Say
-from offhook.policies.replay import replay
+from offhook.actors.contracts.setup import Engines
+from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import Say
+from offhook.policies.replay.replay import replay
 from phone import SILENCE, voice
 from scene import Scene, of, policy
 from swapped_call import AgentLink, Run, SwappedCall, runner

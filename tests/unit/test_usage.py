@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from offhook.actors import wire
-from offhook.actors.link import LinkServer
-from offhook.actors.live.runtime import CallRuntime
-from offhook.actors.setup import Setup
+from offhook.actors.call.runtime import CallRuntime
+from offhook.actors.contracts import wire
+from offhook.actors.contracts.setup import Setup
+from offhook.actors.link.link import LinkServer
 from phone import Phone
 
 PRICES = {"carrier_minute_cents": 60.0, "cpu_hour_cents": 3_600.0, "memory_gib_hour_cents": 3_600.0, "call_cents": 5.0}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies import values
-from offhook.policies.phrases import clauses
-from offhook.policies.proposals import Asks
+from offhook.policies.core.proposals import Asks
+from offhook.policies.language.en import values
+from offhook.policies.language.en.phrases import clauses
 
 
 def said(text: str, asks: Asks = Asks.NOTHING, slot: str = "") -> list[tuple[str, str]]:

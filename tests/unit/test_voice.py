@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import pytest
 from carrier import Carrier
-from offhook.actors.live.sound import Sound
-from offhook.actors.live.sources import ToneSource, plan
-from offhook.actors.live.synthesis import NoSynthesizer, Synthesizer
-from offhook.actors.live.voice import BATCH_MS, MARK_GRACE_MS, Voice
-from offhook.policies import commands as cmd
-from offhook.policies.events import (
+from offhook.actors.audio.sound import Sound
+from offhook.actors.engines.sources import ToneSource, plan
+from offhook.actors.engines.synthesis import NoSynthesizer, Synthesizer
+from offhook.actors.voice.voice import BATCH_MS, MARK_GRACE_MS, Voice
+from offhook.policies.core import commands as cmd
+from offhook.policies.core.events import (
     Event,
     PlaybackEnded,
     PlaybackFailed,
@@ -19,8 +19,8 @@ from offhook.policies.events import (
     PlaybackStarted,
     PlaybackStopped,
 )
-from offhook.policies.policy import Voice as VoicePolicy
-from offhook.policies.proposals import Purpose
+from offhook.policies.core.policy import Voice as VoicePolicy
+from offhook.policies.core.proposals import Purpose
 from virtual_time import VirtualTime
 
 TEXT = "The price is nineteen dollars a month, and you can cancel whenever you like. Shall I set that up for you today?"

@@ -10,18 +10,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from offhook.actors.errors import JournalAway, LinkLost, NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.contracts.errors import JournalAway, LinkLost, NoSpare, NoSuchCall, UnknownPolicy
 from offhook.cluster.errors import Overflow
-from offhook.policies import codec
-from offhook.policies import events as ev
-from offhook.policies.commands import HangUp, TransferCall
-from offhook.policies.errors import Bug, CallerFault
-from offhook.serve.carriers import twiml_reader
-from offhook.serve.carriers.twiml_reader import Connect, Dial, Hangup, Pause, Redirect, Say, Verb
-from offhook.serve.media import tokens
+from offhook.policies.core import codec
+from offhook.policies.core import events as ev
+from offhook.policies.core.commands import HangUp, TransferCall
+from offhook.policies.core.errors import Bug, CallerFault
+from offhook.serve.carriers.twilio import twiml_reader
+from offhook.serve.carriers.twilio.twiml_reader import Connect, Dial, Hangup, Pause, Redirect, Say, Verb
+from offhook.serve.gateway import tokens
 from offhook.serve.web import asking_again, webhooks
 from offhook.serve.web.api import make_api
-from offhook.serve.web.door import Door
+from offhook.serve.web.public_addresses import PublicAddresses
 from starlette.requests import ClientDisconnect
 
 SECRET = "a secret of this test"
@@ -30,7 +30,7 @@ VOICE, RESUME = webhooks.VOICE, webhooks.RESUME
 FORM = {"CallSid": "CA123", "From": "+15550001", "To": "+15550002"}
 
 
-class House:
+class Installation:
     """A switchboard with its calls in memory; `broken` is what every question raises."""
 
     def __init__(self) -> None:
@@ -106,14 +106,14 @@ class Carrier:
         return twiml_reader.read(answer.text)
 
 
-def run(test: Callable[[Carrier, House], Awaitable[None]], **options: Any) -> None:
-    house = House()
-    api = make_api(house, Door(SECRET, 8790, ring_s=0.0, **options))  # type: ignore[arg-type]
+def run(test: Callable[[Carrier, Installation], Awaitable[None]], **options: Any) -> None:
+    installation = Installation()
+    api = make_api(installation, PublicAddresses(SECRET, 8790, ring_s=0.0, **options))  # type: ignore[arg-type]
 
     async def main() -> None:
         transport = httpx.ASGITransport(api, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url=HOST) as client:
-            await test(Carrier(client), house)
+            await test(Carrier(client), installation)
 
     asyncio.run(main())
 
@@ -135,41 +135,41 @@ def told(verbs: tuple[Verb, ...]) -> bool:
 
 
 def test_the_same_call_sid_twice_is_the_same_call_before_and_after_its_stream_has_started() -> None:
-    async def test(carrier: Carrier, house: House) -> None:
+    async def test(carrier: Carrier, installation: Installation) -> None:
         assert stream_of(await carrier.ask()) == "CA123"
         assert stream_of(await carrier.ask()) == "CA123"
-        house.live["CA123"]["line"] = "open"
+        installation.live["CA123"]["line"] = "open"
         assert stream_of(await carrier.ask()) == "CA123"
-        assert list(house.live) == ["CA123"]
+        assert list(installation.live) == ["CA123"]
 
     run(test)
 
 
 def test_one_that_asks_while_its_first_ask_is_not_answered_waits_for_it() -> None:
-    async def test(carrier: Carrier, house: House) -> None:
-        house.broken = CallerFault("call CA123 asks twice")
+    async def test(carrier: Carrier, installation: Installation) -> None:
+        installation.broken = CallerFault("call CA123 asks twice")
 
         async def nobody(_call: str) -> dict[str, Any]:
             raise NoSuchCall("no node leads it")
 
-        house.resume = nobody  # type: ignore[method-assign]
+        installation.resume = nobody  # type: ignore[method-assign]
         pause, again = await carrier.ask(VOICE + "?policy=sales&tenant=acme")
         assert pause == Pause(1) and isinstance(again, Redirect)
         query = parse_qs(urlsplit(again.url).query)
         assert (query["policy"], query["tenant"], query["try"]) == (["sales"], ["acme"], ["1"])
-        del house.resume  # type: ignore[method-assign]
-        house.broken = None
+        del installation.resume  # type: ignore[method-assign]
+        installation.broken = None
         assert stream_of(await carrier.ask(again.url)) == "CA123"
-        assert (house.reserved[-1]["policy"], house.reserved[-1]["tenant"]) == ("sales", "acme")
+        assert (installation.reserved[-1]["policy"], installation.reserved[-1]["tenant"]) == ("sales", "acme")
 
     run(test)
 
 
 @pytest.mark.parametrize("policy", ["nosuch", "x" * 500, "../..", "sales\x00", "\U0001f600"])
 def test_an_unknown_policy_rejects_the_call(policy: str) -> None:
-    async def test(carrier: Carrier, house: House) -> None:
+    async def test(carrier: Carrier, installation: Installation) -> None:
         assert await carrier.ask(f"{VOICE}?{httpx.QueryParams({'policy': policy})}") == (Hangup(busy=True),)
-        assert not house.live
+        assert not installation.live
 
     run(test)
 
@@ -192,18 +192,18 @@ def test_an_unknown_policy_rejects_the_call(policy: str) -> None:
     ids=str,
 )
 def test_a_slip_in_the_webhooks_address_costs_no_caller_the_call(query: dict[str, str]) -> None:
-    async def test(carrier: Carrier, house: House) -> None:
+    async def test(carrier: Carrier, installation: Installation) -> None:
         assert stream_of(await carrier.ask(f"{VOICE}?{httpx.QueryParams(query)}")) == "CA123"
-        assert not {"priority", "tenant"} & house.reserved[0].keys()
+        assert not {"priority", "tenant"} & installation.reserved[0].keys()
 
     run(test)
 
 
 @pytest.mark.parametrize("priority", ["low", "normal", "high", "urgent", "HIGH"])
 def test_a_priority_that_there_is_is_passed_on(priority: str) -> None:
-    async def test(carrier: Carrier, house: House) -> None:
+    async def test(carrier: Carrier, installation: Installation) -> None:
         await carrier.ask(f"{VOICE}?priority={priority}&tenant=acme-2.x")
-        assert (house.reserved[0]["priority"], house.reserved[0]["tenant"]) == (priority, "acme-2.x")
+        assert (installation.reserved[0]["priority"], installation.reserved[0]["tenant"]) == (priority, "acme-2.x")
 
     run(test)
 
@@ -221,19 +221,19 @@ def test_a_priority_that_there_is_is_passed_on(priority: str) -> None:
     ids=["200 digits", "100,000 characters", "empty", "anonymous", "a sip address", "others"],
 )
 def test_a_number_of_any_length_is_a_call(form: dict[str, str], caller: str) -> None:
-    async def test(carrier: Carrier, house: House) -> None:
+    async def test(carrier: Carrier, installation: Installation) -> None:
         assert stream_of(await carrier.ask(**form)) == "CA123"
-        assert house.reserved[0]["caller"] == caller
-        assert len(house.reserved[0]["callee"]) <= 128 and house.reserved[0]["direction"] == "inbound"
+        assert installation.reserved[0]["caller"] == caller
+        assert len(installation.reserved[0]["callee"]) <= 128 and installation.reserved[0]["direction"] == "inbound"
 
     run(test)
 
 
 def test_a_number_that_is_missing_is_a_call() -> None:
-    async def test(carrier: Carrier, house: House) -> None:
+    async def test(carrier: Carrier, installation: Installation) -> None:
         answer = await carrier._client.post(VOICE, data={"CallSid": "CA123"})
         assert stream_of(twiml_reader.read(answer.text)) == "CA123"
-        assert (house.reserved[0]["caller"], house.reserved[0]["callee"]) == ("", "")
+        assert (installation.reserved[0]["caller"], installation.reserved[0]["callee"]) == ("", "")
 
     run(test)
 
@@ -241,9 +241,9 @@ def test_a_number_that_is_missing_is_a_call() -> None:
 @pytest.mark.parametrize("sid", ["", "a b", "x" * 65, "../x", "\u00e4"])
 @pytest.mark.parametrize("address", [VOICE, RESUME])
 def test_without_a_usable_call_sid_nothing_begins(sid: str, address: str) -> None:
-    async def test(carrier: Carrier, house: House) -> None:
+    async def test(carrier: Carrier, installation: Installation) -> None:
         (verb,) = await carrier.ask(address, CallSid=sid)
-        assert isinstance(verb, Hangup) and not house.reserved
+        assert isinstance(verb, Hangup) and not installation.reserved
 
     run(test)
 
@@ -252,11 +252,11 @@ def test_without_a_usable_call_sid_nothing_begins(sid: str, address: str) -> Non
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "application/json", "multipart/form-data", ""])
 @pytest.mark.parametrize("address", [VOICE, RESUME])
 def test_a_body_that_is_no_form_is_answered_in_twiml(body: bytes, kind: str, address: str) -> None:
-    async def test(carrier: Carrier, house: House) -> None:
+    async def test(carrier: Carrier, installation: Installation) -> None:
         answer = await carrier._client.post(address, content=body, headers={"content-type": kind})
         assert answer.status_code == 200
         assert twiml_reader.read(answer.text)
-        assert not house.live
+        assert not installation.live
 
     run(test)
 
@@ -285,12 +285,12 @@ def busy_or_waits(fault: Exception, address: str, verbs: tuple[Verb, ...]) -> bo
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
 @pytest.mark.parametrize("address", [VOICE, RESUME])
 def test_whatever_is_away_or_broken_the_caller_waits_and_the_carrier_asks_again(fault: Exception, address: str) -> None:
-    async def test(carrier: Carrier, house: House) -> None:
-        house.broken = fault
+    async def test(carrier: Carrier, installation: Installation) -> None:
+        installation.broken = fault
         verbs = await carrier.ask(address)
         assert busy_or_waits(fault, address, verbs)
-        house.broken = None
-        house.live["CA123"] = {"line": "open"}
+        installation.broken = None
+        installation.live["CA123"] = {"line": "open"}
         if isinstance(verbs[-1], Redirect):
             assert stream_of(await carrier.ask(verbs[-1].url)) == "CA123"
 
@@ -299,8 +299,8 @@ def test_whatever_is_away_or_broken_the_caller_waits_and_the_carrier_asks_again(
 
 @pytest.mark.parametrize("address", [VOICE, RESUME])
 def test_asking_again_ends_and_the_caller_is_told(address: str) -> None:
-    async def test(carrier: Carrier, house: House) -> None:
-        house.broken = LinkLost("the director is gone")
+    async def test(carrier: Carrier, installation: Installation) -> None:
+        installation.broken = LinkLost("the director is gone")
         url, asks = address, 0
         while True:
             verbs = await carrier.ask(url)
@@ -319,8 +319,8 @@ def test_streams_that_cannot_be_opened_add_up_too_and_one_that_lasted_begins_ane
 ) -> None:
     now = [time.time()]
 
-    async def test(carrier: Carrier, house: House) -> None:
-        house.live["CA123"] = {"line": "open"}
+    async def test(carrier: Carrier, installation: Installation) -> None:
+        installation.live["CA123"] = {"line": "open"}
         url = RESUME
         for count in range(1, 6):
             connect, again = await carrier.ask(url)  # a gateway that nobody reaches: the carrier asks at once
@@ -341,8 +341,8 @@ UNTAKEN = ["busy", "no-answer", "failed", "canceled", "something new"]
 
 
 def test_a_call_that_is_handed_over_is_dialled_with_a_limit_and_a_way_back() -> None:
-    async def test(carrier: Carrier, house: House) -> None:
-        house.transfers("+1555<9>")
+    async def test(carrier: Carrier, installation: Installation) -> None:
+        installation.transfers("+1555<9>")
         text = (await carrier._client.post(RESUME, data=FORM)).text
         assert 'timeout="30"' in text
         assert twiml_reader.read(text) == (Dial("+1555<9>", HOST + RESUME),)
@@ -353,18 +353,18 @@ def test_a_call_that_is_handed_over_is_dialled_with_a_limit_and_a_way_back() -> 
 
 @pytest.mark.parametrize("how", UNTAKEN)
 def test_who_was_not_reached_comes_back_to_the_agent_and_the_call_knows(how: str) -> None:
-    async def test(carrier: Carrier, house: House) -> None:
-        house.transfers()
+    async def test(carrier: Carrier, installation: Installation) -> None:
+        installation.transfers()
         assert stream_of(await carrier.ask(RESUME, DialCallStatus=how)) == "CA123"
-        assert house.told == [("CA123", "g7", False, how)]
+        assert installation.told == [("CA123", "g7", False, how)]
 
     run(test)
 
 
 @pytest.mark.parametrize("how", UNTAKEN)
 def test_who_was_not_reached_and_whose_call_is_over_is_told_so(how: str) -> None:
-    async def test(carrier: Carrier, house: House) -> None:
-        house.record("commands", TransferCall("escalation", "+15550199", False))
+    async def test(carrier: Carrier, installation: Installation) -> None:
+        installation.record("commands", TransferCall("escalation", "+15550199", False))
         verbs = await carrier.ask(RESUME, DialCallStatus=how)
         assert told(verbs) and verbs[0] == Say("Nobody.")
 
@@ -374,20 +374,20 @@ def test_who_was_not_reached_and_whose_call_is_over_is_told_so(how: str) -> None
 @pytest.mark.parametrize("how", ["completed", "answered"])
 @pytest.mark.parametrize("live", [True, False])
 def test_after_a_transfer_that_was_taken_the_call_is_over(how: str, live: bool) -> None:
-    async def test(carrier: Carrier, house: House) -> None:
+    async def test(carrier: Carrier, installation: Installation) -> None:
         if live:
-            house.transfers()
+            installation.transfers()
         assert await carrier.ask(RESUME, DialCallStatus=how) == (Hangup(),)
-        assert house.told == ([("CA123", "g7", True, how)] if live else [])
+        assert installation.told == ([("CA123", "g7", True, how)] if live else [])
 
     run(test)
 
 
 def test_who_was_redirected_for_want_of_a_slot_and_not_reached_is_told_so() -> None:
-    async def test(carrier: Carrier, house: House) -> None:
-        house.broken = Overflow("redirect", "full", "+4930")
+    async def test(carrier: Carrier, installation: Installation) -> None:
+        installation.broken = Overflow("redirect", "full", "+4930")
         (dial,) = await carrier.ask()
-        house.broken = None
+        installation.broken = None
         assert isinstance(dial, Dial)
         assert told(await carrier.ask(dial.action, DialCallStatus="busy"))
 
@@ -396,40 +396,40 @@ def test_who_was_redirected_for_want_of_a_slot_and_not_reached_is_told_so() -> N
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
 def test_a_transfer_that_failed_while_all_is_away_is_not_forgotten_and_ends(fault: Exception) -> None:
-    async def test(carrier: Carrier, house: House) -> None:
-        house.transfers()
-        house.broken = fault
+    async def test(carrier: Carrier, installation: Installation) -> None:
+        installation.transfers()
+        installation.broken = fault
         verbs = await carrier.ask(RESUME, DialCallStatus="busy")
         asks = 1
         while isinstance(verbs[-1], Redirect) and asks < 3:
             verbs = await carrier.ask(verbs[-1].url)  # the carrier says it once only
             asks += 1
-        house.broken = None
+        installation.broken = None
         assert isinstance(verbs[-1], Redirect)
         assert stream_of(await carrier.ask(verbs[-1].url)) == "CA123"
-        assert house.told == [("CA123", "g7", False, "busy")]
+        assert installation.told == [("CA123", "g7", False, "busy")]
 
     run(test)
 
 
 def test_a_switchboard_that_cannot_tell_the_call_still_brings_the_caller_back() -> None:
-    async def test(carrier: Carrier, house: House) -> None:
-        house.transfers()
+    async def test(carrier: Carrier, installation: Installation) -> None:
+        installation.transfers()
 
         async def broken(*_: Any) -> None:
             raise RuntimeError("a bug")
 
-        house.dialled = broken  # type: ignore[method-assign]
+        installation.dialled = broken  # type: ignore[method-assign]
         assert stream_of(await carrier.ask(RESUME, DialCallStatus="busy")) == "CA123"
 
     run(test)
 
 
 def test_a_call_that_ended_with_a_transfer_is_dialled_from_its_journal() -> None:
-    async def test(carrier: Carrier, house: House) -> None:
-        house.record("commands", HangUp("x"), TransferCall("g1", "+15550100", False))
-        house.record("commands", TransferCall("g2", "+15550199", False))
-        house.record("event", ev.LineLost(0, "transferred"))
+    async def test(carrier: Carrier, installation: Installation) -> None:
+        installation.record("commands", HangUp("x"), TransferCall("g1", "+15550100", False))
+        installation.record("commands", TransferCall("g2", "+15550199", False))
+        installation.record("event", ev.LineLost(0, "transferred"))
         assert await carrier.ask(RESUME) == (Dial("+15550199", HOST + RESUME),)
 
     run(test)
@@ -439,35 +439,35 @@ def test_a_call_that_ended_with_a_transfer_is_dialled_from_its_journal() -> None
     "after", [ev.ActionFinished(0, "g1", False, "busy"), ev.LineResumed(0)], ids=["it failed", "the caller came back"]
 )
 def test_a_call_that_ended_after_a_transfer_that_failed_is_over(after: ev.Event) -> None:
-    async def test(carrier: Carrier, house: House) -> None:
-        house.record("commands", TransferCall("g1", "+15550199", False))
-        house.record("event", after)
-        house.record("commands", HangUp("goodbye"))
+    async def test(carrier: Carrier, installation: Installation) -> None:
+        installation.record("commands", TransferCall("g1", "+15550199", False))
+        installation.record("event", after)
+        installation.record("commands", HangUp("goodbye"))
         assert await carrier.ask(RESUME) == (Hangup(),)
 
     run(test)
 
 
 def test_while_the_journal_is_away_a_transferred_caller_waits_and_is_asked_for_again() -> None:
-    async def test(carrier: Carrier, house: House) -> None:
-        house.record("commands", TransferCall("g1", "+15550199", False))
-        house.journal_broken = JournalAway("the store does not answer")
+    async def test(carrier: Carrier, installation: Installation) -> None:
+        installation.record("commands", TransferCall("g1", "+15550199", False))
+        installation.journal_broken = JournalAway("the store does not answer")
         pause, again = await carrier.ask(RESUME)
         assert pause == Pause(1) and isinstance(again, Redirect)
-        house.journal_broken = None
+        installation.journal_broken = None
         assert await carrier.ask(again.url) == (Dial("+15550199", HOST + RESUME),)
 
     run(test)
 
 
 def test_a_stream_that_ended_is_connected_again_while_the_call_lives_and_else_over() -> None:
-    async def test(carrier: Carrier, house: House) -> None:
+    async def test(carrier: Carrier, installation: Installation) -> None:
         assert await carrier.ask(RESUME) == (Hangup(),)
-        house.live["CA123"] = {"line": "lost", "under_way": [], "transfer": None}
+        installation.live["CA123"] = {"line": "lost", "under_way": [], "transfer": None}
         connect, _ = await carrier.ask(RESUME)
         assert isinstance(connect, Connect) and connect.media_url.startswith("ws://node-2.example:8802/media/CA123.")
-        del house.live["CA123"]
-        house.record("commands", HangUp("x"))
+        del installation.live["CA123"]
+        installation.record("commands", HangUp("x"))
         assert await carrier.ask(RESUME) == (Hangup(),)
 
     run(test)

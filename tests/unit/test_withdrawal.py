@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.actors.errors import LinkLost, UnknownPolicy
-from offhook.actors.node.parcel import pack
-from offhook.actors.node.shelf import Shelf
+from offhook.actors.contracts.errors import LinkLost, UnknownPolicy
+from offhook.actors.contracts.setup import agent_tokens
+from offhook.actors.node.bundle_archive import pack
+from offhook.actors.node.catalog import Catalog
 from offhook.actors.node.swaps import merged
-from offhook.actors.setup import agent_tokens
-from offhook.policies.errors import CallerFault
+from offhook.policies.core.errors import CallerFault
 
 POLICY: dict[str, Any] = {"name": "test", "agents": {"closer": {"code": "agents/one.py:One"}}}
 
 
-def shelf(folder: Path, *versions: str) -> Shelf:
-    found = Shelf(folder / "memory.json")
+def catalog(folder: Path, *versions: str) -> Catalog:
+    found = Catalog(folder / "memory.json")
     for version in versions:
         source = folder / f"of-{version}"
         (source / "agents").mkdir(parents=True, exist_ok=True)
@@ -27,13 +27,13 @@ def shelf(folder: Path, *versions: str) -> Shelf:
 
 
 def test_a_withdrawn_version_is_for_no_new_call_and_stays_for_those_that_it_leads(tmp_path: Path) -> None:
-    found = shelf(tmp_path, "v1", "v2")
+    found = catalog(tmp_path, "v1", "v2")
     found.withdraw("v1")
     with pytest.raises(UnknownPolicy, match="known: v2"):
         found.policy("v1")
     assert found.plain("v1")["name"] == "test"
     assert "v1" in found.policies
-    again = Shelf(tmp_path / "memory.json")
+    again = Catalog(tmp_path / "memory.json")
     again.recall()
     assert again.withdrawn == {"v1"}
     found.publish("v1", POLICY, "")
@@ -41,7 +41,7 @@ def test_a_withdrawn_version_is_for_no_new_call_and_stays_for_those_that_it_lead
 
 
 def test_a_withdrawn_default_gives_way_to_the_latest_that_is_left(tmp_path: Path) -> None:
-    found = shelf(tmp_path, "v1", "v2", "v3")
+    found = catalog(tmp_path, "v1", "v2", "v3")
     found.withdraw("v3")
     assert found.default == "v2"
     found.withdraw("v2")
@@ -51,7 +51,7 @@ def test_a_withdrawn_default_gives_way_to_the_latest_that_is_left(tmp_path: Path
 
 
 def test_what_nobody_uses_is_forgotten_with_its_folder(tmp_path: Path) -> None:
-    found = shelf(tmp_path, "v1", "v2")
+    found = catalog(tmp_path, "v1", "v2")
     folder = Path(found.bundle("v1"))
     assert folder.is_dir()
     found.withdraw("v1")
@@ -62,7 +62,7 @@ def test_what_nobody_uses_is_forgotten_with_its_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_two_versions_share_stays_for_the_other(tmp_path: Path) -> None:
-    found = shelf(tmp_path, "v1")
+    found = catalog(tmp_path, "v1")
     parcel = pack(tmp_path / "of-v1")
     found.publish("v2", POLICY, parcel)
     found.withdraw("v1")

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from offhook.actors import wire
-from offhook.actors.link import Link, LinkServer, Message, connect
-from offhook.actors.refs import NAMESPACE, SupervisorRef, this_node
-from offhook.actors.supervisor import Supervisor
-from offhook.policies import events as ev
-from offhook.policies.codec import encode
+from offhook.actors.contracts import wire
+from offhook.actors.link.link import Link, LinkServer, Message, connect
+from offhook.actors.node.supervisor import Supervisor
+from offhook.actors.refs.handles import NAMESPACE, this_node
+from offhook.actors.refs.supervisor import SupervisorRef
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import encode
 
 from .script import POLICY, Call, Play
 from .sides import below, cpu_s, resident_mb

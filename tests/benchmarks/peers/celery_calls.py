@@ -24,14 +24,14 @@ import msgpack
 import redis
 import redis.asyncio
 from celery import Celery
-from offhook.policies import commands as cmd
-from offhook.policies import events as ev
-from offhook.policies.codec import decode, encode
-from offhook.policies.machine import step
-from offhook.policies.parts import replace
-from offhook.policies.policy import Policy
-from offhook.policies.state import CallState
-from offhook.policies.view import view_of
+from offhook.policies.conversation.machine import step
+from offhook.policies.conversation.view import view_of
+from offhook.policies.core import commands as cmd
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import decode, encode
+from offhook.policies.core.parts import replace
+from offhook.policies.core.policy import Policy
+from offhook.policies.core.state import CallState
 from peers.script import POLICY, Call, Clerk, Play
 
 BROKER = os.environ.get("BENCH_REDIS", "redis://127.0.0.1:6379/0")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-ROOMS = ("policies", "actors")  # what a peer may use of the project: the pure core, and the link where it drives
+LAYERS = ("policies", "actors")  # what a peer may use of the project: the pure core, and the link where it drives
 DEFAULT = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "offhook-benchmarks"
 
 
@@ -38,11 +38,11 @@ def python_of(peer: str, folder: Path = DEFAULT) -> str:
 
 
 def _point_here(namespace: Path) -> None:
-    """The environment is kept for all checkouts of the project; this one's rooms are to be measured."""
+    """The environment is kept for all checkouts of the project; this one's layers are to be measured."""
     namespace.mkdir(parents=True, exist_ok=True)
-    for room in ROOMS:
-        (namespace / room).unlink(missing_ok=True)
-        (namespace / room).symlink_to(ROOT / room)
+    for layer in LAYERS:
+        (namespace / layer).unlink(missing_ok=True)
+        (namespace / layer).symlink_to(ROOT / layer)
 
 
 def variables_of(python: str) -> dict[str, str]:

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from offhook.policies import events as ev
-from offhook.policies.proposals import Kind, Proposal
+from offhook.policies.core import events as ev
+from offhook.policies.core.proposals import Kind, Proposal
 
 TURN_MS = 3_000  # from note to note
 SPEAK_MS = 700

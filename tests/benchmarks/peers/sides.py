@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from live_calls import CLIP, EXAMPLES, Installation, cpu_s, percentile, processes, pss_mb
-from offhook.actors.ears import mulaw
-from offhook.actors.live.sound import Sound
-from offhook.actors.live.sources import ToneSource
+from offhook.actors.audio import mulaw
+from offhook.actors.audio.sound import Sound
+from offhook.actors.engines.sources import ToneSource
 
 from .environments import python_of, variables_of
 
@@ -57,11 +57,11 @@ class Offhook:
 
     def __init__(self, calls: int) -> None:
         os.environ.setdefault("OFFHOOK_LATE_MS", "1000")  # how a node behaves under load is measured, not avoided
-        self.house = Installation(calls, slots=calls)
-        self.roots = [self.house.process.pid]
+        self.installation = Installation(calls, slots=calls)
+        self.roots = [self.installation.process.pid]
         try:
-            self.house.wait_for_spares(calls)
-            self.urls = self.house.place(calls)[1]
+            self.installation.wait_for_spares(calls)
+            self.urls = self.installation.place(calls)[1]
         except BaseException:
             self.close()
             raise
@@ -71,7 +71,7 @@ class Offhook:
         return [pid for pids in processes(self.roots[0]).values() for pid in pids]
 
     def close(self) -> None:
-        self.house.close()
+        self.installation.close()
 
 
 class Pipecat:

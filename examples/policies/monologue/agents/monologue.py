@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from offhook.policies.agents.base import Agent
-from offhook.policies.proposals import Asks, Kind, Proposal, Purpose
+from offhook.policies.core.proposals import Asks, Kind, Proposal, Purpose
 
 # Each takes 45 to 60 seconds to say at a telephone's usual 150 to 180 words a minute.
 SPEECHES = (

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from offhook.policies.agents.base import Agent, ever, last_act, slot_value, times, told, unclear
-from offhook.policies.proposals import Asks, Proposal, Purpose
+from offhook.policies.core.proposals import Asks, Proposal, Purpose
 
 TOOL = "book_callback"
 

@@ -1,0 +1,1 @@
+"""Telephone audio: mu-law samples, and the sound of one utterance."""

@@ -1,0 +1,270 @@
+"""The call's end of its media link: frames in, sound and orders out. One gateway link at a time, the newest counts.
+
+Every order carries the epoch; a gateway obeys only the newest. Written on the hot path: a frame is handed on inside
+`data_received`, and what follows from it (`clear`) is written before that returns. Pacing is the voice's matter.
+
+Frames and keys are numbered within a stream, and counted here; after a takeover the count goes on (`go_on`), and what
+was taken in before is recognized by its number. Frames that come in a bunch tell their age, 20 ms each, so what the
+ears make of them has true times.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+from ..contracts import wire
+from ..contracts.errors import ProtocolFault
+from ..link.link import Link, Message
+
+CODEC = "mulaw8k"
+FRAME_BYTES = 160  # 20 ms of mu-law at 8 kHz
+FRAME_MS = 20
+FRAMES_PER_MESSAGE_MAX = 500  # 10 s: what a gateway keeps for a takeover; more at once is nonsense
+ACK_EVERY = 25  # frames: half a second of sound that a next owner hears again costs it 2 ms; an ACK costs two processes
+# a wake-up each
+REACTIONS_MAX = 512  # kept for the state reply; the journal has all of them
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How far the carrier is in playing what the gateway was told to play."""
+
+    mark: str  # the last one sent before `after_ms` of sound; "" = none since the line was cleared for good
+    after_ms: int
+    unplayed_ms: int  # of all sound sent: not heard yet, or (`cleared`) never heard
+    cleared: bool
+
+    @classmethod
+    def from_fields(cls, fields: list[object]) -> Played | None:
+        """What a gateway says of it; None where it says nothing, or nothing that makes sense."""
+        match fields:
+            case [str(mark), int(after_ms), int(unplayed_ms), int(cleared)]:
+                return cls(mark, max(0, after_ms), max(0, unplayed_ms), bool(cleared))
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Hearer:
+    """Who is told of what the gateway sends."""
+
+    sound: Callable[[bytes, int, bool], None]  # one 20 ms frame, its age in ms, and whether it is news
+    marked: Callable[[str], None]
+    digit: Callable[[str], None]
+    stopped: Callable[[str], None]
+    lost: Callable[[str], None]  # the gateway's link closed without a goodbye
+
+
+class PhoneLine:
+    """`play`, `mark` and `clear` are the `Line` that the voice speaks through."""
+
+    def __init__(self, epoch: int, hearer: Hearer) -> None:
+        self._epoch = epoch
+        self._hearer = hearer
+        self._link: Link | None = None
+        self._next_seq = -1  # of the next frame that is news; -1 = the first to come, whatever its number
+        self._next_digit = 0
+        self._frames_in = 0  # at the gateway when it came: with it the age of what it had kept is known
+        self._warming = False  # frames that a former owner has taken in are of use
+        self._first = True
+        self._to_ack: deque[tuple[int, int]] = deque()  # (newest record when the frame was folded, frame)
+        self._safe_record = 0
+        self._frame_at = 0.0  # perf_counter at the arrival of the frames being folded; 0 = none
+        self.stream = ""
+        self.frames = 0
+        self.frames_lost = 0  # gaps in their numbers
+        self.frames_doubled = 0
+        self.played_bytes = 0
+        self.clears = 0
+        self.reactions_us: deque[int] = deque(maxlen=REACTIONS_MAX)  # frame arrived -> clear written
+
+    @property
+    def open(self) -> bool:
+        """A gateway holds the line for us."""
+        return self._link is not None and self._link.open
+
+    @property
+    def frames_taken(self) -> int:
+        """How many frames of the present stream were taken in, with those that were lost on the way."""
+        return max(0, self._next_seq)
+
+    @property
+    def digits_taken(self) -> int:
+        """How many keys of the present stream."""
+        return self._next_digit
+
+    def go_on(self, stream: str, frames: int, digits: int) -> None:
+        """A former owner has taken in so much of `stream`."""
+        self.stream, self._next_seq, self._next_digit = stream, frames if stream else -1, digits
+        self._warming = True
+
+    def attach(self, link: Link, stream: str, codec: str, frames_in: int = 0) -> bool:
+        """A gateway has come; an earlier one's link is closed. False = it is the first.
+
+        Raises:
+            ProtocolFault: another codec than ours.
+        """
+        if codec != CODEC:
+            raise ProtocolFault(f"codec {codec!r}: a call takes {CODEC}")
+        former, self._link = self._link, link
+        if former is not None:
+            former.on_close = None
+            former.close("another gateway took this call")
+        link.on_message = self._message
+        link.on_close = self._closed
+        again = not self._first
+        self._first = False
+        if stream != self.stream:  # another stream of the carrier counts its frames anew
+            self._next_seq = -1
+            self._next_digit = 0
+            self._warming = self._warming and not self.stream
+            self.stream = stream
+        self._frames_in = frames_in
+        return again
+
+    def close(self, reason: str) -> None:
+        """Nothing more is heard or said."""
+        if self._link is not None:
+            self._link.on_close = None
+            self._link.close(reason)
+            self._link = None
+
+    # --- orders -----------------------------------------------------------------------------------------------------
+
+    def play(self, audio: bytes) -> None:
+        """Queue whole frames of sound behind what the carrier still plays."""
+        if self._link is not None and self._link.send(wire.PLAY, self._epoch, audio):
+            self.played_bytes += len(audio)
+
+    def mark(self, name: str) -> None:
+        """Have the carrier tell when all sound before this was played."""
+        if self._link is not None:
+            self._link.send(wire.MARK, self._epoch, name)
+
+    def pace(self, frames: int) -> None:
+        """Have so many frames come in one message from now on; a new gateway begins at 1."""
+        if self._link is not None:
+            self._link.send(wire.PACE, self._epoch, frames)
+
+    def clear(self) -> None:
+        """Have the carrier drop what it still buffers."""
+        if self._link is not None and self._link.send(wire.CLEAR, self._epoch):
+            self.clears += 1
+            if self._frame_at:
+                self.reactions_us.append(round((perf_counter() - self._frame_at) * 1e6))
+
+    def hangup(self, reason: str) -> bool:
+        """Have the gateway end the call on the wire; False while nobody holds the line."""
+        return self._link is not None and self._link.send(wire.HANGUP, self._epoch, reason)
+
+    def transfer(self, target: str, announced: bool) -> bool:
+        """Have the gateway hand the line to `target`; False while nobody holds the line."""
+        return self._link is not None and self._link.send(wire.TRANSFER, self._epoch, target, announced)
+
+    # --- acknowledging ----------------------------------------------------------------------------------------------
+
+    @property
+    def acknowledgement_due(self) -> bool:
+        """True every `ACK_EVERY` frames."""
+        return self.frames % ACK_EVERY == 0
+
+    def acknowledge(self, newest_record: int) -> None:
+        """Acknowledge all frames taken in, once what followed from them (`newest_record`) is journaled."""
+        self._to_ack.append((newest_record, self._next_seq - 1))
+        self.journaled(self._safe_record)
+
+    def journaled(self, record: int) -> None:
+        """Everything up to `record` is in the journal."""
+        self._safe_record = record
+        newest = -1
+        while self._to_ack and self._to_ack[0][0] <= record:
+            newest = self._to_ack.popleft()[1]
+        if newest >= 0 and self._link is not None:
+            self._link.send(wire.ACK, self._epoch, newest)
+
+    # --- what the gateway sends -------------------------------------------------------------------------------------
+
+    def _message(self, link: Link, message: Message) -> None:
+        # Not a case like the others, because it comes 50 times a second: to match `int(seq)`, Python looks for an
+        # attribute that built-in types lack, and makes and drops an exception each time.
+        if message[0] == wire.AUDIO and len(message) == 3 and type(message[1]) is int and type(message[2]) is bytes:
+            self._sound(message[1], message[2])
+            return
+        match message:
+            case [wire.MARKED, str(name)]:
+                self._hearer.marked(name)
+            case [wire.DIGIT, str(digit), int(number)]:
+                if number >= self._next_digit:
+                    self._next_digit = number + 1
+                    self._hearer.digit(digit)
+            case [wire.DIGIT, str(digit)]:
+                self._next_digit += 1
+                self._hearer.digit(digit)
+            case [wire.PAST, int(seq), bytes(sound)]:
+                self._past(seq, sound)
+            case [wire.STOPPED, str(reason)]:
+                link.on_close = None
+                self._link = None
+                link.close("the carrier ended the stream")
+                self._hearer.stopped(reason)
+            case _:
+                raise ProtocolFault(f"a gateway does not send {message[0]!r} with {len(message) - 1} fields")
+
+    def _sound(self, seq: int, sound: bytes) -> None:
+        self._frame_at = perf_counter()
+        try:
+            if seq == self._next_seq >= self._frames_in and len(sound) == FRAME_BYTES:  # nearly every message
+                self._next_seq = seq + 1
+                self.frames += 1
+                self._hearer.sound(sound, 0, True)
+            else:
+                self._bunch(seq, sound)
+        finally:
+            self._frame_at = 0.0
+
+    def _bunch(self, seq: int, sound: bytes) -> None:
+        """Frames some of which may be missing, or known."""
+        known = self._next_seq - seq if self._next_seq >= 0 else 0
+        for at, frame in enumerate(frames := _frames(sound)):
+            news = at >= known
+            if news:
+                self.frames_lost += max(0, seq + at - self._next_seq) if self._next_seq >= 0 else 0
+                self._next_seq = seq + at + 1
+                self._warming = False
+                self.frames += 1
+            else:
+                self.frames_doubled += 1
+            if news or self._warming:
+                self._hearer.sound(frame, self._age_ms(seq + at, len(frames) - 1 - at), news)
+
+    def _past(self, seq: int, sound: bytes) -> None:
+        """Frames that a former owner has acknowledged; whoever has heard frames of its own needs none of them."""
+        frames = _frames(sound)
+        if self._warming and self._next_seq >= 0:
+            self._next_seq = max(self._next_seq, seq + len(frames))
+        for at, frame in enumerate(frames):
+            if self._warming:
+                self._hearer.sound(frame, self._age_ms(seq + at, len(frames) - 1 - at), False)
+
+    def _age_ms(self, seq: int, behind: int) -> int:
+        """One by one they are new; kept ones are as old as what has come in after them."""
+        return max(behind, self._frames_in - 1 - seq) * FRAME_MS
+
+    def _closed(self, link: Link, reason: str) -> None:
+        if link is self._link:
+            self._link = None
+            self._hearer.lost(reason)
+
+
+def _frames(sound: bytes) -> list[bytes]:
+    """The frames of a message.
+
+    Raises:
+        ProtocolFault: not whole frames, none, or too many.
+    """
+    count, rest = divmod(len(sound), FRAME_BYTES)
+    if rest or not 0 < count <= FRAMES_PER_MESSAGE_MAX:
+        raise ProtocolFault(f"{len(sound)} bytes of sound: send 1 to {FRAMES_PER_MESSAGE_MAX} frames of 160 bytes")
+    return [sound[start : start + FRAME_BYTES] for start in range(0, len(sound), FRAME_BYTES)]

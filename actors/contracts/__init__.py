@@ -1,0 +1,1 @@
+"""What crosses a process: messages of links, what a call is assigned with, errors."""

@@ -1,0 +1,60 @@
+"""What a recognizer may say of a stream: its words, checked by type, range and size before anything rests on them.
+
+Pure. What follows from words is `recognition.py`'s matter; how they look on the wire, `wire.py`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..contracts import wire
+
+TEXT_CHARS_MAX = 4_000  # of one segment; two minutes of the fastest talk
+SEGMENTS_MAX = 100_000  # of one stream; a day of talk has a third of it
+FUTURE_MS_MAX = 5_000  # later than any sound that was sent: rounding, an engine's own clock, and not much more
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The reading of one segment. No text, and not final: read up to `ended_ms`, and nothing (new) was found there."""
+
+    stream: str
+    segment: int
+    text: str
+    final: bool
+    started_ms: int
+    ended_ms: int
+
+    @property
+    def progress(self) -> bool:
+        """It says how far the recognizer has read, and no word."""
+        return not self.final and not self.text.strip()
+
+
+def read(message: list[Any], heard_ms: int) -> Words | None:
+    """The words of a message; None where it is no such message.
+
+    Args:
+        heard_ms: the end of the newest sound on the call's clock.
+    """
+    match message:
+        case [wire.WORDS, str(stream), int(segment), str(text), bool() | 0 | 1 as final, started, ended, *_]:
+            started_ms, ended_ms = _moment(started), _moment(ended)
+        case _:
+            return None
+    if isinstance(segment, bool) or not 0 <= segment < SEGMENTS_MAX or len(text) > TEXT_CHARS_MAX:
+        return None
+    if started_ms is None or ended_ms is None or not started_ms <= ended_ms <= heard_ms + FUTURE_MS_MAX:
+        return None
+    return Words(stream, segment, text, bool(final), max(0, started_ms), max(0, ended_ms))
+
+
+def _moment(value: object) -> int | None:
+    """Milliseconds; a number that is none of this call's is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return int(value) if -_MS_MAX < value < _MS_MAX else None  # also false for what is not a number
+
+
+_MS_MAX = 1 << 40  # 34 years

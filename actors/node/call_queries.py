@@ -1,0 +1,160 @@
+"""What is asked about single calls of a node: who owns one, how it goes, what its journal has; and operators' words.
+
+The other half of the supervisor's API. Answers come from the table, from the call's process, or from the journal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from offhook.policies.core import events as ev
+from offhook.policies.core.codec import encode
+
+from ..contracts import wire
+from ..contracts.errors import LinkLost, NoSuchCall
+from ..journals import queries
+from ..journals.damage_monitor import DamageMonitor, Damages
+from ..journals.register import Register
+from .call_table import CallRow, CallTable
+from .node_loss import NodeLoss
+from .orphans import Orphans
+from .recovery import Recovery
+from .residents import Residents
+from .takeover import Takeovers
+
+RECORDS_MAX = 10_000  # in one answer
+
+
+class CallQueries:
+    """The supervisor sets the parts."""
+
+    table: CallTable
+    residents: Residents
+    takeovers: Takeovers
+    recovery: Recovery
+    orphans: Orphans
+    register: Register
+    damages: Damages
+    node_loss: NodeLoss
+    _journal: DamageMonitor
+
+    async def claim(self, call: str, lost_epoch: int = 0) -> dict[str, Any]:
+        """Where the call's owner takes the media link: {endpoint, token, epoch}; waits while it is being taken over.
+
+        Args:
+            lost_epoch: of the owner whose link the gateway has just lost; 0 = it had none.
+
+        Raises:
+            NoSuchCall: the call is over, or never was.
+        """
+        row = await self.recovery.owner(call, lost_epoch)
+        return door(row, row.media_token)
+
+    async def observe(self, call: str) -> dict[str, Any]:
+        """Where the call's owner takes observers: {endpoint, token, epoch}; waits like `claim`. Raises: NoSuchCall."""
+        row = await self.recovery.owner(call)
+        return door(row, row.observer_token)
+
+    async def knows(self, call: str) -> str:
+        """Whether a call is led here ("live"), in this node's journal ("kept"), or was never heard of ("")."""
+        if call in self.table:
+            return "live"
+        return "kept" if await queries.known(self._journal, call) else ""
+
+    async def leads(self, call: str) -> bool:
+        """Whether a call goes on here: live, and not on its way to its end. Raises: LinkLost: this node is gone."""
+        self.node_loss.may_lead()
+        if call not in self.table and await self.recovery.revive(call):
+            return True  # it died together with this supervisor, and is being taken over
+        row = self.table.get(call)
+        if row is None or self.takeovers.under_way(call):
+            return row is not None
+        with contextlib.suppress(LinkLost):
+            return not (await self.residents.query(row.owner, "state")).get("outcome")
+        return call in self.table
+
+    async def adopt(self, call: str) -> None:
+        """Go on with a call of a lost node, from the journal that the nodes share.
+
+        Raises:
+            NoSuchCall, NoSpare. LinkLost: this node is gone itself.
+        """
+        self.node_loss.may_lead()
+        if call in self.table or not await self.recovery.revive(call):
+            await self.orphans.adopt(call)
+        await self.takeovers.owner(call)
+
+    async def unled(self) -> list[str]:
+        """Calls that a shared journal holds open and this node does not lead."""
+        return await self.orphans.unled()
+
+    async def close_unled(self, call: str, why: str) -> None:
+        """Write the end of a call that nobody leads. Raises: NoSuchCall: somebody does, or it has ended."""
+        await self.orphans.close(call, why)
+
+    def _live(self, call: str) -> CallRow:
+        row = self.table.get(call)
+        if row is None:
+            raise NoSuchCall(f"call {call!r} is not live on this node")
+        return row
+
+    async def calls(self) -> list[dict[str, Any]]:
+        """All calls that this node knows, newest first."""
+        return self.table.rows()
+
+    async def state(self, call: str) -> dict[str, Any]:
+        """The call's view with its owner, epoch and version; once it is over, its last. Raises: NoSuchCall."""
+        row = self.table.get(call)
+        if row is not None:
+            with contextlib.suppress(LinkLost):
+                return {**await self.residents.query(row.owner, "state"), **row.plain(), **self.damages.of(call)}
+            return {**row.plain(), **self.damages.of(call)}
+        try:
+            known = self.table.find(call).plain()
+        except NoSuchCall:
+            known = {}
+        return {**await queries.last_state(self._journal, call), **known, **self.damages.of(call)}
+
+    async def journal(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[list[Any]]:
+        """Records of a call after `after_seq`, in order."""
+        return await self._journal.read(call, after_seq, min(limit, RECORDS_MAX))
+
+    async def verdicts(self, call: str) -> list[Any]:
+        """All verdicts of a call, as codec arrays, in order."""
+        return await queries.verdicts(self._journal, call)
+
+    async def acts(self, call: str) -> list[list[Any]]:
+        """What tools did for a call, by their register: [action, key, how often it was begun]."""
+        return [list(act) for act in await self.register.acts(call)]
+
+    async def kept(self, call: str) -> dict[str, Any] | None:
+        """What the journal has noted of a call (`journal.Kept`), to tell what is missing from what was dropped."""
+        return await queries.noted(self._journal, call)
+
+    async def hangup(self, call: str, by: str, reason: str) -> None:
+        """End a call, with its goodbye where the policy has one. Raises: NoSuchCall, LinkLost."""
+        self._event(call, ev.HangupRequested(0, by, reason))
+
+    async def dialled(self, call: str, grant: str, taken: bool, how: str) -> None:
+        """How a transfer ended, as the carrier says: the call is over, or goes on. Raises: NoSuchCall, LinkLost."""
+        why = f"the number that the caller was handed to: {how}"
+        self._event(call, ev.LineClosed(0, why) if taken else ev.ActionFinished(0, grant, False, why))
+
+    async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
+        """An operator's answer to a proposal that waits for approval. Raises: NoSuchCall, LinkLost."""
+        self._event(call, ev.OperatorDecided(0, proposal, bool(approved), operator))
+
+    def _event(self, call: str, event: ev.Event) -> None:
+        if not self.tell(self._live(call), wire.EVENT, call, encode(event)):
+            raise LinkLost(f"the owner of call {call} cannot be told now; try again")
+
+    def tell(self, row: CallRow, *message: Any) -> bool:
+        """Send to a call's owner; False while it is away."""
+        owner = self.residents.get(row.owner)
+        return owner is not None and owner.send(*message)
+
+
+def door(row: CallRow, token: str) -> dict[str, Any]:
+    """Where a link to the call's owner is opened under `token`."""
+    return {"endpoint": row.endpoint, "token": token, "epoch": row.epoch}

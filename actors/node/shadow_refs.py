@@ -1,0 +1,90 @@
+"""A node's shadow hosts as its supervisor holds them: started where they are missing, asked, ended.
+
+The reference side of `shadow_host.py`; like `refs.py` it touches actor handles, and nothing else here does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+import ray
+from offhook.policies.core.errors import CallerFault
+from ray.exceptions import ActorUnavailableError, RayActorError
+
+from ..refs.handles import NAMESPACE, on_node
+from ..shadows.shadow_host import ShadowHost
+from .catalog import Catalog
+
+ANSWER_S = 1.0
+HOSTS_MAX = 4  # rollouts in shadow at one time; each is a process of some 80 MB
+
+
+class ShadowRefs:
+    """The shadow hosts of one node, by rollout."""
+
+    def __init__(self, node: str, catalog: Catalog) -> None:
+        self._node = node
+        self._catalog = catalog
+        self._hosts: dict[str, Any] = {}
+        self._asked: dict[str, asyncio.Future[Any]] = {}  # at most one question to each at a time
+
+    async def ask(self, order: Mapping[str, Any], after_row: int, after_trial: int) -> dict[str, Any]:
+        """The report of a rollout's shadows here (`Shadows.report`); they are started where they are not.
+
+        Args:
+            order: {rollout, version, baseline, share, direction, numbers}.
+
+        Raises:
+            UnknownPolicy: the version is not offered here. CallerFault: too many rollouts.
+        """
+        rollout, version = str(order["rollout"]), str(order["version"])
+        self._catalog.policy(version)
+        if rollout not in self._hosts:
+            if len(self._hosts) >= HOSTS_MAX:
+                raise CallerFault(f"{HOSTS_MAX} rollouts are in shadow on this node; let one of them go on or end")
+            whole = {**order, "policy": self._catalog.plain(version), "bundle": self._catalog.bundle(version)}
+            self._hosts[rollout] = await asyncio.to_thread(self._start, rollout, whole)
+        if rollout not in self._asked:
+            report = self._hosts[rollout].report.remote(after_row, after_trial)
+            self._asked[rollout] = asyncio.wrap_future(report.future())
+        await asyncio.wait({self._asked[rollout]}, timeout=ANSWER_S)
+        if not self._asked[rollout].done():
+            return {}  # it starts, or is busy: the question stands
+        try:
+            return dict(self._asked.pop(rollout).result())
+        except ActorUnavailableError:
+            return {}
+        except RayActorError:
+            del self._hosts[rollout]  # another is started at the next question
+            return {}
+
+    def end(self, rollout: str) -> None:
+        """Let a rollout's shadows leave their calls. Blocks for a round trip to the control store."""
+        self._hosts.pop(rollout, None)
+        self._asked.pop(rollout, None)
+        with contextlib.suppress(Exception):
+            ray.kill(ray.get_actor(self._name(rollout), namespace=NAMESPACE), no_restart=True)
+
+    def end_all(self) -> None:
+        """As `end`, of all that were started."""
+        for rollout in tuple(self._hosts):
+            self.end(rollout)
+
+    def _start(self, rollout: str, order: dict[str, Any]) -> Any:
+        options: dict[str, Any] = {
+            "name": self._name(rollout),
+            "namespace": NAMESPACE,
+            "lifetime": "detached",
+            "get_if_exists": True,
+            "num_cpus": 0,
+            "max_restarts": 0,
+            "enable_task_events": False,
+            "scheduling_strategy": on_node(self._node),
+        }
+        return ray.remote(ShadowHost).options(**options).remote(self._node, order)
+
+    def _name(self, rollout: str) -> str:
+        return f"shadow:{self._node}:{rollout}"

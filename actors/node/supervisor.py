@@ -1,0 +1,315 @@
+"""The supervisor of one node: keeps warm call actors, leases calls to them, watches, restarts, and keeps the journal.
+
+An async Ray actor, detached, restarted by Ray for ever. Nothing that is live needs it: while it is away calls talk on,
+and after its return residents connect again and say what runs in them; table and leases are rebuilt from that and from
+the journal. Each part has a file of its own (pool, hosts, residents, intake, leases); here they meet, and here is what
+the director asks of a node (through `refs/supervisor.py`). What is asked about single calls is `call_queries.py`'s,
+what residents do, and what follows, `worker_events.py`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from typing import Any
+
+from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.policy import AgentSpec
+
+from ..call.swap import FORCE
+from ..contracts import wire
+from ..contracts.errors import NoSpare
+from ..journals.damage_monitor import DamageMonitor, Damages
+from ..journals.stores import open_journal, open_register
+from ..process.clock import boot
+from ..process.raylet import Raylet
+from ..refs.handles import ResidentRef
+from .agent_pool import AgentPool
+from .call_pool import CallPool, Standing
+from .call_queries import CallQueries, door
+from .call_start import CallStart, Parts
+from .call_table import CallTable
+from .catalog import Catalog
+from .change_feed import STARTED
+from .figures import drift_ms, figures
+from .http_tool import offered
+from .intake import Intake
+from .leases import LeaseBook
+from .node_loss import NodeLoss
+from .options import Options
+from .orphans import Orphans
+from .outbox import Outbox
+from .recovery import Recovery
+from .residents import Residents
+from .shadow_refs import ShadowRefs
+from .swaps import Swaps
+from .takeover import Takeovers
+from .worker_events import WorkerEvents
+from .workers import start_agent_host, start_call_actor
+
+log = logging.getLogger(__name__)
+
+TEND_S = 0.5
+LATE_MS = 15.0  # of drift: half of that at which a node takes no more calls; a start would add to it
+CALM_MS = 2_000  # a call that fails again and again waits no longer for a pause in which its policy can be swapped
+SWITCH_S = 0.0005  # other threads give way to the loop within this; Python's 5 ms, again and again, delay a takeover
+
+
+class Supervisor(CallQueries):
+    """One node's supervisor. Ray starts it; see `refs.SupervisorRef`."""
+
+    async def __init__(self, node: str, options: dict[str, Any]) -> None:  # type: ignore[misc]  # Ray awaits it
+        self.node = node
+        self.options = Options.from_map(options)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        sys.setswitchinterval(SWITCH_S)
+        self.began = time.time()
+        self.places = self.options.places(node)
+        self.table = CallTable()
+        self.leases = LeaseBook()
+        self._worker_events = worker_events = WorkerEvents(self)
+        self.damages = Damages()
+        store = open_journal(self.places.journal, self._journal_health, on_damage=self.damages.of_store)
+        self._journal = DamageMonitor(store, self.damages)
+        self.intake = Intake(self._journal, self.table, self.tell, worker_events.moved)
+        self.residents = Residents(worker_events.owner(), self.places.roster, self.options.hung_ms)
+        self.node_loss = NodeLoss(Raylet(), self._journal, self.residents)
+        self.pool = CallPool(self.options.sizes(), self._start_call_actor, self.residents.end)
+        self.pool.late = lambda: drift_ms(self.residents.watch.drifts()) >= LATE_MS
+        self.pool.on_start = lambda took_s: self.table.change_feed.note(STARTED, took_s)
+        self.drained_by = ""
+        self.hosts = AgentPool(self._start_host, self.residents.end)
+        self.register = open_register(self.places.journal, self.places.tools, node)
+        self.outbox = Outbox(self.register, offered(self.options.tools), self.leases, self.residents)
+        self.catalog = Catalog(self.places.memory, node, boot())
+        self.shadows = ShadowRefs(node, self.catalog)
+        self.catalog.prices = self.options.prices
+        parts = Parts(
+            self.catalog,
+            self.pool,
+            self.hosts,
+            self.residents,
+            self.leases,
+            self.table,
+            self._journal,
+            worker_events.close,
+        )
+        self.call_start = CallStart(parts, self.options.ring_ms)
+        wait_s = self.options.takeover_ms / 1_000
+        self.takeovers = Takeovers(parts, self.intake, self.call_start, self.tell_gateways, worker_events.close, wait_s)
+        self.orphans = Orphans(parts, self.takeovers)
+        self.recovery = Recovery(parts, self.takeovers, self.intake, self.spawn)
+        self.swaps = Swaps(self)
+        self.intake.led_by = self.swaps.led_by
+        self.takeovers.left = lambda: self.node_loss.left
+        self.takeovers.calm = lambda row: self.spawn(self.swaps.swap(row.calmed, "", [row.call], CALM_MS, FORCE))
+        await self._recover()
+        self.node_loss.watch()
+        self.spawn(self._tend())
+
+    async def _recover(self) -> None:
+        """Find again whom this node's supervisor had started and what it offered, in its former life."""
+        found = await asyncio.to_thread(self.residents.recover, ResidentRef.find)
+        for resident in found:
+            if resident.role == "call":
+                self.pool.expect(resident.name)
+            elif resident.role == "agents":
+                self.hosts.expect(resident.name, **resident.note)
+        for version in self.catalog.recall():
+            self.hosts.offer(version, self.catalog.policy(version))
+        self.recovery.begin(found)
+        await self.residents.open(self.places.endpoint)
+        self.residents.await_recovered()
+        log.info("listening at %s; %d residents were here", self.places.endpoint, len(found))
+
+    # --- API: calls -------------------------------------------------------------------------------------------------
+
+    async def reserve(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Lease a warm call actor to a call, and have it primed with its policy and agents.
+
+        Args:
+            request: {call, direction?, caller?, callee?, policy?, arm?, wait_s?}; plain strings, `policy` is a
+                version, `arm` one of a rollout's.
+
+        Returns:
+            {call, epoch, endpoint, token, node}: where the gateway opens the media link.
+
+        Raises:
+            NoSpare: none came free within the ring budget. UnknownPolicy. CallerFault: no call id, or one that is live.
+            LinkLost: this node is gone.
+        """
+        self.node_loss.may_begin()
+        row = await self.call_start.begin(request)
+        if row.arm:
+            self.intake.arms.began(row.call, row.arm, seated=not set(row.agent_tokens) - set(row.seats))
+        return {**door(row, row.media_token), "call": row.call, "node": self.node}
+
+    # --- API: the node ----------------------------------------------------------------------------------------------
+
+    async def publish_policy(self, version: str, policy: dict[str, Any], bundle: str | bytes = "") -> None:
+        """Offer a policy version to new calls; the latest one published is the default. Raises: PolicyError."""
+        self.hosts.offer(version, self.catalog.publish(version, policy, bundle))
+
+    async def arms(self) -> dict[str, Any]:
+        """What was counted of each arm of a rollout: see `ArmCounters.figures`."""
+        return self.intake.arms.figures()
+
+    async def shadow(self, order: dict[str, Any], after_row: int = -1, after_trial: int = -1) -> dict[str, Any]:
+        """Have this node's live calls shadowed, and tell what was found: see `ShadowRefs.ask`."""
+        return await self.shadows.ask(order, after_row, after_trial)
+
+    async def unshadow(self, rollout: str) -> None:
+        """Let a rollout's shadows leave their calls."""
+        await asyncio.to_thread(self.shadows.end, rollout)
+
+    async def swap_policy(
+        self, to_version: str, from_version: str, calls: list[str], deadline_ms: int, at_deadline: str
+    ) -> dict[str, Any]:
+        """Have live calls led by another version from their next safe point on; waits until each has answered.
+
+        Args:
+            from_version: only calls that it leads; "" = whatever leads them.
+            calls: only these; [] = all. Those that are not live here are nobody's matter here.
+            deadline_ms: for the safe point. at_deadline: then "force" it, or "keep" the call as it is.
+
+        Returns:
+            {asked, seated_ms, swapped, kept, refused: {call: why}}; `seated_ms` = until the version's agents had room
+            for these calls, before any was told; `kept` = no moment for it came.
+
+        Raises:
+            UnknownPolicy: `to_version` was not published here. CallerFault: a deadline out of its range.
+        """
+        return await self.swaps.swap(to_version, from_version, calls, deadline_ms, at_deadline)
+
+    async def withdraw_policy(self, version: str) -> None:
+        """No new call gets this version; once no live one is led by it, its agent hosts end and it is forgotten."""
+        self.swaps.withdraw(version)
+
+    async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
+        """Where calls find their speech engines: new ones, and live ones whose link to one is lost.
+
+        Args:
+            recognizer: {kind: "none" | "link", places: [see `engine_places.Place`], endpoints: [[endpoint, token], ...]
+                (dialled last)}
+            synthesizer: {kind: "none" | "tone" | "clip" | "link", places, endpoints, clips: folder, voice: name}
+
+        Raises:
+            CallerFault: an unknown kind. ProtocolFault: a place that is none.
+        """
+        self.catalog.offer_engines(recognizer, synthesizer)
+        for row in self.table.live():
+            told = self.catalog.engines_for(row.policy_version)
+            self.tell(row, wire.ENGINES, row.call, told.recognizer_endpoints, told.synthesizer_endpoints)
+
+    async def enlist(self, role: str, name: str) -> dict[str, Any]:
+        """Let a resident that was started by somebody else (a gateway) connect."""
+        if role != "gateway":
+            raise CallerFault(f"role {role!r}: only gateways enlist; others are started here")
+        resident = self.residents.expect(name, role)
+        return {"endpoint": self.places.endpoint, "token": resident.token, "leaves": self.node_loss.elsewhere}
+
+    async def ready(self, spares: int, within_s: float) -> dict[str, Any]:
+        """Waits until so many spares are warm and every offered agent has a host. Raises: NoSpare."""
+        deadline = time.monotonic() + within_s
+        while True:
+            waiting = [row for row in self.hosts.stats() if not row["up"]]
+            if self.pool.count(Standing.SPARE) >= spares and not waiting:
+                return await self.stats()
+            if time.monotonic() > deadline:
+                raise NoSpare(f"{self.pool.count(Standing.SPARE)} of {spares} spares after {within_s:g} s; {waiting}")
+            await asyncio.sleep(0.02)
+
+    async def stats(self) -> dict[str, Any]:
+        """Figures for operators; plain values."""
+        return figures(self)
+
+    async def processes(self) -> list[dict[str, Any]]:
+        """PSS and CPU time of every call process that answers; asking costs each some milliseconds."""
+        names = self.residents.names("call")
+        answers = await asyncio.gather(*(self.residents.query(n, "stats") for n in names), return_exceptions=True)
+        return [{"name": n, **a} for n, a in zip(names, answers, strict=True) if isinstance(a, dict)]
+
+    async def report(self, life: int = 0, number: int = 0) -> dict[str, Any]:
+        """For the director: the figures, and what came and went since it asked last (`ChangeFeed.since`). Where it has
+        missed something, `live` has every live call: [call, tenant]."""
+        told = self.table.change_feed.since(life, number)
+        live = [] if told["whole"] else [[row.call, row.tenant] for row in self.table.live()]
+        return {**told, "live": live, "stats": figures(self)}
+
+    async def keep(self, spares: int, slots_max: int = 0) -> None:
+        """Keep so many spares warm, and carry at most `slots_max` calls (0 = as it was started)."""
+        self.pool.keep(max(0, spares), slots_max if slots_max > 0 else self.options.slots_max)
+
+    async def drain(self, on: bool = True, by: str = "") -> dict[str, Any]:
+        """Take no new calls (and let the spares go), or take them again, as `by` says; live calls are not touched."""
+        self.drained_by = by if on else ""
+        self.pool.drain(on)
+        return await self.stats()
+
+    async def stop(self) -> None:
+        """End everything that runs here. Calls that are live get a record of it."""
+        for row in self.table.live():
+            self._worker_events.close(row, "the node was stopped")
+        for task in self._tasks:
+            task.cancel()
+        self.catalog.forget()
+        await asyncio.to_thread(self.shadows.end_all)
+        await self.residents.close()
+        await self._journal.close()
+        await self.register.close()
+
+    # --- telling residents ------------------------------------------------------------------------------------------
+
+    def tell_gateways(self, *message: Any) -> None:
+        """Send to every gateway of the node."""
+        for name in self.residents.names("gateway"):
+            gateway = self.residents.get(name)
+            if gateway is not None:
+                gateway.send(*message)
+
+    # --- keeping the node -------------------------------------------------------------------------------------------
+
+    async def _start_call_actor(self, name: str) -> None:
+        resident = self.residents.expect(name, "call")
+        ref = await asyncio.to_thread(
+            start_call_actor,
+            name,
+            self.node,
+            self.places.endpoint,
+            resident.token,
+            self.node_loss.elsewhere,
+        )
+        self.residents.started(name, ref)
+
+    async def _start_host(self, name: str, version: str, agent: str, spec: AgentSpec) -> None:
+        note = {"version": version, "agent": agent, "seats": spec.calls_per_actor}
+        resident = self.residents.expect(name, "agents", note)
+        bundle = self.catalog.bundle(version)
+        plain = spec.model_dump(mode="json")
+        ref = await asyncio.to_thread(
+            start_agent_host, name, self.node, self.places.endpoint, resident.token, agent, plain, bundle
+        )
+        self.residents.started(name, ref)
+
+    async def _tend(self) -> None:
+        while True:
+            try:
+                self.pool.tend()
+                self.hosts.tend()
+                self.swaps.tend()
+            except Exception:
+                log.exception("tending failed; it is tried again")  # this loop must never stop
+            await asyncio.sleep(TEND_S)
+
+    def _journal_health(self, up: bool, reason: str) -> None:
+        if not up:
+            log.error("the journal is away: %s", reason)
+            self.intake.away(reason)
+
+    def spawn(self, work: Any) -> None:
+        """Run a coroutine beside all else, until the node is stopped."""
+        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

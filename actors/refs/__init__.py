@@ -1,0 +1,1 @@
+"""References to what runs on Ray, and what each can be asked. Nothing else touches an actor handle."""

@@ -1,0 +1,1 @@
+"""How a call is led: `machine.step`, who picked up, turn-taking, silence, presence, limits."""

@@ -1,0 +1,86 @@
+"""What comes before the gate: one proposal against the state of this moment, and what can be read off the two.
+
+Nothing here compares or decides: the rules do (`rules.py`), and the gate acts on their results (`gate.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from ..core.parts import part
+from ..core.policy import ActionRules, Level, Policy
+from ..core.proposals import Kind, Proposal
+from ..core.state import Act, CallState
+from .autonomy import lower
+
+_NO_NEEDS = ActionRules.model_validate({})
+
+
+@part
+class Case:
+    """One proposal before the gate: everything that a rule may look at."""
+
+    state: CallState
+    policy: Policy
+    proposal: Proposal
+    needs: ActionRules
+    name: str  # under which the policy knows it: a tool's name, "say:<purpose>", "hangup", ...
+    act: str  # digest of what would be done; equal acts have equal digests
+    heard: bool  # the caller would hear it
+    moment: str = "proposed"  # "proposed", "floor", "approval", "execution", ...
+
+
+def case_of(state: CallState, policy: Policy, proposal: Proposal, moment: str = "proposed") -> Case:
+    """The case of `proposal` at this moment."""
+    name = name_of(proposal)
+    needs = policy.gate.actions.get(name) or _NO_NEEDS
+    return Case(state, policy, proposal, needs, name, act_of(proposal), bool(proposal.text), moment)
+
+
+def name_of(proposal: Proposal) -> str:
+    """The name under which a policy gives rules for it: the tool's, `say:<purpose>`, or the kind."""
+    if proposal.kind is Kind.SAY:
+        return f"say:{proposal.purpose}"
+    return proposal.action if proposal.kind is Kind.TOOL else str(proposal.kind)
+
+
+def act_of(proposal: Proposal) -> str:
+    """A digest of what would be said or done: the same act proposed again has the same one."""
+    said = proposal.text if proposal.kind is Kind.SAY else ""
+    parts = [proposal.kind, proposal.action, said, *[f"{k}={v}" for k, v in sorted(proposal.arguments)]]
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
+
+
+def done(state: CallState, name: str) -> tuple[int, int]:
+    """How often something was granted under this name, and when last."""
+    return next(((count, last_ms) for key, count, last_ms in state.authority.done if key == name), (0, 0))
+
+
+def approval(case: Case) -> tuple[str, int] | None:
+    """Which operator said yes to this act, and when, while that yes lasts: to the end of an act that it has begun."""
+    authority = case.state.authority
+    begun = any(act_of(grant.proposal) == case.act for grant in authority.grants)
+    for act, operator, at_ms in reversed(authority.approved):
+        if act == case.act and (begun or case.state.now_ms - at_ms <= case.policy.gate.approval_ms):
+            return operator, at_ms
+    return None
+
+
+def level_of(case: Case) -> Level:
+    """The autonomy level of this action in this call; the calls outside its share only observe."""
+    needs = case.needs
+    if needs.autonomy_share < 1.0 and share_of(case.state.call, case.name) >= needs.autonomy_share:
+        return "observe"
+    if case.proposal.kind in (Kind.TOOL, Kind.TRANSFER):
+        return lower(needs.autonomy, case.policy.gate.autonomy_max)
+    return needs.autonomy
+
+
+def share_of(call: str, name: str) -> float:
+    """Where a call falls in 0..1 for one action: stable over processes, machines and versions of Python."""
+    return int.from_bytes(hashlib.sha256(f"{call}/{name}".encode()).digest()[:7], "big") / (1 << 56)
+
+
+def outcome_of(act: Act) -> str:
+    """How an act ended, in the word that `Proposal.about` uses."""
+    return "withdrawn" if act.withdrawn else "done" if act.ok else "failed"

@@ -1,0 +1,1 @@
+"""What depends on the language that is spoken: one folder a language."""

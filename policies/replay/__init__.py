@@ -1,0 +1,1 @@
+"""Recorded calls: folded again, led again by another policy, explained."""

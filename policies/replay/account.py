@@ -1,0 +1,129 @@
+"""Account: what happened in a call and why, told from its journal in plain words, in order.
+
+Beside the verdicts (`explain.py` lays those out) a journal holds how each answer was read, the way of every act, and
+what was owed to the caller. Here that becomes rows for a terminal, a document, a live view; layout and colours are
+theirs. What people said stands only in rows of the kinds "caller" and "agent".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..core.codec import decode
+from ..core.commands import Publish, RecordVerdict, Say
+from ..core.errors import CallerFault
+from ..core.proposals import Kind, Verdict
+
+SAID = frozenset({"caller", "agent"})  # kinds of rows that hold what people said
+
+
+class Row(NamedTuple):
+    """One thing that happened: a verdict, or something in words."""
+
+    seq: int  # of the journal's record
+    at_ms: int
+    kind: str  # "verdict", "answer", "reading", "act", "debt", "caller", "agent", "unreadable"
+    words: str = ""
+    verdict: Verdict | None = None
+
+
+def account(records: Iterable[Sequence[Any]]) -> list[Row]:
+    """The rows of one call, from its records `[call, epoch, seq, at_ms, kind, body]` in order.
+
+    A command of another version that this one cannot read becomes a row that says so.
+    """
+    rows: list[Row] = []
+    teller = Teller()
+    for _call, _epoch, seq, at_ms, kind, body in records:
+        for encoded in body if kind == "commands" else ():
+            try:
+                command = decode(encoded)
+            except CallerFault as fault:
+                rows.append(Row(seq, at_ms, "unreadable", str(fault)))
+                continue
+            if isinstance(command, RecordVerdict):
+                rows.append(Row(seq, at_ms, "verdict", verdict=command.verdict))
+            elif isinstance(command, Say):
+                rows.append(Row(seq, at_ms, "agent", command.text))
+            elif isinstance(command, Publish):
+                kind_of_row, words = teller.tell(command.topic, command.body)
+                if words:
+                    rows.append(Row(seq, at_ms, kind_of_row, words))
+    return rows
+
+
+class Teller:
+    """Puts notices into words. It remembers which act a grant was for, because later notices name the grant alone."""
+
+    def __init__(self) -> None:
+        self._acts: dict[str, str] = {}
+
+    def tell(self, topic: str, body: Mapping[str, Any]) -> tuple[str, str]:
+        """(kind of row, words); no words = nothing that an account tells."""
+        if topic == "words":
+            return "caller", str(body.get("pii_text", "")) if body.get("final") else ""
+        if topic == "answer":
+            return "answer", _answer(body)
+        if topic == "reading":
+            return "reading", f"{body.get('reader')} reads the answer to {body.get('utterance')} as {body.get('says')}"
+        if topic == "action":
+            action = str(body.get("action", ""))
+            self._acts[str(body.get("grant", ""))] = action
+            words = _ACTS.get(str(body.get("what", "")), "")
+            return "act", f"{action}: {words}" if words else ""
+        return ("debt", self._debt(body)) if topic == "debt" else (topic, "")
+
+    def _debt(self, body: Mapping[str, Any]) -> str:
+        of = str(body.get("of", ""))
+        words = _DEBTS.get(str(body.get("kind", "")), str(body.get("kind", ""))).format(
+            of=of, act=self._acts.get(of, of)
+        )
+        why = f": {body['why']}" if body.get("why") else ""
+        return f"{body.get('what', '')}: {words}{why}"
+
+
+def what_of(verdict: Verdict) -> str:
+    """What was proposed, in words: a tool's name as it is, everything else with its kind."""
+    return _KINDS.get(verdict.kind, "{}").format(verdict.what)
+
+
+def answer_of(verdict: Verdict) -> str:
+    """The gate's answer in a word: what it denies of an act on its way is taken back, of a debt written off."""
+    return {"withdrawal": "taken back", "owed": "written off"}.get(verdict.moment, str(verdict.answer))
+
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+_KINDS = {
+    Kind.SAY: "say {}",
+    Kind.HANGUP: "hang up ({})",
+    Kind.TRANSFER: "transfer to {}",
+    Kind.HANDOFF: "hand off to {}",
+    Kind.TIMER: "timer {}",
+}
+_SAYS = {"yes": "yes, and nothing left over", "no": "no", "unclear": "unclear, which is no yes", "none": "no answer"}
+_ACTS = {
+    "announcing": "announced to the caller, not done yet",
+    "journaling": "waits until the journal has all that led to it",
+    "performing": "ordered",
+    "transferring": "ordered",
+    "withdrawing": "taken back; its order is called back",
+    "withdrawn": "taken back before it had left, and not done",
+    "done": "done",
+    "failed": "failed",
+}
+_DEBTS = {
+    "result": "what came of {act}",
+    "timer": "the word for which the timer {of} was set",
+    "key": "an answer to a key",
+    "reply": "an answer to words that were final only later",
+    "sentence": "the rest of {of}, which noise cut off",
+    "unapproved": "that no operator allowed an act",
+}
+
+
+def _answer(body: Mapping[str, Any]) -> str:
+    says, why = str(body.get("says", "")), str(body.get("why", ""))
+    question = "the read-back" if body.get("confirms") else "the question"
+    return f"{_SAYS.get(says, says)}{': ' + why if why else ''} (to {question} {body.get('utterance', '')})"

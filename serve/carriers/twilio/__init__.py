@@ -1,0 +1,1 @@
+"""Twilio: media streams and webhooks."""

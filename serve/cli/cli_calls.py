@@ -1,0 +1,224 @@
+"""Commands about calls: list, show, explain, replay, hang up, and place a scripted one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import httpx
+import typer
+from offhook.policies.core.errors import CallerFault
+from rich.markup import escape
+
+from ..client import running
+from ..views import terminal
+from .cli_options import ApiUrl, AsJson, CallId, StateDir, api_of, writable
+from .cli_options import show as answer
+
+if TYPE_CHECKING:  # what only some commands need (the rules, numpy) is loaded by them: the others answer sooner
+    from offhook.policies.replay.replay import Replay
+
+    from ..callers.scenario import Script
+    from ..callers.softphone import CallRecord
+    from ..views.call_summary import CallSummary
+    from ..views.timeline import Timeline
+
+LOOK_S = 0.15  # between two looks at the journal of a call under way
+SETTLE_S = 5.0  # after the call, until its last record is in the journal
+
+
+def calls(
+    live: Annotated[bool, typer.Option("--live", help="only those that go on")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="the newest so many")] = 100,
+    state_dir: StateDir = None,
+    api: ApiUrl = None,
+    json: AsJson = False,
+) -> None:
+    """List calls, newest first."""
+    wanted: dict[str, Any] = {"limit": limit, **({"live": "true"} if live else {})}
+    body = api_of(state_dir, api).get("/v1/calls", **wanted)
+    answer(body, json, lambda: terminal.calls(body["calls"]))
+
+
+def show(call: CallId, state_dir: StateDir = None, api: ApiUrl = None, json: AsJson = False) -> None:
+    """Show all that a call knows: floor, stage, evidence, concerns, owner."""
+    asked = api_of(state_dir, api)
+    state = asked.get(f"/v1/calls/{asked.call_id(call)}")
+    answer(state, json, lambda: terminal.call(state))
+
+
+def explain(
+    call: CallId,
+    all_rules: Annotated[bool, typer.Option("--all", help="also the rules that were met")] = False,
+    said: Annotated[bool, typer.Option("--said", help="also what the caller and the agent said")] = False,
+    would: Annotated[
+        str | None, typer.Option(help="an action that nobody proposed: what would it have needed?", metavar="ACTION")
+    ] = None,
+    at: Annotated[int | None, typer.Option(help="with --would: the moment, in ms; default: the end")] = None,
+    state_dir: StateDir = None,
+    api: ApiUrl = None,
+    json: AsJson = False,
+) -> None:
+    """Say why each thing was done or not: every verdict with the numbers, how answers were read, what was owed."""
+    asked = api_of(state_dir, api)
+    call_id = asked.call_id(call)
+    entries = asked.journal(call_id)
+    if would is not None:
+        from offhook.policies.replay.explain import lines
+
+        supposed = _needed(entries, call_id, would, at)
+        answer(supposed, json, lambda: "\n".join(escape(line) for line in lines(supposed)))
+        return
+    from ..views import account_view
+
+    rows = account_view.rows(as_records(entries, call_id), said)
+    answer(account_view.plain(call_id, rows), json, lambda: account_view.text(rows, all_rules))
+
+
+def replay_call(
+    call: CallId,
+    policy: Annotated[Path | None, typer.Option(help="decide by this bundle instead of the call's own")] = None,
+    state_dir: StateDir = None,
+    api: ApiUrl = None,
+    json: AsJson = False,
+) -> None:
+    """Fold a call's journal again, and compare every command with what was decided then."""
+    from offhook.policies.replay.replay import replay
+
+    from ..bundles.policy_files import load
+
+    asked = api_of(state_dir, api)
+    call_id = asked.call_id(call)
+    records = as_records(asked.journal(call_id), call_id)
+    found = replay(records, load(policy).policy if policy else None)
+    body = {
+        "call_id": call_id,
+        "same": found.same,
+        "events": found.events,
+        "commands": found.commands,
+        "compared": found.compared,
+        "ended": found.ended,
+        "divergence": asdict(found.divergence) if found.divergence else None,
+    }
+    answer(body, json, lambda: _replayed(found))
+    if not found.same:
+        raise typer.Exit(1)
+
+
+def hangup(
+    call: CallId,
+    reason: Annotated[str, typer.Option(help="kept in the journal")] = "hung up by an operator",
+    state_dir: StateDir = None,
+    api: ApiUrl = None,
+    json: AsJson = False,
+) -> None:
+    """End a call."""
+    asked = api_of(state_dir, api)
+    call_id = asked.call_id(call)
+    asked.delete(f"/v1/calls/{call_id}", reason=reason)
+    answer({"call_id": call_id}, json, lambda: f"call {call_id} was asked to end")
+
+
+def place_script(
+    script: Annotated[Path, typer.Argument(help="a caller's script (YAML)", metavar="SCRIPT")],
+    policy: Annotated[str | None, typer.Option(help="the name of a published policy; default: the script's")] = None,
+    wav: Annotated[Path | None, typer.Option(help="keep what the caller heard, as a WAV file")] = None,
+    state_dir: StateDir = None,
+    api: ApiUrl = None,
+    json: AsJson = False,
+) -> None:
+    """Call a running offhook as a scripted caller, with recorded speech."""
+    from ..callers.scenario import load
+
+    writable("--wav", wav)
+    caller = load(script)
+    asked = api_of(state_dir, api)
+    name = policy or _published(asked, caller.policy)
+    wanted = {"from": caller.number, "direction": caller.direction} | ({"policy": name} if name else {})
+    placed = asked.post("/v1/calls", wanted)
+    record = asyncio.run(_place(caller, asked.url, placed, json))
+    if wav is not None:
+        wav.write_bytes(record.wav("heard"))
+    body = {"call_id": placed["call_id"], **record.plain()}
+    answer(body, json, lambda: terminal.record(body))
+    if record.failures:
+        raise typer.Exit(1)
+
+
+def as_records(entries: list[dict[str, Any]], call: str) -> list[list[Any]]:
+    """The API's journal entries as the records that they were."""
+    return [[call, each["epoch"], each["seq"], each["at_ms"], each["kind"], each["body"]] for each in entries]
+
+
+async def _place(caller: Script, url: str, placed: dict[str, Any], quiet: bool) -> CallRecord:
+    """Carry the script out, and show the call's timeline meanwhile."""
+    from ..callers.redirect import Resume
+    from ..callers.softphone import place
+    from ..views.call_summary import CallSummary
+    from ..views.timeline import Timeline
+    from .demo import Captions
+
+    summary = CallSummary(caller.caller)
+    show_lines = None if quiet else Timeline([summary])
+    async with httpx.AsyncClient(base_url=url, timeout=10) as api:
+        with show_lines or contextlib.nullcontext():
+            watching = asyncio.create_task(_watch(api, placed["call_id"], summary, show_lines))
+            try:
+                resume = Resume.of(url, placed["call_id"])
+                record = await place(caller, placed["media_url"], captions=Captions(summary), resume=resume)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(watching, SETTLE_S)
+                return record
+            finally:
+                watching.cancel()
+
+
+async def _watch(api: httpx.AsyncClient, call: str, summary: CallSummary, timeline: Timeline | None) -> None:
+    """Read the call's journal as it grows, to its end; an API that does not answer is asked again."""
+    while not summary.over:
+        with contextlib.suppress(httpx.HTTPError):
+            answered = await api.get(f"/v1/calls/{call}/journal", params={"after_seq": summary.seq})
+            for record in answered.json()["records"] if answered.is_success else ():
+                for line in summary.fold(record):
+                    if timeline is not None:
+                        timeline.show(summary, line)
+            if timeline is not None:
+                timeline.refresh()
+        await asyncio.sleep(LOOK_S)
+
+
+def _published(asked: running.Api, name: str) -> str:
+    """The script's policy where it is published; a script may be tried against another one too."""
+    known = [each["name"] for each in asked.get("/v1/policies")["policies"]]
+    return name if name in known else ""
+
+
+def _needed(entries: list[dict[str, Any]], call: str, action: str, at_ms: int | None) -> dict[str, Any]:
+    from offhook.policies.core.policy import Policy
+    from offhook.policies.replay.explain import ACTIONS, needed
+    from offhook.policies.replay.replay import replay
+
+    records = as_records(entries, call)
+    start = next((record[5] for record in records if record[4] == "start"), None)
+    if start is None:
+        raise CallerFault(f"the journal of call {call} has no beginning")
+    seqs = [record[2] for record in records if record[4] == "event" and (at_ms is None or record[3] <= at_ms)]
+    if not seqs:
+        raise CallerFault(f"call {call} had no event up to {at_ms} ms")
+    policy = Policy.model_validate(start["policy"])
+    known = sorted({*policy.gate.actions, *ACTIONS})
+    if action not in known and not action.startswith("say:"):
+        raise CallerFault(
+            f"policy {policy.name} knows no action {action!r}; it knows {', '.join(known)}, say:<purpose>"
+        )
+    return needed(replay(records, until_seq=seqs[-1]).state, policy, action)
+
+
+def _replayed(found: Replay) -> str:
+    told = f"{found.events} events, {found.commands} commands"
+    if found.divergence is None:
+        return f"[green]the same[/green], byte for byte: {told}"
+    return f"[red]differs[/red] after {told}: {escape(str(found.divergence))}"

@@ -1,0 +1,74 @@
+"""What the commands share: options, how an installation is found, how an answer is shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from offhook.policies.core.errors import CallerFault
+
+from ..client import running
+from ..config.settings import read as read_settings
+from ..views import terminal
+
+CallId = Annotated[str, typer.Argument(help="the call's id, its beginning, or: last", metavar="CALL")]
+StateDir = Annotated[Path | None, typer.Option("--state-dir", help="where the running offhook keeps its state")]
+AsJson = Annotated[bool, typer.Option("--json", help="one line of JSON instead of text")]
+ApiUrl = Annotated[str | None, typer.Option("--api", help="the API of another offhook", metavar="URL")]
+
+
+def api_of(state_dir: Path | None, url: str | None) -> running.Api:
+    """The API that was named, or of the installation that runs here.
+
+    Raises:
+        NotRunning: none does. CallerFault: `url` is none.
+    """
+    if url:
+        if not url.startswith(("http://", "https://")):
+            raise CallerFault(f"--api {url!r} must start with http:// or https://")
+        return running.Api(url)
+    settings = read_settings(state_dir=str(state_dir) if state_dir else None)
+    return running.Api(running.find(settings.state_file).api)
+
+
+def show(value: Any, json: bool, text: Callable[[], Any]) -> None:
+    """An answer, for a program or for a person."""
+    if json:
+        terminal.line_of_json(value)
+    else:
+        terminal.out().print(text())
+
+
+def texts(paths: list[Path] | None) -> tuple[str, ...] | None:
+    """Paths as settings take them; None = not given."""
+    return tuple(map(str, paths)) if paths else None
+
+
+def is_folder(written: str) -> bool:
+    """Whether a word names a bundle's folder, where it may also be the name of a published policy.
+
+    Raises:
+        CallerFault: it is written as a path, and there is no such folder.
+    """
+    if Path(written).is_dir():
+        return True
+    if os.sep in written or written.startswith("."):
+        raise CallerFault(f"{written}: no such folder")
+    return False
+
+
+def writable(option: str, file: Path | None) -> None:
+    """A file that is written after the work is done must have its folder before it begins.
+
+    Raises:
+        CallerFault: there is no such folder, or a folder has that name.
+    """
+    if file is None:
+        return
+    if not file.resolve().parent.is_dir():
+        raise CallerFault(f"{option} {file}: there is no folder {file.resolve().parent}")
+    if file.is_dir():
+        raise CallerFault(f"{option} {file}: this is a folder; name a file")

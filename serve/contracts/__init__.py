@@ -1,0 +1,1 @@
+"""What the parts of this folder say to each other, errors among them."""

@@ -1,0 +1,167 @@
+"""The gateway as a Ray actor (one a node, detached, restarted by Ray) and the reference to it. Its work: `gateway.py`.
+
+It listens as soon as it is constructed, so that a restarted one is reachable at the same port without being told. It is
+a resident of its node: over that link the supervisor tells it of calls that have another owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from offhook.actors.contracts import wire
+from offhook.actors.contracts.errors import ProtocolFault
+from offhook.actors.link.link import Message
+from offhook.actors.link.resident import Resident
+from offhook.actors.process.raylet import Raylet
+from offhook.actors.refs.handles import LASTING, NAMESPACE, ActorRef, on_node, this_node
+from offhook.actors.refs.supervisor import SupervisorRef
+from offhook.policies.core.errors import OffhookError
+
+from ..client.cluster_client import ClusterClient
+from ..contracts.claim import Claim
+from ..contracts.errors import StartFault
+from .gateway import Gateway
+
+GATEWAY = "gateway"  # the name of a node's gateway: gateway:<node id>
+LISTEN_RETRY_S = 0.1  # a predecessor's port is free a moment after its death
+LISTEN_WITHIN_S = 10.0
+RESIDE_AGAIN_S = 1.0
+GOODBYE_MS = 200  # for carriers to answer one before the process ends; who is further away sees its socket close
+LOOK_MS = 5
+
+log = logging.getLogger(__name__)
+
+
+class GatewayActor:
+    """One node's gateway. All methods run on its one event loop."""
+
+    def __init__(self, host: str, port: int, secret: str) -> None:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        self._control_client = ClusterClient()
+        self._gateway = Gateway(secret, self._control_client.claim)
+        self._leaves = False  # when the node is gone: its calls can go on on another
+        Raylet().follow(self._leave, lambda: self._leaves)
+        self._listening = asyncio.get_running_loop().create_task(self._listen(host, port))
+        self._residing = asyncio.get_running_loop().create_task(self._reside())
+
+    async def ready(self) -> int:
+        """Waits until it listens and knows whom to ask for calls; the port.
+
+        Raises:
+            StartFault: the port is taken.
+        """
+        await self._control_client.prepare()
+        return await asyncio.shield(self._listening)
+
+    async def stats(self) -> dict[str, Any]:
+        """See `Gateway.stats`."""
+        return self._gateway.stats()
+
+    async def stop(self) -> None:
+        """Say goodbye to every socket."""
+        self._listening.cancel()
+        self._residing.cancel()
+        await self._gateway.stop()
+
+    async def _leave(self) -> None:
+        """This node is gone: close the carriers' streams, so that they ask where their calls go on."""
+        await self.stop()
+        for _ in range(GOODBYE_MS // LOOK_MS):
+            if not self._gateway.sockets:
+                return
+            await asyncio.sleep(LOOK_MS / 1_000)
+
+    async def _reside(self) -> None:
+        """Keep the link to this node's supervisor. Without it calls are found too, some milliseconds later."""
+        node = this_node()
+        name = f"{GATEWAY}:{node[:8]}"
+        while True:
+            try:
+                supervisor = await asyncio.to_thread(SupervisorRef.find, node)
+                door = await supervisor.enlist("gateway", name)
+                self._leaves = bool(door["leaves"])
+                resident = Resident(
+                    door["endpoint"],
+                    door["token"],
+                    "gateway",
+                    name,
+                    node=node,
+                    own_endpoint="",
+                    running=lambda: list(self._gateway.lines),
+                    on_message=self._told,
+                )
+                log.info("this gateway is no resident any more: %s", await resident.stay())
+            except OffhookError as fault:
+                log.info("no supervisor on this node yet: %s", fault)
+            await asyncio.sleep(RESIDE_AGAIN_S)
+
+    def _told(self, message: Message) -> None:
+        match message:
+            case [wire.OWNER, str(call), int(epoch), str(endpoint), str(token)]:
+                self._gateway.owned(call, Claim(endpoint, token, epoch))
+            case [wire.QUERY, *_] | [wire.RETIRE, *_]:
+                pass
+            case _:
+                raise ProtocolFault(f"a supervisor does not send {message[0]!r} to a gateway")
+
+    async def _listen(self, host: str, port: int) -> int:
+        deadline = asyncio.get_running_loop().time() + LISTEN_WITHIN_S
+        while True:
+            try:
+                return await self._gateway.start(host, port)
+            except OSError as error:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise StartFault(f"the media port {host}:{port} cannot be used: {error}") from error
+            await asyncio.sleep(LISTEN_RETRY_S)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayStart:
+    """Starts gateways, as the director asks for them (`cluster/media.py`): what all of them are told."""
+
+    host: str
+    port: int
+    secret: str = field(repr=False)
+
+    def __call__(self, node: str, own_port: bool) -> GatewayRef:
+        """The gateway of a node, at the port of the settings, or at any free one."""
+        return GatewayRef.start(node, self.host, self.port if own_port else 0, self.secret)
+
+
+class GatewayRef(ActorRef):
+    """A node's gateway."""
+
+    @classmethod
+    def start(cls, node: str, host: str, port: int, secret: str) -> GatewayRef:
+        """The gateway of `node`, started where there is none. Blocks for a round trip to the control store."""
+        name = f"{GATEWAY}:{node}"
+        handle = (
+            ray.remote(GatewayActor)
+            .options(name=name, scheduling_strategy=on_node(node), **LASTING)
+            .remote(host, port, secret)
+        )
+        return cls(handle, name)
+
+    @classmethod
+    def find(cls, node: str) -> GatewayRef | None:
+        """The gateway of `node`; None where there is none."""
+        try:
+            return cls(ray.get_actor(f"{GATEWAY}:{node}", namespace=NAMESPACE), f"{GATEWAY}:{node}")
+        except ValueError:
+            return None
+
+    async def ready(self) -> int:
+        """Waits until it listens; the port. Raises: StartFault."""
+        return int(await self.ask("ready"))
+
+    async def stats(self) -> dict[str, Any]:
+        return dict(await self.ask("stats"))
+
+    async def stop(self) -> None:
+        """Close every line and end the process."""
+        await self.ask("stop")
+        self.kill()

@@ -1,0 +1,1 @@
+"""Composes everything: one installation on this node."""

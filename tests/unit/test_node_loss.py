@@ -1,0 +1,89 @@
+"""What a supervisor does no more once its raylet is gone: by whether others can go on with its calls."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import pytest
+from offhook.actors.contracts.errors import LinkLost
+from offhook.actors.node.call_table import CallRow, CallTable
+from offhook.actors.node.node_loss import NodeLoss
+from offhook.actors.node.takeover import Takeovers
+from offhook.actors.node.worker_events import WorkerEvents
+
+
+@dataclass
+class Node:
+    """As much of a supervisor as these parts look at."""
+
+    shared: bool
+    gone: bool = False
+    head: bool = False
+
+    def __post_init__(self) -> None:
+        self.ends: list[str] = []
+        self.table = CallTable()
+        self.node_loss = NodeLoss(self, self, self)  # type: ignore[arg-type]  # all it asks is here
+        self.leases = self.hosts = self.takeovers = self.intake = self.arms = self
+
+    # what an ending touches beside the table
+    def end(self, *_: Any) -> None: ...
+
+    def over(self, *_: Any, **__: Any) -> None: ...
+
+    def settle_doubts(self, *_: Any) -> None: ...
+
+    def serving_call(self, _call: str) -> list[Any]:
+        return []
+
+    def close_call(self, row: CallRow, _at_ms: int, body: dict[str, Any]) -> None:
+        self.ends.append(f"{row.call}: {body['why']}")
+
+
+def led(node: Node) -> CallRow:
+    row = CallRow("c1", 1, "call-1", 0, "v", "inbound", "", "", 0)
+    node.table.open(row)
+    return row
+
+
+@pytest.mark.parametrize(("shared", "gone", "head"), list(product([False, True], repeat=3)))
+def test_calls_are_left_only_where_the_raylet_is_gone_and_others_can_go_on(
+    shared: bool, gone: bool, head: bool
+) -> None:
+    node = Node(shared, gone, head)
+    left = shared and gone and not head
+    row = led(node)
+    assert node.node_loss.left == left
+    WorkerEvents(node).close(row, "died", "no spare")  # type: ignore[arg-type]
+    assert node.ends == ([] if left else ["c1: no spare"])
+    assert ("c1" in node.table) == left
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_node_without_a_raylet_begins_no_call(shared: bool) -> None:
+    node = Node(shared)
+    node.node_loss.may_begin()
+    node.node_loss.may_lead()
+    node.gone = True
+    with pytest.raises(LinkLost, match="takes no calls"):
+        node.node_loss.may_begin()
+    if shared:
+        with pytest.raises(LinkLost, match="led elsewhere"):
+            node.node_loss.may_lead()
+    else:
+        node.node_loss.may_lead()
+
+
+def test_a_call_that_is_left_is_not_taken_over() -> None:
+    async def test() -> None:
+        node = Node(shared=True, gone=True)
+        takeovers = Takeovers(node, node, node, print, node.end, 1.0)  # type: ignore[arg-type]
+        takeovers.left = lambda: node.node_loss.left
+        takeovers.begin(led(node), "its process died")
+        assert not takeovers.under_way("c1")
+        assert "c1" in node.table
+
+    asyncio.run(test())
