@@ -6,6 +6,7 @@ Nothing here compares or decides: the rules do (`rules.py`), and the gate acts o
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 from ..core.parts import part
 from ..core.policy import ActionRules, Level, Policy
@@ -13,6 +14,7 @@ from ..core.proposals import Kind, Proposal
 from ..core.state import Act, CallState
 from .autonomy import lower
 
+DIGESTS_KEPT = 64  # one act is judged several times on its way; its digest is made once
 _NO_NEEDS = ActionRules.model_validate({})
 
 
@@ -47,7 +49,12 @@ def name_of(proposal: Proposal) -> str:
 def act_of(proposal: Proposal) -> str:
     """A digest of what would be said or done: the same act proposed again has the same one."""
     said = proposal.text if proposal.kind is Kind.SAY else ""
-    parts = [proposal.kind, proposal.action, said, *[f"{k}={v}" for k, v in sorted(proposal.arguments)]]
+    return _digest(proposal.kind, proposal.action, said, proposal.arguments)
+
+
+@lru_cache(maxsize=DIGESTS_KEPT)
+def _digest(kind: Kind, action: str, said: str, arguments: tuple[tuple[str, str], ...]) -> str:
+    parts = [kind, action, said, *[f"{k}={v}" for k, v in sorted(arguments)]]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
 
 
