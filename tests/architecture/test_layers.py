@@ -100,3 +100,11 @@ def test_only_settings_reads_the_environment(source: Source) -> None:
     assert "os.environ.get" not in source.text and "os.getenv" not in source.text, (
         f"{source}: settings.py is the only place that reads the environment"
     )
+
+
+def test_only_one_file_reaches_into_ray(source: Source) -> None:
+    if str(source) == "cluster/ray_private.py":
+        pytest.skip("the one place that does")
+    assert not re.search(r"\bray\._|ray\.core\.generated", source.text), (
+        f"{source}: what is private to Ray is reached through cluster/ray_private.py only"
+    )
