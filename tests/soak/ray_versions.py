@@ -1,4 +1,4 @@
-"""The oldest and the newest Ray that offhook supports, each in an environment of its own: the tests that lean on Ray most.
+"""The oldest and the newest Ray that offhook supports, each in its own environment: the tests that lean on Ray most.
 
     python tests/soak/ray_versions.py [--only 2.57] [--keep FOLDER]
 
