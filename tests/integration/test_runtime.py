@@ -56,7 +56,7 @@ class Uplink:
 
     def acknowledge(self) -> None:
         if self.call is not None:
-            self.call.told([wire.JOURNALED, "c1", 1, max(record[2] for record in self.records)])
+            self.call.told([wire.JOURNALED, self.call.setup.call, 1, max(record[2] for record in self.records)])
 
     def of(self, kind: str) -> list[Any]:
         return [record[5] for record in self.records if record[4] == kind]
@@ -68,8 +68,9 @@ class Uplink:
 class Bench:
     """A runtime with its server, and what it told when it was over."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "c1") -> None:
         self.folder = folder
+        self.name = name
         self.uplink = Uplink()
         self.over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.server = LinkServer(lambda link, grant, rest: grant[0].hello(link, grant[1], grant[2], rest))
@@ -77,9 +78,9 @@ class Bench:
         self.call: CallRuntime
 
     async def begin(self, **more: Any) -> None:
-        self.endpoint = await self.server.start(f"unix:{self.folder / 'c.sock'}")
+        self.endpoint = await self.server.start(f"unix:{self.folder / self.name}.sock")
         setup = Setup(
-            call="c1",
+            call=self.name,
             epoch=1,
             direction="inbound",
             caller="+1",
@@ -201,6 +202,31 @@ def test_what_was_journaled_replays_to_the_same_decisions(run: Any) -> None:
         assert found.same, str(found.divergence)
         assert found.ended
         assert found.events >= 10
+
+    run(test)
+
+
+def test_two_calls_in_one_process_do_not_touch_each_other(run: Any) -> None:
+    async def test(bench: Bench) -> None:
+        other = Bench(bench.folder, "c2")
+        try:
+            await bench.begin()
+            await other.begin()
+            interrupted, spoken_to = await bench.speaking(), await other.speaking()
+            for frame in [SILENCE] * 50 + voice(30) + [SILENCE] * 30:
+                interrupted.send(frame)
+                spoken_to.send(SILENCE)
+            await interrupted.have(wire.CLEAR)
+            for phone, place in ((interrupted, bench), (spoken_to, other)):
+                phone.hang_up()
+                await place.over
+                found = replay(place.uplink.records)
+                assert found.same, found.divergence
+            assert not spoken_to.count(wire.CLEAR) and not other.uplink.events("SpeechStarted")
+            assert {record[0] for record in bench.uplink.records} == {"c1"}
+            assert {record[0] for record in other.uplink.records} == {"c2"}
+        finally:
+            await other.server.stop()
 
     run(test)
 
