@@ -88,7 +88,6 @@ NODE_MOVES: Mapping[tuple[NodeStage, NodeMove], NodeStage] = {
 
 BY_OPERATOR = frozenset({_S.CORDONED, _S.CORDONED_LEAVING})
 TAKEN_AWAY = frozenset({_S.NOTICED, _S.LEAVING, _S.CORDONED_LEAVING})  # the autoscaler counts it no more
-SCALED = frozenset({_S.SERVING, _S.DRAINING})  # scaling counts it, closes it and opens it again
 
 NodeLifecycle = Lifecycle[NodeStage, NodeMove]
 
