@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from offhook.policies.conversation.view import view_of
@@ -33,36 +34,39 @@ REMEMBER_MS = 300  # for the former agents' memories; then they are done without
 Seats = dict[str, tuple[Link, list[str]]]  # agent -> its link, and the topics that it wants
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What is offered: a policy version, and how its agents and recordings are reached."""
+
+    name: str
+    policy: Policy
+    plain: Mapping[str, Any]  # the same, as it came and as the journal keeps it
+    agent_tokens: Mapping[str, str]  # agent -> the token under which it comes
+    clips: ClipSource | None  # recordings of its own
+
+
 class Offer:
     """One offer to one call.
 
     Args:
         funnel: whose state the agents are shown.
         former: the seats of the agents that lead the call.
-        tokens: (the call's) under which the new agents come; `agent_tokens` are theirs.
+        tokens: the call's.
         look: called when something that was waited for has come.
         refuse: called with the reason when the version cannot take over; may be called again.
     """
 
     def __init__(
         self,
+        version: Version,
         lifecycle: SwapLifecycle,
         funnel: Funnel,
         former: AgentSeats,
         tokens: CallTokens,
-        version: str,
-        policy: Policy,
-        plain: Mapping[str, Any],
-        agent_tokens: Mapping[str, str],
-        clips: ClipSource | None,
         look: Callable[[], None],
         refuse: Callable[[str], None],
     ) -> None:
         self.version = version
-        self.policy = policy
-        self.plain = plain
-        self.agent_tokens = agent_tokens
-        self.clips = clips  # recordings of its own
         self.seats: Seats = {}
         self.memories: dict[str, dict[str, Any]] = {}
         self._lifecycle = lifecycle
@@ -85,7 +89,7 @@ class Offer:
         for timer in self._timers:
             timer.cancel()
         if why:
-            self._tokens.revoke(self.agent_tokens.values())
+            self._tokens.revoke(self.version.agent_tokens.values())
             dismiss(self.seats, why)
 
     # --- agents -----------------------------------------------------------------------------------------------------
@@ -99,7 +103,7 @@ class Offer:
         link.on_close = lambda closed, reason: self._left(agent, closed, reason)
         state = self._funnel.state
         # As at the end of a turn: the commonest occasion, for which every agent is made.
-        link.send(wire.INVITE, state.turn, state.revision, "turn_ended", READY_MS, view_of(state, self.policy))
+        link.send(wire.INVITE, state.turn, state.revision, "turn_ended", READY_MS, view_of(state, self.version.policy))
 
     def _said(self, agent: str, message: Message) -> None:
         match message:
@@ -118,7 +122,7 @@ class Offer:
                 raise ProtocolFault(f"an agent does not send {message[0]!r} with {len(message) - 1} fields")
 
     def _rehearsed_if_answered(self) -> None:
-        if self._lifecycle.stage is SwapStage.OFFERED and len(self._answered) == len(self.policy.agents):
+        if self._lifecycle.stage is SwapStage.OFFERED and len(self._answered) == len(self.version.policy.agents):
             self._lifecycle.move(SwapMove.REHEARSE)
 
     def _left(self, agent: str, link: Link, reason: str) -> None:
@@ -128,7 +132,7 @@ class Offer:
     def _ready_or_not(self) -> None:
         missing = [
             f"agent {agent} {'has not answered' if agent in self.seats else 'has not joined'}"
-            for agent in self.policy.agents
+            for agent in self.version.policy.agents
             if agent not in self._answered
         ]
         if missing:
@@ -148,7 +152,7 @@ class Offer:
 
     def _ask(self) -> None:
         self._asked = True
-        named = [agent for agent in self.policy.agents if agent not in self._forgetful]
+        named = [agent for agent in self.version.policy.agents if agent not in self._forgetful]
         self._awaited = self._former.ask_memories(named, self._remembered)
         self._fresh = not self._awaited
         if self._awaited:

@@ -39,7 +39,7 @@ from ..link.link import Link, Message
 from .agent_seats import AgentSeats, refuse_if_over, wrong_hello
 from .call_tokens import CallTokens
 from .lifecycle import CORELESS, Stage
-from .offer import Offer, Seats, dismiss
+from .offer import Offer, Seats, Version, dismiss
 from .session import Parts, Session
 from .swap_lifecycle import SwapMove, SwapStage, of_swap
 
@@ -117,7 +117,7 @@ class PolicySwap:
         try:
             policy = self._checked(version, plain, tokens, at_deadline)
             spoken = clips_of(self._parts.synthesizer) if clips != session.setup.engines.clips else None
-            recordings = ClipSource(clips) if spoken is not None else None
+            offered = Version(version, policy, plain, tokens, ClipSource(clips) if spoken is not None else None)
         except (ValidationError, OffhookError) as error:
             self._tell(version, f"{type(error).__name__}: {error}")
             return
@@ -128,18 +128,9 @@ class PolicySwap:
         self._asked = (deadline_ms, at_deadline == FORCE)
         self._overdue = False
         self.lifecycle.move(SwapMove.OFFER)
+        funnel, seats = self._parts.funnel, self._seats
         offer = self._offer = Offer(
-            self.lifecycle,
-            self._parts.funnel,
-            self._seats,
-            self._tokens,
-            version,
-            policy,
-            plain,
-            tokens,
-            recordings,
-            self.look,
-            lambda why: self._refuse(offer, why),
+            offered, self.lifecycle, funnel, seats, self._tokens, self.look, lambda why: self._refuse(offer, why)
         )
         self._admit(SUCCESSOR, tokens)
         self._deadline = self._loop.call_later(deadline_ms / 1_000, self._deadline_passed, offer)
@@ -192,7 +183,7 @@ class PolicySwap:
         self._offer = None
         self._undeadline()
         offer.end(why)
-        self._tell(offer.version, why)
+        self._tell(offer.version.name, why)
 
     def _undeadline(self) -> None:
         if self._deadline is not None:
@@ -251,22 +242,24 @@ class PolicySwap:
             self._swap(offer)
 
     def _swap(self, offer: Offer) -> None:
-        session, broadcaster, former = self._session, self._parts.broadcaster, self._session.setup
+        session, broadcaster, version = self._session, self._parts.broadcaster, offer.version
+        former = session.setup
         self.lifecycle.move(SwapMove.LEAD)
         trial = self._trial = _Trial(
-            former, session.policy, offer.version, offer.agent_tokens, offer.clips, self._parts.funnel.faults
+            former, session.policy, version.name, version.agent_tokens, version.clips, self._parts.funnel.faults
         )
         self._admit(FORMER, former.agent_tokens)
         for subscriber in broadcaster.set_agents_aside():
             self._lay_aside(trial, subscriber.name, subscriber.link, sorted(subscriber.topics))
-        self._seats.admit(offer.agent_tokens)
+        self._seats.admit(version.agent_tokens)
         for agent, (link, topics) in offer.seats.items():
             self._seats.seat(link, agent, topics)
             link.send(wire.UPGRADE, offer.memories.get(agent, {}))  # also empty: what it saw in rehearsal is forgotten
-        setup = replace(former, policy_version=offer.version, policy=offer.plain, agent_tokens=dict(offer.agent_tokens))
-        if offer.clips is not None:
-            setup = replace(setup, engines=replace(former.engines, clips=offer.clips.folder))
-        self._lead_by(setup, offer.policy, trial.clips, "")
+        tokens = dict(version.agent_tokens)
+        setup = replace(former, policy_version=version.name, policy=version.plain, agent_tokens=tokens)
+        if version.clips is not None:
+            setup = replace(setup, engines=replace(former.engines, clips=version.clips.folder))
+        self._lead_by(setup, version.policy, trial.clips, "")
         trial.timers.append(self._loop.call_later(TRIAL_MS / 1_000, self._proved, trial))
 
     def _lead_by(self, setup: Setup, policy: Policy, clips: ClipSource | None, reason: str) -> None:
