@@ -11,12 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping
 import ray
 from offhook.actors.contracts.errors import LinkLost
 from offhook.actors.refs.supervisor import SupervisorRef
+from offhook.policies.fleet.node_lifecycle import SCALING
 from ray.autoscaler.sdk import request_resources
 
 from . import ray_private
 from .scaling import SLOT
-
-BY = "scaling"  # who cordons a node that is not needed, as its supervisor tells it
 
 
 class RayExecutor:
@@ -52,7 +51,7 @@ class RayExecutor:
 
     async def cordon(self, node: str, on: bool) -> None:
         """See `scaling.Executor`."""
-        await self._supervisors()[node].drain(on, BY)
+        await self._supervisors()[node].drain(on, SCALING)
 
     async def release(self, node: str) -> None:
         """End supervisor and gateway, and have Ray drain the node: it takes no new work and leaves once nothing runs

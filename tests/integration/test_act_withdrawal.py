@@ -9,8 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvloop
@@ -24,6 +23,7 @@ from offhook.actors.node.outbox import WITHDRAWN, Outbox
 from offhook.actors.node.tools import Tool
 from offhook.actors.node.worker_events import WorkerEvents
 
+OTHERS = ("intake", "call_start", "endings", "takeovers", "recovery", "swaps", "spawn")  # not asked about acts
 ORDER = Order("c1", 1, "g1", "act", {"time": "ten"}, "c1/act")
 DONE = Outcome(True, "done")
 
@@ -375,8 +375,8 @@ def test_a_call_is_told_when_its_act_leaves_and_what_came_of_it_under_its_grant(
 
 def test_a_calls_words_about_its_acts_reach_the_outbox(run: Callable[[Test], None]) -> None:
     async def test(stage: Stage) -> None:
-        node, owner = stage.node(), Owner()
-        desk = WorkerEvents(SimpleNamespace(outbox=node.box))  # type: ignore[arg-type]
+        node, owner, nobody = stage.node(), Owner(), cast(Any, None)
+        desk = WorkerEvents(nobody, outbox=node.box, **dict.fromkeys(OTHERS, nobody))
         fields = ("c1", 1, "g1", "act", [["time", "ten"]], ORDER.key)
         desk.said(owner, [wire.WITHDRAW, *fields])  # type: ignore[arg-type]
         await owner.hears(1)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import uvloop
 from offhook.actors.call import runtime as runtime_module
+from offhook.actors.call.effects import CARRIERS
 from offhook.actors.call.hearing import SPEECH_FRAMES
 from offhook.actors.call.phone_line import ACK_EVERY
 from offhook.actors.call.runtime import CallRuntime
@@ -480,7 +481,7 @@ def test_an_operators_word_that_is_none_costs_itself(run: Any, array: list[Any])
         phone = await bench.speaking()
         before = bench.call.state.revision
         assert bench.call.told([wire.EVENT, "c1", array])
-        assert bench.call.state.revision == before and bench.call.refused_words == 1
+        assert bench.call.state.revision == before and bench.call.session.refused_words == 1
         assert bench.call.told([wire.EVENT, "c1", encode(ev.HangupRequested(0, "ann", "enough"))])
         await phone.have(wire.HANGUP)
         await bench.over
@@ -570,4 +571,4 @@ def test_the_journals_word_and_an_acts_way_come_back_as_events(run: Any) -> None
 
 def test_every_command_of_the_core_is_carried_out_by_somebody() -> None:
     commands = {kind for name, kind in TAGS.items() if issubclass(kind, cmd.Command)}
-    assert set(runtime_module.CARRIERS) == commands
+    assert set(CARRIERS) == commands
