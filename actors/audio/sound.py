@@ -10,10 +10,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
 from ..contracts.errors import ProtocolFault
+from .format import BYTES_PER_MS, FRAME_BYTES, FRAME_MS, SILENCE
 
-BYTES_PER_MS = 8  # mu-law, 8 kHz
-FRAME_BYTES = 160  # the carrier's frame, 20 ms
-SILENCE = b"\xff"  # the mu-law byte of a zero sample
 SOUND_MS_MAX = 600_000  # ten minutes are no utterance but a fault of the engine; 4.8 MB
 WORD_TAIL_MS = 40  # a word whose last 40 ms are missing was understood: final consonants decay below the line's noise
 
@@ -111,7 +109,7 @@ class Sound:
             return self.length_ms, ""
         whole = bisect_right(self._ends, self.length_ms)
         base_ms = max(self._ends[whole - 1] if whole else 0, self.taken_ms)
-        base_ms += -base_ms % 20  # whole frames
+        base_ms += -base_ms % FRAME_MS
         spoken = self._prefix(whole)
         del self._audio[base_ms * BYTES_PER_MS :]
         self._audio += SILENCE * (base_ms * BYTES_PER_MS - len(self._audio))
@@ -135,7 +133,7 @@ class Sound:
         if count == len(ends) and self.complete:
             return self.length_ms
         start_ms = ends[count - 1] if count else 0
-        return start_ms - start_ms % 20
+        return start_ms - start_ms % FRAME_MS
 
     def _heard_words(self, heard_ms: int) -> int:
         if heard_ms <= 0:

@@ -43,3 +43,7 @@ class UnknownPolicy(CallerFault):
 
 class JournalDamaged(WorldFault):
     """A stored record is not what was written."""
+
+
+class WrongSound(CallerFault):
+    """Bytes are not the audio that they should be, or of a format that is not taken here; the message says which."""

@@ -17,7 +17,7 @@ from typing import Protocol
 from offhook.policies.core.events import Event, HealthChanged, WordsHeard
 from offhook.policies.speech.turns import plain
 
-from ..audio.sound import BYTES_PER_MS, SILENCE
+from ..audio.format import BYTES_PER_MS, BYTES_PER_S, SILENCE
 from ..contracts import wire
 from ..link.link import Link, Message
 from ..link.reconnect import Endpoint, Reconnect
@@ -197,7 +197,7 @@ class RecognitionClient:
                 link.send(wire.SOUND, self._stream, unsent, 1)
             elif unsent:
                 link.send(wire.SOUND, self._stream, unsent)
-            self.used_s += len(unsent) / (BYTES_PER_MS * 1_000)
+            self.used_s += len(unsent) / BYTES_PER_S
             self._sent = len(self._kept)
         self._forget(self._kept_until_ms - KEPT_MS)
 

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 from offhook.policies.core.events import Event, HealthChanged
 
-from ..audio.sound import BYTES_PER_MS, SOUND_MS_MAX, Sound, Word
+from ..audio.format import BYTES_PER_S
+from ..audio.sound import SOUND_MS_MAX, Sound, Word
 from ..contracts import wire
 from ..contracts.errors import ProtocolFault
 from ..link.link import Link, Message
@@ -250,7 +251,7 @@ class SynthesisClient:
                 ask.sound.add(fields[0])
             except ProtocolFault as fault:
                 return str(fault)
-            self.used_s += len(fields[0]) / (BYTES_PER_MS * 1_000)
+            self.used_s += len(fields[0]) / BYTES_PER_S
         elif kind == wire.TIMING:
             words = _words(fields[0])
             if words is None:

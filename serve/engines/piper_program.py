@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import logging
 import sys
 import tempfile
-import wave
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
-from offhook.actors.contracts.errors import EngineAway
+from offhook.actors.audio import wav
+from offhook.actors.contracts.errors import EngineAway, WrongSound
 
 from ..contracts.errors import StartFault
 from .phrasing import Phoneme
-from .sound import Waves, from_pcm16
+from .sound import Waves, waves_of
 from .voice_file import kept
 
 log = logging.getLogger(__name__)
@@ -177,9 +176,8 @@ class PiperProgram:
 
 def _rendered(content: bytes, last: dict[str, Any]) -> Rendered:
     try:
-        with wave.open(io.BytesIO(content)) as file:
-            rate_hz, pcm = file.getframerate(), file.readframes(file.getnframes())
-    except (wave.Error, EOFError) as error:
-        raise EngineAway(f"piper answered with something else than sound: {error}") from error
+        form, audio = wav.read(content)
+    except WrongSound as fault:
+        raise EngineAway(f"piper answered with something else than sound: {fault}") from fault
     phonemes = tuple(Phoneme(str(entry["phoneme"]), float(entry["seconds"])) for entry in last.get("alignments") or ())
-    return Rendered(from_pcm16(pcm), rate_hz, phonemes)
+    return Rendered(waves_of(audio, form), form.rate_hz, phonemes)

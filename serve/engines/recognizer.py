@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from offhook.actors.audio.format import BYTES_PER_MS, RATE_HZ
 from offhook.actors.contracts import wire
 from offhook.actors.contracts.errors import ProtocolFault
 from offhook.actors.link.link import Link, Message
@@ -38,7 +39,6 @@ STREAMS_MAX = 64  # open at once; the model serves about two callers who talk wi
 RENEW_MS = 15_000  # a model stream keeps all its sound: it is renewed in a pause after this long
 QUIET_MS = 1_000  # ... that has lasted this long
 OVERLAP_MS = 400  # ... and the new one is given this much of what went before: the beginning of a word may be in it
-BYTES_PER_MS = sound.RATE_HZ // 1_000
 READ_LAG_MS = 500  # of sound that was decoded: a segment that began longer ago is open by now (measured: 450 at most)
 START_SLACK_MS = 200  # by which the model may put a segment's beginning earlier once it has read more (measured: 128)
 ANSWER_MS = 1_000  # of sound after which a call that has asked is told how far it is, even in the midst of a segment
@@ -359,7 +359,7 @@ class _MoonshineStream:
         self._stream.start()
 
     def feed(self, samples: sound.Samples) -> list[Line]:
-        self._stream.add_audio((samples / 32_768).tolist(), sound.RATE_HZ)
+        self._stream.add_audio((samples / 32_768).tolist(), RATE_HZ)
         return self._take()
 
     def finish(self) -> list[Line]:

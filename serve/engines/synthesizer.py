@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from offhook.actors.audio.format import BYTES_PER_MS, RATE_HZ, TELEPHONE, whole_frames
 from offhook.actors.contracts import wire
 from offhook.actors.contracts.errors import EngineAway, ProtocolFault
 from offhook.actors.link.link import Link, Message
@@ -166,14 +167,14 @@ async def _make(program: Program, text: str) -> Phrase:
 
 def _finish(text: str, rendered: Rendered) -> Phrase:
     """To telephone rate, level and frames, with word times."""
-    waves = sound.leveled(sound.to_telephone_rate(rendered.waves, rendered.rate_hz), LEVEL_DB)
+    waves = sound.leveled(sound.resampled(rendered.waves, rendered.rate_hz, RATE_HZ), LEVEL_DB)
     ends = word_ends(text, rendered.phonemes)
     if not ends:
         loud = np.flatnonzero(np.abs(waves) > 0.02)
         first, last = (float(loud[0]), float(loud[-1])) if loud.size else (0.0, float(waves.size))
-        ends = spread(text.split(), first / sound.RATE_HZ, last / sound.RATE_HZ)
-    tail = bytes([sound.SILENCE]) * (TAIL_MS * sound.RATE_HZ // 1_000 if text.rstrip("\"')]")[-1:] in ".!?…" else 0)
-    return Phrase(sound.whole_frames(sound.encode(sound.to_samples(waves)) + tail), tuple(ends))
+        ends = spread(text.split(), first / RATE_HZ, last / RATE_HZ)
+    tail = TELEPHONE.silence(TAIL_MS if text.rstrip("\"')]")[-1:] in ".!?…" else 0)
+    return Phrase(whole_frames(sound.audio_of(waves, TELEPHONE) + tail), tuple(ends))
 
 
 class Synthesizer:
@@ -295,7 +296,7 @@ class _Speaker:
                 phrase = await part
                 self._link.send(wire.TIMING, id, [[word, offset_ms + end_ms] for word, end_ms in phrase.ends])
                 self._link.send(wire.SOUND, id, phrase.coded)
-                offset_ms += len(phrase.coded) // (sound.FRAME_BYTES // sound.FRAME_MS)
+                offset_ms += len(phrase.coded) // BYTES_PER_MS
             self._link.send(wire.SPOKEN, id, offset_ms)
         except EngineAway as fault:
             self._link.send(wire.UNSPOKEN, id, str(fault))

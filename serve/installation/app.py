@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from offhook.actors.contracts.errors import EngineAway, ProtocolFault
+from offhook.actors.contracts.errors import EngineAway, WrongSound
 from offhook.actors.engines.sources import ClipSource
 from offhook.actors.node.bundle_archive import pack
 from offhook.actors.refs.handles import NAMESPACE
@@ -275,7 +275,7 @@ def _check_clips(folder: str) -> None:
     try:
         if folder:
             ClipSource(folder)
-    except (EngineAway, ProtocolFault) as fault:
+    except (EngineAway, WrongSound) as fault:
         raise SettingFault(f"clips: {fault}") from fault
 
 

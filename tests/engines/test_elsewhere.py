@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from installation import Installation
+from offhook.actors.audio.format import FRAME_BYTES, whole_frames
 from offhook.actors.engines.engine_places import RECOGNIZER, Place
 from offhook.serve.engines.recognizer import Recognizer
 from offhook.serve.engines.sound import read_wav
-from phone import FRAME_BYTES, Phone
+from phone import Phone
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 
@@ -42,7 +43,7 @@ class Elsewhere:
 
 def clip(path: Path) -> list[bytes]:
     coded = read_wav(path)
-    coded += b"\xff" * (-len(coded) % FRAME_BYTES)
+    coded = whole_frames(coded)
     return [coded[at : at + FRAME_BYTES] for at in range(0, len(coded), FRAME_BYTES)]
 
 

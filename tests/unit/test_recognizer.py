@@ -9,6 +9,8 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 
+from offhook.actors.audio import mulaw
+from offhook.actors.audio.format import SILENCE
 from offhook.actors.contracts import wire
 from offhook.actors.link.link import Link, Message, connect
 from offhook.serve.engines import recognizer as module
@@ -16,8 +18,8 @@ from offhook.serve.engines import sound
 from offhook.serve.engines.readings import Line
 from offhook.serve.engines.recognizer import Decoder, Recognizer
 
-QUIET = bytes([sound.SILENCE])
-LOUD = sound.encode(sound.to_samples(sound.from_pcm16(b"\x00\x40")))
+QUIET = SILENCE
+LOUD = mulaw.encode(b"\x00\x40")
 
 
 def quiet(ms: int) -> bytes:
