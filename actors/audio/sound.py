@@ -25,12 +25,13 @@ def _nothing() -> None:
 class Sound:
     """Audio and word times of one utterance, growing until `complete`. Calls `on_change` after every growth."""
 
-    __slots__ = ("_audio", "_ends", "_words", "complete", "failed", "on_change", "taken_ms", "text")
+    __slots__ = ("_audio", "_ends", "_words", "complete", "estimated", "failed", "on_change", "taken_ms", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.complete = False  # nothing more comes: it is whole, or it `failed`
         self.failed = ""  # why the rest of it will never come
+        self.estimated = False  # some of its words' times are guessed by whoever made them
         self.taken_ms = 0  # how far the voice has ever sent it
         self.on_change: Callable[[], None] = _nothing
         self._audio = bytearray()
@@ -67,12 +68,13 @@ class Sound:
         self._audio += audio
         self.on_change()
 
-    def time(self, words: Iterable[Sequence[object]], offset_ms: int = 0) -> None:
+    def time(self, words: Iterable[Sequence[object]], offset_ms: int = 0, estimated: bool = False) -> None:
         """Words with their ends: [[word, end_ms], ...], in order; `offset_ms` is added to each.
 
         Raises:
             ProtocolFault: an entry is not a word and a number of ms.
         """
+        self.estimated = self.estimated or estimated
         for entry in words:
             word, end_ms = entry if len(entry) == 2 else (None, None)
             if not isinstance(word, str) or not isinstance(end_ms, (int, float)):

@@ -93,7 +93,7 @@ class CallRuntime:
         self._early: list[ev.Event] | None = []  # what parts say before the call has begun
         self.hearing = Hearing(
             self.policy.ears,
-            make_recognizer(setup.engines, self.take, self.clock, setup.call),
+            make_recognizer(setup, self.policy.speech, self.take, self.clock),
             self.broadcaster,
             self.recorder,
             self.clock,
@@ -105,7 +105,7 @@ class CallRuntime:
             setup.epoch,
             Hearer(self.hearing.frame, self._marked, self.hearing.digit, self._line_stopped, self._line_lost),
         )
-        self.synthesizer = make_synthesizer(setup.engines, self.take, self.clock)
+        self.synthesizer = make_synthesizer(setup, self.policy.speech, self.take, self.clock)
         self.voice = Voice(
             self.line, self.synthesizer, self.take, self.clock, self._loop, self.policy.voice, setup.epoch
         )

@@ -33,7 +33,7 @@ from pydantic import ValidationError
 from ..contracts import wire
 from ..contracts.errors import ProtocolFault
 from ..contracts.setup import Setup
-from ..engines.engines import clips_of
+from ..engines.engines import clips_of, lead_by
 from ..engines.sources import ClipSource
 from ..link.link import Link
 from .offer import Offer, Seats, dismiss
@@ -255,6 +255,7 @@ class PolicySwap:
         if clips is not None and spoken is not None:
             spoken.exchange(clips)
         call.hearing.lead_by(policy.ears)
+        lead_by(call.hearing.recognizer, call.synthesizer, setup, policy.speech)
         call.take(ev.PolicyChanged(call.now(), version, tuple(call.broadcaster.agents()), reason))
         call.recorder.flush()
 

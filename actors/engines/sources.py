@@ -16,6 +16,7 @@ from ..audio import mulaw, wav
 from ..audio.format import BYTES_PER_MS, FRAME_MS, LINEAR16, RATE_HZ, SILENCE, TELEPHONE, AudioFormat
 from ..audio.sound import Sound
 from ..contracts.errors import EngineAway, WrongSound
+from .port import SynthesisOptions
 
 WORD_MS_BASE = 100  # with MS_PER_LETTER: 400 ms for a word of five letters, 150 words a minute
 MS_PER_LETTER = 60
@@ -60,6 +61,9 @@ class ToneSource:
             audio += _tone()[: _whole_frames(int((end_ms - start_ms) * TONE_SHARE)) * BYTES_PER_MS]
             audio += SILENCE * (end_ms * BYTES_PER_MS - len(audio))
         _fill(sound, bytes(audio))
+
+    def speak_by(self, options: SynthesisOptions) -> None:
+        """See `Synthesizer`."""
 
     def cancel(self, utterance: str) -> None:
         """See `Synthesizer`."""
@@ -106,6 +110,9 @@ class ClipSource:
         """Speak with the other's recordings from now on, and the other with these; what was begun is whole already."""
         self._clips, other._clips = other._clips, self._clips
         self.folder, other.folder = other.folder, self.folder
+
+    def speak_by(self, options: SynthesisOptions) -> None:
+        """See `Synthesizer`."""
 
     def cancel(self, utterance: str) -> None:
         """See `Synthesizer`."""

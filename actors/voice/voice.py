@@ -28,7 +28,7 @@ from offhook.policies.core.policy import Voice as VoicePolicy
 
 from ..audio.format import FRAME_MS
 from ..audio.sound import Sound
-from ..engines.synthesis import Synthesizer
+from ..engines.port import Synthesizer
 from ..process.clock import Alarm, Cancellable, Clock
 from .playout import Playout
 

@@ -1,4 +1,4 @@
-"""The stock clip for `--voice clip`: three seconds that look like speech to a detector, for load tests without engines.
+"""The stock clip of the synthesizer "clip": three seconds that look like speech to a detector, for load tests.
 
 Where there is a folder of real recordings (`--clips DIR`, or `clips/` in the default policy's bundle), that is used.
 """

@@ -13,7 +13,8 @@ import pytest
 from installation import Installation
 from offhook.actors.audio.format import FRAME_BYTES, whole_frames
 from offhook.actors.engines.engine_places import RECOGNIZER, Place
-from offhook.serve.engines.recognizer import Recognizer
+from offhook.serve.engines.moonshine.engine import MoonshineRecognizer
+from offhook.serve.engines.recognizer_host import RecognizerHost
 from offhook.serve.engines.sound import read_wav
 from phone import Phone
 
@@ -25,7 +26,7 @@ class Elsewhere:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.engine = Recognizer(tcp="tcp:127.0.0.1:0")
+        self.engine = RecognizerHost(MoonshineRecognizer(), tcp="tcp:127.0.0.1:0")
 
     async def start(self, installation: Installation) -> None:
         """Start it, and have the node's calls use it and no other."""
