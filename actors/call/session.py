@@ -17,7 +17,7 @@ from offhook.policies.core.errors import IllegalMove
 from offhook.policies.core.policy import Policy
 
 from ..contracts.setup import Setup
-from ..engines.synthesis import Synthesizer
+from ..engines.port import Synthesizer
 from ..process.clock import MonotonicClock
 from ..voice.voice import Voice
 from . import lifecycle

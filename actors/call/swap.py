@@ -33,7 +33,7 @@ from pydantic import ValidationError
 from ..contracts import wire
 from ..contracts.errors import ProtocolFault
 from ..contracts.setup import Setup
-from ..engines.engines import clips_of
+from ..engines.engines import clips_of, lead_by
 from ..engines.sources import ClipSource
 from ..link.link import Link, Message
 from .agent_seats import AgentSeats, refuse_if_over, wrong_hello
@@ -277,6 +277,7 @@ class PolicySwap:
         if clips is not None and spoken is not None:
             spoken.exchange(clips)
         parts.hearing.lead_by(policy.ears)
+        lead_by(parts.hearing.recognizer, parts.synthesizer, setup, policy.speech)
         session.take(ev.PolicyChanged(session.now(), version, tuple(parts.broadcaster.agents()), reason))
         session.recorder.flush()
 

@@ -74,19 +74,19 @@ ENGINES = "engines"  # -> call:        engines, call, [[endpoint, token], ...] o
 OWNER = "owner"  # -> gateway:        owner, call, epoch, endpoint, token: who has taken the call over
 QUERY = "query"  # -> resident:        query, id, what ("state" | "verdicts" | "stats"), arguments
 
-# call -> recognizer          hello, token
-OPEN = "open"  # open, stream, origin_ms (the call's clock at the stream's first sample)
+# call -> recognizer          hello, token[, format (of the sound, a name of actors/audio/format.py)]
+OPEN = "open"  # open, stream, origin_ms (the call's clock at the stream's first sample)[, options (map)]
 SOUND = "sound"  # sound, stream, bytes[, 1 = tell how far you are once this is read]  (and synthesizer -> call: sound,
 #                             id, bytes)
 CLOSE = "close"  # close, stream
+REFUSED = "refused"  # recognizer -> call: refused, stream, reason: it cannot read this stream by its options
 WORDS = "words"  # recognizer -> call: words, stream, segment, text, final, started_ms, ended_ms (on the call's clock).
 #                             No text and not final: read up to ended_ms, and no word there that was not told
 
-# call -> synthesizer         hello, token
-SPEAK = "speak"  # speak, id, text, voice
+# call -> synthesizer         hello, token[, format]
+SPEAK = "speak"  # speak, id, text, voice[, options (map); both maps: see actors/engines/port.py]
 CANCEL = "cancel"  # cancel, id
-TIMING = (
-    "timing"  # synthesizer -> call: timing, id, [[word, end_ms], ...] for the sound sent next, offsets in the utterance
-)
+TIMING = "timing"  # synthesizer -> call: timing, id, [[word, end_ms], ...][, 1 = estimated]: for the sound sent next,
+#                             offsets in the utterance
 SPOKEN = "spoken"  # synthesizer -> call: spoken, id, total_ms: all sound of it was sent
 UNSPOKEN = "unspoken"  # synthesizer -> call: unspoken, id, reason

@@ -6,7 +6,7 @@ numbers reported by `serve/bundles/policy_files.py`; texts and prompts of the ag
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -218,6 +218,16 @@ class Voice(Section):
     mark_every_ms: int = Field(500, ge=100, le=5_000)
 
 
+class Speech(Section):
+    """What the speech engines are asked for. An engine that has no such language or voice refuses, and says so."""
+
+    language: str = Field("en", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$", max_length=35)  # a BCP 47 tag
+    voice: str = Field("", max_length=200)  # the synthesizer's own name of it; empty = the installation's
+    hints: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
+        default=(), max_length=200
+    )  # names and words that callers are likely to say, the likeliest first
+
+
 class AgentSpec(Section):
     """One child agent: where its code is, what it listens to, its texts and options."""
 
@@ -246,6 +256,7 @@ class Policy(Section):
     answering: AnsweringMachine = Field(default_factory=AnsweringMachine)
     limits: Limits = Field(default_factory=Limits)
     voice: Voice = Field(default_factory=Voice)
+    speech: Speech = Field(default_factory=Speech)
 
     @field_validator("agents")
     @classmethod

@@ -20,7 +20,7 @@ IMPURE = {
 }  # fmt: skip
 CHANCE_ALLOWED_UNDER = "policies/simulation/"  # seeded generators, handed in from outside
 # Modules that must stay out of a call's process: each costs megabytes a call.
-HEAVY = {"numpy", "scipy", "onnxruntime", "fastapi", "rich", "typer", "yaml", "moonshine_voice"}
+HEAVY = {"numpy", "scipy", "soxr", "onnxruntime", "fastapi", "rich", "typer", "yaml", "moonshine_voice"}
 
 
 def test_imports_run_downwards_only(source: Source) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgpack
 import pytest
+from offhook.actors.audio.format import LINEAR16, TELEPHONE, AudioFormat
 from offhook.actors.contracts.errors import LinkLost
 from offhook.actors.link import link as link_module
 from offhook.actors.link.link import Link, connect
@@ -20,9 +21,11 @@ class Engine:
 
     def __init__(self, tcp: str = "tcp:127.0.0.1:0") -> None:
         self.links: list[Link] = []
+        self.formats: list[AudioFormat] = []
         self.server = EngineServer("kettle", "", "", self._hello, tcp)
 
-    def _hello(self, link: Link) -> None:
+    def _hello(self, link: Link, form: AudioFormat) -> None:
+        self.formats.append(form)
         self.links.append(link)
         link.on_message = lambda back, message: back.send(*message) and None
 
@@ -150,5 +153,30 @@ def test_a_port_that_is_taken_is_said_with_its_address() -> None:
         with pytest.raises(StartFault, match=f"kettle: {taken} cannot be listened at"):
             await other.server.open()
         await other.server.close()
+
+    run(test)
+
+
+def test_the_hello_names_the_format_and_telephone_audio_is_meant_where_it_names_none() -> None:
+    async def test(engine: Engine) -> None:
+        at = engine.server.address()
+        for hello in ((), ("mulaw8k",), ("linear16-16k", "and what a later release adds")):
+            await connect(at["endpoint"], at["token"], *hello, on_message=lambda *_: None)
+        while len(engine.formats) < 3:  # noqa: ASYNC110 - the entrance tells no event
+            await asyncio.sleep(0)
+        assert engine.formats == [TELEPHONE, TELEPHONE, AudioFormat(LINEAR16, 16_000)]
+
+    run(test)
+
+
+def test_a_format_that_is_none_is_refused_by_its_name() -> None:
+    async def test(engine: Engine) -> None:
+        closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        at = engine.server.address()
+        await connect(
+            at["endpoint"], at["token"], "opus48k",
+            on_message=lambda *_: None, on_close=lambda _link, reason: closed.set_result(reason),
+        )  # fmt: skip
+        assert "opus48k" in await closed and engine.server.links == 0
 
     run(test)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from offhook.actors.engines import recognition
+from offhook.actors.engines.port import STOCK_RECOGNITION, RecognitionOptions
 from offhook.actors.engines.recognition import NoRecognizer, RecognitionClient
 from offhook.actors.link import reconnect
 from offhook.actors.link.link import Link, LinkServer, Message
@@ -26,6 +27,7 @@ class Engine:
         self.opened: list[Message] = []
         self.closed: list[str] = []
         self.sound: dict[str, bytes] = {}
+        self.hello: Message = []
         self.asked = 0  # how often it was to tell how far it is
         self.link: Link | None = None
         self.server = LinkServer(self._hello)
@@ -35,7 +37,8 @@ class Engine:
         self.server.admit(None, "token", lasting=True)
         return self
 
-    def _hello(self, link: Link, _grant: object, _rest: Message) -> None:
+    def _hello(self, link: Link, _grant: object, rest: Message) -> None:
+        self.hello = rest
         self.link = link
         link.on_message = self._take
 
@@ -117,7 +120,7 @@ def test_audio_goes_out_in_batches_and_words_come_in(run: Callable[..., None]) -
         assert engine.opened == []  # not a batch yet
         on.feed(1, flush=False)
         await until(lambda: len(engine.heard) == 800)
-        assert engine.opened == [["open", "c1/1", 1_000]]
+        assert engine.opened == [["open", "c1/1", 1_000, STOCK_RECOGNITION.as_map()]]
         on.feed(1)
         await until(lambda: len(engine.heard) == 960)
         engine.words("c1/1", 0, "too exp", False, 1_020, 1_080)
@@ -146,7 +149,7 @@ def test_a_lost_recognizer_costs_no_word_and_no_number_twice(run: Callable[..., 
         again = await on.engine().start()
         await until(lambda: again.opened)
         # From the end of what was final, with what came meanwhile.
-        assert again.opened == [["open", "c1/2", 1_600]]
+        assert again.opened == [["open", "c1/2", 1_600, STOCK_RECOGNITION.as_map()]]
         await until(lambda: len(again.heard) == (4_000 - 1_600) * 8)
         assert on.health == [False, True]
         again.words("c1/1", 0, "a ghost", True, 0, 0)
@@ -187,7 +190,7 @@ def test_gaps_in_the_carriers_audio_keep_times_true(run: Callable[..., None]) ->
         on.at_ms += 60_000  # the line was away
         on.feed(10)
         await until(lambda: len(engine.opened) == 2)
-        assert engine.opened[1] == ["open", "c1/2", on.at_ms - 200]
+        assert engine.opened[1] == ["open", "c1/2", on.at_ms - 200, STOCK_RECOGNITION.as_map()]
         assert engine.closed == ["c1/1"]
 
     run(test)
@@ -323,7 +326,7 @@ def test_one_that_says_nothing_for_ten_seconds_of_speech_is_left_for_another(run
         await until(lambda: on.second.opened)
         assert on.health == [False]  # and not back, until the other one has shown that it reads
         await until(lambda: len(on.second.heard) == recognition.WORDLESS_MS * 8)  # no word of it is lost
-        assert on.second.opened == [["open", "c1/2", 1_000]]
+        assert on.second.opened == [["open", "c1/2", 1_000, STOCK_RECOGNITION.as_map()]]
         on.second.words("c1/2", 0, "is anybody there", True, 1_000, 5_000)
         await until(lambda: on.health == [False, True])
         assert on.events[-1] == WordsHeard(on.events[-1].at_ms, 0, "is anybody there", True, 1_000, 5_000)
@@ -464,3 +467,55 @@ def test_without_a_recognizer_nothing_waits_for_words() -> None:
     none.close()
     (event,) = events
     assert isinstance(event, HealthChanged) and (event.part, event.up) == ("recognizer", False)
+
+
+def test_the_link_names_the_format_and_a_stream_its_options(run: Callable[..., None]) -> None:
+    async def test(on: Stage) -> None:
+        engine = await on.engine().start()
+        on.client.read_by(RecognitionOptions("en-GB", ("Acme", "Zoe"), tenant="t1"))
+        on.feed(10)
+        await until(lambda: engine.opened)
+        assert engine.hello == ["mulaw8k"]
+        told = {"language": "en-GB", "hints": ["Acme", "Zoe"], "format": "mulaw8k", "tenant": "t1"}
+        assert engine.opened == [["open", "c1/1", 1_000, told]]
+
+    run(test)
+
+
+def test_other_options_read_what_is_not_final_anew(run: Callable[..., None]) -> None:
+    async def test(on: Stage) -> None:
+        engine = await on.engine().start()
+        on.feed(50)
+        await until(lambda: len(engine.heard) == 50 * len(FRAME))
+        engine.words("c1/1", 0, "guten", True, 1_000, 1_400)
+        await until(lambda: on.words)
+        on.client.read_by(STOCK_RECOGNITION)  # the same: nothing changes
+        on.client.read_by(RecognitionOptions("de"))
+        on.feed(1)
+        await until(lambda: len(engine.opened) == 2)
+        assert engine.closed == ["c1/1"]
+        assert engine.opened[1][1:3] == ["c1/2", 1_400] and engine.opened[1][3]["language"] == "de"
+        await until(lambda: len(engine.heard) == 31 * len(FRAME))
+        engine.words("c1/1", 1, "late", True, 1_400, 1_500)  # of the former stream: not heard
+        engine.words("c1/2", 0, "tag", True, 1_400, 1_600)
+        await until(lambda: len(on.words) == 2)
+        assert on.words == [(0, "guten", True), (1, "tag", True)]
+
+    run(test)
+
+
+def test_one_that_refuses_the_options_is_left_and_counts_as_lost_until_words_come(run: Callable[..., None]) -> None:
+    async def test(on: Stage) -> None:
+        engine = await on.engine().start()
+        on.feed(10)
+        await until(lambda: engine.opened)
+        assert engine.link is not None
+        engine.link.send("refused", "c1/1", "no such language")
+        await until(lambda: on.health)
+        await until(lambda: len(engine.opened) == 2)  # dialled again, for another may stand there by now
+        assert on.health == [False] and on.client.refused == 0
+        engine.words("c1/2", 0, "hello", True, 1_000, 1_100)
+        await until(lambda: on.words)
+        assert on.health == [False, True]
+
+    run(test)

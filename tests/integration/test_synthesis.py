@@ -10,6 +10,7 @@ import pytest
 from offhook.actors.audio import sound as sounds
 from offhook.actors.audio.sound import Sound
 from offhook.actors.engines import synthesis
+from offhook.actors.engines.port import SynthesisOptions
 from offhook.actors.engines.sources import ToneSource
 from offhook.actors.engines.synthesis import SynthesisClient
 from offhook.actors.link import reconnect
@@ -47,7 +48,7 @@ def say_words(link: Link, order: Message, words: int = 99, finish: bool = True) 
     """Half a second a word."""
     if order[0] != "speak":
         return
-    _, wire_id, text, _voice = order
+    _, wire_id, text, _voice, _options = order
     for number, word in enumerate(text.split()[:words]):
         link.send("timing", wire_id, [[word, 500 * (number + 1)]])
         link.send("sound", wire_id, bytes([0x80 + number]) * 4_000)
@@ -67,7 +68,7 @@ class Stage:
     def client(self, *engines: Engine, fallback: bool = False) -> SynthesisClient:
         endpoints = [(engine.endpoint, "token") for engine in engines]
         client = SynthesisClient(
-            endpoints, self.events.append, MonotonicClock(), "joe", ToneSource() if fallback else None
+            endpoints, self.events.append, MonotonicClock(), SynthesisOptions("joe"), ToneSource() if fallback else None
         )
         self.clients.append(client)
         return client
@@ -111,7 +112,7 @@ def test_an_utterance_comes_with_its_words(run: Callable[..., None]) -> None:
         client, sound = on.client(engine), Sound("one two three")
         client.speak("u1", sound)  # before the link is open
         await until(lambda: sound.complete)
-        assert engine.orders == [["speak", "u1", "one two three", "joe"]]
+        assert engine.orders == [["speak", "u1", "one two three", "joe", SynthesisOptions("joe").as_map()]]
         assert (sound.total_ms, sound.heard_text(1_000), sound.failed) == (1_500, "one two", "")
         assert on.events == []
 
@@ -364,5 +365,39 @@ def test_after_close_nothing_is_said(run: Callable[..., None]) -> None:
         for _ in range(20):
             await asyncio.sleep(0)
         assert on.events == [] and not sound.complete
+
+    run(test)
+
+
+def test_other_options_speak_what_is_asked_from_now_on(run: Callable[..., None]) -> None:
+    async def test(on: Stage) -> None:
+        engine = await on.engine().start()
+        engine.on_order = say_words
+        client = on.client(engine)
+        client.speak_by(SynthesisOptions("ann", "en-GB", tenant="t1"))
+        sound = Sound("one")
+        client.speak("u1", sound)
+        await until(lambda: sound.complete)
+        told = {"voice": "ann", "language": "en-GB", "format": "mulaw8k", "tenant": "t1"}
+        assert engine.orders == [["speak", "u1", "one", "ann", told]]
+        assert not sound.estimated
+
+    run(test)
+
+
+def test_times_that_the_engine_has_estimated_are_marked_so(run: Callable[..., None]) -> None:
+    async def test(on: Stage) -> None:
+        engine = await on.engine().start()
+
+        def guess(link: Link, order: Message) -> None:
+            link.send("sound", order[1], bytes(8_000))
+            link.send("timing", order[1], [["one", 1_000]], 1)
+            link.send("spoken", order[1], 1_000)
+
+        engine.on_order = guess
+        sound = Sound("one")
+        on.client(engine).speak("u1", sound)
+        await until(lambda: sound.complete)
+        assert sound.estimated and sound.timed == [("one", 1_000)]
 
     run(test)

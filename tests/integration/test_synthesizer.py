@@ -13,10 +13,12 @@ import numpy as np
 from offhook.actors.contracts import wire
 from offhook.actors.contracts.errors import EngineAway
 from offhook.actors.link.link import Link, Message, connect
-from offhook.serve.engines import synthesizer as module
-from offhook.serve.engines.phrasing import Phoneme
-from offhook.serve.engines.piper_program import Rendered
-from offhook.serve.engines.synthesizer import Synthesizer
+from offhook.serve.engines import synthesizer_host as module
+from offhook.serve.engines.phrases import phrase_queue
+from offhook.serve.engines.phrases.engine import PhraseSynthesizer
+from offhook.serve.engines.phrases.phrasing import Phoneme
+from offhook.serve.engines.phrases.program import Rendered
+from offhook.serve.engines.synthesizer_host import SynthesizerHost
 
 
 class Program:
@@ -57,7 +59,7 @@ class Caller:
         self.news = asyncio.Event()
         self.link: Link
 
-    async def connect(self, engine: Synthesizer) -> Caller:
+    async def connect(self, engine: SynthesizerHost) -> Caller:
         address = engine.endpoint()
         self.link = await connect(address["endpoint"], address["token"], on_message=self._take)
         return self
@@ -75,10 +77,10 @@ class Caller:
         return [(message[0], message[1]) for message in self.got]
 
 
-def run(test: Callable[[Synthesizer, Program], Awaitable[None]]) -> None:
+def run(test: Callable[[SynthesizerHost, Program], Awaitable[None]]) -> None:
     async def bounded() -> None:
         program = Program()
-        engine = Synthesizer(make=lambda: program)
+        engine = SynthesizerHost(PhraseSynthesizer("test", lambda: program))
         await engine.start()
         try:
             async with asyncio.timeout(60):
@@ -90,7 +92,7 @@ def run(test: Callable[[Synthesizer, Program], Awaitable[None]]) -> None:
 
 
 def test_timing_comes_before_the_sound_it_tells_of_and_offsets_add_up() -> None:
-    async def test(engine: Synthesizer, _program: Program) -> None:
+    async def test(engine: SynthesizerHost, _program: Program) -> None:
         caller = await Caller().connect(engine)
         caller.link.send(wire.SPEAK, "u1", "ab cd. efg.", "")
         await caller.until(wire.SPOKEN)
@@ -107,7 +109,7 @@ def test_timing_comes_before_the_sound_it_tells_of_and_offsets_add_up() -> None:
 
 
 def test_a_phrase_is_made_once_for_all_who_wait_and_kept() -> None:
-    async def test(engine: Synthesizer, program: Program) -> None:
+    async def test(engine: SynthesizerHost, program: Program) -> None:
         program.open.clear()
         callers = [await Caller().connect(engine) for _ in range(3)]
         for caller in callers:
@@ -125,7 +127,7 @@ def test_a_phrase_is_made_once_for_all_who_wait_and_kept() -> None:
 
 
 def test_first_phrases_come_before_anybodys_second_ones() -> None:
-    async def test(engine: Synthesizer, program: Program) -> None:
+    async def test(engine: SynthesizerHost, program: Program) -> None:
         program.open.clear()
         one, two = await Caller().connect(engine), await Caller().connect(engine)
         one.link.send(wire.SPEAK, "long", "A. Bb is a. Cc is a. Dd is a.", "")
@@ -144,7 +146,7 @@ def test_first_phrases_come_before_anybodys_second_ones() -> None:
 
 
 def test_a_cancelled_utterance_is_neither_finished_nor_made() -> None:
-    async def test(engine: Synthesizer, program: Program) -> None:
+    async def test(engine: SynthesizerHost, program: Program) -> None:
         program.open.clear()
         caller = await Caller().connect(engine)
         caller.link.send(wire.SPEAK, "u1", "Aa is a. Bb is a.", "")
@@ -162,7 +164,7 @@ def test_a_cancelled_utterance_is_neither_finished_nor_made() -> None:
 
 
 def test_a_lost_call_leaves_no_work_behind() -> None:
-    async def test(engine: Synthesizer, program: Program) -> None:
+    async def test(engine: SynthesizerHost, program: Program) -> None:
         program.open.clear()
         caller, other = await Caller().connect(engine), await Caller().connect(engine)
         caller.link.send(wire.SPEAK, "u1", "Aa is a. Bb is a. Cc is a.", "")
@@ -178,7 +180,7 @@ def test_a_lost_call_leaves_no_work_behind() -> None:
 
 
 def test_a_phrase_over_which_the_program_died_is_tried_once_more() -> None:
-    async def test(engine: Synthesizer, program: Program) -> None:
+    async def test(engine: SynthesizerHost, program: Program) -> None:
         program.fail = {"Once.": 1, "Twice.": 2}
         caller = await Caller().connect(engine)
         caller.link.send(wire.SPEAK, "u1", "Once.", "")
@@ -194,7 +196,7 @@ def test_a_phrase_over_which_the_program_died_is_tried_once_more() -> None:
 
 
 def test_what_cannot_be_spoken_is_refused_at_once() -> None:
-    async def test(engine: Synthesizer, program: Program) -> None:
+    async def test(engine: SynthesizerHost, program: Program) -> None:
         program.open.clear()
         caller = await Caller().connect(engine)
         caller.link.send(wire.SPEAK, "u1", "  ", "")
@@ -209,7 +211,7 @@ def test_what_cannot_be_spoken_is_refused_at_once() -> None:
 
 
 def test_nonsense_closes_that_link_only() -> None:
-    async def test(engine: Synthesizer, _program: Program) -> None:
+    async def test(engine: SynthesizerHost, _program: Program) -> None:
         bad, good = await Caller().connect(engine), await Caller().connect(engine)
         bad.link.send("sing", "u1")
         await passed(lambda: not bad.link.open)
@@ -220,9 +222,9 @@ def test_nonsense_closes_that_link_only() -> None:
 
 
 def test_what_is_kept_is_bounded(monkeypatch: Any) -> None:
-    monkeypatch.setattr(module, "CACHE_BYTES_MAX", 20_000)
+    monkeypatch.setattr(phrase_queue, "CACHE_BYTES_MAX", 20_000)
 
-    async def test(engine: Synthesizer, program: Program) -> None:
+    async def test(engine: SynthesizerHost, program: Program) -> None:
         caller = await Caller().connect(engine)
         for n, text in enumerate(("Aa is a.", "Bb is a.", "Cc is a.", "Cc is a.", "Aa is a.")):
             caller.link.send(wire.SPEAK, f"u{n}", text, "")
@@ -233,7 +235,7 @@ def test_what_is_kept_is_bounded(monkeypatch: Any) -> None:
 
 
 def test_warming_makes_what_a_call_then_finds() -> None:
-    async def test(engine: Synthesizer, program: Program) -> None:
+    async def test(engine: SynthesizerHost, program: Program) -> None:
         program.fail = {"Bad.": 2}
         assert await engine.warm(["Hello. You.", "Bad."]) == 2
         caller = await Caller().connect(engine)

@@ -2,29 +2,28 @@
 
 Piper is GPL-3: nothing here imports it. `python -m piper.http_server` is run as published and asked as published
 (`POST /synthesize`, `GET /info`); any program that answers these two can stand in its place. `/info` tells of the last
-synthesis only, so one program serves one text at a time. Texts, times and retries are `synthesizer.py`'s matter.
+synthesis only, so one program serves one text at a time. Texts, times and retries are `phrases/`'s matter.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import logging
 import sys
 import tempfile
-import wave
 from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
-from offhook.actors.contracts.errors import EngineAway
+from offhook.actors.audio import wav
+from offhook.actors.contracts.errors import EngineAway, WrongSound
 
-from ..contracts.errors import StartFault
-from .phrasing import Phoneme
-from .sound import Waves, from_pcm16
+from ...contracts.errors import StartFault
+from ..phrases.phrasing import Phoneme
+from ..phrases.program import Rendered
+from ..sound import waves_of
 from .voice_file import kept
 
 log = logging.getLogger(__name__)
@@ -37,15 +36,6 @@ STDERR_LINES = 20  # kept to say why it died
 
 # The kernel kills the program when its parent dies, however that happens: an engine killed with SIGKILL leaves nothing.
 _TIED = "import ctypes,os,sys;ctypes.CDLL(None).prctl(1,9);os.execv(sys.executable,[sys.executable,*sys.argv[1:]])"
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """One phrase as the program gave it; `phonemes` is empty where the voice does not tell durations."""
-
-    waves: Waves
-    rate_hz: int
-    phonemes: tuple[Phoneme, ...]
 
 
 class PiperProgram:
@@ -177,9 +167,8 @@ class PiperProgram:
 
 def _rendered(content: bytes, last: dict[str, Any]) -> Rendered:
     try:
-        with wave.open(io.BytesIO(content)) as file:
-            rate_hz, pcm = file.getframerate(), file.readframes(file.getnframes())
-    except (wave.Error, EOFError) as error:
-        raise EngineAway(f"piper answered with something else than sound: {error}") from error
+        form, audio = wav.read(content)
+    except WrongSound as fault:
+        raise EngineAway(f"piper answered with something else than sound: {fault}") from fault
     phonemes = tuple(Phoneme(str(entry["phoneme"]), float(entry["seconds"])) for entry in last.get("alignments") or ())
-    return Rendered(from_pcm16(pcm), rate_hz, phonemes)
+    return Rendered(waves_of(audio, form), form.rate_hz, phonemes)

