@@ -44,7 +44,7 @@ from typing import Any, ClassVar
 from ..core.errors import PolicyError
 from ..core.policy import AgentSpec
 from ..core.proposals import Asks, Kind, Proposal, Purpose
-from ..language.en import assent
+from ..language.port import registry
 
 View = Mapping[str, Any]
 
@@ -260,7 +260,7 @@ def takes_back(view: View, act: Mapping[str, Any]) -> bool:
     arguments = act["arguments"]
     if not act["ok"] or not act["undo"] or (said := str(view["pii_words"])) == "":
         return False
-    if assent.takes_back(said, tuple(arguments.items())):
+    if registry.named(str(view["language"])).takes_back(said, tuple(arguments.items())):
         return True
     changed = any(slot_value(view, name) not in ("", value) for name, value in arguments.items())
     return changed and heard(view, "detail", "denial")

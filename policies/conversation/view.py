@@ -26,6 +26,7 @@ def view_of(state: CallState, policy: Policy) -> dict[str, Any]:
         "call": state.call,
         "policy": policy.name,
         "policy_version": state.policy_version,
+        "language": policy.language,
         "direction": state.direction,
         "pii_caller": state.caller,
         "pii_callee": state.callee,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from ..core.far_end import Answering
 from ..core.proposals import CORE, Kind, Purpose, RuleResult
 from ..core.state import Concern, Holder, Line, Sign, Standing
-from ..language.en import values
+from ..language.port import registry
 from ..speech import turns
 from . import agreement, basis
 from .agreement import Result, listed
@@ -218,7 +218,11 @@ def outcome(case: Case) -> Result | None:
     if act is None:
         return wanted, f"no act {grant} is over", False
     arguments = dict(act.arguments)
-    other = [name for name, value in case.proposal.terms if not values.same(arguments.get(name, value), value)]
+    other = [
+        name
+        for name, value in case.proposal.terms
+        if not registry.of(case.policy).same(arguments.get(name, value), value)
+    ]
     if other:
         return wanted, f"{listed(other)} not as in the act", False
     found = outcome_of(act)

@@ -46,7 +46,7 @@ def say(draft: Draft, grant: Grant) -> Utterance:
         topic=proposal.topic,
         slot=proposal.slot,
         sent_ms=state.now_ms,
-        terms=heard.terms_of(state, proposal),
+        terms=heard.terms_of(draft, proposal),
         action=proposal.action,
         about=proposal.about,
         unread_ms=max(1, state.hearing.read_ms) if turns.unread(state) else 0,

@@ -13,7 +13,7 @@ from ..core.draft import Draft
 from ..core.events import CallCreated, SpeechEnded, SpeechMeasured, SpeechStarted, WordsHeard
 from ..core.parts import replace
 from ..core.state import CallerSpeech, CallState, Floor, Holder, Line, Playing, Utterance
-from ..language.en import assent
+from ..language.port import registry
 from .floor import Move, next_holder
 
 ROUND_TIMER = "round"  # the open round's deadline; also "round.<name>", see `gate/arbitration.py`
@@ -101,7 +101,7 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
         return  # nothing was said, or its final words come once more and are history
     if before is not None and before.final and not (event.final and event.text.strip()):
         return  # a partial reading that was overtaken by the final one, or an empty one that takes nothing back
-    if before is None and _over_the_agent(state, event) and assent.listening(event.text):
+    if before is None and _over_the_agent(state, event) and registry.of(draft.policy).listening(event.text):
         return  # a listener's word that was settled as one claims nothing
     first_words = not segments
     reading = Segment(event.segment, event.text, event.final, event.started_ms, event.ended_ms)
@@ -111,7 +111,7 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
         if first_words and state.overlap is None:
             new_turn(draft, "words")
         draft.evidence_changed()
-        if not assent.listening(event.text):
+        if not registry.of(draft.policy).listening(event.text):
             state.said_revision = state.revision
 
 
