@@ -14,6 +14,7 @@ from ..core.events import CallCreated, SpeechEnded, SpeechMeasured, SpeechStarte
 from ..core.parts import replace
 from ..core.state import CallerSpeech, CallState, Floor, Holder, Line, Playing, Utterance
 from ..language.en import assent
+from . import transcript
 from .floor import Move, next_holder
 
 ROUND_TIMER = "round"  # the open round's deadline; also "round.<name>", see `gate/arbitration.py`
@@ -94,6 +95,9 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
         return  # so far it has read, and found nothing
     draft.publish("words", segment=event.segment, pii_text=event.text, final=event.final, started_ms=event.started_ms)
     if belongs_to_an_earlier_turn(draft, event):
+        if event.final:
+            reading = Segment(event.segment, event.text, True, event.started_ms, event.ended_ms)
+            transcript.corrected(draft, reading)
         return
     segments = state.hearing.segments
     before = next((segment for segment in segments if segment.id == event.segment), None)
@@ -221,6 +225,7 @@ def begin_hearing(draft: Draft) -> None:
     """The agent begins to answer: the caller's turn that it answers is history."""
     hearing = draft.state.hearing
     if not hearing.speaking:
+        transcript.answered(draft, hearing.segments)
         draft.state.hearing = CallerSpeech(
             onset_ms=hearing.onset_ms,
             ended_ms=hearing.ended_ms,
