@@ -70,6 +70,7 @@ def test_of_an_utterance_that_was_cut_it_holds_what_was_heard_to_the_last_word()
 
 def test_a_final_reading_that_comes_after_the_answer_corrects_the_turn() -> None:
     scene = Scene().answered("booking")
+    scene.passes(120)
     scene.speech_starts()
     scene.words("I want a tabel", final=False, segment=1)
     scene.speech_goes_on(800)
