@@ -132,6 +132,7 @@ class AgentLoop:
     def __init__(self, stuck: Stuck) -> None:
         self._stuck = stuck
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
 
     def start(self, make: Make) -> Work:
         """Run a coroutine there; `make` gets a function that tells the host's loop something on the way (`on_told`)."""
@@ -154,7 +155,7 @@ class AgentLoop:
                     await work.changed.wait()
             except TimeoutError:
                 break
-        moot = work.cancelled
+        moot = work.cancelled or self._closed
         late = not moot and not work.over.done()
         if not work.over.done():
             work.cancel()
@@ -180,6 +181,7 @@ class AgentLoop:
 
     def close(self) -> None:
         """Cancel what still runs there, and end the loop's thread as soon as that has ended."""
+        self._closed = True
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._loop = None

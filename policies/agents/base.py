@@ -75,7 +75,9 @@ class Agent:
         """
         return self._filled(key, view, act)[0]
 
-    def _filled(self, key: str, view: View, act: ViewAct | None) -> tuple[str, tuple[tuple[str, str], ...]]:
+    def _filled(
+        self, key: str, view: View, act: ViewAct | None, values: Mapping[str, str] | None = None
+    ) -> tuple[str, tuple[tuple[str, str], ...]]:
         """A text, and the terms in it: the words that have to be heard for it to be told."""
         text = self._lines.get(key)
         if not text:
@@ -84,7 +86,8 @@ class Agent:
 
         def fill(found: re.Match[str]) -> str:
             name, words = found[1], found[2]
-            value = words or (str(act["arguments"].get(name, "")) if act is not None else slot_value(view, name))
+            said = str(act["arguments"].get(name, "")) if act is not None else slot_value(view, name)
+            value = words or (values or {}).get(name, "") or said
             if value:
                 terms[name] = value
             return value or "that"
@@ -104,10 +107,12 @@ class Agent:
         reason: str = "",
         act: ViewAct | None = None,
         consents: str = "",
+        values: Mapping[str, str] | None = None,
     ) -> Proposal:
         """Say one of the policy's lines; `act` = one of `view["acts"]`, whose outcome and arguments the line tells;
-        `consents` = the tool for which a CONFIRMATION asks the caller's yes."""
-        text, terms = self._filled(line, view, act)
+        `consents` = the tool for which a CONFIRMATION asks the caller's yes; `values` = words for placeholders of the
+        line that the agent has found out itself."""
+        text, terms = self._filled(line, view, act, values)
         return self._proposal(
             view,
             Kind.SAY,

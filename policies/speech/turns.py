@@ -98,6 +98,8 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
         if event.final:
             reading = Segment(event.segment, event.text, True, event.started_ms, event.ended_ms)
             transcript.corrected(draft, reading)
+        if _said_since(state, event) and not assent.listening(event.text):
+            state.said_revision = state.revision  # no turn of its own, but what waits does not answer it
         return
     segments = state.hearing.segments
     before = next((segment for segment in segments if segment.id == event.segment), None)
@@ -171,6 +173,12 @@ def belongs_to_an_earlier_turn(draft: Draft, event: WordsHeard) -> bool:
     if heard is None or not heard.started_ms or event.ended_ms > heard.started_ms:
         return False
     return not heard.unread_ms or event.ended_ms <= heard.unread_ms
+
+
+def _said_since(state: CallState, event: WordsHeard) -> bool:
+    """These words went on after the agent's present utterance was granted, and before it was heard."""
+    current = state.speech.current
+    return current is not None and event.ended_ms > current.sent_ms > 0
 
 
 def plain(text: str) -> str:
