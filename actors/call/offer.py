@@ -108,7 +108,7 @@ class Offer:
     def _said(self, agent: str, message: Message) -> None:
         match message:
             case [wire.ANSWER, int(), int(), list(arrays), *more]:
-                _, _, refused = entry.answer_of([arrays, *more])
+                refused = entry.answer_of([arrays, *more])[2]
                 if refused:
                     why = f"needs {refused[0].required}, is {refused[0].actual}"
                     self._refuse(f"agent {agent} answers with what is no proposal: {why}")

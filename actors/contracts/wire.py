@@ -30,8 +30,11 @@ TRANSFER = "transfer"  # call -> gateway: transfer, epoch, target, announced: th
 # subscriber -> call          hello, token, name, kind ("agent" | "observer"), topics[, since_seq]
 NOTICE = "n"  # call -> subscriber:    n, seq, revision, turn, topic, body
 INVITE = "invite"  # call -> agent:    invite, turn, revision, reason, deadline_ms, view
-ANSWER = "answer"  # agent -> call:    answer, turn, basis, [proposals as codec arrays][, reading, [refusals]]
-#                             (codec arrays too; reading: nil = none; refusals: proposals that cannot be sent, and why)
+ANSWER = (
+    "answer"  # agent -> call:    answer, turn, basis, [proposals as codec arrays][, reading, [refusals][, part, more]]
+)
+#                             (codec arrays too; reading: nil = none; refusals: proposals that cannot be sent, and why;
+#                             part: its number, from 0; more: true = others are to come)
 REMEMBER = "remember"  # call -> agent: remember, number: what should your successor of another version know?
 MEMORY = "memory"  # agent -> call:    memory, number, map, keeps (False = this agent has no memory)
 UPGRADE = "upgrade"  # call -> agent:  upgrade, map: begin anew, with this of your predecessor ({} = nothing)

@@ -19,6 +19,7 @@ from offhook.policies.replay.replay import Record
 from offhook.policies.simulation.run import play
 
 from ..agents.bundle import agent_class
+from ..agents.plain import as_plain
 
 # What calls tell of (`Publish` in policies/); "*" = everything.
 TOPICS = frozenset(
@@ -41,7 +42,7 @@ def agents_of(policy: Policy, bundle: str) -> dict[str, Proposer]:
         kind = agent_class(spec.code, bundle)
         _check_topics(name, kind)
         try:
-            made[name] = kind(name, spec)
+            made[name] = as_plain(kind(name, spec))
         except Exception as error:
             raise PolicyError(f"agents.{name}: it cannot be made: {type(error).__name__}: {error}") from error
     return made

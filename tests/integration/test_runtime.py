@@ -533,7 +533,7 @@ def test_an_answer_to_nothing_is_not_written_down(run: Any, answer: tuple[Any, .
         await bench.until(lambda: bench.uplink.events("AgentLost"))
         answered = bench.uplink.events("AgentAnswered")
         if len(answer) > 3:
-            assert [event[5:] for event in answered] == [[[], None, []]], "what nobody knows is left out"
+            assert [event[5:] for event in answered] == [[[], None, [], 0, False]], "what nobody knows is left out"
             assert len(bench.uplink.events("AgentLost")[0][3]) == 200
         else:
             assert answered == []
