@@ -35,6 +35,7 @@ from ..link.link import Link, Message, connect
 from ..link.resident import Resident
 from ..process.memory_limit import limit_memory
 from .bundle import agent_class
+from .failures import Failure, NotProposals, failure_of, words_of
 from .memories import Memories
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,6 @@ THREADS_MAX = 8  # agents of one host that think at the same time; thinking is w
 HUNG_MS = 15_000  # far beyond any deadline of a round: the thread is given up
 NOTICE_MS = 1_000  # for one notice: it is noted, not thought over, and an invitation may wait behind it
 NOTICES_MAX = 64  # that wait for one agent; the oldest goes first, and its number tells the gap
-ERROR_CHARS_MAX = 500  # of a failure's own words, which may be anything
 READ_AT = ("turn_ended", "interrupted")  # the caller may have answered something: readers are asked
 INTENSITY = ChildSpec(intensity=5, period_ms=30_000)  # of one agent in one call
 REOPEN_MS = 100  # a link cut by the call is tried again once after this
@@ -129,6 +129,7 @@ class AgentBench:
     def __init__(self, agent: str, spec: AgentSpec, bundle: str) -> None:
         self._agent = agent
         self._spec = spec
+        self._bundle = bundle
         self._class = agent_class(spec.code, bundle)
         self._seats: dict[str, Seat] = {}
         self._threads = ThreadPoolExecutor(min(THREADS_MAX, spec.calls_per_actor), "agent")
@@ -176,7 +177,12 @@ class AgentBench:
             await self._open(seat)
         except Exception as error:
             self._seats.pop(call, None)
-            reason = f"{type(error).__name__}: {error}" if isinstance(error, LinkLost) else type(error).__name__
+            failure = failure_of(error, self._bundle)
+            if isinstance(error, LinkLost):
+                reason = f"{failure.kind}: {error}"
+            else:
+                reason = failure.reason
+                self._log_failure(call, failure)
             self.resident.send(wire.ATTACHED, call, self._agent, reason)
         else:
             self.resident.beat_soon()
@@ -266,14 +272,14 @@ class AgentBench:
             values, read = await self._in_thread(HUNG_MS, _think, seat.instance, invitation)
             good, refused = _taken_in(seat.agent, invitation, values)
         except Exception as error:
-            # The message may quote what the caller said: it stays out of the reason.
-            reason = type(error).__name__
-            if self._failed(seat, reason, error):
-                self._send(seat, wire.FAILED, invitation.turn, invitation.revision, reason)
+            failure = failure_of(error, self._bundle)
+            if self._failed(seat, failure):
+                told = (failure.reason, list(failure.trace), failure.pii_message)
+                self._send(seat, wire.FAILED, invitation.turn, invitation.revision, *told)
             return
         reading = reading_of(read)
         if read is not None and reading is None:
-            self._log_failure(seat, "a reading is none", read)
+            self._log_unread(seat, read)
         self.answers += 1
         answer: list[Any] = [[encode(proposal) for proposal in good]]
         if reading is not None or refused:
@@ -287,7 +293,7 @@ class AgentBench:
         try:
             await self._in_thread(NOTICE_MS, hook, *notice)
         except Exception as error:
-            self._failed(seat, type(error).__name__, error)
+            self._failed(seat, failure_of(error, self._bundle))
 
     async def _in_thread(self, limit_ms: int, think: Callable[..., Any], *arguments: Any) -> Any:
         """What an agent's code returns, or raises. Raises: TimeoutError: it is given up, and its thread with it."""
@@ -314,18 +320,29 @@ class AgentBench:
         if not work.cancelled():
             work.exception()  # seen: nobody else will ask
 
-    def _failed(self, seat: Seat, reason: str, error: Exception) -> bool:
+    def _failed(self, seat: Seat, failure: Failure) -> bool:
         """Make the agent anew; False where it has failed too often, or lost its link."""
-        self._log_failure(seat, reason, error)
-        if seat.link is None or not self._within_intensity(seat, reason):
+        self._log_failure(seat.call, failure)
+        if seat.link is None or not self._within_intensity(seat, failure.reason):
             return False
         seat.instance = self._class(self._agent, self._spec)
         return True
 
-    def _log_failure(self, seat: Seat, reason: str, error: Any) -> None:
+    def _log_failure(self, call: str, failure: Failure) -> None:
+        """The place and the way there; the error's own words may be the caller's, and go into a field."""
         self.failures += 1
-        where = {"call": seat.call, "agent": seat.agent, "pii_error": _words_of(error)}
-        log.warning("agent failed: %s", reason, extra=where)
+        where = {"call": call, "agent": self._agent, "pii_error": failure.pii_message}
+        way = "".join(f"\n    {place}" for place in failure.places)
+        log.warning("agent %s failed: %s%s", self._agent, failure.reason, way, extra=where)
+
+    def _log_unread(self, seat: Seat, read: Any) -> None:
+        """A reader gave no reading, or raised: that costs the reading, and nothing else."""
+        if isinstance(read, Exception):
+            self._log_failure(seat.call, failure_of(read, self._bundle))
+            return
+        self.failures += 1
+        where = {"call": seat.call, "agent": seat.agent, "pii_error": words_of(read)}
+        log.warning("agent %s read an answer as %s, which is no reading", seat.agent, type(read).__name__, extra=where)
 
     def _within_intensity(self, seat: Seat, reason: str) -> bool:
         verdict = decide(seat.history, time.monotonic_ns() // 1_000_000, INTENSITY, reason)
@@ -343,13 +360,6 @@ class AgentBench:
         return task
 
 
-def _words_of(error: Any) -> str:
-    try:
-        return str(error)[:ERROR_CHARS_MAX]
-    except Exception:  # an agent's own error may fail at that, too
-        return ""
-
-
 def _think(agent: Any, invitation: Invitation) -> tuple[Any, Any]:
     """What an agent proposes, and what it reads in the caller's answer (or why it could not); in a worker thread."""
     read, reading = getattr(agent, "read", None), None
@@ -365,10 +375,10 @@ def _taken_in(agent: str, invitation: Invitation, values: Any) -> tuple[list[Pro
     """What an agent answered, stamped with what it was really computed from: an agent cannot call itself fresh.
 
     Raises:
-        TypeError: not a list of proposals.
+        NotProposals: it is no list.
     """
     if not isinstance(values, (list, tuple)):
-        raise TypeError(f"an agent answers with a list of proposals, not {type(values).__name__}")
+        raise NotProposals(values)
     good, refused = proposals_of(values)
     turn, basis = invitation.turn, invitation.revision
     named = [(proposal.id or f"{agent}.{basis}.{number}", proposal) for number, proposal in enumerate(good)]

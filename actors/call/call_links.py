@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .runtime import CallRuntime
 
 REASON_CHARS_MAX = 200  # of why an agent failed
+TRACE_STEPS_MAX = 12  # of the way to its failure
+TRACE_CHARS_MAX = 200  # of one step
+ERROR_CHARS_MAX = 500  # of the error's own words
 AGENT, OBSERVER, GATEWAY = "agent", "observer", "gateway"
 
 
@@ -111,13 +114,22 @@ class CallLinks:
             case [wire.ANSWER, turn, basis, list(arrays), *more] if entry.counts(turn, basis):
                 answer = entry.answer_of([arrays, *more])
                 call.take(ev.AgentAnswered(call.now(), subscriber.name, turn, basis, *answer))
-            case [wire.FAILED, int(), int(), str(said)]:
+            case [wire.FAILED, int(), int(), str(said), *way]:
                 # It failed at this one task and stands again: whoever waits for its answer learns both.
                 reason = on_one_line(said, REASON_CHARS_MAX)
-                call.take(ev.AgentLost(call.now(), subscriber.name, reason))
+                call.take(ev.AgentLost(call.now(), subscriber.name, reason, *_way_to(way)))
                 call.take(ev.AgentJoined(call.now(), subscriber.name))
                 call.swap.agent_failed(subscriber.name, reason)
             case [wire.MEMORY, int(number), dict(memory), bool(keeps)]:
                 call.swap.remembered(subscriber.name, number, memory, keeps)
             case _:
                 raise ProtocolFault(f"an agent does not send {message[0]!r} with {len(message) - 1} fields")
+
+
+def _way_to(told: list[Any]) -> tuple[tuple[str, ...], str]:
+    """The way to an agent's failure and the error's own words, as far as its host told them, cut to their limits."""
+    match told:
+        case [list(steps), str(words), *_]:
+            lines = (on_one_line(step, TRACE_CHARS_MAX) for step in steps[:TRACE_STEPS_MAX] if isinstance(step, str))
+            return tuple(lines), words[:ERROR_CHARS_MAX]
+    return (), ""

@@ -284,7 +284,7 @@ class CallRuntime:
         self.tool_calls.withdraw(command, order_of(granted, False) if granted is not None else None)
 
     def _transfer(self, command: cmd.TransferCall) -> None:
-        if not self.line.transfer(command.target, command.announced):
+        if not self.line.transfer(command.target):
             self.take(ev.ActionFinished(self.now(), command.grant, False, "nobody holds the line"))
 
     def _hang_up(self, command: cmd.HangUp) -> None:

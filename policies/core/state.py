@@ -320,6 +320,7 @@ class CallState:
     said_revision: int = 0  # of the newest words of the caller that are more than a listener's
     unheard_since_ms: int = 0  # the recognizer was lost under the caller's words, who has not been told; 0 = not so
     presence: Presence = Presence()
+    failures: tuple[tuple[str, int, str], ...] = ()  # (agent, at_ms, why): the last times that one was lost
 
     def copy(self) -> CallState:
         """A shallow copy; the parts are immutable."""
