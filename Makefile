@@ -41,6 +41,7 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/pip install -q --no-deps -e .
 	mkdir -p $(VENV)/namespace/offhook # mypy cannot follow an editable install; it reads the layers through this folder
 	for layer in policies actors cluster serve; do ln -sfn ../../../$$layer $(VENV)/namespace/offhook/$$layer; done
+	ln -sfn ../../../serve/testing $(VENV)/namespace/offhook/testing
 	touch $(READY)
 
 clean:

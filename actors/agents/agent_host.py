@@ -36,6 +36,7 @@ from ..link.resident import Resident
 from ..process.memory_limit import limit_memory
 from . import answers
 from .bundle import agent_class
+from .failures import Failure, failure_of, words_of
 from .memories import Memories
 from .seat import Invitation, Notice, Seat
 from .thinking import AgentLoop, Cancelled, Stuck, Threads
@@ -46,7 +47,6 @@ THREADS_MAX = 8  # agents of one host that think at the same time; thinking is w
 HUNG_MS = 15_000  # without an answer or the next part of it; far beyond any deadline of a round: it is given up
 NOTICE_MS = 1_000  # for one notice: it is noted, not thought over
 NOTICE_THREADS = 2  # so that notices of some calls take no thread from the answers of others
-ERROR_CHARS_MAX = 500  # of a failure's own words, which may be anything
 INTENSITY = ChildSpec(intensity=5, period_ms=30_000)  # of one agent in one call
 TURN = "turn"  # notices by which an asynchronous agent is cancelled
 ALL_TOPICS = "*"
@@ -99,6 +99,7 @@ class AgentBench:
     def __init__(self, agent: str, spec: AgentSpec, bundle: str) -> None:
         self._agent = agent
         self._spec = spec
+        self._bundle = bundle
         self._class = agent_class(spec.code, bundle)
         self._seats: dict[str, Seat] = {}
         self._asynchronous = answers.asynchronous(self._class.propose)
@@ -154,7 +155,12 @@ class AgentBench:
             await self._open(seat)
         except Exception as error:
             self._seats.pop(call, None)
-            reason = f"{type(error).__name__}: {error}" if isinstance(error, LinkLost) else type(error).__name__
+            failure = failure_of(error, self._bundle)
+            if isinstance(error, LinkLost):
+                reason = f"{failure.kind}: {error}"
+            else:
+                reason = failure.reason
+                self._log_failure(call, failure)
             self.resident.send(wire.ATTACHED, call, self._agent, reason)
         else:
             self.resident.beat_soon()
@@ -261,10 +267,10 @@ class AgentBench:
         except Cancelled:
             return
         except Exception as error:
-            # The message may quote what the caller said: it stays out of the reason.
-            reason = type(error).__name__
-            if self._failed(seat, reason, error):
-                self._send(seat, wire.FAILED, invitation.turn, invitation.revision, reason)
+            failure = failure_of(error, self._bundle)
+            if self._failed(seat, failure):
+                told = (failure.reason, list(failure.trace), failure.pii_message)
+                self._send(seat, wire.FAILED, invitation.turn, invitation.revision, *told)
             return
         self.answers += 1
         self._send_answer(seat, invitation, good, refused, read, part, more=False)
@@ -304,7 +310,7 @@ class AgentBench:
     ) -> None:
         reading = reading_of(read)
         if read is not None and reading is None:
-            self._log_failure(seat, "a reading is none", read)
+            self._log_unread(seat, read)
         fields = answers.in_fields(good, refused, reading, part, more)
         self._send(seat, wire.ANSWER, invitation.turn, invitation.revision, *fields)
 
@@ -316,7 +322,7 @@ class AgentBench:
             elif hook is not None and not self._deaf.full:
                 await self._notice_threads.run(NOTICE_MS, hook, *notice)
         except Exception as error:
-            self._failed(seat, type(error).__name__, error)
+            self._failed(seat, failure_of(error, self._bundle))
         finally:
             seat.noticing = None
         if self._seats.get(seat.call) is seat:
@@ -326,18 +332,29 @@ class AgentBench:
         if seat.link is not None:
             seat.link.send(*message)
 
-    def _failed(self, seat: Seat, reason: str, error: Exception) -> bool:
+    def _failed(self, seat: Seat, failure: Failure) -> bool:
         """Make the agent anew; False where it has failed too often, or lost its link."""
-        self._log_failure(seat, reason, error)
-        if seat.link is None or not self._within_intensity(seat, reason):
+        self._log_failure(seat.call, failure)
+        if seat.link is None or not self._within_intensity(seat, failure.reason):
             return False
         seat.instance = self._class(self._agent, self._spec)
         return True
 
-    def _log_failure(self, seat: Seat, reason: str, error: Any) -> None:
+    def _log_failure(self, call: str, failure: Failure) -> None:
+        """The place and the way there; the error's own words may be the caller's, and go into a field."""
         self.failures += 1
-        where = {"call": seat.call, "agent": seat.agent, "pii_error": _words_of(error)}
-        log.warning("agent failed: %s", reason, extra=where)
+        where = {"call": call, "agent": self._agent, "pii_error": failure.pii_message}
+        way = "".join(f"\n    {place}" for place in failure.places)
+        log.warning("agent %s failed: %s%s", self._agent, failure.reason, way, extra=where)
+
+    def _log_unread(self, seat: Seat, read: Any) -> None:
+        """A reader gave no reading, or raised: that costs the reading, and nothing else."""
+        if isinstance(read, Exception):
+            self._log_failure(seat.call, failure_of(read, self._bundle))
+            return
+        self.failures += 1
+        where = {"call": seat.call, "agent": seat.agent, "pii_error": words_of(read)}
+        log.warning("agent %s read an answer as %s, which is no reading", seat.agent, type(read).__name__, extra=where)
 
     def _within_intensity(self, seat: Seat, reason: str) -> bool:
         verdict = decide(seat.history, time.monotonic_ns() // 1_000_000, INTENSITY, reason)
@@ -362,10 +379,3 @@ def _end(count: int) -> None:
 
 def _stop_telling(count: int) -> None:
     log.error("%d notices of this host are stuck: until one comes back, plain agents are told none", count)
-
-
-def _words_of(error: Any) -> str:
-    try:
-        return str(error)[:ERROR_CHARS_MAX]
-    except Exception:  # an agent's own error may fail at that, too
-        return ""

@@ -22,6 +22,9 @@ from .lifecycle import ENDED
 from .session import Session
 
 AGENT = "agent"  # the role of a seat's token, and the kind of its link
+TRACE_STEPS_MAX = 12  # of the way to an agent's failure
+TRACE_CHARS_MAX = 200  # of one step
+ERROR_CHARS_MAX = 500  # of the error's own words
 REASON_CHARS_MAX = 200  # of why an agent failed
 
 Remembered = Callable[[str, dict[str, Any], bool], None]  # agent, its memory, whether it keeps one at all
@@ -68,9 +71,10 @@ class AgentSeats:
             case [wire.ANSWER, turn, basis, list(arrays), *more] if entry.counts(turn, basis):
                 answer = entry.answer_of([arrays, *more])
                 session.take(ev.AgentAnswered(session.now(), agent, turn, basis, *answer))
-            case [wire.FAILED, int(), int(), str(said)]:
+            case [wire.FAILED, int(), int(), str(said), *way]:
                 # It failed at this one task and stands again: whoever waits for its answer learns both.
-                session.take(ev.AgentLost(session.now(), agent, on_one_line(said, REASON_CHARS_MAX)))
+                reason = on_one_line(said, REASON_CHARS_MAX)
+                session.take(ev.AgentLost(session.now(), agent, reason, *_way_to(way)))
                 session.take(ev.AgentJoined(session.now(), agent))
             case [wire.MEMORY, int(number), dict(memory), bool(keeps)]:
                 if self._remembered is not None and number == self._asked:
@@ -94,3 +98,12 @@ def refuse_if_over(session: Session) -> None:
 def wrong_hello(role: str) -> ProtocolFault:
     """What somebody is told who opens another link than its token is for."""
     return ProtocolFault(f"this token is for a link of kind {role!r}; its hello has other fields")
+
+
+def _way_to(told: list[Any]) -> tuple[tuple[str, ...], str]:
+    """The way to an agent's failure and the error's own words, as far as its host told them, cut to their limits."""
+    match told:
+        case [list(steps), str(words), *_]:
+            lines = (on_one_line(step, TRACE_CHARS_MAX) for step in steps[:TRACE_STEPS_MAX] if isinstance(step, str))
+            return tuple(lines), words[:ERROR_CHARS_MAX]
+    return (), ""

@@ -76,7 +76,7 @@ class Effects:
         self._parts.tool_calls.withdraw(command, order_of(granted, False) if granted is not None else None)
 
     def _transfer(self, command: cmd.TransferCall) -> None:
-        if not self._parts.line.transfer(command.target, command.announced):
+        if not self._parts.line.transfer(command.target):
             session = self._session
             session.take(ev.ActionFinished(session.now(), command.grant, False, "nobody holds the line"))
 

@@ -76,10 +76,10 @@ class FailsafeGoodbye:
     def _go(self) -> None:
         self._patience = None
         if self._target and not self._gone:
-            order = TransferCall(GRANT, self._target, announced=False)
+            order = TransferCall(GRANT, self._target)
             self._recorder.write(self._session.now(), "commands", [encode(order)])
             self._recorder.flush()
-            self._line.transfer(self._target, False)
+            self._line.transfer(self._target)
             self._leave(f"transferred, because it failed: {self._reason}")
             return
         self._line.hangup(self._reason)

@@ -116,7 +116,7 @@ class Offer:
                 self._answered.add(agent)
                 self._rehearsed_if_answered()
                 self._look()
-            case [wire.FAILED, int(), int(), str(reason)]:
+            case [wire.FAILED, int(), int(), str(reason), *_]:
                 self._refuse(f"agent {agent} fails: {reason}")
             case _:
                 raise ProtocolFault(f"an agent does not send {message[0]!r} with {len(message) - 1} fields")

@@ -157,9 +157,9 @@ class PhoneLine:
         """Have the gateway end the call on the wire; False while nobody holds the line."""
         return self._link is not None and self._link.send(wire.HANGUP, self._epoch, reason)
 
-    def transfer(self, target: str, announced: bool) -> bool:
+    def transfer(self, target: str) -> bool:
         """Have the gateway hand the line to `target`; False while nobody holds the line."""
-        return self._link is not None and self._link.send(wire.TRANSFER, self._epoch, target, announced)
+        return self._link is not None and self._link.send(wire.TRANSFER, self._epoch, target)
 
     # --- acknowledging ----------------------------------------------------------------------------------------------
 

@@ -104,9 +104,7 @@ class Legacy:
     def transfers(self) -> list[cmd.TransferCall]:
         """Transfers that were ordered; the line still being there, they were not carried out."""
         return [
-            cmd.TransferCall(
-                grant.id, grant.proposal.action, dict(grant.proposal.arguments).get("announced", "") == "yes"
-            )
+            cmd.TransferCall(grant.id, grant.proposal.action)
             for grant in self.state.authority.grants
             if grant.proposal.kind is Kind.TRANSFER and grant.stage not in (acts.ANNOUNCED, acts.JOURNAL)
         ]

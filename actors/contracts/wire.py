@@ -25,7 +25,7 @@ MARK = "mark"  # call -> gateway:      mark, epoch, name: tell when everything b
 PACE = "pace"  # call -> gateway:      pace, epoch, frames: so many may travel in one message (1 = none waits)
 CLEAR = "clear"  # call -> gateway:    clear, epoch: drop what the carrier still buffers
 HANGUP = "hangup"  # call -> gateway:  hangup, epoch, reason
-TRANSFER = "transfer"  # call -> gateway: transfer, epoch, target, announced: the stream ends, the call does not yet
+TRANSFER = "transfer"  # call -> gateway: transfer, epoch, target: the stream ends, the call does not yet
 
 # subscriber -> call          hello, token, name, kind ("agent" | "observer"), topics[, since_seq]
 NOTICE = "n"  # call -> subscriber:    n, seq, revision, turn, topic, body
@@ -38,7 +38,8 @@ ANSWER = (
 REMEMBER = "remember"  # call -> agent: remember, number: what should your successor of another version know?
 MEMORY = "memory"  # agent -> call:    memory, number, map, keeps (False = this agent has no memory)
 UPGRADE = "upgrade"  # call -> agent:  upgrade, map: begin anew, with this of your predecessor ({} = nothing)
-FAILED = "failed"  # agent -> call:    failed, turn, basis, reason: no answer will come; the agent is made anew
+FAILED = "failed"  # agent -> call:    failed, turn, basis, reason[, [step, ...], words]: no answer will come; the agent
+#                             is made anew. Steps: the way to the failure, a line each; words: the error's own
 GONE = "gone"  # call -> subscriber:   gone, reason: cut off for being slow, or the call is over
 
 # resident (call actor, agent host, gateway) -> supervisor

@@ -66,6 +66,7 @@ def view_of(state: CallState, policy: Policy) -> View:
         "presence": {"reading": state.presence.reading, "since_ms": state.presence.since_ms},
         "agents": list(state.agents),
         "lost_parts": sorted(state.lost_parts),
+        "failures": [{"agent": agent, "at_ms": at_ms, "reason": why} for agent, at_ms, why in state.failures],
         **_authority(state.authority, policy),
         "transcript": [_turn(turn) for turn in transcript.so_far(state)],
     }

@@ -178,7 +178,9 @@ class AgentLost(Event):
     """An agent raised, hung or was cut off. It is restarted outside; the call goes on."""
 
     agent: str
-    reason: str
+    reason: str  # "KeyError at agents/guide.py:21 in propose" where its code raised
+    trace: tuple[str, ...] = ()  # the way to where it raised, a line each, outermost first
+    pii_message: str = ""  # the error's own words, which may be the caller's
 
 
 @part

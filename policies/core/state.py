@@ -322,6 +322,7 @@ class CallState:
     unheard_since_ms: int = 0  # the recognizer was lost under the caller's words, who has not been told; 0 = not so
     presence: Presence = Presence()
     transcript: tuple[Turn, ...] = ()  # the conversation so far, oldest first; bounded (`speech/transcript.py`)
+    failures: tuple[tuple[str, int, str], ...] = ()  # (agent, at_ms, why): the last times that one was lost
 
     def copy(self) -> CallState:
         """A shallow copy; the parts are immutable."""

@@ -96,6 +96,14 @@ class ViewSignal(TypedDict):
     new: bool  # stands, and no agent has answered it yet
 
 
+class ViewFailure(TypedDict):
+    """An agent was lost, for a moment or for good."""
+
+    agent: str
+    at_ms: int
+    reason: str  # the error and its place, without its own words
+
+
 class ViewSilence(TypedDict):
     """How the present silence is read."""
 
@@ -209,6 +217,7 @@ class View(ViewAuthority):
     slots: dict[str, ViewSlot]  # by name
     answer: ViewAnswer | None
     pii_told: dict[str, str]  # terms that the caller has heard to their end, and their words
+    failures: list[ViewFailure]  # the last times that an agent was lost
     owed: list[str]  # what the caller is owed, "kind:what": "result:g3", "reply:..."
     signals: list[ViewSignal]  # the newest 24, oldest first
     silence: ViewSilence

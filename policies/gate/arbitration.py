@@ -22,6 +22,7 @@ from . import basis, consent, entry, execution, gate
 from .case import in_order
 
 TIMER = turns.ROUND_TIMER  # also "round.<name>": a round that an agent asked for, or that an operator's late yes needs
+FAILURES_MAX = 8  # of agents, that a call remembers: who looks wants the last ones, the journal has them all
 HOLD = f"{TIMER}.hold"  # a TIMER proposal named "hold": the caller waits, and the silence ladder with them
 
 # What belongs to a stage, where priorities tie.
@@ -171,7 +172,9 @@ def agent_lost(draft: Draft, event: AgentLost) -> None:
     """An agent is gone: the others go on, and nobody waits for it."""
     state = draft.state
     state.agents = tuple(agent for agent in state.agents if agent != event.agent)
-    draft.publish("agent", what="lost", agent=event.agent, reason=event.reason)
+    way = {"trace": list(event.trace), "pii_message": event.pii_message} if event.trace else {}
+    state.failures = (*state.failures, (event.agent, event.at_ms, event.reason))[-FAILURES_MAX:]
+    draft.publish("agent", what="lost", agent=event.agent, reason=event.reason, **way)
     found = state.round
     if found is not None and event.agent in found.invited:
         state.round = replace(found, invited=tuple(agent for agent in found.invited if agent != event.agent))

@@ -47,6 +47,7 @@ JOURNAL_PATIENCE_MS = 5_000  # what the journal does not have by then is not don
 LEAVE_MS = (2, 60)  # from an order to the register's word that the act has begun
 LEAVE_SLOW_MS = (300, 3_000)
 WITHDRAW_MS = (1, 40)  # from a withdrawal to the register
+RAISES_MAX = 5  # of one agent in a call: as an agent host makes it anew, and gives it up
 TOOL_MS = (60, 2_500)
 TRANSFER_MS = (400, 2_000)
 
@@ -58,6 +59,15 @@ class Proposer(Protocol):
     """
 
     def propose(self, view: View, reason: str) -> Sequence[Proposal]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An agent's code raised: in a live call it is made anew, and is there again at once."""
+
+    at_ms: int
+    agent: str
+    error: Exception
 
 
 @part
@@ -87,6 +97,7 @@ class World:
     after_step: list[Callable[[World], None]] = field(default_factory=list)  # once its commands are carried out
     begun: set[str] = field(default_factory=set)  # grants of acts that have left
     withdrawn: set[str] = field(default_factory=set)
+    raised: list[Raised] = field(default_factory=list)  # by agents
     uttered: list[Uttered] = field(default_factory=list)  # by the caller, with what was meant
     segments: int = 0  # the recognizer has begun, whoever spoke
     nobody_since_ms: int = -1  # since when no person is at the far end (`absent.py`); -1 = one is
@@ -181,11 +192,17 @@ class World:
                 self.after(3_000, lambda stuck=(name, self.agents[name]): self._lose_agent(*stuck))  # type: ignore[misc]
                 continue
             agent = self.agents[name]
-            read = getattr(agent, "read", None)
-            reading = read(view) if read is not None else None
-            delay_ms += getattr(agent, "late_ms", 0)
             one_by_one = getattr(agent, "one_by_one", False)
-            for proposals, number, more in parts_of(agent.propose(view, command.reason), one_by_one):
+            try:
+                read = getattr(agent, "read", None)
+                reading = read(view) if read is not None else None
+                parts = list(parts_of(agent.propose(view, command.reason), one_by_one))
+            except Exception as error:
+                self.raised.append(Raised(self.now_ms, name, error))
+                self.after(delay_ms, lambda failed=(name, error): self._fail_agent(*failed))  # type: ignore[misc]
+                continue
+            delay_ms += getattr(agent, "late_ms", 0)
+            for proposals, number, more in parts:
                 delay_ms += self.chance.randint(*PART_MS) if number else 0
                 read_now = None if number else reading
                 event = (name, command.turn, command.revision, proposals, read_now, (), number, more)
@@ -196,6 +213,11 @@ class World:
         self.after(delay_ms, lambda: self.feed(ev.AgentAnswered(self.now_ms, *event)))
         if self.faults.repeated():
             self.after(delay_ms + 30, lambda: self.feed(ev.AgentAnswered(self.now_ms, *event)))
+
+    def _fail_agent(self, name: str, error: Exception) -> None:
+        self.feed(ev.AgentLost(self.now_ms, name, type(error).__name__))
+        if sum(each.agent == name for each in self.raised) <= RAISES_MAX:
+            self.feed(ev.AgentJoined(self.now_ms, name))
 
     def _lose_agent(self, name: str, stuck: Proposer) -> None:
         if self.agents.get(name) is stuck:  # otherwise another version's has its seat

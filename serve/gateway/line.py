@@ -306,10 +306,10 @@ class Line:
         self._let_frames_go()
         self._together.pace = min(max(1, frames), TOGETHER)
 
-    def _transfer(self, target: str, announced: bool) -> None:
+    def _transfer(self, target: str, *_earlier: Any) -> None:  # earlier releases say one thing more
         # The journal has the target: the resume webhook reads it there, even after this gateway is gone. The call waits
         # for what becomes of it: who is not reached comes back.
-        del target, announced
+        del target
         self.make_way(TRANSFERRED)
 
     def hang_up(self, reason: str) -> None:

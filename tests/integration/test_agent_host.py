@@ -182,12 +182,32 @@ def test_one_that_sleeps_holds_up_no_other_and_thinks_next_of_the_newest_only(ru
     run(test)
 
 
-@pytest.mark.parametrize(("reason", "fault"), [("raise", "ValueError"), ("nothing", "TypeError")])
-def test_one_that_fails_is_told_without_its_words_and_made_anew(run: Any, reason: str, fault: str) -> None:
+LINE = CODE.splitlines().index('        if reason == "raise":') + 2  # of what raises in `propose`
+
+
+@pytest.mark.parametrize(
+    ("reason", "fault", "steps"),
+    [
+        (
+            "raise",
+            f"ValueError at agents/one.py:{LINE} in propose",
+            [f'agents/one.py:{LINE} in propose: raise ValueError("the caller\'s secret")'],
+        ),
+        ("nothing", "TypeError at propose, which returned NoneType and no list of proposals", []),
+    ],
+)
+def test_one_that_fails_is_told_with_file_line_and_way_and_made_anew(
+    run: Any, caplog: pytest.LogCaptureFixture, reason: str, fault: str, steps: list[str]
+) -> None:
     async def test(calls: Calls) -> None:
         await calls.seat("a")
         calls.invite("a", reason)
-        assert await calls.answer("a") == [wire.FAILED, 1, 5, fault]
+        name, turn, revision, told, way, words = await calls.answer("a")
+        assert (name, turn, revision, told, way) == (wire.FAILED, 1, 5, fault, steps)
+        assert words in ("the caller's secret", "an agent answers with a list of proposals, not NoneType")
+        (line,) = caplog.records
+        assert line.getMessage().startswith(f"agent booking failed: {fault}") and "secret" not in line.getMessage()
+        assert (line.call, line.agent, line.pii_error) == ("a", "booking", words)  # type: ignore[attr-defined]
         calls.invite("a", "turn_ended")
         assert "asked 1 times" in str(await calls.answer("a", 2))
 

@@ -433,11 +433,13 @@ def test_an_agent_that_fails_or_goes_away_is_lost_and_may_come_back(run: Any) ->
     async def test(bench: Bench) -> None:
         await bench.begin()
         link = await bench.agent(
-            lambda link, message: link.send(wire.FAILED, message[1], message[2], "ValueError") and None
+            lambda link, message: link.send(wire.FAILED, *message[1:3], "ValueError", ["a.py:3 in f"], "words") and None
         )
         await bench.phone()
         await bench.until(lambda: bench.uplink.events("AgentLost"))
-        assert bench.uplink.events("AgentLost")[0][3] == "ValueError"
+        assert bench.uplink.events("AgentLost")[0][3:] == ["ValueError", ["a.py:3 in f"], "words"]
+        (told,) = bench.call.state.failures
+        assert (told[0], told[2]) == ("closer", "ValueError")
         assert bench.call.state.agents == ("closer",)  # lost and joined again
         link.close()
         await bench.until(lambda: not bench.call.state.agents)

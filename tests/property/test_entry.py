@@ -52,7 +52,7 @@ USUAL: tuple[dict[str, Any], ...] = (
     {"kind": Kind.HANGUP, "action": "declined", "text": "Goodbye.", "purpose": Purpose.GOODBYE},
     {"kind": Kind.TIMER, "action": "later", "arguments": (("after_ms", "20"),)},
 )
-PAIRS = st.lists(st.tuples(st.sampled_from(["time", "after_ms", "announced"]), ODD_TEXT | JUNK), max_size=3)
+PAIRS = st.lists(st.tuples(st.sampled_from(["time", "after_ms", "to"]), ODD_TEXT | JUNK), max_size=3)
 RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "id": st.sampled_from(["", "p1", "p2"]),
     "agent": st.just("booking"),
