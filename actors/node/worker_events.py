@@ -29,7 +29,7 @@ MOVED = "moved to another node"  # the outcome that this node tells of such a ca
 
 
 class WorkerEvents:
-    """The attendance of one node's residents."""
+    """What the residents of one node do, and what follows."""
 
     def __init__(self, node: Supervisor) -> None:
         self._node = node

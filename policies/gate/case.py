@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from ..core.parts import part
 from ..core.policy import ActionRules, Level, Policy
-from ..core.proposals import Kind, Proposal
+from ..core.proposals import ACTS, Kind, Proposal
 from ..core.state import Act, CallState
 from .autonomy import lower
 
@@ -78,7 +78,7 @@ def level_of(case: Case) -> Level:
     needs = case.needs
     if needs.autonomy_share < 1.0 and share_of(case.state.call, case.name) >= needs.autonomy_share:
         return "observe"
-    if case.proposal.kind in (Kind.TOOL, Kind.TRANSFER):
+    if case.proposal.kind in ACTS:
         return lower(needs.autonomy, case.policy.gate.autonomy_max)
     return needs.autonomy
 
