@@ -15,7 +15,7 @@ from typing import Any
 import ray
 from offhook.actors.contracts.errors import LinkLost, UnknownPolicy
 from offhook.actors.node.swaps import WITHIN_S, merged
-from offhook.actors.refs.handles import LASTING, NAMESPACE
+from offhook.actors.refs.handles import NAMESPACE, start_lasting
 from offhook.actors.refs.supervisor import SupervisorRef
 
 from .admission_queue import AdmissionQueue
@@ -243,12 +243,8 @@ class DirectorRef(PublishingRef):
 
         It lives on the head node: whatever ends that one takes the control store along, and other nodes may leave.
         """
-        handle = (
-            ray.remote(Director)
-            .options(name=NAME, resources={HEAD: 0.001}, **LASTING)
-            .remote(dict(options), start_gateway, resume_s, dict(capacity or {}))
-        )
-        return cls(handle, NAME)
+        arguments = (dict(options), start_gateway, resume_s, dict(capacity or {}))
+        return cls(start_lasting(Director, NAME, {"resources": {HEAD: 0.001}}, *arguments), NAME)
 
     @classmethod
     def find(cls) -> DirectorRef:

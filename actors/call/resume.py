@@ -1,8 +1,8 @@
 """What a former owner left of a call: its journal folded to the state in which it died, and what it had not finished.
 
 Pure: records in, a `Legacy` out; bringing the parts of a runtime to life from it is `takeover_resume.py`'s matter.
-Events are folded through `policies.machine.step` and nothing is carried out again: what the state still waits for (a
-tool's answer, a deadline, an utterance) is found in the state itself, the rest in "place" records:
+Events are folded through `policies.conversation.machine.step` and nothing is carried out again: what the state still
+waits for (a tool's answer, a deadline, an utterance) is found in the state itself, the rest in "place" records:
 
     place   [stream, frames, digits, notices, words_final_ms, segment, open_segment]
 

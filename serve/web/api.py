@@ -65,7 +65,7 @@ class Decision(BaseModel):
 
 
 def make_api(control_client: ControlClient, door: PublicAddresses) -> FastAPI:
-    """The whole API over one switchboard."""
+    """The whole API over one control client."""
     app = FastAPI(
         lifespan=lambda _app: _prepared(control_client),
         title="offhook",
@@ -76,7 +76,7 @@ def make_api(control_client: ControlClient, door: PublicAddresses) -> FastAPI:
     problems.install(app)
     _add_calls(app, control_client, door)
     _add_records(app, control_client)
-    _add_house(app, control_client)
+    _add_installation(app, control_client)
     add_nodes(app, control_client)
     add_policies(app, control_client, door)
     add_rollouts(app, control_client)
@@ -126,9 +126,8 @@ def _add_calls(app: FastAPI, control_client: ControlClient, door: PublicAddresse
         try:
             await control_client.hangup(call_id, "api", reason)
         except NoSuchCall:
-            await control_client.state(
-                call_id
-            )  # one that is over already is as wanted; one that never was is a problem
+            # One that is over already is as wanted; one that never was is a problem.
+            await control_client.state(call_id)
 
     @app.post("/v1/calls/{call_id}/proposals/{proposal_id}", status_code=202, tags=["calls"])
     async def decide(
@@ -162,7 +161,7 @@ def _add_records(app: FastAPI, control_client: ControlClient) -> None:
         return {"call_id": call_id, "verdicts": verdicts}
 
 
-def _add_house(app: FastAPI, control_client: ControlClient) -> None:
+def _add_installation(app: FastAPI, control_client: ControlClient) -> None:
     @app.get("/healthz", tags=["house"])
     async def health() -> dict[str, Any]:
         """Liveness: 200 while the director answers; every node's figures."""
