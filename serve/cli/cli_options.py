@@ -12,7 +12,10 @@ from offhook.policies.core.errors import CallerFault
 
 from ..client import running
 from ..config.settings import read as read_settings
+from ..contracts.errors import ScriptFault
 from ..views import terminal
+
+CHECKOUT = Path(__file__).resolve().parents[2]  # of the repository, where offhook is installed from one (editable)
 
 CallId = Annotated[str, typer.Argument(help="the call's id, its beginning, or: last", metavar="CALL")]
 StateDir = Annotated[Path | None, typer.Option("--state-dir", help="where the running offhook keeps its state")]
@@ -40,6 +43,23 @@ def show(value: Any, json: bool, text: Callable[[], Any]) -> None:
         terminal.line_of_json(value)
     else:
         terminal.out().print(text())
+
+
+def examples(folder: str, what: str) -> Path:
+    """A folder of the repository's examples: beside the code where it runs from a checkout, else under the working
+    directory. An installed wheel has no examples.
+
+    Raises:
+        ScriptFault: there is none; `what` says what was looked for.
+    """
+    places = [root / "examples" / folder for root in (CHECKOUT, Path.cwd())]
+    for place in places:
+        if place.is_dir():
+            return place
+    raise ScriptFault(
+        f"{what} are in the repository (examples/{folder}) and not in the installed package: run this in a checkout of "
+        "it, or name a folder of scripts with --scripts DIR"
+    )
 
 
 def texts(paths: list[Path] | None) -> tuple[str, ...] | None:

@@ -64,3 +64,21 @@ def test_the_report_for_programs_has_the_same(walked: dict[str, str]) -> None:
     assert 0 < report["counts"]["act_lost"] <= report["flips"][0]["times"]
     ranks = [each["rank"] for each in report["differences"]]
     assert ranks == sorted(ranks, reverse=True)
+
+
+def test_calls_that_another_policy_led_are_named_and_left_out(walked: dict[str, str]) -> None:
+    other = Path(walked["folder"]).parent / "other"
+    subprocess.run([OFFHOOK, "policy", "init", str(other)], capture_output=True, timeout=60, check=True)
+    words = [OFFHOOK, "backtest", str(other), "--journal", "calls.sqlite"]
+    done = subprocess.run(words, cwd=walked["folder"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "no recorded call was led by the policy other" in done.stderr and "front-desk (200)" in done.stderr
+    done = subprocess.run(
+        [*words, "--every-policy", "--json"],
+        cwd=walked["folder"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(done.stdout)["calls"] == 200
