@@ -13,6 +13,7 @@ from typing import Any
 
 from ..contracts.errors import NoSuchCall
 from ..contracts.setup import Engines, Setup, agent_tokens
+from .call_progress import CallProgress
 from .change_feed import BEGAN, ENDED, ChangeFeed
 from .leases import Lease
 
@@ -53,6 +54,7 @@ class CallRow:
     usage: dict[str, float] = field(
         default_factory=dict
     )  # what it has used, by its end's record (policies/fleet/cost.py)
+    progress: CallProgress = field(default_factory=CallProgress, compare=False)  # what it tells of itself
 
     @classmethod
     def of_setup(cls, setup: Setup, owner: str, pid: int, endpoint: str) -> CallRow:
@@ -74,6 +76,7 @@ class CallRow:
             anchor=setup.anchor,
             arm=setup.arm,
             tenant=setup.tenant,
+            progress=CallProgress(policy=str(setup.policy.get("name", ""))),
         )
 
     def leased(self, lease: Lease, pid: int, endpoint: str, agents: Iterable[str]) -> CallRow:
@@ -140,6 +143,7 @@ class CallRow:
             "seq": self.seq,
             "takeovers": self.takeovers,
             "tenant": self.tenant,
+            "progress": self.progress.plain(self.at_ms),
         }
 
 

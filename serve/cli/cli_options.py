@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,10 @@ CHECKOUT = Path(__file__).resolve().parents[2]  # of the repository, where offho
 
 CallId = Annotated[str, typer.Argument(help="the call's id, its beginning, or: last", metavar="CALL")]
 StateDir = Annotated[Path | None, typer.Option("--state-dir", help="where the running offhook keeps its state")]
+By = Annotated[
+    str | None,
+    typer.Option("--by", help="who asks for it, kept in the journal; default: your login name", metavar="NAME"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="one line of JSON instead of text")]
 ApiUrl = Annotated[str | None, typer.Option("--api", help="the API of another offhook", metavar="URL")]
 
@@ -35,6 +40,20 @@ def api_of(state_dir: Path | None, url: str | None) -> running.Api:
         return running.Api(url)
     settings = read_settings(state_dir=str(state_dir) if state_dir else None)
     return running.Api(running.find(settings.state_file).api)
+
+
+def signed(by: str | None) -> str:
+    """Whose word it is: the name that was given, else the login name.
+
+    Raises:
+        CallerFault: there is neither.
+    """
+    if by:
+        return by
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a user without a name, as in some containers
+        raise CallerFault("this user has no login name; say who you are with --by NAME") from None
 
 
 def show(value: Any, json: bool, text: Callable[[], Any]) -> None:
