@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -161,7 +162,8 @@ def approve(
 def place_script(
     script: Annotated[Path, typer.Argument(help="a caller's script (YAML)", metavar="SCRIPT")],
     policy: Annotated[str | None, typer.Option(help="the name of a published policy; default: the script's")] = None,
-    wav: Annotated[Path | None, typer.Option(help="keep what the caller heard, as a WAV file")] = None,
+    wav: Annotated[Path | None, typer.Option(help="keep what the caller heard (last), as a WAV file")] = None,
+    times: Annotated[int, typer.Option(min=1, max=1_000, help="call so often, one call after the other")] = 1,
     state_dir: StateDir = None,
     api: ApiUrl = None,
     json: AsJson = False,
@@ -174,13 +176,16 @@ def place_script(
     asked = api_of(state_dir, api)
     name = policy or _published(asked, caller.policy)
     wanted = {"from": caller.number, "direction": caller.direction} | ({"policy": name} if name else {})
-    placed = asked.post("/v1/calls", wanted)
-    record = asyncio.run(_place(caller, asked.url, placed, json))
+    failed = False
+    for _ in range(times):
+        placed = asked.post("/v1/calls", wanted)
+        record = asyncio.run(_place(caller, asked.url, placed, json))
+        failed = failed or bool(record.failures)
+        body = {"call_id": placed["call_id"], **record.plain()}
+        answer(body, json, partial(terminal.record, body))
     if wav is not None:
         wav.write_bytes(record.wav("heard"))
-    body = {"call_id": placed["call_id"], **record.plain()}
-    answer(body, json, lambda: terminal.record(body))
-    if record.failures:
+    if failed:
         raise typer.Exit(1)
 
 

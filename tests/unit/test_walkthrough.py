@@ -9,8 +9,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from offhook.serve.callers import scenario
 
 WALKTHROUGH = Path(__file__).parents[2] / "examples" / "walkthrough"
 OFFHOOK = str(Path(sys.executable).with_name("offhook"))
@@ -18,7 +20,11 @@ OFFHOOK = str(Path(sys.executable).with_name("offhook"))
 
 def commands() -> list[str]:
     readme = (WALKTHROUGH / "README.md").read_text().partition("## 6. ")[0]
-    return [line for block in re.findall(r"```\n(.*?)```", readme, re.DOTALL) for line in block.strip().splitlines()]
+    return [
+        line
+        for block in re.findall(r"^```\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+        for line in block.strip().splitlines()
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +49,8 @@ def test_the_readme_names_all_steps() -> None:
 
 def test_every_command_says_what_the_readme_says(walked: dict[str, str]) -> None:
     said = {command.split()[1]: text for command, text in walked.items() if " " in command}
-    assert "front-desk" in said["policy"] or "readiness" in said["policy"]
+    check = next(text for command, text in walked.items() if "policy check" in command)
+    assert check.startswith("front-desk ") and "good; 20 simulated calls" in check and "warning" not in check
     diff = next(text for command, text in walked.items() if "diff" in command)
     assert diff.strip() == "gate.actions.book_callback.readiness_share: not set -> 80%"
     stricter = next(text for command, text in walked.items() if "backtest stricter" in command)
@@ -53,6 +60,26 @@ def test_every_command_says_what_the_readme_says(walked: dict[str, str]) -> None
     assert "200 of 200 calls would have gone as they did" in same
     page = (Path(walked["folder"]) / "report.html").read_text()
     assert "acts lost" in page and "<script" not in page
+
+
+def test_the_front_desks_own_tests_hold() -> None:
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(WALKTHROUGH)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, cwd=WALKTHROUGH.parents[1])
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_readmes_test_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```$", (WALKTHROUGH / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    monkeypatch.chdir(WALKTHROUGH)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    names["test_a_call_back_is_booked"]()
+
+
+@pytest.mark.parametrize("script", ["asks", "books"])
+def test_its_callers_can_be_placed_from_where_they_lie(script: str) -> None:
+    caller = scenario.load(WALKTHROUGH / "callers" / f"{script}.yaml")
+    assert caller.policy == "front-desk" and caller.clips
 
 
 def test_the_report_for_programs_has_the_same(walked: dict[str, str]) -> None:
