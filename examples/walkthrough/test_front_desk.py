@@ -24,7 +24,7 @@ def test_a_condition_is_no_yes() -> None:
 
 
 def test_a_calendar_that_refuses_is_told_to_the_caller() -> None:
-    call = dialogue(FRONT_DESK, tool=lambda order: (False, "that hour is taken"))
+    call = dialogue(FRONT_DESK, tool=lambda _order: (False, "that hour is taken"))
     for words in ("I have a question about my bill", "yes please", "tomorrow at ten", "yes, that is right"):
         call.caller_says(words)
     call.assert_said("could not book tomorrow at 10")

@@ -35,8 +35,8 @@ class Walk:
         self.folder = folder / "walkthrough"
         shutil.copytree(WALKTHROUGH, self.folder)
         readme = (WALKTHROUGH / "README.md").read_text().partition("## 6. ")[2]
-        blocks = re.findall(r"^```\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
-        self.left = [line for block in blocks for line in block.strip().splitlines()]
+        blocks = re.findall(r"^```(\w*)\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+        self.left = [line for language, block in blocks for line in block.strip().splitlines() if not language]
         self.environment = {
             **os.environ, "OFFHOOK_STATE_DIR": str(folder / "state"), "OFFHOOK_PORT": "0", "OFFHOOK_MEDIA_PORT": "0",
             "OFFHOOK_RING_S": "12",  # as long as carriers wait
