@@ -29,9 +29,9 @@ class CallProgress:
     def take(self, records: Iterable[list[Any]]) -> None:
         """Records of the call: [call, epoch, seq, at_ms, kind, body]."""
         for _call, _epoch, _seq, at_ms, kind, body in records:
-            if kind == "policy":
+            if kind in ("start", "policy"):
                 self.waits.clear()  # what another policy's agents asked for is asked for no more
-                self.policy = str(body.get("policy", {}).get("name", self.policy))
+                self.policy = str((body.get("policy") or {}).get("name", self.policy))
             for command in body if kind == "commands" else ():
                 if command[0] == "Publish":
                     self._notice(command[1], command[2], at_ms)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..contracts.errors import NoSuchCall
 from ..contracts.setup import Engines, Setup, agent_tokens
+from ..journals.journal import Kept
 from .call_progress import CallProgress
 from .change_feed import BEGAN, ENDED, ChangeFeed
 from .leases import Lease
@@ -218,3 +219,9 @@ class CallTable:
         """All that is known, newest first."""
         newest_first = [*reversed(self._live.values()), *reversed(self._ended)]
         return [row.plain() for row in newest_first]
+
+
+def of_journal(kept: Kept) -> dict[str, Any]:
+    """What a list tells of a call that is over and that only the journal has; its state tells the rest."""
+    row = CallRow(kept.call, kept.epoch, "", 0, "", "", "", "", kept.begun_unix_ms, seq=kept.seq)
+    return {**row.plain(), "live": False, "outcome": "", "progress": CallProgress(stage="").plain(0)}

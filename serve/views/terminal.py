@@ -71,7 +71,8 @@ def calls(rows: list[dict[str, Any]], now_s: float) -> RenderableType:
 
 def _state(row: dict[str, Any], progress: dict[str, Any]) -> Text:
     if row.get("live"):
-        return Text("live", "green")
+        taken_over = f", taken over {row['takeovers']} times" if row.get("takeovers") else ""
+        return Text(f"live{taken_over}", "green")
     by = f" ({progress['ended_by']})" if progress.get("ended_by") else ""
     return Text(f"{row.get('outcome') or 'over'}{by}", "dim")
 

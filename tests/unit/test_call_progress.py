@@ -41,7 +41,7 @@ def shown(what: Any) -> str:
 
 
 def progress_of(call: Dialogue) -> CallProgress:
-    progress = CallProgress(policy="sales")
+    progress = CallProgress()
     progress.take(call.journal)
     return progress
 
