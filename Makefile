@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(CURDIR)/$(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check bench docs lock clean
+.PHONY: demo test check bench soak docs lock clean
 
 demo: $(READY)  ## scripted callers with recorded speech against the stock sales policy
 	$(BIN)/offhook demo
@@ -20,6 +20,10 @@ check: $(READY)  ## formatting, lint, types, architecture
 
 bench: $(READY)  ## every benchmark; DATA=folder adds those on the field's data; see tests/benchmarks/README.md
 	$(BIN)/python tests/benchmarks/all.py $(if $(DATA),--data $(DATA))
+
+soak: $(READY)  ## what takes too long for every day: the oldest and newest Ray, 20,000 calls through re-used processes
+	$(BIN)/python tests/soak/ray_versions.py
+	$(BIN)/python tests/soak/short_calls.py
 
 docs: $(READY)  ## write the generated diagrams and explained calls anew
 	$(BIN)/python tests/architecture/diagrams.py --write

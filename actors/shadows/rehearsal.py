@@ -6,12 +6,13 @@ Run in a process that can be spared (`serve/bundles/policy_check.py`); what come
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from offhook.policies.core.policy import Policy
 from offhook.policies.core.proposals import Asks, Kind, Proposal, Purpose
+from offhook.policies.core.view import View
 from offhook.policies.gate.case import name_of
 from offhook.policies.replay.backtest import Proposer
 from offhook.policies.simulation.journal import journal_of
@@ -48,9 +49,9 @@ class Watched:
     proposed: set[tuple[Kind, str, str]] = field(default_factory=set)  # kind, its name in the policy's rules, action
     asked: set[tuple[str, Asks]] = field(default_factory=set)  # slot, kind of question
 
-    def propose(self, view: dict[str, Any], reason: str) -> list[Proposal]:
+    def propose(self, view: View, reason: str) -> Sequence[Proposal]:
         """What the agent proposes."""
-        found: list[Proposal] = self.agent.propose(view, reason)
+        found: Sequence[Proposal] = self.agent.propose(view, reason)
         if not isinstance(found, (list, tuple)):
             raise NotProposals(found)
         for each in found:

@@ -19,6 +19,7 @@ from offhook.policies.replay.replay import Record
 
 from ..agents.bundle import agent_class
 from ..agents.failures import failure_of
+from ..agents.plain import as_plain
 
 # What calls tell of (`Publish` in policies/); "*" = everything.
 TOPICS = frozenset(
@@ -41,7 +42,7 @@ def agents_of(policy: Policy, bundle: str) -> dict[str, Proposer]:
         kind = agent_class(spec.code, bundle)
         _check_topics(name, kind)
         try:
-            made[name] = kind(name, spec)
+            made[name] = as_plain(kind(name, spec))
         except Exception as error:
             failure = failure_of(error, bundle)
             raise PolicyError(f"agents.{name}: it cannot be made: {failure.told()}") from error

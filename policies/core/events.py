@@ -185,7 +185,7 @@ class AgentLost(Event):
 
 @part
 class AgentAnswered(Event):
-    """An agent's answer to an invitation: its proposals, or none."""
+    """An agent's answer to an invitation: its proposals, or none. It may come in parts, each an event of its own."""
 
     agent: str
     turn: int
@@ -193,6 +193,8 @@ class AgentAnswered(Event):
     proposals: tuple[Proposal, ...]
     reading: Reading | None = None  # of the caller's answer, where the agent is a reader
     refused: tuple[Refusal, ...] = ()  # what was not even taken in; each becomes a verdict
+    part: int = 0  # its number, from 0
+    more: bool = False  # others are to come
 
 
 @part

@@ -30,6 +30,7 @@ from .faults import Faults
 from .freshness import Freshness
 from .operators import Operator
 from .outcomes import Outcomes
+from .sequels import Sequels
 from .swaps import swapping
 from .tellings import Tellings
 from .violations import Violation
@@ -39,7 +40,14 @@ from .world import Proposer, Raised, Record, World
 
 HORIZON_MS = 300_000  # every simulated call's own limits end it long before
 ENDING_MS = 120_000  # after a call's own limit, where a policy that is tried has a longer one
-PROMISES = (Freshness, Consents, Tellings, Outcomes, Debts)  # each watches one kind of promise by an account of its own
+PROMISES = (
+    Freshness,
+    Sequels,
+    Consents,
+    Tellings,
+    Outcomes,
+    Debts,
+)  # each watches one kind of promise by an account of its own
 AGENTS = "agents raise nothing"
 WILFUL = 0.6  # share of the callers who know what they want
 

@@ -8,7 +8,7 @@ deliver them. Everything the call asks for is carried out after a plausible dela
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, Self
 
 from ..agents.base import load
@@ -32,6 +32,7 @@ from ..core.commands import (
 from ..core.policy import Policy
 from ..core.proposals import Proposal, Verdict
 from ..core.state import Line
+from ..core.view import View
 from ..gate.case import name_of
 from .told import Told
 
@@ -42,7 +43,7 @@ Tool = Callable[[Perform], tuple[bool, str]]  # what a tool does: (it worked, it
 class Proposer(Protocol):
     """What a dialogue needs of an agent; its `propose` is one of `offhook.policies.agents.base.Agent`'s shape."""
 
-    def propose(self, view: Any, reason: str) -> list[Proposal]: ...
+    def propose(self, view: View, reason: str) -> Sequence[Proposal]: ...
 
 
 class Dialogue(Told):
@@ -188,7 +189,7 @@ class Dialogue(Told):
     def _answers(self, agent: str, asked: InviteAgents, proposals: tuple[Proposal, ...]) -> None:
         self._later(5, lambda: ev.AgentAnswered(self.now_ms, agent, asked.turn, asked.revision, proposals))
 
-    def _proposals(self, name: str, view: dict[str, Any], reason: str) -> tuple[Proposal, ...]:
+    def _proposals(self, name: str, view: View, reason: str) -> tuple[Proposal, ...]:
         """What an agent proposes. One that raises fails the test, with the dialogue up to here beside its error."""
         try:
             return tuple(self.agents[name].propose(view, reason))

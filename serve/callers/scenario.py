@@ -26,6 +26,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from offhook.actors.audio.format import TELEPHONE, whole_frames
+from offhook.actors.contracts.errors import WrongSound
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..config import yaml_lines
@@ -315,11 +317,11 @@ def _clip(roots: list[Path], name: str) -> bytes:
     if not file.is_file() and len(inside) > 1:
         raise ValueError(f"there is no audio file {' nor '.join(map(str, inside))}; or write: audio: FOLDER")
     try:
-        coded = sound.whole_frames(sound.read_wav(file))
+        coded = whole_frames(sound.read_wav(file))
     except OSError as error:
         raise ValueError(f"audio file {file} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ValueError(f"audio file {file}: {error}") from error
-    if len(coded) > CLIP_MS_MAX * sound.RATE_HZ // 1000:
+    except WrongSound as fault:
+        raise ValueError(f"audio file {file}: {fault}") from fault
+    if len(coded) > TELEPHONE.bytes_of(CLIP_MS_MAX):
         raise ValueError(f"audio file {file} is longer than {CLIP_MS_MAX} ms")
     return coded

@@ -20,7 +20,7 @@ IMPURE = {
 }  # fmt: skip
 CHANCE_ALLOWED_UNDER = "policies/simulation/"  # seeded generators, handed in from outside
 # Modules that must stay out of a call's process: each costs megabytes a call.
-HEAVY = {"numpy", "scipy", "onnxruntime", "fastapi", "rich", "typer", "yaml", "moonshine_voice"}
+HEAVY = {"numpy", "scipy", "soxr", "onnxruntime", "fastapi", "rich", "typer", "yaml", "moonshine_voice"}
 
 
 def test_imports_run_downwards_only(source: Source) -> None:
@@ -101,4 +101,12 @@ def test_only_settings_reads_the_environment(source: Source) -> None:
         pytest.skip("the one place that reads the environment")
     assert "os.environ.get" not in source.text and "os.getenv" not in source.text, (
         f"{source}: settings.py is the only place that reads the environment"
+    )
+
+
+def test_only_one_file_reaches_into_ray(source: Source) -> None:
+    if str(source) == "cluster/ray_private.py":
+        pytest.skip("the one place that does")
+    assert not re.search(r"\bray\._|ray\.core\.generated", source.text), (
+        f"{source}: what is private to Ray is reached through cluster/ray_private.py only"
     )
