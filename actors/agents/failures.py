@@ -87,6 +87,9 @@ def _is_ours(file: str) -> bool:
 _ASKING = (
     "actors/agents/agent_host.py",
     "actors/agents/failures.py",
+    "actors/agents/plain.py",
+    "actors/agents/thinking.py",
+    "asyncio/base_events.py",
     "actors/shadows/rehearsal.py",
     "actors/shadows/trial.py",
     "policies/simulation/world.py",
