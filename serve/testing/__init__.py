@@ -30,7 +30,7 @@ __all__ = ["Denied", "Dialogue", "Done", "Proposer", "Tool", "agent_dialogue", "
 
 
 def dialogue(bundle: str | Path, *, tool: Tool | None = None, direction: str = "inbound", **sections: Any) -> Dialogue:
-    """A call that was answered, led by the bundle in this folder, with its agents.
+    """A call that was answered, led by the bundle in this folder, with its agents; what they say first was heard.
 
     Args:
         bundle: the folder with its `policy.yaml`.
