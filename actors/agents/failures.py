@@ -86,6 +86,7 @@ def _is_ours(file: str) -> bool:
 # Files that call agents, on the way to each failure.
 _ASKING = (
     "actors/agents/agent_host.py",
+    "actors/agents/answers.py",
     "actors/agents/failures.py",
     "actors/agents/plain.py",
     "actors/agents/thinking.py",
