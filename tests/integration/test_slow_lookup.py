@@ -12,7 +12,8 @@ import yaml
 from offhook.actors.agents.agent_host import AgentBench
 from offhook.actors.contracts import wire
 from offhook.actors.link.link import Link, LinkServer
-from offhook.actors.shadows.trial import agents_of, rehearse
+from offhook.actors.shadows.rehearsal import rehearse
+from offhook.actors.shadows.trial import agents_of
 from offhook.policies.conversation.view import view_of
 from offhook.policies.core import events as ev
 from offhook.policies.core.commands import Command, InviteAgents, Publish, Say
