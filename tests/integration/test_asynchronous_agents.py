@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -281,8 +280,9 @@ def test_one_that_blocks_the_loop_is_left_there_and_others_get_another_loop(
     async def test(call: Call) -> None:
         call.invite("block")
         await call.until(lambda: call.heard)
-        assert call.heard == [[wire.FAILED, 1, 5, "TimeoutError", [], "not back within 50 ms"]]
-        assert call.seen == ["blocks"]
+        assert [each[:5] for each in call.heard] == [[wire.FAILED, 1, 5, "TimeoutError", []]] and call.seen == [
+            "blocks"
+        ]
         monkeypatch.setattr(agent_host, "HUNG_MS", 15_000)
         call.heard.clear()
         call.invite("turn_ended", revision=9)
@@ -311,15 +311,13 @@ def test_a_host_with_nothing_but_stuck_agents_ends_itself(run: Run, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("reason", "fault"), [("raise", r"ValueError at agents/some\.py:\d+ in propose"), ("cancel itself", "RuntimeError")]
+    ("reason", "fault"), [("raise", "ValueError at agents/some.py:30 in propose"), ("cancel itself", "RuntimeError")]
 )
 def test_one_that_raises_on_the_way_is_told_and_made_anew(run: Run, reason: str, fault: str) -> None:
     async def test(call: Call) -> None:
         call.invite(reason)
         await call.until(lambda: call.heard and call.heard[-1][0] == wire.FAILED)
-        name, turn, revision, told, *_ = call.heard.pop()
-        assert (name, turn, revision) == (wire.FAILED, 1, 5)
-        assert re.fullmatch(fault, told)
+        assert call.heard.pop()[:4] == [wire.FAILED, 1, 5, fault]
         call.heard.clear()
         call.invite("turn_ended")
         await call.until(lambda: call.heard)
