@@ -110,9 +110,15 @@ class Director(Publishing):
         return {"node": node, "media": await self._gateways.address(node)}
 
     async def calls(self) -> list[dict[str, Any]]:
-        """The calls of all nodes, newest first."""
-        rows = [row for answer in (await self._nodes.everywhere(lambda s: s.calls())).values() for row in answer]
-        return sorted(rows, key=lambda row: -int(row["created_unix_ms"]))
+        """The calls of all nodes, newest first, each once: nodes that share a journal tell of its calls each."""
+        found: dict[str, dict[str, Any]] = {}
+        for answer in (await self._nodes.everywhere(lambda s: s.calls())).values():
+            for row in answer:
+                before = found.setdefault(row["call"], row)
+                # Whoever leads it knows most, whoever has led it more than the journal's list.
+                if (row["live"], bool(row["owner"])) > (before["live"], bool(before["owner"])):
+                    found[row["call"]] = row
+        return sorted(found.values(), key=lambda row: -int(row["created_unix_ms"]))
 
     # --- what is wanted ---------------------------------------------------------------------------------------------
 

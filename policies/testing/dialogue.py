@@ -87,6 +87,11 @@ class Dialogue(Told):
         self.answered(*self.agents, direction=self.direction)
         return self
 
+    def heard_out(self) -> Self:
+        """What the agent says first is heard to its end."""
+        self.settles()
+        return self
+
     # --- the caller -------------------------------------------------------------------------------------------------
 
     def caller_says(self, text: str, *, then_ms: int = 0, final_after_ms: int = 250) -> list[Verdict]:

@@ -120,11 +120,13 @@ def _add_calls(app: FastAPI, control_client: ControlClient, door: PublicAddresse
 
     @app.delete("/v1/calls/{call_id}", status_code=204, tags=["calls"])
     async def hang_up(
-        call_id: CallId, reason: Annotated[str, Query(max_length=200)] = "hung up by an operator"
+        call_id: CallId,
+        reason: Annotated[str, Query(max_length=200)] = "hung up by an operator",
+        by: Annotated[str, Query(max_length=128, description="who asks for it; kept in the journal")] = "api",
     ) -> None:
         """End a call at once."""
         try:
-            await control_client.hangup(call_id, "api", reason)
+            await control_client.hangup(call_id, by, reason)
         except NoSuchCall:
             # One that is over already is as wanted; one that never was is a problem.
             await control_client.state(call_id)
