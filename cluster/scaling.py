@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from offhook.policies.fleet import capacity
-from offhook.policies.fleet.capacity import DesiredState, Goals, Lead, Plan, Traffic
+from offhook.policies.fleet.capacity import Goals, Lead, Plan, Traffic, Wanted
 from offhook.policies.fleet.node_lifecycle import NODE_MOVES, TAKEN_AWAY, NodeMove, NodeStage
 
 log = logging.getLogger(__name__)
