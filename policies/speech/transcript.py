@@ -11,7 +11,7 @@ from ..core.dialogue import Segment, Turn
 from ..core.draft import Draft
 from ..core.parts import replace
 from ..core.state import CallState, Playing, Utterance
-from ..language.en import assent
+from ..language.port import registry
 
 TURNS_MAX = 40  # the newest: some five minutes of lively talk
 CHARS_MAX = 8_000  # in all: what an invitation to an agent can carry without weighing on a call
@@ -47,7 +47,7 @@ def corrected(draft: Draft, reading: Segment) -> None:
         draft.state.transcript = _bounded(tuple([turn for turn in anew if turn.words]))
         return
     known = reading.id in draft.state.ledger.finals  # and was left out
-    if reading.text.strip() and not known and not assent.listening(reading.text):
+    if reading.text.strip() and not known and not registry.of(draft.policy).listening(reading.text):
         at = len(turns)
         while at and turns[at - 1].from_ms > reading.started_ms:
             at -= 1

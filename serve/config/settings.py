@@ -14,6 +14,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from offhook.policies.language.lines.lines import DEFAULT, UnknownLanguageError, section
+
 from ..contracts.errors import SettingFault
 from . import plug_ins
 
@@ -22,8 +24,7 @@ DEPLOYED = "deployed"  # by somebody else in this cluster (`serve deploy cluster
 NO_RECOGNIZER = "none"
 IN_CALLS = ("clip", "tone")  # what a call speaks with by itself, without an engine
 OVERFLOWS = ("busy", "queue", "redirect")
-SORRY = "We are sorry, we cannot take your call right now. Please try again later. Goodbye."
-UNREACHED = "We are sorry, nobody could be reached. Please call again later. Goodbye."
+MESSAGES = section(DEFAULT, "installation")  # what an installation says by itself: "queue", "sorry", "unreached"
 LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 RUNTIME_DIR_BYTES_MAX = 60  # a Unix socket's path has 107 bytes (unix(7)); the parts of a node append up to 47
@@ -65,9 +66,11 @@ class Settings:
     calm_s: float = 600.0  # how long less must have been enough before a node is let go
     overflow: str = "busy"  # what becomes of a call that gets no slot within ring_s: busy, queue, redirect
     queue_s: float = 120.0  # how long a caller may stay in the queue
-    queue_message: str = "All lines are busy. Please stay on the line."  # said to them; or the URL of a recording
-    sorry_message: str = SORRY  # said to callers whose call cannot be taken or go on; or the URL of a recording
-    unreached_message: str = UNREACHED  # ... whom nobody took after a transfer, and whose call is over
+    queue_message: str = MESSAGES["queue"]  # said to them; or the URL of a recording
+    sorry_message: str = MESSAGES[
+        "sorry"
+    ]  # said to callers whose call cannot be taken or go on; or the URL of a recording
+    unreached_message: str = MESSAGES["unreached"]  # ... whom nobody took after a transfer, and whose call is over
     redirect_to: str = ""  # the number for `overflow` redirect
     late_ms: float = 30.0  # reaction lag at which a node takes no more calls
     admission: str = ""  # a YAML file with tenants' limits and slots kept for priorities (examples/admission.yaml)
@@ -78,6 +81,7 @@ class Settings:
     ring_s: float = 5.0  # how long a caller rings while no spare is free; carriers give up on a webhook after 15 s
     recognizer_options: str = field(default="", repr=False)  # of its engine (may hold a key): "name=value name=value"
     synthesizer_options: str = field(default="", repr=False)
+    language: str = DEFAULT  # of the three messages above, where they are not set; a call's is its policy's
 
     def __post_init__(self) -> None:
         _between("port", self.port, 0, 65_535)
@@ -141,6 +145,7 @@ def read(environ: Mapping[str, str] | None = None, **chosen: Any) -> Settings:
         if name:
             values[item.name] = _parse(name, environ[name], getattr(_DEFAULTS, item.name))
     values.update({name: value for name, value in chosen.items() if value is not None})
+    values = {**_messages(values.get("language", DEFAULT)), **values}
     values["state_dir"] = str(Path(values.get("state_dir") or _default_state_dir(environ)).expanduser().resolve())
     name = hashlib.sha256(values["state_dir"].encode()).hexdigest()[:8]  # one path a state directory
     values["runtime_dir"] = values.get("runtime_dir") or f"/tmp/offhook-{os.getuid()}/{name}"
@@ -149,6 +154,18 @@ def read(environ: Mapping[str, str] | None = None, **chosen: Any) -> Settings:
         if values.get(name):
             values[name] = str(Path(values[name]).expanduser().resolve())
     return replace(_DEFAULTS, **values)
+
+
+def _messages(language: str) -> dict[str, str]:
+    """What the installation says in this language.
+
+    Raises:
+        SettingFault: it is not installed.
+    """
+    try:
+        return {f"{name}_message": text for name, text in section(language, "installation").items()}
+    except UnknownLanguageError as error:
+        raise SettingFault(f"setting language: {error}") from error
 
 
 def unknown(environ: Mapping[str, str]) -> list[str]:

@@ -193,6 +193,7 @@ class Installation:
             queue_message=settings.queue_message,
             sorry_message=settings.sorry_message,
             unreached_message=settings.unreached_message,
+            language=settings.language,
         )
 
         def api() -> Any:

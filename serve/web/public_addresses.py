@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import Request
 
-from ..config.settings import SORRY, UNREACHED
+from ..config.settings import MESSAGES
 from ..gateway import tokens
 
 
@@ -26,8 +26,11 @@ class PublicAddresses:
     bundles_dir: str = ""  # where bundles are unpacked; empty = this installation takes none
     ring_s: float = 5.0
     queue_message: str = ""  # said to callers in the queue, or the URL of a recording
-    sorry_message: str = SORRY  # ... to callers whose call cannot be taken or go on
-    unreached_message: str = UNREACHED  # ... to callers whom nobody took after a transfer, and whose call is over
+    sorry_message: str = MESSAGES["sorry"]  # ... to callers whose call cannot be taken or go on
+    unreached_message: str = MESSAGES[
+        "unreached"
+    ]  # ... to callers whom nobody took after a transfer, and whose call is over
+    language: str = ""  # of these messages: a BCP 47 tag
 
     def media_url(self, request: Request, call: str, media: Sequence[Any] = ()) -> str:
         """Where the carrier brings the audio of `call`, with a token that opens it once.

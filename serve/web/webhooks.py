@@ -175,7 +175,7 @@ class TwilioDesk:
         try:
             placed = await self._control_client.resume(call)
         except NoSuchCall:
-            return _xml(twiml.apologize(self._door.unreached_message))
+            return _xml(twiml.apologize(self._door.unreached_message, self._door.language))
         return self._stream(request, call, placed, self._door.api_url(request, RESUME))
 
     def wait(self, request: Request, fault: Exception) -> Response:
@@ -184,7 +184,7 @@ class TwilioDesk:
         asked = Asked.of(request.query_params, time.time())
         if asked.count >= ASKS_MAX.get(path, 0):
             log.error("a caller is told that it does not go on: %s: %s", path, fault)
-            return _xml(twiml.apologize(self._door.sorry_message))
+            return _xml(twiml.apologize(self._door.sorry_message, self._door.language))
         return _xml(twiml.wait(AGAIN_PAUSE_S, self._again(request)))
 
     # --- parts --------------------------------------------------------------------------------------------------------
@@ -261,7 +261,8 @@ class TwilioDesk:
         if overflow.act == "queue":
             again = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
             message = self._door.queue_message
-            return _xml(twiml.queue(message, QUEUE_PAUSE_S, self._door.api_url(request, again)))
+            again_url = self._door.api_url(request, again)
+            return _xml(twiml.queue(message, QUEUE_PAUSE_S, again_url, self._door.language))
         if overflow.act == "redirect":
             return self._dial(request, overflow.to)
         return _xml(twiml.reject())

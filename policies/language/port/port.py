@@ -8,7 +8,7 @@ what was not understood for a yes. `tests/support/language_conformance.py` is wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -95,6 +95,25 @@ class Recording(StrEnum):
     NONE = ""
 
 
+# --- talking over the agent -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapWords:
+    """What words weigh that a caller says over the agent: above 0 they take the floor, below 0 a listener says them.
+
+    Both may be empty: then only the voice counts.
+
+    Args:
+        same: other spellings of a word, lower case, and the one that `weights` has.
+        weights: log-odds by feature. `w yes` = one of the first four words, `1 yes` = the first, `l yes` = the last,
+            `= yes i do` = the first three in their order, `b yes i` = two in a row (`conversation/overlap.py` has all).
+    """
+
+    same: Mapping[str, str]
+    weights: Mapping[str, float]
+
+
 # --- values ---------------------------------------------------------------------------------------------------------
 
 TIME, DIGITS, NAME = "time", "number", "name"  # what a value is called where the agent has not named a slot
@@ -121,6 +140,7 @@ class Language:
         recording: which kind of recording the words are. Not sure: NONE.
         piece: the words are a piece of what was heard before: a recording that comes again.
         money: words for amounts of money, lower case: an offer's price stands where one of them is.
+        overlap: what words weigh that are said over the agent.
     """
 
     name: str
@@ -138,3 +158,4 @@ class Language:
     recording: Callable[[str], Recording]
     piece: Callable[[Sequence[str], Sequence[str]], bool]
     money: frozenset[str]
+    overlap: OverlapWords

@@ -33,9 +33,12 @@ def hang_up() -> str:
     return _response("<Hangup/>")
 
 
-def apologize(message: str) -> str:
-    """Say (or play, where it is a URL) why the call cannot go on, then hang up."""
-    return _response(_spoken(message), "<Hangup/>")
+def apologize(message: str, language: str = "") -> str:
+    """Say (or play, where it is a URL) why the call cannot go on, then hang up.
+
+    `language`: of the voice, as Twilio knows it: a tag with its region ("nl-NL"); others leave Twilio its own choice.
+    """
+    return _response(_spoken(message, language), "<Hangup/>")
 
 
 def dial(target: str, action_url: str = "", timeout_s: int = DIAL_S) -> str:
@@ -49,10 +52,10 @@ def reject() -> str:
     return _response('<Reject reason="busy"/>')
 
 
-def queue(message: str, pause_s: int, again_url: str) -> str:
+def queue(message: str, pause_s: int, again_url: str, language: str = "") -> str:
     """Say (or play, where it is a URL) a message, leave room for a slot to come free, then ask `again_url` again."""
     pause = f'<Pause length="{pause_s}"/>'
-    return _response(_spoken(message), pause, f'<Redirect method="POST">{escape(again_url)}</Redirect>')
+    return _response(_spoken(message, language), pause, f'<Redirect method="POST">{escape(again_url)}</Redirect>')
 
 
 def signature(auth_token: str, url: str, form: Iterable[tuple[str, str]]) -> str:
@@ -61,9 +64,11 @@ def signature(auth_token: str, url: str, form: Iterable[tuple[str, str]]) -> str
     return b64encode(hmac.new(auth_token.encode(), signed.encode(), "sha1").digest()).decode()
 
 
-def _spoken(message: str) -> str:
-    played = message.startswith(("http://", "https://"))
-    return f"<Play>{escape(message)}</Play>" if played else f"<Say>{escape(message)}</Say>"
+def _spoken(message: str, language: str) -> str:
+    if message.startswith(("http://", "https://")):
+        return f"<Play>{escape(message)}</Play>"
+    voice = f" language={quoteattr(language)}" if "-" in language else ""
+    return f"<Say{voice}>{escape(message)}</Say>"
 
 
 def _response(*verbs: str) -> str:
