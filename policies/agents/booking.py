@@ -5,7 +5,8 @@ the caller has really agreed is for the gate to say. What it says of a booking i
 from __future__ import annotations
 
 from ..core.policy import AgentSpec
-from ..core.proposals import Asks, Proposal, Purpose
+from ..core.proposals import Asks, Polarity, Proposal, Purpose
+from ..language.port import registry
 from .base import (
     UNDO,
     Agent,
@@ -103,12 +104,12 @@ class Booking(Agent):
         return self.say(view, "too_late", Purpose.QUESTION, Asks.YES_NO, priority=0.95, slot=UNDO, reason=why, act=done)
 
     def _undo(self, view: View, done: ViewAct) -> list[Proposal]:
-        words = str(view["pii_words"]).lower().replace("n't", " not").split()
-        keeps = not {"not", "keep", "leave"}.isdisjoint(words)
+        says = registry.named(str(view["language"])).undoing(str(view["pii_words"]))
+        keeps = says is Polarity.NO
         agrees = heard(view, "confirmation", "commitment")
         if agrees and keeps:
             return [self._ask_to_undo(view, done)]  # "yes, don't cancel it"
-        if agrees or ("cancel" in words and not keeps):
+        if agrees or says is Polarity.YES:
             why = "the caller wants it cancelled"
             return [self.act(view, done["undo"], done["arguments"], line="undoing", priority=0.9, reason=why)]
         if keeps or heard(view, "denial"):

@@ -13,6 +13,7 @@ LANGUAGE = Language(
     assent=assent.read,
     listening=assent.listening,
     takes_back=assent.takes_back,
+    undoing=assent.undoing,
     completeness=completeness.judge,
     same=values.same,
     merged=values.merged,

@@ -130,6 +130,8 @@ class Language:
         assent: what a whole turn answers to a question that had these terms read back. Not understood: UNCLEAR.
         listening: a listener's words alone ("okay", "mm-hm"): they answer and change nothing. Not sure: False.
         takes_back: said of something that was agreed, and done: it shall not stand.
+        undoing: whether what is done shall be undone, by the words alone: "cancel it" = YES, "keep it", "do not" = NO.
+            They do not say: NONE.
         completeness: how complete the words of a turn are, given what was asked. Not sure: `UNWEIGHED`.
         same: two wordings of a value are the same value. Not sure: False.
         merged: a value that was said in pieces: what was known, and what came now.
@@ -148,6 +150,7 @@ class Language:
     assent: Callable[[str, Terms], Assent]
     listening: Callable[[str], bool]
     takes_back: Callable[[str, Terms], bool]
+    undoing: Callable[[str], Polarity]
     completeness: Callable[[str, Asks], Completeness]
     same: Callable[[str, str], bool]
     merged: Callable[[str, str], str]
