@@ -36,7 +36,7 @@ from offhook.policies.language.port.port import (
     Voice,
 )
 
-LINES_A_WORD_MAX = 300  # of Python that any question may run for a word: some 15 us; a reading comes several times
+LINES_A_WORD_MAX = 500  # of Python that any question may run for a word: some 25 us; a reading comes several times
 LINES_A_TEXT = 3_000  # ... and for a text, however short
 WORDS_MANY = 400  # of a turn that is longer than any
 HANGS_S = 60  # a guard against an expression that never ends; no measure of speed
