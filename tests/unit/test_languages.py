@@ -10,8 +10,11 @@ from language_conformance import LanguageConformance, Said
 from offhook.actors.engines.port import RecognitionOptions, SynthesisOptions
 from offhook.policies.core.errors import PolicyError
 from offhook.policies.core.policy import AgentSpec, Policy
+from offhook.policies.core.proposals import Asks, Purpose
+from offhook.policies.core.state import Sign
 from offhook.policies.language.lines.lines import lines_of
 from offhook.policies.language.port import registry
+from offhook.policies.language.port.port import Asked
 from offhook.policies.testing.dialogue import Dialogue
 from offhook.serve.carriers.twilio import twiml
 from offhook.serve.config.settings import read
@@ -98,6 +101,9 @@ class TestDutch(LanguageConformance):
             ("vijf voor half vier", "3:25"),
             ("drie maart om elf uur", "3 maart om 11 uur"),
             ("tien uur", "10 uur"),
+            ("tien graag", "10 uur"),
+            ("vanavond om acht uur", "vanavond om 8 uur"),
+            ("dinsdagmiddag om drie uur", "dinsdag om 3 uur 's middags"),
         ),
         others=(
             ("dinsdag om 10 uur", "woensdag om 10 uur"),
@@ -115,6 +121,12 @@ class TestDutch(LanguageConformance):
         menus=("voor verkoop toets 1",),
         announcements=("al onze medewerkers zijn in gesprek blijft u aan de lijn",),
     )
+
+
+@pytest.mark.parametrize("words", ["een momentje", "over tien minuten", "tien euro", "goede morgen", "ik wil een kilo"])
+def test_dutch_numbers_that_are_no_time_are_none_even_where_a_time_was_asked_for(dutch: None, words: str) -> None:
+    cues = registry.named("nl").read(words, Asked(Asks.TIME, Purpose.QUESTION, slot="time"))
+    assert [cue for cue in cues if cue.sign is Sign.DETAIL] == []
 
 
 # --- a call in Dutch ------------------------------------------------------------------------------------------------

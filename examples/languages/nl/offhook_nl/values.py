@@ -19,6 +19,7 @@ _SAME_DIGITS_MIN = 3
 _CLOCK = re.compile(r"(\d{1,2})[:.](\d{2})")
 _NAME_LEADS = (("mijn", "naam", "is"), ("ik", "heet"), ("u", "spreekt", "met"), ("je", "spreekt", "met"))
 _NO_NAME = words_of("en maar ik ben dat dit de het een u je niet goed ja nee uh eh van voor over")
+_AFTER_AN_HOUR = words_of("s op dan graag hoor alstublieft alsjeblieft past schikt is lijkt")
 _OF_NAMES = words_of("de van den der")  # "Piet de Vries"
 _NO_MORNING = words_of("goede goeie")  # "goede morgen" names no day
 
@@ -108,19 +109,18 @@ def _clock(words: tuple[str, ...], loose: bool) -> str:
             return _said(*divmod(_hour(words, at + 1) * 60 + _offset(words, at + 1), 60), words)
     for at in range(len(words)):
         hour = _hour(words, at)
-        after, before = words[at + 1 : at + 2], words[at - 1 : at] if at else ()
-        if (
-            hour
-            and after not in (("over",), ("voor",))
-            and (after == ("uur",) or before == ("om",) or _alone(loose, after))
-        ):
-            minutes = _number(words[at + 2]) if after == ("uur",) and at + 2 < len(words) else 0
+        before, after = "".join(words[at - 1 : at]) if at else "", "".join(words[at + 1 : at + 2])
+        if not hour or after in ("over", "voor"):
+            continue
+        if after == "uur" or before == "om" or (loose and _stands_alone(words[at], before, after)):
+            minutes = _number(words[at + 2]) if after == "uur" and at + 2 < len(words) else 0
             return _said(hour, minutes if 0 < minutes < 60 else 0, words)
     return ""
 
 
-def _alone(loose: bool, after: tuple[str, ...]) -> bool:
-    return loose and (not after or after[0] not in MONTHS)
+def _stands_alone(word: str, before: str, after: str) -> bool:
+    """ "tien graag" is a time where one was asked for; "een moment", "over tien minuten" and "tien euro" are none."""
+    return word != "een" and before not in ("over", "voor") and (not after or after in _AFTER_AN_HOUR)
 
 
 def _offset(words: tuple[str, ...], at: int) -> int:
@@ -145,7 +145,9 @@ def _number(word: str) -> int:
 
 def _said(hour: int, minute: int, words: tuple[str, ...]) -> str:
     part = next((PARTS[word] for word in words if word in PARTS), "")
-    part = part or next((PARTS[end] for word in words for end in PARTS if word.endswith(end) and word != end), "")
+    part = part or next(
+        (PARTS[end] for word in words if word not in RELATIVE for end in PARTS if word.endswith(end)), ""
+    )
     clock = f"{hour or 12}:{minute:02d}" if minute else f"{hour or 12} uur"
     return f"{clock} 's {part}" if part and hour <= 12 else clock
 
