@@ -68,7 +68,8 @@ def undoing(text: str) -> Polarity:
 
 def _consumed(said: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
     """(whether something affirms, the words that nothing accounts for)."""
-    affirmed, rest, at = False, [], 0
+    rest: list[str] = []
+    affirmed, at = False, 0
     while at < len(said):
         length = 0 if rest and rest[-1] in words.REFUSING else longest(said, at, words.AFFIRMING)
         affirmed = affirmed or bool(length)

@@ -144,10 +144,8 @@ def _number(word: str) -> int:
 
 
 def _said(hour: int, minute: int, words: tuple[str, ...]) -> str:
-    part = next((PARTS[word] for word in words if word in PARTS), "")
-    part = part or next(
-        (PARTS[end] for word in words if word not in RELATIVE for end in PARTS if word.endswith(end)), ""
-    )
+    own = [word for word in words if word not in RELATIVE]  # "vanavond" has its part in it already
+    part = next((PARTS[end] for word in own for end in PARTS if word.endswith(end)), "")
     clock = f"{hour or 12}:{minute:02d}" if minute else f"{hour or 12} uur"
     return f"{clock} 's {part}" if part and hour <= 12 else clock
 
@@ -182,7 +180,7 @@ def name_in(words: tuple[str, ...], asked: bool) -> str:
 
 
 def _named(words: tuple[str, ...]) -> str:
-    names = []
+    names: list[str] = []
     for word in words[:NAME_WORDS_MAX]:
         if (word in _NO_NAME and not (names and word in _OF_NAMES)) or not word[0].isalpha():
             break
