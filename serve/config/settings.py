@@ -14,12 +14,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from ..contracts.carrier_choice import CarrierChoice
 from ..contracts.errors import SettingFault
 
 PREFIX = "OFFHOOK_"
 DEPLOYED = "deployed"  # by somebody else in this cluster (`serve deploy cluster/deploy/serve.yaml`)
 RECOGNIZERS = ("moonshine", DEPLOYED, "none")
 VOICES = ("piper", DEPLOYED, "clip", "tone")
+CARRIER_OPTIONS = "carrier_options"  # the one setting that is many variables
 OVERFLOWS = ("busy", "queue", "redirect")
 SORRY = "We are sorry, we cannot take your call right now. Please try again later. Goodbye."
 UNREACHED = "We are sorry, nobody could be reached. Please call again later. Goodbye."
@@ -52,7 +54,12 @@ class Settings:
     public_media_url: str = ""  # how carriers reach the media port: ws(s)://host[:port]
     media_secret: str = field(default="", repr=False)  # signs media tokens; empty = a new one at every start
     publish_key: str = field(default="", repr=False)  # signs bundles; where it is set, unsigned ones are refused
-    twilio_auth_token: str = field(default="", repr=False)  # checks the webhooks' signatures; empty = not checked
+    carriers: tuple[str, ...] = ("twilio",)  # that may bring calls, as their entry points are called; the first one's
+    # media protocol is spoken where nothing else is said
+    carrier_options: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict, repr=False
+    )  # by carrier: what stands
+    # in the environment as OFFHOOK_NAME_OPTION, in lower case; which there are says the carrier
     spares_max: int = 0  # above `spares`: a node's spares follow the traffic, up to so many; 0 = they do not
     blocking: float = 0.001  # share of callers that may find no slot
     burst: float = 0.999  # share of lead times whose arrivals the reserve holds
@@ -113,6 +120,11 @@ class Settings:
             raise SettingFault(f"runtime_dir {self.runtime_dir!r} is too long for Unix sockets; at most {room} bytes")
 
     @property
+    def carrier_choices(self) -> tuple[CarrierChoice, ...]:
+        """The carriers with their options, for whoever loads them."""
+        return tuple(CarrierChoice(name, dict(self.carrier_options.get(name, {}))) for name in self.carriers)
+
+    @property
     def state_path(self) -> Path:
         """The state directory."""
         return Path(self.state_dir)
@@ -133,9 +145,11 @@ def read(environ: Mapping[str, str] | None = None, **chosen: Any) -> Settings:
     values: dict[str, Any] = {}
     for item in fields(Settings):
         name = PREFIX + item.name.upper()
-        if name in environ:
+        if name in environ and item.name != CARRIER_OPTIONS:
             values[item.name] = _parse(name, environ[name], getattr(_DEFAULTS, item.name))
     values.update({name: value for name, value in chosen.items() if value is not None})
+    carriers = values.get("carriers", _DEFAULTS.carriers)
+    values[CARRIER_OPTIONS] = {name: _options_of(name, environ) for name in carriers}
     values["state_dir"] = str(Path(values.get("state_dir") or _default_state_dir(environ)).expanduser().resolve())
     name = hashlib.sha256(values["state_dir"].encode()).hexdigest()[:8]  # one path a state directory
     values["runtime_dir"] = values.get("runtime_dir") or f"/tmp/offhook-{os.getuid()}/{name}"
@@ -147,12 +161,35 @@ def read(environ: Mapping[str, str] | None = None, **chosen: Any) -> Settings:
 
 
 def unknown(environ: Mapping[str, str]) -> list[str]:
-    """What looks like a setting of ours in the environment and is none, each with the nearest one that is."""
-    known = [PREFIX + item.name.upper() for item in fields(Settings)]
+    """What looks like a setting of ours in the environment and is none, each with the nearest one that is.
+
+    Options of the carriers that are used are the carriers' to judge (`carriers/registry.py`).
+    """
+    known = [_variable(item.name) for item in fields(Settings)]
+    carriers = _DEFAULTS.carriers
+    if given := environ.get(_variable("carriers")):
+        carriers = _parse(_variable("carriers"), given, carriers)
+    options = tuple(_variable(name) + "_" for name in carriers)
     strange = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    strange = [name for name in strange if not name.startswith(options)]
     return [
         " - ".join((name, *(f"did you mean {each}?" for each in get_close_matches(name, known, 1)))) for name in strange
     ]
+
+
+def _variable(name: str) -> str:
+    """The environment variable of a setting, or what those of a carrier begin with."""
+    return PREFIX + name.upper().replace("-", "_")
+
+
+def _options_of(carrier: str, environ: Mapping[str, str]) -> dict[str, str]:
+    own = {_variable(item.name) for item in fields(Settings)}
+    prefix = _variable(carrier) + "_"
+    return {
+        name.removeprefix(prefix).lower(): value
+        for name, value in environ.items()
+        if name.startswith(prefix) and name not in own
+    }
 
 
 def prepare_ray_environment() -> None:

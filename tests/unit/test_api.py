@@ -19,6 +19,8 @@ from offhook.policies.core import codec
 from offhook.policies.core.errors import CallerFault
 from offhook.policies.core.proposals import Answer, Kind, RuleResult, Verdict
 from offhook.serve.carriers.twilio import twiml
+from offhook.serve.carriers.webhook import Hangup, Pause, Say
+from offhook.serve.contracts.carrier_choice import CarrierChoice
 from offhook.serve.gateway import tokens
 from offhook.serve.web.api import make_api
 from offhook.serve.web.public_addresses import PublicAddresses
@@ -150,7 +152,7 @@ def test_a_call_from_placing_to_hanging_up() -> None:
         assert memory.rows[call]["policy"] == "v2"
         assert (memory.rows[call]["caller"], memory.rows[call]["callee"]) == ("+1", "+2")
         base, _, token = media_url.rpartition("/")
-        assert base == "ws://voice.example:8790/media"
+        assert base == "ws://voice.example:8790/media/twilio"
         assert tokens.TokenVerifier(SECRET).redeem(token, time.time()) == call
         listed = (await client.get("/v1/calls")).json()
         assert [row["call_id"] for row in listed["calls"]] == [call]
@@ -307,7 +309,7 @@ def test_twilio_s_webhook_connects_the_audio_and_names_what_comes_after() -> Non
         stream = response.find("Connect/Stream")
         assert stream is not None
         base, _, token = stream.attrib["url"].rpartition("/")
-        assert base == "ws://voice.example:8790/media"
+        assert base == "ws://voice.example:8790/media/twilio"
         assert tokens.TokenVerifier(SECRET).redeem(token, time.time()) == "CA123"
         assert response[1].text == "http://voice.example:8000/carriers/twilio/resume"
         assert memory.rows["CA123"]["policy"] == "v2"
@@ -319,7 +321,7 @@ def test_twilio_s_webhook_connects_the_audio_and_names_what_comes_after() -> Non
 def test_a_busy_house_lets_the_carrier_reject() -> None:
     async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
         answer = await client.post("/carriers/twilio/voice", data=FORM)
-        assert (answer.status_code, answer.text) == (200, twiml.reject())
+        assert (answer.status_code, answer.text) == (200, twiml.write((Hangup(busy=True),)))
 
     run(test, Memory(spares=0))
 
@@ -350,7 +352,7 @@ def test_an_overflow_is_a_busy_line_a_message_in_the_queue_or_another_number() -
 
 
 def test_a_recorded_message_is_played() -> None:
-    verbs = ElementTree.fromstring(twiml.queue("https://cdn.example/hold.mp3", 2, "https://a.example/x"))
+    verbs = ElementTree.fromstring(twiml.write((Say("https://cdn.example/hold.mp3"), Pause(2))))
     assert (verbs[0].tag, verbs[0].text) == ("Play", "https://cdn.example/hold.mp3")
 
 
@@ -364,7 +366,7 @@ def test_what_calls_have_cost_is_told() -> None:
 def test_public_addresses_are_told_to_the_carrier() -> None:
     async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
         text = (await client.post("/carriers/twilio/voice", data=FORM)).text
-        assert 'url="wss://media.example/media/CA123.' in text
+        assert 'url="wss://media.example/media/twilio/CA123.' in text
         assert "https://api.example/carriers/twilio/resume<" in text
 
     run(test, public_url="https://api.example/", public_media_url="wss://media.example/")
@@ -382,7 +384,7 @@ def test_a_webhook_that_is_not_signed_by_twilio_is_refused_when_there_is_a_secre
             headers = {"X-Twilio-Signature": strange.encode(errors="surrogatepass")}
             problem(await client.post(url, data=FORM, headers=headers), 403, "forbidden")
 
-    run(test, twilio_auth_token="auth")
+    run(test, carriers=(CarrierChoice("twilio", {"auth_token": "auth"}),))
 
 
 def test_the_signature_is_twilio_s() -> None:
@@ -416,6 +418,7 @@ def test_openapi_lists_every_address_and_the_console_is_served() -> None:
             "/v1/rollouts/{name}/{word}",
             "/v1/rollouts/{name}/divergence",
             "/v1/rollouts/{name}/report",
+            "/v1/carriers",
             "/v1/cost",
             "/healthz",
             "/readyz",
