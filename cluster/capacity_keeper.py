@@ -17,7 +17,6 @@ from typing import Any
 from offhook.actors.contracts.errors import LinkLost
 from offhook.actors.node.change_feed import BEGAN, ENDED, STARTED
 from offhook.actors.refs.supervisor import SupervisorRef
-from offhook.policies.core.principal import Principal, PrincipalKind
 from offhook.policies.fleet.capacity import Lead
 from offhook.policies.fleet.cost import Accounts, Usage, bill
 
@@ -35,9 +34,7 @@ EARLY = 0.9  # of it: timers are not exact, and a look that is left out is anoth
 RING_LOOK_S = 0.1  # while somebody rings
 REPORTS_PER_S = 200.0  # at most, in a large cluster: an actor call costs the director 0.7 ms of a core
 REPORT_S = 5.0  # for a node's answer: a restarted supervisor is there again after 2 s
-NO_SLOTS = Principal(
-    PrincipalKind.SYSTEM, "no call_slot"
-)  # why a node takes no calls in a cluster that is scaled by that resource
+NO_SLOTS = "no call_slot"  # why a node takes no calls in a cluster that is scaled by that resource
 
 
 class CapacityKeeper:
@@ -187,7 +184,7 @@ class CapacityKeeper:
         if rules.scale and not advertised:
             return None
         slots = self._slots[node] = advertised or int(stats["slots"])
-        by_hand = node in self._nodes.cordoned or (bool(stats["draining"]) and stats.get("drained_by") != BY.text)
+        by_hand = node in self._nodes.cordoned or (bool(stats["draining"]) and stats.get("drained_by") != BY)
         calls = int(stats["calls"]) + self._desk.desk.promised(node)
         return Node(
             node,

@@ -17,7 +17,6 @@ from offhook.actors.contracts.errors import LinkLost, UnknownPolicy
 from offhook.actors.node.swaps import WITHIN_S, merged
 from offhook.actors.refs.handles import LASTING, NAMESPACE
 from offhook.actors.refs.supervisor import SupervisorRef
-from offhook.policies.core.principal import NOBODY, Principal
 
 from .admission_queue import AdmissionQueue
 from .call_directory import CallDirectory
@@ -140,13 +139,13 @@ class Director(Publishing):
         """An engine's replica takes no calls any more."""
         await self._engines.withdraw(replica)
 
-    async def drain(self, node: str, on: bool = True, by: Principal = NOBODY) -> dict[str, Any]:
+    async def drain(self, node: str, on: bool = True) -> dict[str, Any]:
         """Give a node no new calls; its live ones stay. Raises: LinkLost: no such node."""
         supervisor = self._nodes.get(node)
-        await self._wanted.cordon(node, on, self._nodes.names(), by)
+        await self._wanted.cordon(node, on, self._nodes.names())
         (self._nodes.cordoned.add if on else self._nodes.cordoned.discard)(node)
         self._desk.cordon(node, on)
-        return await supervisor.drain(on, by)
+        return await supervisor.drain(on)
 
     async def stats(self) -> dict[str, Any]:
         """Figures of every node."""
@@ -212,7 +211,7 @@ class Director(Publishing):
                 await supervisor.publish_policy(version, kept.policy, kept.bundle)
         await self._engines.tell(node, supervisor)
         if node in self._wanted.cordoned:
-            await supervisor.drain(True, self._wanted.cordoned[node])
+            await supervisor.drain(True)
 
     async def _recall(self) -> None:
         """What was wanted before this director's start. While it cannot be read, nodes go on with what they have."""
@@ -223,7 +222,7 @@ class Director(Publishing):
         except MemoryAway as fault:
             log.error("what is wanted cannot be recalled; it is tried again: %s", fault)
             return
-        self._nodes.cordoned.update(self._wanted.cordoned)
+        self._nodes.cordoned |= self._wanted.cordoned
         for node, supervisor in self._nodes.supervisors().items():
             await self._offer_all(node, supervisor)
 
@@ -292,8 +291,8 @@ class DirectorRef(PublishingRef):
     async def withdraw_engine(self, replica: str) -> None:
         await self.ask("withdraw_engine", replica)
 
-    async def drain(self, node: str, on: bool = True, by: Principal = NOBODY) -> dict[str, Any]:
-        return dict(await self.ask("drain", node, on, by))
+    async def drain(self, node: str, on: bool = True) -> dict[str, Any]:
+        return dict(await self.ask("drain", node, on))
 
     async def stats(self) -> dict[str, Any]:
         return dict(await self.ask("stats"))

@@ -16,7 +16,6 @@ from offhook.actors.contracts.errors import UnknownPolicy
 from offhook.actors.refs.handles import ActorRef
 from offhook.policies.core.errors import CallerFault, PolicyError
 from offhook.policies.core.policy import Policy
-from offhook.policies.core.principal import NOBODY, Principal
 from pydantic import ValidationError
 
 from .desired_state import DesiredState, Version
@@ -38,12 +37,7 @@ class Publishing:
     _rollouts: Rollouts
 
     async def publish_policy(
-        self,
-        version: str,
-        policy: dict[str, Any],
-        bundle: str | bytes = "",
-        lead: str = "first",
-        by: Principal = NOBODY,
+        self, version: str, policy: dict[str, Any], bundle: str | bytes = "", lead: str = "first"
     ) -> dict[str, Any]:
         """Offer a policy version to new calls on every node, now and on those that join.
 
@@ -66,7 +60,7 @@ class Publishing:
         if lead == "now":
             self._rollouts.refuse_while_under_way(name, "a version cannot be made to lead")
         used = await self._used()
-        for old in await self._wanted.keep(Version(version, policy, bundle, by=by), used):
+        for old in await self._wanted.keep(Version(version, policy, bundle), used):
             await self.unoffer(old)
         await self.offer(version, policy, bundle)
         leads = self._wanted.leads.get(name) == version
@@ -118,7 +112,7 @@ class Publishing:
         found = self._wanted.version(asked)
         return {"name": found.name, "version": found.version, "policy": found.policy, "bundle": found.bundle}
 
-    async def withdraw_policy(self, version: str, by: Principal = NOBODY) -> None:
+    async def withdraw_policy(self, version: str) -> None:
         """Offer a version no more, and forget it.
 
         Raises:
@@ -132,10 +126,9 @@ class Publishing:
         live = (await self.live_versions()).get(version, 0)
         use = self._rollouts.uses().get(version)
         if live or use:
-            user = f"{live} live calls" if live else f"the rollout of {name} ({use})"
-            raise CallerFault(f"{version} is in use by {user}; withdraw it when they are over")
+            by = f"{live} live calls" if live else f"the rollout of {name} ({use})"
+            raise CallerFault(f"{version} is in use by {by}; withdraw it when they are over")
         await self._wanted.forget(version)
-        log.info("a policy version is withdrawn", extra={"policy_version": version, "pii_by": by.text})
         await self.unoffer(version)
 
     async def unoffer(self, version: str) -> None:
@@ -181,11 +174,11 @@ class Publishing:
 
     # --- rollouts ---------------------------------------------------------------------------------------------------
 
-    async def rollout_start(self, asked: dict[str, Any], by: Principal = NOBODY) -> dict[str, Any]:
+    async def rollout_start(self, asked: dict[str, Any]) -> dict[str, Any]:
         """See `Rollouts.start`."""
-        return await self._rollouts.start(asked, by)
+        return await self._rollouts.start(asked)
 
-    async def rollout_order(self, name: str, word: str, by: Principal = NOBODY) -> dict[str, Any]:
+    async def rollout_order(self, name: str, word: str, by: str = "") -> dict[str, Any]:
         """See `Rollouts.order`."""
         return await self._rollouts.order(name, word, by)
 
@@ -206,15 +199,10 @@ class PublishingRef(ActorRef):
     """The director, as far as policies go."""
 
     async def publish_policy(
-        self,
-        version: str,
-        policy: Mapping[str, Any],
-        bundle: str | bytes = "",
-        lead: str = "first",
-        by: Principal = NOBODY,
+        self, version: str, policy: Mapping[str, Any], bundle: str | bytes = "", lead: str = "first"
     ) -> dict[str, Any]:
         """See `Publishing.publish_policy`."""
-        return dict(await self.ask("publish_policy", version, dict(policy), bundle, lead, by))
+        return dict(await self.ask("publish_policy", version, dict(policy), bundle, lead))
 
     async def policies(self) -> dict[str, Any]:
         """See `Publishing.policies`."""
@@ -224,15 +212,15 @@ class PublishingRef(ActorRef):
         """See `Publishing.bundle`."""
         return dict(await self.ask("bundle", asked))
 
-    async def withdraw_policy(self, version: str, by: Principal = NOBODY) -> None:
+    async def withdraw_policy(self, version: str) -> None:
         """See `Publishing.withdraw_policy`."""
-        await self.ask("withdraw_policy", version, by)
+        await self.ask("withdraw_policy", version)
 
-    async def rollout_start(self, asked: Mapping[str, Any], by: Principal = NOBODY) -> dict[str, Any]:
+    async def rollout_start(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """See `Rollouts.start`."""
-        return dict(await self.order("rollout_start", dict(asked), by))
+        return dict(await self.order("rollout_start", dict(asked)))
 
-    async def rollout_order(self, name: str, word: str, by: Principal = NOBODY) -> dict[str, Any]:
+    async def rollout_order(self, name: str, word: str, by: str = "") -> dict[str, Any]:
         """See `Rollouts.order`."""
         return dict(await self.order("rollout_order", name, word, by))
 

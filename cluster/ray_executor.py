@@ -11,12 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping
 import ray
 from offhook.actors.contracts.errors import LinkLost
 from offhook.actors.refs.supervisor import SupervisorRef
-from offhook.policies.core.principal import Principal, PrincipalKind
 from ray.autoscaler.sdk import request_resources
 
 from .scaling import SLOT
 
-BY = Principal(PrincipalKind.SYSTEM, "scaling")  # who cordons a node that is not needed, as its supervisor tells it
+BY = "scaling"  # who cordons a node that is not needed, as its supervisor tells it
 DRAIN_RPC_S = 5.0  # to the control store; a look comes every few seconds
 
 

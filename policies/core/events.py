@@ -8,7 +8,6 @@ before `at_ms`: a detector confirms an onset after it began.
 from __future__ import annotations
 
 from .parts import part
-from .principal import Principal
 from .proposals import Proposal, Reading, Refusal
 
 
@@ -224,14 +223,14 @@ class OperatorDecided(Event):
 
     proposal: str
     approved: bool
-    operator: Principal
+    operator: str
 
 
 @part
 class HangupRequested(Event):
     """Somebody with the right to do so wants the call to end now."""
 
-    by: Principal
+    by: str
     reason: str
 
 

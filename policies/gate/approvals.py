@@ -29,12 +29,12 @@ def operator_decided(draft: Draft, event: OperatorDecided) -> None:
     authority = draft.state.authority
     proposal = next((p for p in authority.approvals if p.id == event.proposal), None)
     if proposal is None:
-        draft.publish("approval", what="unknown", proposal=event.proposal, operator=event.operator.text)
+        draft.publish("approval", what="unknown", proposal=event.proposal, operator=event.operator)
         return
     left = tuple(p for p in authority.approvals if p is not proposal)
     draft.state.authority = replace(authority, approvals=left)
     what = "approved" if event.approved else "refused"
-    draft.publish("approval", what=what, proposal=proposal.id, operator=event.operator.text)
+    draft.publish("approval", what=what, proposal=proposal.id, operator=event.operator)
     if not left:
         draft.disarm(approval_queue.TIMER)
     if not event.approved:
@@ -42,7 +42,7 @@ def operator_decided(draft: Draft, event: OperatorDecided) -> None:
         gate.refuse(draft, proposal, "approval", no)
         _over(draft, proposal, f"no from {event.operator}")
         return
-    given = (act_of(proposal), event.operator.text, event.at_ms)
+    given = (act_of(proposal), event.operator, event.at_ms)
     draft.state.authority = replace(
         draft.state.authority, approved=(*authority.approved, given)[-approval_queue.WAITING_MAX :]
     )

@@ -21,7 +21,6 @@ from ..core.errors import CallerFault
 from ..core.events import ActionFinished, Event, HangupRequested, LineClosed, OperatorDecided
 from ..core.fields import CHECKS, COUNT_MAX, NAME_CHARS_MAX, REASON_CHARS_MAX, WELL_FORMED, Refused
 from ..core.parts import replace
-from ..core.principal import Principal
 from ..core.proposals import Kind, Polarity, Proposal, Purpose, Reading, Refusal
 from ..core.sayable import Unsayable, on_one_line, sayable
 
@@ -94,8 +93,7 @@ def event_of(array: list[Any], at_ms: int) -> Event:
         raise CallerFault(f"what is told a call from outside is one of {', '.join(TOLD)}")
     event: Event = decode([array[0], at_ms, *array[2:]])
     for field in fields(event):
-        value = getattr(event, field.name)
-        text = value.text if isinstance(value, Principal) else value
+        text = getattr(event, field.name)
         if isinstance(text, str) and (len(text) > WORD_CHARS_MAX or not text.isprintable()):
             raise CallerFault(f"{array[0]}.{field.name}: up to {WORD_CHARS_MAX} printable characters on one line")
     return event

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from ..core import events as ev
 from ..core.commands import RecordVerdict
-from ..core.principal import Principal, PrincipalKind
 from ..core.proposals import Answer, Verdict
 from .world import Record, World
 
 ANSWERS_MS = (300, 9_000)  # from the question to the answer; approvals last from 4 s on
-OPERATOR = Principal(PrincipalKind.OPERATOR)
 APPROVES, REFUSES = 0.5, 0.25  # shares of the questions; the rest is never answered
 
 
@@ -39,7 +37,7 @@ class Operator:
 
     def _decide(self, proposal: str, approved: bool) -> None:
         if not self._world.over:
-            self._world.feed(ev.OperatorDecided(self._world.now_ms, proposal, approved, OPERATOR))
+            self._world.feed(ev.OperatorDecided(self._world.now_ms, proposal, approved, "operator"))
 
 
 def _waits_for_a_yes(verdict: Verdict) -> bool:

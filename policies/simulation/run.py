@@ -28,7 +28,7 @@ from .debt_watch import Debts
 from .drawn import drawn_policy, stock_agents
 from .faults import Faults
 from .freshness import Freshness
-from .operators import OPERATOR, Operator
+from .operators import Operator
 from .outcomes import Outcomes
 from .swaps import swapping
 from .tellings import Tellings
@@ -194,7 +194,7 @@ def _plan_faults(world: World, answered_ms: int) -> None:
     if faults.hits(fault.POLICY_SWAP):
         world.after(some_time(), lambda: swapping(world, drawn_policy(world.chance)).begin())
     if faults.hits(fault.HANG_UP_BY_OPERATOR):
-        world.after(some_time(), lambda: _unless_over(world, ev.HangupRequested(world.now_ms, OPERATOR, "test")))
+        world.after(some_time(), lambda: _unless_over(world, ev.HangupRequested(world.now_ms, "operator", "test")))
 
 
 def _unless_over(world: World, event: ev.Event) -> None:

@@ -238,7 +238,7 @@ class CarrierSocket(WSListener):  # type: ignore[misc]
     def transfer(self, target: str, announced: bool) -> None:
         self._give(Transfer(target, announced))
 
-    def end_stream(self, reason: str) -> None:
+    def leave(self, reason: str) -> None:
         self.close(CLOSE_NORMAL, reason)
 
     def _give(self, order: Order) -> None:

@@ -48,9 +48,9 @@ class CarrierStream(Protocol):
         """End the call, and the stream with it."""
 
     def transfer(self, target: str, announced: bool) -> None:
-        """Hand the caller over to a number, as far as the carrier takes that on the stream; `end_stream` follows."""
+        """Hand the caller over to a number, as far as the carrier takes that on the stream; `leave` follows."""
 
-    def end_stream(self, reason: str) -> None:
+    def leave(self, reason: str) -> None:
         """End the stream; what the carrier does with the caller then is the resume webhook's answer."""
 
 
@@ -332,7 +332,7 @@ class Line:
     def make_way(self, reason: str) -> None:
         """Another line of the same call takes over: this one ends, the call does not."""
         if not self.over:
-            self._carrier.end_stream(reason)
+            self._carrier.leave(reason)
             self.lost(reason)
 
     def _end(self, reason: str) -> None:

@@ -12,13 +12,10 @@ from offhook.policies.core import events as ev
 from offhook.policies.core.codec import decode, encode
 from offhook.policies.core.commands import Perform, Say, TransferCall
 from offhook.policies.core.policy import AgentSpec, Policy
-from offhook.policies.core.principal import Principal
 from offhook.policies.core.proposals import Answer, Asks, Kind, Polarity, Proposal, Purpose, Reading, Refusal
 from offhook.policies.core.sayable import Unsayable, _cleaned, _is_plain, sayable
 from offhook.policies.gate.entry import PROPOSALS_MAX, answer_of, proposals_of
 from scene import Scene, of, verdicts
-
-ANN = Principal.of("operator:ann")
 
 POLICY = Policy(
     name="test",
@@ -164,7 +161,7 @@ def _acts_end(scene: Scene) -> None:
 
 def _operator_says_yes(scene: Scene) -> None:
     for proposal in scene.state.authority.approvals:
-        scene.happens(ev.OperatorDecided, proposal=proposal.id, approved=True, operator=ANN)
+        scene.happens(ev.OperatorDecided, proposal=proposal.id, approved=True, operator="ann")
 
 
 def _line_breaks(scene: Scene) -> None:

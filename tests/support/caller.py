@@ -100,9 +100,9 @@ class Caller(Phone):
         self._news.set()
 
     def transfer(self, target: str, announced: bool) -> None:
-        """Nothing is said of it on this line; `end_stream` follows."""
+        """Nothing is said of it on this line; `leave` follows."""
 
-    def end_stream(self, reason: str) -> None:
+    def leave(self, reason: str) -> None:
         self.hang_up(reason)
 
     def _order(self, name: str, *fields: Any) -> None:

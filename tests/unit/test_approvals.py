@@ -10,10 +10,7 @@ from dialogue import Dialogue, sales_policy
 from offhook.policies.core import events as ev
 from offhook.policies.core.commands import Publish
 from offhook.policies.core.policy import Policy
-from offhook.policies.core.principal import Principal
 from scene import of
-
-ANN = Principal.of("operator:ann")
 
 ASKED = "One moment, please. I have to ask a colleague about that."
 NO_YES = "I am sorry, I could not get that confirmed just now."
@@ -36,7 +33,7 @@ def waiting(**gate: Any) -> Dialogue:
 
 def decided(call: Dialogue, approved: bool) -> None:
     (proposal,) = call.state.authority.approvals
-    call.happens(ev.OperatorDecided, proposal=proposal.id, approved=approved, operator=ANN)
+    call.happens(ev.OperatorDecided, proposal=proposal.id, approved=approved, operator="ann")
 
 
 @pytest.mark.parametrize("after_s", [1, 15, 30])

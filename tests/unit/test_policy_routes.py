@@ -16,7 +16,6 @@ from offhook.actors.node.bundle_archive import pack, sign
 from offhook.cluster.desired_state import DesiredState, Version
 from offhook.cluster.state_store import FileMemory
 from offhook.policies.core.errors import PolicyError
-from offhook.policies.core.principal import Principal
 from offhook.serve.bundles import policy_start
 from offhook.serve.bundles.policy_files import Bundle, load
 from offhook.serve.web.api import make_api
@@ -33,11 +32,9 @@ class Memory:
     async def prepare(self) -> None:
         """Nothing to find."""
 
-    async def publish(
-        self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: bool, by: Principal
-    ) -> dict[str, Any]:
+    async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: bool) -> dict[str, Any]:
         self.published.append((version, policy["name"], parcel))
-        await self.wanted.keep(Version(version, dict(policy), parcel, by=by), set())
+        await self.wanted.keep(Version(version, dict(policy), parcel), set())
         name = policy["name"]
         leads = self.wanted.leads.get(name) == version
         if lead or name not in self.wanted.leads:
@@ -51,8 +48,7 @@ class Memory:
         found = self.wanted.version(policy)
         return {"name": found.name, "version": found.version, "policy": found.policy, "bundle": found.bundle}
 
-    async def withdraw(self, version: str, by: Principal) -> None:
-        self.withdrawn_by = by
+    async def withdraw(self, version: str) -> None:
         await self.wanted.forget(version)
 
 
