@@ -6,6 +6,8 @@ supervisor's death the table is rebuilt from both. Nothing here is decided.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +15,8 @@ from typing import Any
 
 from ..contracts.errors import NoSuchCall
 from ..contracts.setup import Engines, Setup, agent_tokens
+from ..journals.journal import Kept
+from .call_progress import CallProgress
 from .change_feed import BEGAN, ENDED, ChangeFeed
 from .leases import Lease
 
@@ -53,6 +57,7 @@ class CallRow:
     usage: dict[str, float] = field(
         default_factory=dict
     )  # what it has used, by its end's record (policies/fleet/cost.py)
+    progress: CallProgress = field(default_factory=CallProgress, compare=False)  # what it tells of itself
 
     @classmethod
     def of_setup(cls, setup: Setup, owner: str, pid: int, endpoint: str) -> CallRow:
@@ -74,6 +79,7 @@ class CallRow:
             anchor=setup.anchor,
             arm=setup.arm,
             tenant=setup.tenant,
+            progress=CallProgress(policy=str(setup.policy.get("name", ""))),
         )
 
     def leased(self, lease: Lease, pid: int, endpoint: str, agents: Iterable[str]) -> CallRow:
@@ -140,7 +146,27 @@ class CallRow:
             "seq": self.seq,
             "takeovers": self.takeovers,
             "tenant": self.tenant,
+            "progress": self.progress.plain(self.at_ms),
         }
+
+
+class Doubts:
+    """Who wonders what has become of a call, whose owner they have lost."""
+
+    def __init__(self) -> None:
+        self._doubts: dict[str, asyncio.Event] = {}
+
+    async def wait(self, call: str, within_s: float) -> None:
+        """Until it is known, or has been waited for so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._doubts.setdefault(call, asyncio.Event()).wait()
+
+    def settle(self, call: str) -> None:
+        """It is known: whoever waits for it looks again."""
+        doubt = self._doubts.pop(call, None)
+        if doubt is not None:
+            doubt.set()
 
 
 class CallTable:
@@ -214,3 +240,9 @@ class CallTable:
         """All that is known, newest first."""
         newest_first = [*reversed(self._live.values()), *reversed(self._ended)]
         return [row.plain() for row in newest_first]
+
+
+def of_journal(kept: Kept) -> dict[str, Any]:
+    """What a list tells of a call that is over and that only the journal has; its state tells the rest."""
+    row = CallRow(kept.call, kept.epoch, "", 0, "", "", "", "", kept.begun_unix_ms, seq=kept.seq)
+    return {**row.plain(), "live": False, "outcome": "", "progress": CallProgress(stage="").plain(0)}

@@ -104,10 +104,9 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Hand the caller over to a number; `announced` = the agent has told them."""
+    """Hand the caller over to a number."""
 
     target: str
-    announced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 
+from ..config import plug_ins
 from ..contracts.carrier_choice import CarrierChoice
 from ..contracts.errors import SettingFault
 from .port import Carrier, CarrierFactory
@@ -20,7 +21,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")  # stands in addresses, and in upp
 
 def installed() -> list[str]:
     """The names of all carriers that installed packages offer."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    return list(plug_ins.names(GROUP))
 
 
 def load(choices: Iterable[CarrierChoice]) -> dict[str, Carrier]:

@@ -235,10 +235,10 @@ class CarrierSocket(WSListener):  # type: ignore[misc]
         self._give(HangUp(reason))
         self.close(CLOSE_NORMAL, reason)
 
-    def transfer(self, target: str, announced: bool) -> None:
-        self._give(Transfer(target, announced))
+    def transfer(self, target: str) -> None:
+        self._give(Transfer(target))
 
-    def leave(self, reason: str) -> None:
+    def end_stream(self, reason: str) -> None:
         self.close(CLOSE_NORMAL, reason)
 
     def _give(self, order: Order) -> None:

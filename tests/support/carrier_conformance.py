@@ -64,7 +64,7 @@ ANSWERS: tuple[Steps, ...] = (
 )
 ORDERS: tuple[tuple[Signal, Order], ...] = (
     (Signal.HANG_UP, HangUp("goodbye said")),
-    (Signal.TRANSFER, Transfer("+15550199", True)),
+    (Signal.TRANSFER, Transfer("+15550199")),
     (Signal.SEND_KEYS, SendKeys("12#")),
 )
 NONSENSE = (b"", b"{", b"[]", b"\xff\xfe\x00", b"[" * 50_000, b'{"event":"hologram"}', b'{"type":"hologram"}')

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import httpx
 import pytest
 from carrier_conformance import check
 from offhook.serve.carriers import registry
-from offhook.serve.carriers.port import Carrier, NotOffered, Outgoing
+from offhook.serve.carriers.port import Carrier
 from offhook.serve.carriers.registry import load
 from offhook.serve.carriers.webhook import CallIn, Connect, Hangup, StreamEnded, WebhookAnswer
 from offhook.serve.config import settings
@@ -177,37 +176,3 @@ def test_a_carrier_s_webhooks_are_served_under_its_name_in_its_own_form(packages
         assert (refused.status_code, "toy, twilio" in refused.json()["detail"]) == (409, True)
 
     served(test, choice, CarrierChoice("twilio"))
-
-
-@asynccontextmanager
-async def switch(answer: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Takes orders to dial."""
-    asked: list[bytes] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        (length,) = re.findall(rb"content-length: (\d+)", head.lower())
-        asked.append(await reader.readexactly(int(length)))
-        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(answer), answer))
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", asked
-    finally:
-        server.close()
-
-
-def test_a_carrier_that_dials_does_so_and_one_that_does_not_says_so(packages: Path) -> None:
-    async def main() -> None:
-        async with switch(b'{"call": "c-9"}') as (url, asked):
-            toy = registry.carrier(CarrierChoice("toy", {"dial_url": url}))
-            assert await toy.dial(Outgoing("+1", "+2", "http://a")) == "c-9"
-            assert b'"to":"+1"' in asked[0].replace(b" ", b"")
-        with pytest.raises(NotOffered, match="'toy' does not offer dial"):
-            await registry.carrier(CarrierChoice("toy")).dial(Outgoing("+1", "+2", "http://a"))
-        with pytest.raises(NotOffered, match="'twilio' does not offer dial"):
-            await registry.carrier(CarrierChoice("twilio")).dial(Outgoing("+1", "+2", "http://a"))
-
-    asyncio.run(main())

@@ -17,6 +17,8 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from offhook.actors.audio.format import TELEPHONE
+
 from ...contracts.errors import LineFault
 from ..messages import (
     CLOSE_INVALID,
@@ -35,8 +37,7 @@ from ..messages import (
     Stop,
 )
 
-SAMPLE_RATE_HZ = 8_000
-ENCODING = "audio/x-mulaw"
+ENCODING = "audio/x-mulaw"  # how the carrier names the encoding of `TELEPHONE`
 MARK_NAME_BYTES_MAX = 256
 NUMBER_DIGITS_MAX = 12  # of a sequence number, a chunk, a timestamp: 600 years of frames
 CALLER_TRACKS = ("inbound", "inbound_track", None)  # media and keys name theirs differently, the only one needs no name
@@ -206,8 +207,8 @@ def _check_format(form: Any) -> None:
     if not isinstance(form, dict):
         raise LineFault("format", "'start' needs an object mediaFormat", CLOSE_UNSUPPORTED)
     actual = (form.get("encoding"), form.get("sampleRate"), form.get("channels"))
-    if actual != (ENCODING, SAMPLE_RATE_HZ, 1):
-        allowed = f"{ENCODING}, {SAMPLE_RATE_HZ} Hz, 1 channel"
+    if actual != (ENCODING, TELEPHONE.rate_hz, TELEPHONE.channels):
+        allowed = f"{ENCODING}, {TELEPHONE.rate_hz} Hz, 1 channel"
         raise LineFault("format", f"media format {str(actual)[:60]} is not {allowed}", CLOSE_UNSUPPORTED)
 
 
@@ -328,7 +329,11 @@ class CarrierWriter:
             "streamSid": self.stream,
             "callSid": self.call_sid,
             "tracks": ["inbound"],
-            "mediaFormat": {"encoding": ENCODING, "sampleRate": SAMPLE_RATE_HZ, "channels": 1},
+            "mediaFormat": {
+                "encoding": ENCODING,
+                "sampleRate": TELEPHONE.rate_hz,
+                "channels": TELEPHONE.channels,
+            },
             "customParameters": dict(parameters or {}),
         }
         return self._numbered("start", start)
