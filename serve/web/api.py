@@ -26,6 +26,7 @@ from ..client.control_client import ControlClient
 from . import problems
 from .node_routes import add_nodes
 from .policy_routes import add_policies
+from .principals import CHARS_MAX, WRITTEN, AskedBy, named_in, signed
 from .public_addresses import PublicAddresses
 from .recorded import Recorded
 from .rollout_routes import add_rollouts
@@ -66,7 +67,7 @@ class Decision(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     approved: bool
-    operator: str = Field(min_length=1, max_length=128)
+    operator: str = Field(default="", max_length=CHARS_MAX, description=f"who decides: {WRITTEN}")
 
 
 def make_api(control_client: ControlClient, door: PublicAddresses) -> FastAPI:
@@ -137,9 +138,7 @@ def _add_calls(
 
     @app.delete("/v1/calls/{call_id}", status_code=204, tags=["calls"])
     async def hang_up(
-        call_id: CallId,
-        reason: Annotated[str, Query(max_length=200)] = "hung up by an operator",
-        by: Annotated[str, Query(max_length=128, description="who asks for it; kept in the journal")] = "api",
+        call_id: CallId, by: AskedBy, reason: Annotated[str, Query(max_length=200)] = "hung up by an operator"
     ) -> None:
         """End a call at once."""
         try:
@@ -150,10 +149,10 @@ def _add_calls(
 
     @app.post("/v1/calls/{call_id}/proposals/{proposal_id}", status_code=202, tags=["calls"])
     async def decide(
-        call_id: CallId, proposal_id: Annotated[str, Path(max_length=64)], decision: Decision
+        call_id: CallId, proposal_id: Annotated[str, Path(max_length=64)], decision: Decision, by: AskedBy
     ) -> dict[str, Any]:
         """Approve or refuse what an agent wants to do; the gate still checks it against the present moment."""
-        await control_client.decide(call_id, proposal_id, decision.approved, decision.operator)
+        await control_client.decide(call_id, proposal_id, decision.approved, signed(named_in(decision.operator, by)))
         return {"call_id": call_id, "proposal": proposal_id, "approved": decision.approved}
 
 

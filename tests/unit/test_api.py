@@ -17,6 +17,7 @@ from offhook.actors.contracts.errors import LinkLost, NoSpare, NoSuchCall, Unkno
 from offhook.cluster.errors import Overflow
 from offhook.policies.core import codec
 from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.principal import Principal
 from offhook.policies.core.proposals import Answer, Kind, RuleResult, Verdict
 from offhook.serve.carriers.twilio import twiml
 from offhook.serve.carriers.webhook import Hangup, Pause, Say
@@ -47,6 +48,7 @@ class Memory:
         self.rows: dict[str, dict[str, Any]] = {}
         self.records: list[list[Any]] = []
         self.decided: list[tuple[Any, ...]] = []
+        self.drained_by: list[str] = []
         self.away = False
         self.overflow: Overflow | None = None
 
@@ -99,19 +101,20 @@ class Memory:
         self._row(call)
         return [codec.encode(VERDICT)]
 
-    async def hangup(self, call: str, by: str, reason: str) -> None:
+    async def hangup(self, call: str, by: Principal, reason: str) -> None:
         if not self._row(call)["live"]:
             raise NoSuchCall(f"call {call!r} is not live on this node")
         self._row(call).update(live=False, outcome=f"{by}: {reason}")
 
-    async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
+    async def decide(self, call: str, proposal: str, approved: bool, operator: Principal) -> None:
         self._row(call)
         if proposal == "late":
             raise CallerFault("proposal 'late' does not wait for approval")
         self.decided.append((call, proposal, approved, operator))
 
-    async def drain(self, node: str, on: bool) -> dict[str, Any]:
+    async def drain(self, node: str, on: bool, by: Principal) -> dict[str, Any]:
         self.drained = {node} if on else set()
+        self.drained_by.append(by.text)
         return {"draining": on, "calls": 3}
 
     async def stats(self) -> dict[str, Any]:
@@ -292,9 +295,14 @@ def test_an_operator_decides() -> None:
         call = (await client.post("/v1/calls", json={})).json()["call_id"]
         word = {"approved": True, "operator": "kim"}
         assert (await client.post(f"/v1/calls/{call}/proposals/p1", json=word)).status_code == 202
-        assert memory.decided == [(call, "p1", True, "kim")]
+        assert memory.decided == [(call, "p1", True, Principal.of("person:kim"))]
+        url, no = f"/v1/calls/{call}/proposals/p2", {"approved": False}
+        assert (await client.post(url, json=no, headers={"X-Offhook-By": "program:console"})).status_code == 202
+        assert memory.decided[-1][2:] == (False, Principal.of("program:console"))
+        assert "say who decides" in problem(await client.post(url, json=no), 409, "not-possible")["detail"]
+        assert len(memory.decided) == 2
         problem(await client.post(f"/v1/calls/{call}/proposals/late", json=word), 409, "not-possible")
-        problem(await client.post(f"/v1/calls/{call}/proposals/p1", json={"approved": 1}), 422, "invalid-request")
+        problem(await client.post(f"/v1/calls/{call}/proposals/p1", json={"approved": "so"}), 422, "invalid-request")
 
     run(test)
 
@@ -440,6 +448,7 @@ def test_a_node_is_drained_by_the_beginning_of_its_id_and_takes_calls_again() ->
         assert (told["nodes"][0]["calls"], told["silent"]) == (3, [NODES[1]])
         answer = await client.post("/v1/nodes/ab12c/drain")
         assert (answer.status_code, answer.json()["node"], memory.drained) == (202, NODES[0], {NODES[0]})
+        assert memory.drained_by == ["program:anonymous@127.0.0.1"]
         assert (await client.delete("/v1/nodes/ab12c/drain")).json()["draining"] is False
         ambiguous = problem(await client.post("/v1/nodes/ab12/drain"), 409, "not-possible")
         assert "more than one node; nodes are ab12c000, ab12d000" in ambiguous["detail"]
