@@ -17,6 +17,7 @@ from offhook.actors.contracts.errors import LinkLost, UnknownPolicy
 from offhook.actors.node.swaps import WITHIN_S, merged
 from offhook.actors.refs.handles import NAMESPACE, start_lasting
 from offhook.actors.refs.supervisor import SupervisorRef
+from offhook.policies.core.principal import NOBODY, Principal
 
 from .admission_queue import AdmissionQueue
 from .call_directory import CallDirectory
@@ -145,13 +146,13 @@ class Director(Publishing):
         """An engine's replica takes no calls any more."""
         await self._engines.withdraw(replica)
 
-    async def drain(self, node: str, on: bool = True) -> dict[str, Any]:
+    async def drain(self, node: str, on: bool = True, by: Principal = NOBODY) -> dict[str, Any]:
         """Give a node no new calls; its live ones stay. Raises: LinkLost: no such node."""
         supervisor = self._nodes.get(node)
-        await self._wanted.cordon(node, on, self._nodes.names())
+        await self._wanted.cordon(node, on, self._nodes.names(), by)
         self._nodes.cordon(node, on)
         self._desk.cordon(node, on)
-        return await supervisor.drain(on)
+        return await supervisor.drain(on, by)
 
     async def stats(self) -> dict[str, Any]:
         """Figures of every node."""
@@ -217,7 +218,7 @@ class Director(Publishing):
                 await supervisor.publish_policy(version, kept.policy, kept.bundle)
         await self._engines.tell(node, supervisor)
         if node in self._wanted.cordoned:
-            await supervisor.drain(True)
+            await supervisor.drain(True, self._wanted.cordoned[node])
 
     async def _recall(self) -> None:
         """What was wanted before this director's start. While it cannot be read, nodes go on with what they have."""
@@ -294,8 +295,8 @@ class DirectorRef(PublishingRef):
     async def withdraw_engine(self, replica: str) -> None:
         await self.ask("withdraw_engine", replica)
 
-    async def drain(self, node: str, on: bool = True) -> dict[str, Any]:
-        return dict(await self.ask("drain", node, on))
+    async def drain(self, node: str, on: bool = True, by: Principal = NOBODY) -> dict[str, Any]:
+        return dict(await self.ask("drain", node, on, by))
 
     async def stats(self) -> dict[str, Any]:
         return dict(await self.ask("stats"))

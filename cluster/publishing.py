@@ -16,6 +16,7 @@ from offhook.actors.contracts.errors import UnknownPolicy
 from offhook.actors.refs.handles import ActorRef
 from offhook.policies.core.errors import CallerFault, PolicyError
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.principal import NOBODY, Principal
 from pydantic import ValidationError
 
 from .desired_state import DesiredState, Version
@@ -37,7 +38,12 @@ class Publishing:
     _rollouts: Rollouts
 
     async def publish_policy(
-        self, version: str, policy: dict[str, Any], bundle: str | bytes = "", lead: str = "first"
+        self,
+        version: str,
+        policy: dict[str, Any],
+        bundle: str | bytes = "",
+        lead: str = "first",
+        by: Principal = NOBODY,
     ) -> dict[str, Any]:
         """Offer a policy version to new calls on every node, now and on those that join.
 
@@ -60,7 +66,7 @@ class Publishing:
         if lead == "now":
             self._rollouts.refuse_while_under_way(name, "a version cannot be made to lead")
         used = await self._used()
-        for old in await self._wanted.keep(Version(version, policy, bundle), used):
+        for old in await self._wanted.keep(Version(version, policy, bundle, by=by), used):
             await self.unoffer(old)
         await self.offer(version, policy, bundle)
         leads = self._wanted.leads.get(name) == version
@@ -112,7 +118,7 @@ class Publishing:
         found = self._wanted.version(asked)
         return {"name": found.name, "version": found.version, "policy": found.policy, "bundle": found.bundle}
 
-    async def withdraw_policy(self, version: str) -> None:
+    async def withdraw_policy(self, version: str, by: Principal = NOBODY) -> None:
         """Offer a version no more, and forget it.
 
         Raises:
@@ -126,9 +132,10 @@ class Publishing:
         live = (await self.live_versions()).get(version, 0)
         use = self._rollouts.uses().get(version)
         if live or use:
-            by = f"{live} live calls" if live else f"the rollout of {name} ({use})"
-            raise CallerFault(f"{version} is in use by {by}; withdraw it when they are over")
+            user = f"{live} live calls" if live else f"the rollout of {name} ({use})"
+            raise CallerFault(f"{version} is in use by {user}; withdraw it when they are over")
         await self._wanted.forget(version)
+        log.info("a policy version is withdrawn", extra={"policy_version": version, "pii_by": by.text})
         await self.unoffer(version)
 
     async def unoffer(self, version: str) -> None:
@@ -174,11 +181,11 @@ class Publishing:
 
     # --- rollouts ---------------------------------------------------------------------------------------------------
 
-    async def rollout_start(self, asked: dict[str, Any]) -> dict[str, Any]:
+    async def rollout_start(self, asked: dict[str, Any], by: Principal = NOBODY) -> dict[str, Any]:
         """See `Rollouts.start`."""
-        return await self._rollouts.start(asked)
+        return await self._rollouts.start(asked, by)
 
-    async def rollout_order(self, name: str, word: str, by: str = "") -> dict[str, Any]:
+    async def rollout_order(self, name: str, word: str, by: Principal = NOBODY) -> dict[str, Any]:
         """See `Rollouts.order`."""
         return await self._rollouts.order(name, word, by)
 
@@ -199,10 +206,15 @@ class PublishingRef(ActorRef):
     """The director, as far as policies go."""
 
     async def publish_policy(
-        self, version: str, policy: Mapping[str, Any], bundle: str | bytes = "", lead: str = "first"
+        self,
+        version: str,
+        policy: Mapping[str, Any],
+        bundle: str | bytes = "",
+        lead: str = "first",
+        by: Principal = NOBODY,
     ) -> dict[str, Any]:
         """See `Publishing.publish_policy`."""
-        return dict(await self.ask("publish_policy", version, dict(policy), bundle, lead))
+        return dict(await self.ask("publish_policy", version, dict(policy), bundle, lead, by))
 
     async def policies(self) -> dict[str, Any]:
         """See `Publishing.policies`."""
@@ -212,15 +224,15 @@ class PublishingRef(ActorRef):
         """See `Publishing.bundle`."""
         return dict(await self.ask("bundle", asked))
 
-    async def withdraw_policy(self, version: str) -> None:
+    async def withdraw_policy(self, version: str, by: Principal = NOBODY) -> None:
         """See `Publishing.withdraw_policy`."""
-        await self.ask("withdraw_policy", version)
+        await self.ask("withdraw_policy", version, by)
 
-    async def rollout_start(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    async def rollout_start(self, asked: Mapping[str, Any], by: Principal = NOBODY) -> dict[str, Any]:
         """See `Rollouts.start`."""
-        return dict(await self.order("rollout_start", dict(asked)))
+        return dict(await self.order("rollout_start", dict(asked), by))
 
-    async def rollout_order(self, name: str, word: str, by: str = "") -> dict[str, Any]:
+    async def rollout_order(self, name: str, word: str, by: Principal = NOBODY) -> dict[str, Any]:
         """See `Rollouts.order`."""
         return dict(await self.order("rollout_order", name, word, by))
 

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from offhook.policies.core.errors import CallerFault, IllegalMove, OffhookError
 from offhook.policies.core.policy import Level, Policy
+from offhook.policies.core.principal import NOBODY, Principal
 from offhook.policies.fleet import rollout as rules
 from offhook.policies.fleet.rollout import Plan, Rollout, Stage
 from offhook.policies.gate.autonomy import capped
@@ -32,7 +33,6 @@ TICK_S = 1.0
 KEPT_MAX = 50  # rollouts that are remembered; the oldest that are over go
 PREFIX = "rollout/"
 BACK_MS = 10_000  # running calls of a candidate that was rolled back have so long to reach a safe point, then they go
-OPERATORS_MAX = 100  # characters of who gave an order
 
 
 class NoSuchRollout(CallerFault):
@@ -144,11 +144,11 @@ class Rollouts:
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
-    async def start(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    async def start(self, asked: Mapping[str, Any], by: Principal = NOBODY) -> dict[str, Any]:
         """Begin a rollout.
 
         Args:
-            asked: {version, plan, by?}; `version` is a published one, `plan` as `policies/rollout.Plan` takes it.
+            asked: {version, plan}; `version` is a published one, `plan` as `policies/rollout.Plan` takes it.
 
         Raises:
             CallerFault: the plan cannot be used, it leads already, a rollout of its policy is under way.
@@ -179,12 +179,11 @@ class Rollouts:
         await asyncio.gather(*map(self._fleet.agents_up, dict.fromkeys((candidate.version, *fresh.versions()))))
         async with self._turn:
             self.refuse_while_under_way(policy, "a rollout cannot be started")
-            by = str(asked.get("by") or "")[:OPERATORS_MAX]
             await self._forget_oldest()
-            await self._become(rules.begun(fresh, self._now(), f"started by {by}" if by else "started"))
+            await self._become(rules.begun(fresh, self._now(), f"started by {by}" if by != NOBODY else "started"))
         return self.status(fresh.name)
 
-    async def order(self, name: str, word: str, by: str = "") -> dict[str, Any]:
+    async def order(self, name: str, word: str, by: Principal = NOBODY) -> dict[str, Any]:
         """Pause, resume, promote or abort; `abort` of one that is live goes back to what led before.
 
         Args:
@@ -200,7 +199,7 @@ class Rollouts:
             newest = next(each for each in reversed(self._all.values()) if each.policy == rollout.policy)
             if newest.name != rollout.name:
                 raise IllegalMove(f"rollout {rollout.name} is over: {newest.name} came after it")
-            why = f"{word} by {by[:OPERATORS_MAX] or 'an operator'}"
+            why = f"{word} by {by if by != NOBODY else 'an operator'}"
             await self._become(rules.moved(rollout, word, self._now(), why))
         return self.status(rollout.name)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
+from offhook.policies.core.principal import Principal
 
 from ..contracts import wire
 from ..contracts.errors import JournalAway, JournalDamaged, LinkLost, NoSuchCall
@@ -140,7 +141,7 @@ class CallQueries:
         """What the journal has noted of a call (`journal.Kept`), to tell what is missing from what was dropped."""
         return await queries.noted(self._journal, call)
 
-    async def hangup(self, call: str, by: str, reason: str) -> None:
+    async def hangup(self, call: str, by: Principal, reason: str) -> None:
         """End a call, with its goodbye where the policy has one. Raises: NoSuchCall, LinkLost."""
         self._event(call, ev.HangupRequested(0, by, reason))
 
@@ -149,7 +150,7 @@ class CallQueries:
         why = f"the number that the caller was handed to: {how}"
         self._event(call, ev.LineClosed(0, why) if taken else ev.ActionFinished(0, grant, False, why))
 
-    async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
+    async def decide(self, call: str, proposal: str, approved: bool, operator: Principal) -> None:
         """An operator's answer to a proposal that waits for approval. Raises: NoSuchCall, LinkLost."""
         self._event(call, ev.OperatorDecided(0, proposal, bool(approved), operator))
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from offhook.policies.core.errors import CallerFault
 from offhook.policies.core.policy import AgentSpec
+from offhook.policies.core.principal import NOBODY, Principal
 
 from ..call.swap import FORCE
 from ..contracts import wire
@@ -267,7 +268,7 @@ class Supervisor(CallQueries):
         """Keep so many spares warm, and carry at most `slots_max` calls (0 = as it was started)."""
         self.pool.keep(max(0, spares), slots_max if slots_max > 0 else self.options.slots_max)
 
-    async def drain(self, on: bool = True, by: str = "") -> dict[str, Any]:
+    async def drain(self, on: bool = True, by: Principal = NOBODY) -> dict[str, Any]:
         """Take no new calls (and let the spares go), or take them again, as `by` says; live calls are not touched.
 
         Raises:

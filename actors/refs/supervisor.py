@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
+from offhook.policies.core.principal import NOBODY, Principal
 
 from ..contracts.errors import LinkLost
 from .handles import NAMESPACE, ActorRef, on_node, start_lasting
@@ -87,13 +88,13 @@ class SupervisorRef(ActorRef):
     async def verdicts(self, call: str) -> list[dict[str, Any]]:
         return list(await self.ask("verdicts", call))
 
-    async def hangup(self, call: str, by: str, reason: str) -> None:
+    async def hangup(self, call: str, by: Principal, reason: str) -> None:
         await self.ask("hangup", call, by, reason)
 
     async def dialled(self, call: str, grant: str, taken: bool, how: str) -> None:
         await self.ask("dialled", call, grant, taken, how)
 
-    async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
+    async def decide(self, call: str, proposal: str, approved: bool, operator: Principal) -> None:
         await self.ask("decide", call, proposal, approved, operator)
 
     async def publish_policy(self, version: str, policy: Mapping[str, Any], bundle: str | bytes = "") -> None:
@@ -126,7 +127,7 @@ class SupervisorRef(ActorRef):
     async def keep(self, spares: int, slots_max: int = 0) -> None:
         await self.ask("keep", spares, slots_max)
 
-    async def drain(self, on: bool = True, by: str = "") -> dict[str, Any]:
+    async def drain(self, on: bool = True, by: Principal = NOBODY) -> dict[str, Any]:
         return dict(await self.ask("drain", on, by))
 
     async def stop(self) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 import time
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 from offhook.policies.core.errors import CallerFault
@@ -75,7 +73,7 @@ def start(
         plan["guards"] = guards_of(guard)
     if live:
         plan["live"] = {"deadline": deadline, "at_deadline": at_deadline}
-    told = api_of(state_dir, api).post("/v1/rollouts", {"version": version, "plan": plan, "by": _me()})
+    told = api_of(state_dir, api).post("/v1/rollouts", {"version": version, "plan": plan})
     show(told, json, lambda: rollout_view.status(told))
 
 
@@ -140,7 +138,7 @@ def _order(word: str, help: str) -> None:
     @rollout_cli.command(word, help=help)
     def order(name: Name, state_dir: StateDir = None, api: ApiUrl = None, json: AsJson = False) -> None:
         asked = api_of(state_dir, api)
-        told = asked.post(f"/v1/rollouts/{name}/{word}?by={quote(_me())}", {})
+        told = asked.post(f"/v1/rollouts/{name}/{word}", {})
         show(told, json, lambda: rollout_view.status(told))
 
 
@@ -148,14 +146,6 @@ _order("pause", "Give its candidate no more new calls; those that go on are stil
 _order("resume", "Go on where it was paused.")
 _order("promote", "Let the candidate lead all new calls now.")
 _order("abort", "Go back to the version that led before; running calls too. Also for one that is live.")
-
-
-def _me() -> str:
-    """Who gives the order; a user without a name in a container gives it too."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return "an operator"
 
 
 def steps_of(canary: str, autonomy: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from offhook.actors.refs.supervisor import SupervisorRef
 from offhook.cluster.director import DirectorRef
+from offhook.policies.core.principal import Principal
 
 from ..contracts.claim import Claim
 
@@ -58,17 +59,19 @@ class ClusterClient:
     async def verdicts(self, call: str) -> list[Any]:
         return await (await self._node_of(call)).verdicts(call)
 
-    async def hangup(self, call: str, by: str, reason: str) -> None:
+    async def hangup(self, call: str, by: Principal, reason: str) -> None:
         await (await self._node_of(call)).hangup(call, by, reason)
 
-    async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
+    async def decide(self, call: str, proposal: str, approved: bool, operator: Principal) -> None:
         await (await self._node_of(call)).decide(call, proposal, approved, operator)
 
     async def dialled(self, call: str, grant: str, taken: bool, how: str) -> None:
         await (await self._node_of(call)).dialled(call, grant, taken, how)
 
-    async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: bool) -> dict[str, Any]:
-        return await (await self._cluster()).publish_policy(version, policy, parcel, "now" if lead else "first")
+    async def publish(
+        self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: bool, by: Principal
+    ) -> dict[str, Any]:
+        return await (await self._cluster()).publish_policy(version, policy, parcel, "now" if lead else "first", by)
 
     async def policies(self) -> dict[str, Any]:
         return await (await self._cluster()).policies()
@@ -76,13 +79,13 @@ class ClusterClient:
     async def bundle(self, policy: str) -> dict[str, Any]:
         return await (await self._cluster()).bundle(policy)
 
-    async def withdraw(self, version: str) -> None:
-        await (await self._cluster()).withdraw_policy(version)
+    async def withdraw(self, version: str, by: Principal) -> None:
+        await (await self._cluster()).withdraw_policy(version, by)
 
-    async def rollout_start(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        return await (await self._cluster()).rollout_start(asked)
+    async def rollout_start(self, asked: Mapping[str, Any], by: Principal) -> dict[str, Any]:
+        return await (await self._cluster()).rollout_start(asked, by)
 
-    async def rollout_order(self, name: str, word: str, by: str) -> dict[str, Any]:
+    async def rollout_order(self, name: str, word: str, by: Principal) -> dict[str, Any]:
         return await (await self._cluster()).rollout_order(name, word, by)
 
     async def rollouts(self) -> list[dict[str, Any]]:
@@ -94,8 +97,8 @@ class ClusterClient:
     async def divergence(self, name: str, after: int, limit: int) -> dict[str, Any]:
         return await (await self._cluster()).divergence(name, after, limit)
 
-    async def drain(self, node: str, on: bool) -> dict[str, Any]:
-        return await (await self._cluster()).drain(node, on)
+    async def drain(self, node: str, on: bool, by: Principal) -> dict[str, Any]:
+        return await (await self._cluster()).drain(node, on, by)
 
     async def cost(self) -> dict[str, Any]:
         return await (await self._cluster()).cost()

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from offhook.policies.core.principal import Principal
+
 
 class ControlClient(Protocol):
     """Takes calls, and tells of them. Every method may raise WorldFault when the inside does not answer."""
@@ -48,16 +50,18 @@ class ControlClient(Protocol):
     async def verdicts(self, call: str) -> list[Any]:
         """Every answer of the gate as a codec array, oldest first."""
 
-    async def hangup(self, call: str, by: str, reason: str) -> None:
+    async def hangup(self, call: str, by: Principal, reason: str) -> None:
         """End a call. Raises NoSuchCall: it is not live."""
 
-    async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
+    async def decide(self, call: str, proposal: str, approved: bool, operator: Principal) -> None:
         """An operator's answer to a proposal that waits for approval."""
 
     async def dialled(self, call: str, grant: str, taken: bool, how: str) -> None:
         """Tell a live call how the transfer of that grant ended, in the carrier's word. Raises: NoSuchCall."""
 
-    async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: bool) -> dict[str, Any]:
+    async def publish(
+        self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: bool, by: Principal
+    ) -> dict[str, Any]:
         """Offer a policy version, with the bundle of its agents' code, to calls on every node: {name, version, leads}.
 
         Raises: PolicyError.
@@ -69,13 +73,13 @@ class ControlClient(Protocol):
     async def bundle(self, policy: str) -> dict[str, Any]:
         """One version by its name or its policy's: {name, version, policy, bundle}. Raises: UnknownPolicy."""
 
-    async def withdraw(self, version: str) -> None:
+    async def withdraw(self, version: str, by: Principal) -> None:
         """Forget a version. Raises: UnknownPolicy, CallerFault: it is in use."""
 
-    async def rollout_start(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Begin one: {version, plan, by}; its status. Raises: CallerFault, UnknownPolicy, PolicyError."""
+    async def rollout_start(self, asked: Mapping[str, Any], by: Principal) -> dict[str, Any]:
+        """Begin one: {version, plan}; its status. Raises: CallerFault, UnknownPolicy, PolicyError."""
 
-    async def rollout_order(self, name: str, word: str, by: str) -> dict[str, Any]:
+    async def rollout_order(self, name: str, word: str, by: Principal) -> dict[str, Any]:
         """Pause, resume, promote, abort; its status. Raises: CallerFault."""
 
     async def rollouts(self) -> list[dict[str, Any]]:
@@ -87,7 +91,7 @@ class ControlClient(Protocol):
     async def divergence(self, name: str, after: int, limit: int) -> dict[str, Any]:
         """What shadows found after a number: {rollout, rows, next_after, over, shadowing, trials}."""
 
-    async def drain(self, node: str, on: bool) -> dict[str, Any]:
+    async def drain(self, node: str, on: bool, by: Principal) -> dict[str, Any]:
         """Give a node no new calls (`on`), or let it take them again; its figures. Raises: LinkLost: no such node."""
 
     async def cost(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import httpx
 from offhook.policies.core.errors import CallerFault, WorldFault
 
 from ..contracts.errors import NotRunning, StopFault
+from . import login
 
 PROBLEM = "application/problem+json"  # RFC 9457; not from problems.py, which loads the whole web server
 ASK_WITHIN_S = 30.0  # a call may ring for a while before it is placed
@@ -145,7 +146,7 @@ class Api:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self._client = httpx.Client(base_url=self.url, timeout=ASK_WITHIN_S)
+        self._client = httpx.Client(base_url=self.url, timeout=ASK_WITHIN_S, headers=login.headers())
 
     def get(self, path: str, **parameters: Any) -> dict[str, Any]:
         return self._ask("GET", path, params=parameters)

@@ -16,6 +16,7 @@ from typing import Any
 
 from offhook.policies.language.lines.lines import DEFAULT, UnknownLanguageError, section
 
+from ..contracts.carrier_choice import CarrierChoice
 from ..contracts.errors import SettingFault
 from . import plug_ins
 
@@ -23,6 +24,7 @@ PREFIX = "OFFHOOK_"
 DEPLOYED = "deployed"  # by somebody else in this cluster (`serve deploy cluster/deploy/serve.yaml`)
 NO_RECOGNIZER = "none"
 IN_CALLS = ("clip", "tone")  # what a call speaks with by itself, without an engine
+CARRIER_OPTIONS = "carrier_options"  # the one setting that is many variables
 OVERFLOWS = ("busy", "queue", "redirect")
 MESSAGES = section(DEFAULT, "installation")  # what an installation says by itself: "queue", "sorry", "unreached"
 LOG_FORMATS = ("text", "json")
@@ -54,7 +56,12 @@ class Settings:
     public_media_url: str = ""  # how carriers reach the media port: ws(s)://host[:port]
     media_secret: str = field(default="", repr=False)  # signs media tokens; empty = a new one at every start
     publish_key: str = field(default="", repr=False)  # signs bundles; where it is set, unsigned ones are refused
-    twilio_auth_token: str = field(default="", repr=False)  # checks the webhooks' signatures; empty = not checked
+    carriers: tuple[str, ...] = ("twilio",)  # that may bring calls, as their entry points are called; the first one's
+    # media protocol is spoken where nothing else is said
+    carrier_options: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict, repr=False
+    )  # by carrier: what stands
+    # in the environment as OFFHOOK_NAME_OPTION, in lower case; which there are says the carrier
     spares_max: int = 0  # above `spares`: a node's spares follow the traffic, up to so many; 0 = they do not
     blocking: float = 0.001  # share of callers that may find no slot
     burst: float = 0.999  # share of lead times whose arrivals the reserve holds
@@ -122,6 +129,11 @@ class Settings:
             raise SettingFault(f"runtime_dir {self.runtime_dir!r} is too long for Unix sockets; at most {room} bytes")
 
     @property
+    def carrier_choices(self) -> tuple[CarrierChoice, ...]:
+        """The carriers with their options, for whoever loads them."""
+        return tuple(CarrierChoice(name, dict(self.carrier_options.get(name, {}))) for name in self.carriers)
+
+    @property
     def state_path(self) -> Path:
         """The state directory."""
         return Path(self.state_dir)
@@ -142,10 +154,12 @@ def read(environ: Mapping[str, str] | None = None, **chosen: Any) -> Settings:
     values: dict[str, Any] = {}
     for item in fields(Settings):
         name = next((name for name in _names(item.name) if name in environ), "")
-        if name:
+        if name and item.name != CARRIER_OPTIONS:
             values[item.name] = _parse(name, environ[name], getattr(_DEFAULTS, item.name))
     values.update({name: value for name, value in chosen.items() if value is not None})
     values = {**_messages(values.get("language", DEFAULT)), **values}
+    carriers = values.get("carriers", _DEFAULTS.carriers)
+    values[CARRIER_OPTIONS] = {name: _options_of(name, environ) for name in carriers}
     values["state_dir"] = str(Path(values.get("state_dir") or _default_state_dir(environ)).expanduser().resolve())
     name = hashlib.sha256(values["state_dir"].encode()).hexdigest()[:8]  # one path a state directory
     values["runtime_dir"] = values.get("runtime_dir") or f"/tmp/offhook-{os.getuid()}/{name}"
@@ -169,9 +183,17 @@ def _messages(language: str) -> dict[str, str]:
 
 
 def unknown(environ: Mapping[str, str]) -> list[str]:
-    """What looks like a setting of ours in the environment and is none, each with the nearest one that is."""
+    """What looks like a setting of ours in the environment and is none, each with the nearest one that is.
+
+    Options of the carriers that are used are the carriers' to judge (`carriers/registry.py`).
+    """
     known = [name for item in fields(Settings) for name in _names(item.name)]
+    carriers = _DEFAULTS.carriers
+    if given := environ.get(_variable("carriers")):
+        carriers = _parse(_variable("carriers"), given, carriers)
+    options = tuple(_variable(name) + "_" for name in carriers)
     strange = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    strange = [name for name in strange if not name.startswith(options)]
     return [
         " - ".join((name, *(f"did you mean {each}?" for each in get_close_matches(name, known, 1)))) for name in strange
     ]
@@ -179,7 +201,22 @@ def unknown(environ: Mapping[str, str]) -> list[str]:
 
 def _names(setting: str) -> tuple[str, ...]:
     """How the environment may name a setting, the present name first."""
-    return tuple(PREFIX + name.upper() for name in (setting, *_FORMER.get(setting, ())))
+    return tuple(map(_variable, (setting, *_FORMER.get(setting, ()))))
+
+
+def _variable(name: str) -> str:
+    """The environment variable of a setting, or what those of a carrier begin with."""
+    return PREFIX + name.upper().replace("-", "_")
+
+
+def _options_of(carrier: str, environ: Mapping[str, str]) -> dict[str, str]:
+    own = {name for item in fields(Settings) for name in _names(item.name)}
+    prefix = _variable(carrier) + "_"
+    return {
+        name.removeprefix(prefix).lower(): value
+        for name, value in environ.items()
+        if name.startswith(prefix) and name not in own
+    }
 
 
 def prepare_ray_environment() -> None:

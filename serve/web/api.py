@@ -7,7 +7,7 @@ here once, and OpenAPI (`/openapi.json`) tells it to everybody else.
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from importlib.resources import files
@@ -17,16 +17,20 @@ from fastapi import Body, FastAPI, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from offhook.actors.contracts.errors import NoSpare, NoSuchCall
 from offhook.policies.core import codec
+from offhook.policies.core.errors import CallerFault
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..carriers import registry
+from ..carriers.port import Carrier
 from ..client.control_client import ControlClient
 from . import problems
 from .node_routes import add_nodes
 from .policy_routes import add_policies
+from .principals import CHARS_MAX, WRITTEN, AskedBy, named_in, signed
 from .public_addresses import PublicAddresses
 from .recorded import Recorded
 from .rollout_routes import add_rollouts
-from .webhooks import add_twilio
+from .webhooks import ROOT, add_carrier
 
 RECORDS_MAX = 10_000
 CALL_ID_BYTES = 8
@@ -46,13 +50,15 @@ class NewCall(BaseModel):
     direction: Literal["inbound", "outbound"] = "inbound"
     tenant: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9_.-]*$", description="for limits and accounts")
     priority: Literal["low", "normal", "high", "urgent"] = "normal"
+    carrier: str = Field(default="", max_length=32, description="whose media protocol; empty = the first one set up")
 
 
 class PlacedCall(BaseModel):
-    """Where to bring the audio: Twilio Media Streams over a WebSocket, within a minute."""
+    """Where to bring the audio within a minute: over a WebSocket, in the media protocol of `carrier`."""
 
     call_id: str
     media_url: str
+    carrier: str
 
 
 class Decision(BaseModel):
@@ -61,11 +67,16 @@ class Decision(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     approved: bool
-    operator: str = Field(min_length=1, max_length=128)
+    operator: str = Field(default="", max_length=CHARS_MAX, description=f"who decides: {WRITTEN}")
 
 
 def make_api(control_client: ControlClient, door: PublicAddresses) -> FastAPI:
-    """The whole API over one control client."""
+    """The whole API over one control client.
+
+    Raises:
+        SettingFault: a carrier cannot be used.
+    """
+    carriers = registry.load(door.carriers)
     app = FastAPI(
         lifespan=lambda _app: _prepared(control_client),
         title="offhook",
@@ -74,13 +85,14 @@ def make_api(control_client: ControlClient, door: PublicAddresses) -> FastAPI:
         responses={"4XX": _PROBLEM, "5XX": _PROBLEM},
     )
     problems.install(app)
-    _add_calls(app, control_client, door)
+    _add_calls(app, control_client, door, carriers)
     _add_records(app, control_client)
-    _add_installation(app, control_client)
+    _add_installation(app, control_client, carriers)
     add_nodes(app, control_client)
     add_policies(app, control_client, door)
     add_rollouts(app, control_client)
-    add_twilio(app, control_client, door)
+    for carrier in carriers.values():
+        add_carrier(app, carrier, control_client, door)
     return app
 
 
@@ -90,18 +102,24 @@ async def _prepared(control_client: ControlClient) -> AsyncIterator[None]:
     yield
 
 
-def _add_calls(app: FastAPI, control_client: ControlClient, door: PublicAddresses) -> None:
+def _add_calls(
+    app: FastAPI, control_client: ControlClient, door: PublicAddresses, carriers: Mapping[str, Carrier]
+) -> None:
     recorded = Recorded(control_client)
 
     @app.post("/v1/calls", status_code=201, tags=["calls"])
     async def place_call(request: Request, new: Annotated[NewCall | None, Body()] = None) -> PlacedCall:
         """Prime a warm call actor; the answer says where to bring the audio."""
         new = new or NewCall()
+        carrier = new.carrier or next(iter(carriers))
+        if carrier not in carriers:
+            raise CallerFault(f"no carrier {carrier!r} is set up here; these are: {', '.join(carriers)}")
         call = f"call-{secrets.token_hex(CALL_ID_BYTES)}"
         wanted = {"call": call, "direction": new.direction, "caller": new.caller, "callee": new.callee}
         wanted |= {"tenant": new.tenant, "priority": new.priority}
         placed = await control_client.reserve(wanted | {"policy": new.policy or "", "wait_s": door.ring_s})
-        return PlacedCall(call_id=call, media_url=door.media_url(request, call, placed.get("media", ())))
+        url = door.media_url(request, carrier, call, placed.get("media", ()))
+        return PlacedCall(call_id=call, media_url=url, carrier=carrier)
 
     @app.get("/v1/calls", tags=["calls"])
     async def list_calls(
@@ -120,9 +138,7 @@ def _add_calls(app: FastAPI, control_client: ControlClient, door: PublicAddresse
 
     @app.delete("/v1/calls/{call_id}", status_code=204, tags=["calls"])
     async def hang_up(
-        call_id: CallId,
-        reason: Annotated[str, Query(max_length=200)] = "hung up by an operator",
-        by: Annotated[str, Query(max_length=128, description="who asks for it; kept in the journal")] = "api",
+        call_id: CallId, by: AskedBy, reason: Annotated[str, Query(max_length=200)] = "hung up by an operator"
     ) -> None:
         """End a call at once."""
         try:
@@ -133,10 +149,10 @@ def _add_calls(app: FastAPI, control_client: ControlClient, door: PublicAddresse
 
     @app.post("/v1/calls/{call_id}/proposals/{proposal_id}", status_code=202, tags=["calls"])
     async def decide(
-        call_id: CallId, proposal_id: Annotated[str, Path(max_length=64)], decision: Decision
+        call_id: CallId, proposal_id: Annotated[str, Path(max_length=64)], decision: Decision, by: AskedBy
     ) -> dict[str, Any]:
         """Approve or refuse what an agent wants to do; the gate still checks it against the present moment."""
-        await control_client.decide(call_id, proposal_id, decision.approved, decision.operator)
+        await control_client.decide(call_id, proposal_id, decision.approved, signed(named_in(decision.operator, by)))
         return {"call_id": call_id, "proposal": proposal_id, "approved": decision.approved}
 
 
@@ -163,7 +179,7 @@ def _add_records(app: FastAPI, control_client: ControlClient) -> None:
         return {"call_id": call_id, "verdicts": verdicts}
 
 
-def _add_installation(app: FastAPI, control_client: ControlClient) -> None:
+def _add_installation(app: FastAPI, control_client: ControlClient, carriers: Mapping[str, Carrier]) -> None:
     @app.get("/healthz", tags=["house"])
     async def health() -> dict[str, Any]:
         """Liveness: 200 while the director answers; every node's figures."""
@@ -179,6 +195,11 @@ def _add_installation(app: FastAPI, control_client: ControlClient) -> None:
             raise NoSpare(f"no node takes calls: {len(nodes)} drain, {len(silent)} do not answer")
         return {"status": "ok", "nodes": len(taking), "free_slots": stats.get("free_slots", 0)}
 
+    @app.get("/v1/carriers", tags=["carriers"])
+    async def list_carriers() -> dict[str, Any]:
+        """The carriers that may bring calls, and what each can be asked to do; the first one is the default."""
+        return {"carriers": [_carrier(each) for each in carriers.values()]}
+
     @app.get("/v1/cost", tags=["house"])
     async def cost() -> dict[str, Any]:
         """What calls have cost since the director began to count: by policy version and tenant, and in all."""
@@ -192,6 +213,11 @@ def _add_installation(app: FastAPI, control_client: ControlClient) -> None:
     async def console() -> Response:
         page = files("offhook.serve.web").joinpath("console.html").read_text(encoding="utf-8")
         return HTMLResponse(page, headers={"Content-Security-Policy": _CONSOLE_POLICY})
+
+
+def _carrier(carrier: Carrier) -> dict[str, Any]:
+    paths = [f"{ROOT}/{carrier.name}/{path}" for path in carrier.webhooks.paths]
+    return {"name": carrier.name, "signals": sorted(carrier.capabilities.signals), "webhooks": paths}
 
 
 def named(row: dict[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Path
 from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.principal import Principal
 
 from ..client.control_client import ControlClient
+from .principals import AskedBy
 
 NodeId = Annotated[str, Path(pattern=r"^[0-9a-f]{4,64}$", description="a node's id, or its beginning")]
 
@@ -29,21 +31,21 @@ def add_nodes(app: FastAPI, control_client: ControlClient) -> None:
         return {"nodes": rows, "silent": stats.get("silent", []), "unled_calls": stats.get("unled", 0)}
 
     @app.post("/v1/nodes/{node}/drain", status_code=202, tags=["nodes"])
-    async def drain(node: NodeId) -> dict[str, Any]:
+    async def drain(node: NodeId, by: AskedBy) -> dict[str, Any]:
         """Give a node no new calls, and let its spares go; its live calls stay until they end."""
-        return await _drained(control_client, node, on=True)
+        return await _drained(control_client, node, by, on=True)
 
     @app.delete("/v1/nodes/{node}/drain", status_code=202, tags=["nodes"])
-    async def undrain(node: NodeId) -> dict[str, Any]:
+    async def undrain(node: NodeId, by: AskedBy) -> dict[str, Any]:
         """Let a node take calls again."""
-        return await _drained(control_client, node, on=False)
+        return await _drained(control_client, node, by, on=False)
 
 
-async def _drained(control_client: ControlClient, written: str, *, on: bool) -> dict[str, Any]:
+async def _drained(control_client: ControlClient, written: str, by: Principal, *, on: bool) -> dict[str, Any]:
     known = list((await control_client.stats()).get("nodes", {}))
     found = [node for node in known if node.startswith(written)]
     if len(found) != 1:
         what = "is the beginning of more than one node" if found else "is no node's"
         raise CallerFault(f"{written!r} {what}; nodes are {', '.join(node[:8] for node in known)}")
-    told = await control_client.drain(found[0], on)
+    told = await control_client.drain(found[0], on, by)
     return {"node": found[0], "draining": bool(told["draining"]), "calls": told["calls"]}

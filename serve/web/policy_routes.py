@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..bundles.policy_files import Bundle, digests, load
 from ..client.control_client import ControlClient
+from .principals import AskedBy
 from .public_addresses import PublicAddresses
 
 Name = Annotated[
@@ -55,22 +56,22 @@ def add_policies(app: FastAPI, control_client: ControlClient, door: PublicAddres
         return {"name": told["name"], "version": told["version"], "policy": told["policy"], "files": files}
 
     @app.post("/v1/policies", status_code=201, tags=["policies"])
-    async def publish(new: NewBundle) -> dict[str, Any]:
+    async def publish(new: NewBundle, by: AskedBy) -> dict[str, Any]:
         """Offer a version to calls on every node. Calls that go on keep theirs."""
         parcel = bytes.fromhex(new.parcel if len(new.parcel) % 2 == 0 else "")
         known = folder_of(parcel, FilePath(door.bundles_dir)).is_dir()
         bundle = await asyncio.to_thread(_received, door, new, parcel)
         try:
-            return await control_client.publish(bundle.version, bundle.plain(), parcel, new.lead)
+            return await control_client.publish(bundle.version, bundle.plain(), parcel, new.lead, by)
         except OffhookError:
             if not known:  # what nobody has taken need not lie here; it is unpacked again when it is sent again
                 await asyncio.to_thread(shutil.rmtree, bundle.path, ignore_errors=True)
             raise
 
     @app.delete("/v1/policies/{name}", status_code=204, tags=["policies"])
-    async def withdraw(name: Name) -> None:
+    async def withdraw(name: Name, by: AskedBy) -> None:
         """Forget a version that nothing uses."""
-        await control_client.withdraw(name)
+        await control_client.withdraw(name, by)
 
 
 def _received(door: PublicAddresses, new: NewBundle, parcel: bytes) -> Bundle:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..client.control_client import ControlClient
 from ..views.backtest_report import summary
+from .principals import CHARS_MAX, WRITTEN, AskedBy, named_in
 
 LOOK_S = 1.0  # between two looks for new rows while somebody follows: the director gathers them once a second
 FOLLOW_S_MAX = 3_600.0
@@ -31,17 +32,17 @@ class NewRollout(BaseModel):
 
     version: str = Field(min_length=1, max_length=64, description="the published version that shall lead")
     plan: Plan = Field(default_factory=Plan)
-    by: str = Field(default="", max_length=100, description="who starts it; kept in its history")
+    by: str = Field(default="", max_length=CHARS_MAX, description=f"who starts it: {WRITTEN}")
 
 
 def add_rollouts(app: FastAPI, control_client: ControlClient) -> None:
     """Add the addresses under /v1/rollouts."""
 
     @app.post("/v1/rollouts", status_code=201, tags=["rollouts"])
-    async def start(new: NewRollout) -> dict[str, Any]:
+    async def start(new: NewRollout, by: AskedBy) -> dict[str, Any]:
         """Begin to roll a version out, from the one that leads its policy now."""
         plan = new.plan.model_dump(mode="json")
-        return await control_client.rollout_start({"version": new.version, "plan": plan, "by": new.by})
+        return await control_client.rollout_start({"version": new.version, "plan": plan}, named_in(new.by, by))
 
     @app.get("/v1/rollouts", tags=["rollouts"])
     async def rollouts() -> dict[str, Any]:
@@ -57,7 +58,7 @@ def add_rollouts(app: FastAPI, control_client: ControlClient) -> None:
     async def order(
         name: Name,
         word: Literal["pause", "resume", "promote", "abort"],
-        by: Annotated[str, Query(max_length=100)] = "",
+        by: AskedBy,
     ) -> dict[str, Any]:
         """An operator's word. `abort` of a rollout that is live goes back to the version that led before."""
         return await control_client.rollout_order(name, word, by)

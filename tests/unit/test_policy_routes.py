@@ -16,6 +16,7 @@ from offhook.actors.node.bundle_archive import pack, sign
 from offhook.cluster.desired_state import DesiredState, Version
 from offhook.cluster.state_store import FileMemory
 from offhook.policies.core.errors import PolicyError
+from offhook.policies.core.principal import Principal
 from offhook.serve.bundles import policy_start
 from offhook.serve.bundles.policy_files import Bundle, load
 from offhook.serve.web.api import make_api
@@ -32,9 +33,11 @@ class Memory:
     async def prepare(self) -> None:
         """Nothing to find."""
 
-    async def publish(self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: bool) -> dict[str, Any]:
+    async def publish(
+        self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: bool, by: Principal
+    ) -> dict[str, Any]:
         self.published.append((version, policy["name"], parcel))
-        await self.wanted.keep(Version(version, dict(policy), parcel), set())
+        await self.wanted.keep(Version(version, dict(policy), parcel, by=by), set())
         name = policy["name"]
         leads = self.wanted.leads.get(name) == version
         if lead or name not in self.wanted.leads:
@@ -48,7 +51,8 @@ class Memory:
         found = self.wanted.version(policy)
         return {"name": found.name, "version": found.version, "policy": found.policy, "bundle": found.bundle}
 
-    async def withdraw(self, version: str) -> None:
+    async def withdraw(self, version: str, by: Principal) -> None:
+        self.withdrawn_by = by
         await self.wanted.forget(version)
 
 

@@ -17,6 +17,9 @@ from offhook.cluster.shadowing import Shadowing
 from offhook.cluster.state_store import FileMemory
 from offhook.policies.core.errors import CallerFault, IllegalMove, PolicyError
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.principal import Principal
+
+ANN = Principal.of("person:ann")
 
 POLICY = Policy.model_validate({"name": "sales", "agents": {"a": {"code": "offhook.policies.agents.closing:Closing"}}})
 
@@ -90,8 +93,8 @@ class Installation:
 
     async def start(self, **plan: Any) -> dict[str, Any]:
         plan.setdefault("steps", [{"share": 0.5}])
-        asked = {"version": "v2", "plan": {"calls_min": 10, "step_ms": 1_000, **plan}, "by": "ann"}
-        return await self.rollouts.start(asked)
+        asked = {"version": "v2", "plan": {"calls_min": 10, "step_ms": 1_000, **plan}}
+        return await self.rollouts.start(asked, ANN)
 
     def led(self, call: str, policy: str = "sales") -> dict[str, Any]:
         return self.rollouts.assign({"call": call, "policy": policy, "caller": "+1"}, self.wanted.resolve(policy))
@@ -171,7 +174,7 @@ def test_who_asks_for_a_version_is_pinned_to_it_and_counts_for_nobody(tmp_path: 
         assert {installation.led(f"c{n}", "v1").get("policy") for n in range(20)} == {"v1"}
         assert not any("arm" in installation.led(f"c{n}", "v2") for n in range(20))
         assert {installation.led(f"c{n}", "").get("policy") for n in range(50)} == {"v1", "v2"}, "the default's name"
-        await installation.rollouts.order("sales", "pause", "ann")
+        await installation.rollouts.order("sales", "pause", ANN)
         assert {installation.led(f"c{n}")["policy"] for n in range(50)} == {"v1"}
         assert installation.led("x", "elsewhere")["policy"] == "elsewhere"
 
@@ -200,7 +203,7 @@ def test_a_swap_that_could_not_be_asked_for_is_asked_for_again_also_after_a_deat
     async def test(installation: Installation) -> None:
         await installation.start(live={})
         installation.fleet.swap_fault = LinkLost("the node is away")
-        await installation.rollouts.order("sales", "promote", "ann")
+        await installation.rollouts.order("sales", "promote", ANN)
         await installation.tick()
         assert installation.fleet.swaps == []
         installation = await installation.again()
@@ -210,7 +213,7 @@ def test_a_swap_that_could_not_be_asked_for_is_asked_for_again_also_after_a_deat
         installation = await installation.again()
         await installation.tick()
         assert len(installation.fleet.swaps) == 1
-        told = await installation.rollouts.order("sales-1", "abort", "ann")  # back, by hand
+        told = await installation.rollouts.order("sales-1", "abort", ANN)  # back, by hand
         assert (told["stage"], told["reason"]) == ("rolled back", "abort by ann")
         assert installation.wanted.leads == {"sales": "v1"}
         await installation.tick()
@@ -228,7 +231,7 @@ def test_nothing_is_done_that_could_not_be_written_down(tmp_path: Path) -> None:
 
         put, installation.wanted.memory.put = installation.wanted.memory.put, away  # type: ignore[method-assign]
         with pytest.raises(LinkLost):
-            await installation.rollouts.order("sales", "promote", "ann")
+            await installation.rollouts.order("sales", "promote", ANN)
         assert installation.rollouts.status("sales")["stage"] == "canary"
         assert installation.wanted.leads == {"sales": "v1"}
         installation.wanted.memory.put = put  # type: ignore[method-assign]
