@@ -10,7 +10,8 @@ from dialogue import Dialogue, sales_policy
 from offhook.policies.core import events as ev
 from offhook.policies.core.commands import AwaitJournal, Perform, RecordVerdict, Withdraw
 from offhook.policies.core.proposals import Answer, Kind, Proposal
-from scene import of
+from scene import Scene, of
+from scene import verdicts as verdicts_of
 
 TAKES_BACK = [
     "No, wait.",
@@ -187,3 +188,33 @@ def test_after_a_takeover_an_act_that_waits_for_the_journal_still_waits_for_it()
     assert grant.stage == "journal"
     call.happens(ev.Journaled, grant=grant.id)
     assert of(call.commands, Perform)
+
+
+def speaks_against_a_transfer(*turn: str) -> bool:
+    """Whether something speaks against a transfer that an agent proposes when the caller's turn, said in these pieces, is over."""
+    scene = Scene().answered("closing")
+    for piece in turn:
+        scene.speech_starts()
+        scene.speech_goes_on(600)
+        scene.words(piece)
+        scene.speech_ends()
+        scene.passes(100)
+    scene.passes(3_000)
+    turn_now, basis = scene.state.turn, scene.state.revision
+    to = Proposal("p1", "closing", Kind.TRANSFER, turn_now, basis, text="I will put you through.", action="+15550123")
+    judged = scene.happens(ev.AgentAnswered, agent="closing", turn=turn_now, basis=basis, proposals=(to,))
+    (verdict,) = [v for v in verdicts_of(judged) if v.kind is Kind.TRANSFER]
+    (contrary,) = [result for result in verdict.rules if result.rule == "contrary"]
+    return not contrary.ok
+
+
+@pytest.mark.parametrize("words", ["no no that's not what I meant", "no, wait", "no, please don't"])
+def test_a_person_who_is_called_off_within_the_turn_is_not_called(words: str) -> None:
+    assert speaks_against_a_transfer("can I talk to a person", words)
+
+
+@pytest.mark.parametrize(
+    "turn", [("give me a person, I don't want a machine",), ("no", "can I talk to a person"), ("a person, please",)]
+)
+def test_a_no_to_the_machine_or_before_the_request_calls_nobody_off(turn: tuple[str, ...]) -> None:
+    assert not speaks_against_a_transfer(*turn)

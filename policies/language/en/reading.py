@@ -242,16 +242,24 @@ def _joined(words: tuple[str, ...]) -> str:
 
 
 def _take_back(parts: Sequence[Clause], found: list[list[Cue]]) -> None:
-    """ "Yes... no, wait": what was said before a correction does not count; a yes without a successor is a doubt."""
+    """ "Yes... no, wait": what was said before a correction does not count; a yes without a successor is a doubt.
+
+    Where nothing follows it and nothing was agreed to, it corrects no refusal: "no, no wait" refuses twice.
+    """
     for at, clause in enumerate(parts):
         if not at or not clause.words or clause.words[0] not in _CORRECTING:
             continue
         following = clause.words + (parts[at + 1].words if at + 1 < len(parts) else ())
-        if not any(following[: len(marker)] == marker for marker in CORRECTIONS):
+        marker = next((marker for marker in CORRECTIONS if following[: len(marker)] == marker), None)
+        if marker is None:
             continue
         agreed = any(cue.sign in _AGREEING for cues in found[:at] for cue in cues)
+        corrected = agreed or len(following) > len(marker)
+        taken_back = _TAKEN_BACK if corrected else _TAKEN_BACK - {Sign.DENIAL}
         for earlier in range(at):
-            found[earlier] = [cue for cue in found[earlier] if cue.sign not in _TAKEN_BACK]
+            found[earlier] = [cue for cue in found[earlier] if cue.sign not in taken_back]
+        if not corrected:
+            continue
         found[at] = [cue for cue in found[at] if cue.sign not in (Sign.DENIAL, Sign.WAIT)]
         if at + 1 < len(parts):
             found[at + 1] = [cue for cue in found[at + 1] if cue.sign is not Sign.WAIT]
