@@ -197,7 +197,7 @@ def a_transfer_is_proposed(scene: Scene) -> list[Command]:
 
 
 def speaks_against_a_transfer(*turn: str) -> bool:
-    """Whether something speaks against a transfer that an agent proposes when the caller's turn, said in these pieces, is over."""
+    """Whether something speaks against a transfer that is proposed when a turn, said in these pieces, is over."""
     scene = Scene().answered("closing")
     for piece in turn:
         scene.speech_starts()

@@ -7,6 +7,7 @@ them, an "if", a correction ("no, wait"), and the question that they answer. Wha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from ...core.proposals import Asks, Purpose
@@ -17,6 +18,7 @@ from .lexicon import CONDITIONS, Says
 from .phrases import Clause, clauses, phrases
 from .vocabulary import CORRECTIONS, DEFERRALS, HEDGES, JOINTS, NEGATORS, SHARES, SUPPOSING, TOPIC_WORDS
 
+READINGS_REPEATED = 8  # a final reading is mostly the last partial one again; of one call, so a few will do
 NEGATION_WORDS = 5  # how far a "not" reaches forward in its clause
 HEDGED = 0.7  # what is left of a strength beside a "maybe"
 CONCEDED = 0.5  # ... before a "but"
@@ -57,6 +59,7 @@ def _met(asked: Asked) -> tuple[str, ...]:
     return _MET[asked.asks is Asks.YES_NO, asked.purpose is Purpose.OFFER]
 
 
+@lru_cache(maxsize=READINGS_REPEATED)
 def read(text: str, asked: Asked = NOTHING_ASKED) -> tuple[Cue, ...]:
     """The cues of one segment, at most one for each sign and topic, in the order in which they are first said."""
     parts = clauses(text)
