@@ -79,7 +79,7 @@ def clauses(text: str) -> tuple[Clause, ...]:
             trailing = words.pop() == "though" and words
             end()
             turned = not trailing  # "it is pricey though": nothing follows to turn to
-        elif len(words) > 2 and words[-1] in _CORRECTING and words[-3] != "what" and tuple(words[-2:]) in CORRECTIONS:
+        elif len(words) > 2 and words[-1] in _CORRECTING and tuple(words[-2:]) in CORRECTIONS:
             marker = words[-2:]
             del words[-2:]
             end()
@@ -112,7 +112,6 @@ def _opened(token: str) -> tuple[str, ...]:
 
 TAG_WORDS_MAX = 2  # of a tag question
 
-# The second words of corrections; "that is not what I meant" corrects nothing, it refuses.
 _CORRECTING = frozenset(marker[1] for marker in CORRECTIONS if len(marker) == 2)
 
 NORMAL: Mapping[str, tuple[str, ...]] = {slip: tuple(words.split()) for slip, words in SPELLINGS.items()}
