@@ -12,6 +12,7 @@ from offhook.policies.core.codec import encode
 from offhook.policies.core.commands import TransferCall
 from offhook.policies.core.events import Event, LineClosed, LineLost, PlaybackEnded, PlaybackFailed
 from offhook.policies.core.policy import Limits
+from offhook.policies.core.records import COMMANDS, GOODBYE, TRANSFER, UNFOLDED, Fault
 
 from ..process.clock import Alarm, Cancellable
 from ..voice.voice import Voice
@@ -20,7 +21,6 @@ from .recorder import Recorder
 
 GOODBYE_MS = 8_000  # then the line is left, whatever was heard of the goodbye
 UTTERANCE = "goodbye"
-GOODBYE, TRANSFER = "goodbye", "transfer"  # what the "fault" record says that follows
 GRANT = "escalation"  # under which the transfer is ordered: the policy's own word, no gate is left to be asked
 
 _LAST: tuple[type[Event], ...] = (PlaybackEnded, PlaybackFailed, LineClosed, LineLost)
@@ -60,7 +60,7 @@ class FailsafeGoodbye:
         self._target = limits.escalation.transfer_to
         words = limits.escalation.transfer_line if self._target else limits.goodbye_line
         then = TRANSFER if self._target else GOODBYE
-        self._recorder.write(at_ms, "fault", {"where": "core", "error": reason, "then": then})
+        self._recorder.tell(at_ms, Fault("core", error=reason, then=then))
         heard = self._line.open
         self._patience = self._alarm.call_later(GOODBYE_MS / 1_000 if heard else 0, self._go)
         if heard:
@@ -68,7 +68,7 @@ class FailsafeGoodbye:
 
     def take(self, event: Event) -> None:
         """Write an event down; leave when it says that the goodbye is over."""
-        self._recorder.write(event.at_ms, "unfolded", encode(event))
+        self._recorder.write(event.at_ms, UNFOLDED, encode(event))
         self._gone = self._gone or isinstance(event, LineClosed)
         if isinstance(event, _LAST) and self._patience is not None:
             self._patience.cancel()
@@ -78,7 +78,7 @@ class FailsafeGoodbye:
         self._patience = None
         if self._target and not self._gone:
             order = TransferCall(GRANT, self._target, announced=False)
-            self._recorder.write(self._now_ms(), "commands", [encode(order)])
+            self._recorder.write(self._now_ms(), COMMANDS, [encode(order)])
             self._recorder.flush()
             self._line.transfer(self._target, False)
             self._leave(f"transferred, because it failed: {self._reason}")

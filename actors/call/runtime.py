@@ -24,7 +24,9 @@ from offhook.policies.core import commands as cmd
 from offhook.policies.core import events as ev
 from offhook.policies.core.errors import CallerFault
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.records import FORMAT, End, Start
 from offhook.policies.core.state import CallState, Line
+from offhook.policies.core.version import CORE
 from offhook.policies.gate import entry
 
 from ..contracts import wire
@@ -47,7 +49,7 @@ from .swap import PolicySwap
 from .takeover_resume import taken_over
 from .timers import Timers
 from .tool_calls import ToolCalls
-from .usage import Meter, in_record
+from .usage import Meter, cost_of, in_record
 
 log = logging.getLogger(__name__)
 
@@ -148,16 +150,18 @@ class CallRuntime:
 
     def _begin(self, early: list[ev.Event]) -> None:
         setup, at_ms = self.setup, self.now()
-        start = {
-            "unix_ms": setup.origin_unix_ms,
-            "policy_version": setup.policy_version,
-            "policy": dict(setup.policy),
-            "direction": setup.direction,
-            "anchor": list(setup.anchor),
-            "arm": setup.arm,
-            "tenant": setup.tenant,
-        }
-        self.recorder.write(at_ms, "start", start)
+        start = Start(
+            policy_version=setup.policy_version,
+            policy=setup.policy,
+            unix_ms=setup.origin_unix_ms,
+            direction=setup.direction,
+            anchor=setup.anchor,
+            arm=setup.arm,
+            tenant=setup.tenant,
+            format=FORMAT,
+            core=CORE,
+        )
+        self.recorder.tell(at_ms, start)
         self.take(ev.CallCreated(at_ms, setup.call, setup.direction, setup.caller, setup.callee, setup.policy_version))
         for event in early:
             self.take(event)
@@ -359,8 +363,9 @@ class CallRuntime:
         self.tool_calls.close()
         if not self._failsafe.begun:
             self.funnel.snapshot()
-        used = in_record(self._meter.read(self), self.setup.prices)
-        self.recorder.write(self.now(), "end", {"outcome": self.ending, "counts": counts(self), **used})
+        usage = self._meter.read(self)
+        end = End(self.ending, counts(self), in_record(usage), cost_of(usage, self.setup.prices))
+        self.recorder.tell(self.now(), end)
         self.recorder.flush()
         self.later(LINGER_MS, self._over)
 

@@ -27,6 +27,7 @@ from offhook.policies.conversation.view import view_of
 from offhook.policies.core import events as ev
 from offhook.policies.core.errors import OffhookError
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.records import PolicyChange
 from offhook.policies.core.state import Line
 from pydantic import ValidationError
 
@@ -247,7 +248,7 @@ class PolicySwap:
         call, version = self._call, setup.policy_version
         call.funnel.snapshot()
         call.hearing.write_place()
-        call.recorder.write(call.now(), "policy", {"version": version, "policy": dict(setup.policy), "why": reason})
+        call.recorder.tell(call.now(), PolicyChange(setup.policy, version, reason))
         call.policy = call.funnel.policy = policy
         call.setup = setup
         call.voice.policy = policy.voice

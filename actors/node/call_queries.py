@@ -10,6 +10,7 @@ from typing import Any
 
 from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
+from offhook.policies.core.records import Record
 
 from ..contracts import wire
 from ..contracts.errors import LinkLost, NoSuchCall
@@ -116,7 +117,7 @@ class CallQueries:
             known = {}
         return {**await queries.last_state(self._journal, call), **known, **self.damages.of(call)}
 
-    async def journal(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[list[Any]]:
+    async def journal(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[Record]:
         """Records of a call after `after_seq`, in order."""
         return await self._journal.read(call, after_seq, min(limit, RECORDS_MAX))
 

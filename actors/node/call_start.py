@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.records import Record
 
 from ..contracts import wire
 from ..contracts.errors import JournalAway, JournalDamaged, NoSpare
@@ -129,7 +130,7 @@ class CallStart:
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
-    async def _tail(self, call: str) -> list[Any] | None:
+    async def _tail(self, call: str) -> Record | None:
         """The newest record of a call that was here before; an unreadable journal holds no new call up."""
         try:
             return await self._parts.journal.last(call)

@@ -10,12 +10,15 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from offhook.policies.core.records import End
+
 from ..contracts import wire
 from ..contracts.errors import ProtocolFault
 from ..contracts.orders import Order
 from ..contracts.setup import Setup
 from ..link.link import Message
 from .call_table import CallRow
+from .intake import SUPERVISOR
 from .leases import Lease
 from .residents import Owner, Resident
 from .takeover import DIED
@@ -125,8 +128,7 @@ class WorkerEvents:
         self._leave_seats(row)
         if why is None:
             return
-        body = {"outcome": outcome, "why": why, "by": "supervisor"}
-        node.intake.close_call(row, now_unix_ms - row.origin_unix_ms, body)
+        node.intake.close_call(row, now_unix_ms - row.origin_unix_ms, End(outcome, why=why, by=SUPERVISOR))
         log.error("call ended: %s", outcome, extra={"call": row.call, "why": why})
 
     def moved(self, row: CallRow, why: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
+from offhook.policies.core.records import Record
 
 from ..contracts.errors import LinkLost
 from .handles import NAMESPACE, ActorRef, start_lasting
@@ -81,7 +82,7 @@ class SupervisorRef(ActorRef):
     async def state(self, call: str) -> dict[str, Any]:
         return dict(await self.ask("state", call))
 
-    async def journal(self, call: str, after_seq: int = 0, limit: int = 1_000) -> list[list[Any]]:
+    async def journal(self, call: str, after_seq: int = 0, limit: int = 1_000) -> list[Record]:
         return list(await self.ask("journal", call, after_seq, limit))
 
     async def verdicts(self, call: str) -> list[dict[str, Any]]:

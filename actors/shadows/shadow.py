@@ -16,6 +16,7 @@ from typing import Any
 
 from offhook.policies.core.errors import OffhookError
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.records import COMMANDS, EVENT, SNAPSHOT, Record
 from offhook.policies.replay.backtest import SAME_MS, Proposer, Trial, backtest
 from offhook.policies.replay.differences import Difference
 from offhook.policies.replay.recording import read
@@ -60,7 +61,7 @@ class Shadow:
         self._agents = agents
         self._tell = tell
         self._look_events = look_events
-        self._records: list[list[Any]] = []
+        self._records: list[Record] = []
         self._link: Link | None = None
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = 0
@@ -100,19 +101,19 @@ class Shadow:
     def _keep(self, body: dict[str, Any]) -> None:
         if "snapshot" in body:
             if body["snapshot"][1]:  # a blank state is where every call begins
-                self._write("snapshot", body["snapshot"])
+                self._write(SNAPSHOT, body["snapshot"])
             return
         self.findings.events += 1
-        self._write("event", body["event"])
+        self._write(EVENT, body["event"])
         if body["commands"]:
-            self._write("commands", body["commands"])
+            self._write(COMMANDS, body["commands"])
         if self.findings.events > EVENTS_MAX:
             self.leave(f"over {EVENTS_MAX} events")
         elif self.findings.events - self._looked_at >= self._look_events:
             self._look()
 
     def _write(self, kind: str, body: Any) -> None:
-        self._records.append([self.findings.call, 1, len(self._records) + 1, 0, kind, body])
+        self._records.append(Record(self.findings.call, 1, len(self._records) + 1, 0, kind, body))
 
     def _closed(self, _link: Link, reason: str) -> None:
         self.leave(reason)
@@ -140,7 +141,7 @@ class Shadow:
                 self._looking = None
                 return
 
-    def _try(self, records: list[list[Any]]) -> Trial | None:
+    def _try(self, records: list[Record]) -> Trial | None:
         try:
             return backtest(read(records), self._policy, self._agents)
         except OffhookError:

@@ -13,9 +13,9 @@ from typing import Any
 
 from offhook.policies.core.errors import OffhookError, PolicyError
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.records import Rows, record_of
 from offhook.policies.replay.backtest import Proposer, Trial, backtest
 from offhook.policies.replay.recording import read
-from offhook.policies.replay.replay import Record
 from offhook.policies.simulation.run import play
 
 from ..agents.bundle import agent_class
@@ -82,7 +82,7 @@ def rehearse(policy: Policy, bundle: str, calls: int, seed: int = 1) -> dict[str
 
 
 def try_calls(
-    policy: Policy, bundle: str, journals: Iterable[Sequence[Record]], *, recorded_agents: bool, same_ms: int
+    policy: Policy, bundle: str, journals: Iterable[Sequence[Rows]], *, recorded_agents: bool, same_ms: int
 ) -> list[dict[str, Any]]:
     """Lead recorded calls again; one plain report a call (see `told`), or {call, unreadable} where it has no journal.
 
@@ -95,7 +95,12 @@ def try_calls(
         try:
             found.append(told(backtest(read(records), policy, agents, same_ms=same_ms)))
         except (OffhookError, ValueError) as error:
-            found.append({"call": records[0][0] if records else "", "unreadable": f"{type(error).__name__}: {error}"})
+            found.append(
+                {
+                    "call": record_of(records[0]).call if records else "",
+                    "unreadable": f"{type(error).__name__}: {error}",
+                }
+            )
     return found
 
 
