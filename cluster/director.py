@@ -143,7 +143,7 @@ class Director(Publishing):
         """Give a node no new calls; its live ones stay. Raises: LinkLost: no such node."""
         supervisor = self._nodes.get(node)
         await self._wanted.cordon(node, on, self._nodes.names())
-        (self._nodes.cordoned.add if on else self._nodes.cordoned.discard)(node)
+        self._nodes.cordon(node, on)
         self._desk.cordon(node, on)
         return await supervisor.drain(on)
 
@@ -222,7 +222,8 @@ class Director(Publishing):
         except MemoryAway as fault:
             log.error("what is wanted cannot be recalled; it is tried again: %s", fault)
             return
-        self._nodes.cordoned |= self._wanted.cordoned
+        for node in self._wanted.cordoned:
+            self._nodes.cordon(node, True)
         for node, supervisor in self._nodes.supervisors().items():
             await self._offer_all(node, supervisor)
 

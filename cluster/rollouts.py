@@ -15,10 +15,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from offhook.policies.core.errors import CallerFault, OffhookError
+from offhook.policies.core.errors import CallerFault, IllegalMove, OffhookError
 from offhook.policies.core.policy import Level, Policy
 from offhook.policies.fleet import rollout as rules
-from offhook.policies.fleet.rollout import IllegalMove, Plan, Rollout, Stage
+from offhook.policies.fleet.rollout import Plan, Rollout, Stage
 from offhook.policies.gate.autonomy import capped
 from pydantic import ValidationError
 

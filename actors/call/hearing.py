@@ -17,10 +17,10 @@ from offhook.policies.core.records import Place
 from offhook.policies.core.state import CallerSpeech
 from offhook.policies.core.version import CORE
 
-from ..audio.sound import BYTES_PER_MS, SILENCE
+from ..audio.format import BYTES_PER_MS, SILENCE
 from ..contracts.errors import ProtocolFault
 from ..ears import Ears
-from ..engines.recognition import Recognizer
+from ..engines.port import Recognizer
 from ..process.clock import Alarm, Clock
 from .broadcaster import Broadcaster
 from .media_watch import MediaWatch

@@ -88,9 +88,7 @@ class Legacy:
     def transfers(self) -> list[cmd.TransferCall]:
         """Transfers that were ordered; the line still being there, they were not carried out."""
         return [
-            cmd.TransferCall(
-                grant.id, grant.proposal.action, dict(grant.proposal.arguments).get("announced", "") == "yes"
-            )
+            cmd.TransferCall(grant.id, grant.proposal.action)
             for grant in self.state.authority.grants
             if grant.proposal.kind is Kind.TRANSFER and grant.stage not in (acts.ANNOUNCED, acts.JOURNAL)
         ]
@@ -100,6 +98,28 @@ class Legacy:
             return cmd.Withdraw(grant.id, grant.key)
         needs = self.policy.gate.actions.get(grant.proposal.action)
         return order_of(grant, needs is not None and needs.irreversible)
+
+
+@dataclass(slots=True)
+class Awaited:
+    """What a call that was taken over still waits for; nothing, for one that began here.
+
+    parting: why it is only said goodbye to.
+    line: the gateway has not told yet how far the carrier is in playing.
+    agents: they have no link to this process yet.
+    """
+
+    taken_over: bool = False
+    legacy: Legacy | None = None
+    parting: str = ""
+    line: bool = False
+    agents: set[str] = field(default_factory=set)
+    settled: bool = True  # agents and deadlines are not waited for any more
+
+    def speak(self, command: cmd.Command) -> None:
+        """A command for the voice while there is no line: the state has it, and the line's return goes by the state."""
+        if self.legacy is not None:
+            note_speech(self.legacy, command)
 
 
 def order_of(grant: Grant, irreversible: bool) -> cmd.Perform:
@@ -190,7 +210,7 @@ def _ordered_grant(state: CallState, at_ms: int, order: Order) -> Grant:
     if isinstance(order, cmd.Perform):
         kind, action, key, arguments = Kind.TOOL, order.action, order.key, order.arguments
     else:
-        kind, action, key, arguments = Kind.TRANSFER, order.target, "", _ANNOUNCED if order.announced else ()
+        kind, action, key, arguments = Kind.TRANSFER, order.target, "", ()
     for grant in state.authority.grants:
         if (grant.id, grant.proposal.kind, grant.proposal.action) == (order.grant, kind, action):
             return replace(grant, key=key or grant.key)
@@ -241,6 +261,5 @@ def encoded(commands: Sequence[cmd.Command]) -> list[list[Any]]:
     return [encode(command) for command in commands]
 
 
-_ANNOUNCED = (("announced", "yes"),)
 _ORDER_NAMES = frozenset(kind.__name__ for kind in _ORDERS)
 _ACTS = frozenset({Kind.TOOL, Kind.TRANSFER})  # what a grant of is ordered of somebody outside

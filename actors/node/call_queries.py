@@ -152,8 +152,7 @@ class CallQueries:
 
     def tell(self, row: CallRow, *message: Any) -> bool:
         """Send to a call's owner; False while it is away."""
-        owner = self.residents.get(row.owner)
-        return owner is not None and owner.send(*message)
+        return self.residents.tell(row.owner, *message)
 
 
 def door(row: CallRow, token: str) -> dict[str, Any]:

@@ -6,6 +6,8 @@ supervisor's death the table is rebuilt from both. Nothing here is decided.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -141,6 +143,25 @@ class CallRow:
             "takeovers": self.takeovers,
             "tenant": self.tenant,
         }
+
+
+class Doubts:
+    """Who wonders what has become of a call, whose owner they have lost."""
+
+    def __init__(self) -> None:
+        self._doubts: dict[str, asyncio.Event] = {}
+
+    async def wait(self, call: str, within_s: float) -> None:
+        """Until it is known, or has been waited for so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._doubts.setdefault(call, asyncio.Event()).wait()
+
+    def settle(self, call: str) -> None:
+        """It is known: whoever waits for it looks again."""
+        doubt = self._doubts.pop(call, None)
+        if doubt is not None:
+            doubt.set()
 
 
 class CallTable:

@@ -27,13 +27,14 @@ from ..process.clock import boot
 from ..process.raylet import Raylet
 from ..refs.handles import ResidentRef
 from .agent_pool import AgentPool
+from .call_endings import CallEndings
 from .call_pool import CallPool, Standing
 from .call_queries import CallQueries, door
 from .call_start import CallStart, Parts
-from .call_table import CallTable
+from .call_table import CallRow, CallTable, Doubts
 from .catalog import Catalog
 from .change_feed import STARTED
-from .figures import drift_ms, figures
+from .figures import Figures, drift_ms
 from .http_tool import offered
 from .intake import Intake
 from .leases import LeaseBook
@@ -65,27 +66,35 @@ class Supervisor(CallQueries):
         self.options = Options.from_map(options)
         self._tasks: set[asyncio.Task[Any]] = set()
         sys.setswitchinterval(SWITCH_S)
-        self.began = time.time()
         self.places = self.options.places(node)
         self.table = CallTable()
         self.leases = LeaseBook()
-        self._worker_events = worker_events = WorkerEvents(self)
         self.damages = Damages()
         store = open_journal(self.places.journal, self._journal_health, on_damage=self.damages.of_store)
         self._journal = DamageMonitor(store, self.damages)
-        self.intake = Intake(self._journal, self.table, self.tell, worker_events.moved)
-        self.residents = Residents(worker_events.owner(), self.places.roster, self.options.hung_ms)
+        self.intake = Intake(self._journal, self.table, self.tell, self._moved)
+        self.residents = Residents(self.places.roster, self.options.hung_ms)
         self.node_loss = NodeLoss(Raylet(), self._journal, self.residents)
         self.pool = CallPool(self.options.sizes(), self._start_call_actor, self.residents.end)
         self.pool.late = lambda: drift_ms(self.residents.watch.drifts()) >= LATE_MS
         self.pool.on_start = lambda took_s: self.table.change_feed.note(STARTED, took_s)
-        self.drained_by = ""
         self.hosts = AgentPool(self._start_host, self.residents.end)
         self.register = open_register(self.places.journal, self.places.tools, node)
         self.outbox = Outbox(self.register, offered(self.options.tools), self.leases, self.residents)
         self.catalog = Catalog(self.places.memory, node, boot())
         self.shadows = ShadowRefs(node, self.catalog)
         self.catalog.prices = self.options.prices
+        self._compose()
+        await self._recover()
+        self.node_loss.watch()
+        self.spawn(self._tend())
+
+    def _compose(self) -> None:
+        """The parts that work together on calls, each with those that it uses."""
+        doubts = Doubts()
+        self._endings = endings = CallEndings(
+            self.table, doubts, self.leases, self.intake, self.hosts, self.residents, self.node_loss
+        )
         parts = Parts(
             self.catalog,
             self.pool,
@@ -94,20 +103,36 @@ class Supervisor(CallQueries):
             self.leases,
             self.table,
             self._journal,
-            worker_events.close,
+            endings.close,
         )
-        self.call_start = CallStart(parts, self.options.ring_ms)
+        self.call_start = call_start = CallStart(parts, self.options.ring_ms)
         wait_s = self.options.takeover_ms / 1_000
-        self.takeovers = Takeovers(parts, self.intake, self.call_start, self.tell_gateways, worker_events.close, wait_s)
-        self.orphans = Orphans(parts, self.takeovers)
-        self.recovery = Recovery(parts, self.takeovers, self.intake, self.spawn)
-        self.swaps = Swaps(self)
+        self.takeovers = takeovers = Takeovers(
+            parts, self.intake, call_start, self.tell_gateways, endings.close, doubts, wait_s
+        )
+        self.orphans = Orphans(parts, takeovers)
+        self.recovery = Recovery(parts, takeovers, self.intake, self.spawn)
+        self.swaps = Swaps(parts, call_start, takeovers)
         self.intake.led_by = self.swaps.led_by
-        self.takeovers.left = lambda: self.node_loss.left
-        self.takeovers.calm = lambda row: self.spawn(self.swaps.swap(row.calmed, "", [row.call], CALM_MS, FORCE))
-        await self._recover()
-        self.node_loss.watch()
-        self.spawn(self._tend())
+        takeovers.left = lambda: self.node_loss.left
+        takeovers.calm = lambda row: self.spawn(self.swaps.swap(row.calmed, "", [row.call], CALM_MS, FORCE))
+        self._figures = Figures(
+            self.node, self.places, parts, self.intake, takeovers, self.swaps, self.outbox, self.damages
+        )
+        self._worker_events = WorkerEvents(
+            parts,
+            intake=self.intake,
+            outbox=self.outbox,
+            call_start=call_start,
+            endings=endings,
+            takeovers=takeovers,
+            recovery=self.recovery,
+            swaps=self.swaps,
+            spawn=self.spawn,
+        )
+
+    def _moved(self, row: CallRow, why: str) -> None:
+        self._endings.moved(row, why)
 
     async def _recover(self) -> None:
         """Find again whom this node's supervisor had started and what it offered, in its former life."""
@@ -120,7 +145,7 @@ class Supervisor(CallQueries):
         for version in self.catalog.recall():
             self.hosts.offer(version, self.catalog.policy(version))
         self.recovery.begin(found)
-        await self.residents.open(self.places.endpoint)
+        await self.residents.open(self.places.endpoint, self._worker_events.owner())
         self.residents.await_recovered()
         log.info("listening at %s; %d residents were here", self.places.endpoint, len(found))
 
@@ -223,7 +248,7 @@ class Supervisor(CallQueries):
 
     async def stats(self) -> dict[str, Any]:
         """Figures for operators; plain values."""
-        return figures(self)
+        return self._figures.told()
 
     async def processes(self) -> list[dict[str, Any]]:
         """PSS and CPU time of every call process that answers; asking costs each some milliseconds."""
@@ -236,22 +261,25 @@ class Supervisor(CallQueries):
         missed something, `live` has every live call: [call, tenant]."""
         told = self.table.change_feed.since(life, number)
         live = [] if told["whole"] else [[row.call, row.tenant] for row in self.table.live()]
-        return {**told, "live": live, "stats": figures(self)}
+        return {**told, "live": live, "stats": self._figures.told()}
 
     async def keep(self, spares: int, slots_max: int = 0) -> None:
         """Keep so many spares warm, and carry at most `slots_max` calls (0 = as it was started)."""
         self.pool.keep(max(0, spares), slots_max if slots_max > 0 else self.options.slots_max)
 
     async def drain(self, on: bool = True, by: str = "") -> dict[str, Any]:
-        """Take no new calls (and let the spares go), or take them again, as `by` says; live calls are not touched."""
-        self.drained_by = by if on else ""
-        self.pool.drain(on)
+        """Take no new calls (and let the spares go), or take them again, as `by` says; live calls are not touched.
+
+        Raises:
+            IllegalMove: scaling closes or opens a node that an operator has closed.
+        """
+        self.pool.drain(on, by)
         return await self.stats()
 
     async def stop(self) -> None:
         """End everything that runs here. Calls that are live get a record of it."""
         for row in self.table.live():
-            self._worker_events.close(row, "the node was stopped")
+            self._endings.close(row, "the node was stopped")
         for task in self._tasks:
             task.cancel()
         self.catalog.forget()

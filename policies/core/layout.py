@@ -157,28 +157,47 @@ def _encoding(source: _Source, hint: Any, value: str) -> str:
     raise TypeError(f"{source.kind.__name__}: no rule for a field annotated {hint}")
 
 
-def array_decoder(kind: type, fields: list[Field] | None = None, *, tagged: bool = False) -> Decoder:
+def array_decoder(kind: type, fields_given: list[Field] | None = None, *, tagged: bool = False) -> Decoder:
     """A function that makes an object of an array, or raises CodecFault; elements that it does not know it passes over.
 
     Args:
-        kind: a dataclass, or with `fields` anything that is made from them by position.
+        kind: a dataclass, or with `fields_given` anything that is made from them by position.
         tagged: the array begins with a name, which is not looked at.
     """
-    fields, first = fields_of(kind) if fields is None else fields, int(tagged)
+    fields, first = fields_of(kind) if fields_given is None else fields_given, int(tagged)
     most = len(fields) + first
     least = most - sum(field.optional for field in fields)
     source = _Source(kind)
-    source.names["wrong_size"] = _wrong_size(kind, least)
+    wrong_size = _wrong_size(kind, least)
     parts = [
         _decoding(source, field.hint, f"a[{at}]", f"{kind.__name__}.{field.name}")
         for at, field in enumerate(fields, start=first)
     ]
-    lines = ["def run(a):", f"    if a.__class__ is not list or len(a) < {most}: return short(a)"]
-    lines += [f"    return kind({', '.join(parts)})"]
-    lines += ["def short(a):", "    if a.__class__ is not list: wrong_size(a)", "    size = len(a)"]
-    lines += [f"    if size == {size}: return kind({', '.join(parts[: size - first])})" for size in range(least, most)]
-    lines += ["    wrong_size(a)"]
-    return source.compile(lines)
+    source.names["short"] = lambda array: run(_lengthened(fields_given or fields_of(kind), array, most, wrong_size))
+    run: Decoder = source.compile(
+        [
+            "def run(a):",
+            f"    if a.__class__ is not list or len(a) < {most}: return short(a)",
+            f"    return kind({', '.join(parts)})",
+        ]
+    )
+    return run
+
+
+def _lengthened(fields: list[Field], array: Any, most: int, wrong_size: Callable[[Any], NoReturn]) -> list[Any]:
+    """An array of an older version, with the defaults of the fields that it lacks. Rare, so nothing is compiled."""
+    missing = most - len(array) if array.__class__ is list else 0
+    lacking = fields[-missing:] if missing > 0 else []
+    if not lacking or len(lacking) != missing or not all(field.optional for field in lacking):
+        wrong_size(array)
+    return [*array, *(_untagged(field.least) for field in lacking)]
+
+
+def _untagged(value: Any) -> Any:
+    """A field's default as its array has it."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return array_encoder(value.__class__)(value)
+    return value if value.__class__ is bytes else plain(value)
 
 
 def map_decoder(kind: type) -> Decoder:

@@ -112,8 +112,7 @@ def _leave(draft: Draft, grant: Grant) -> None:
     grants.spend(draft, proposal)
     _put(draft, replace(grant, stage=ORDERED))
     if proposal.kind is Kind.TRANSFER:
-        announced = dict(proposal.arguments).get("announced", "") == "yes"
-        draft.command(TransferCall(grant.id, proposal.action, announced))
+        draft.command(TransferCall(grant.id, proposal.action))
         draft.publish("action", what="transferring", action="transfer", grant=grant.id, key=grant.key)
         draft.arm(TRANSFER_TIMER, draft.state.now_ms + draft.policy.limits.transfer_ms)
         return

@@ -12,7 +12,7 @@ from ..core.proposals import CORE, Answer, Grant, Kind, Proposal, Purpose, RuleR
 from ..evidence import owed
 from ..speech import ending, speaking
 from . import acts, approval_queue, entry, gate, grants
-from .case import act_of
+from .case import act_of, in_order
 
 _PARTING = frozenset({Purpose.GOODBYE, Purpose.MESSAGE, Purpose.NOTICE})
 
@@ -96,7 +96,7 @@ def floor_free(draft: Draft) -> bool:
     if not waiting:
         return acted
     draft.state.authority = replace(draft.state.authority, waiting=())
-    for proposal in sorted(waiting, key=lambda p: (-p.priority, p.id)):
+    for proposal in in_order(waiting, lambda p: (-p.priority, p.id)):
         now = _restamped(draft, proposal)
         verdict = gate.judge(draft, now, "floor")
         if verdict.answer is Answer.DENY and {result.rule for result in verdict.rules if not result.ok} == {"lifetime"}:

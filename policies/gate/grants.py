@@ -26,6 +26,7 @@ def make_out(draft: Draft, proposal: Proposal, verdict: Verdict) -> Grant:
         waiting=tuple(p for p in before.waiting if act_of(p) != act),
         approvals=tuple(p for p in before.approvals if act_of(p) != act),
         spoke_revision=state.revision if proposal.text else before.spoke_revision,
+        spoke_for=(proposal.agent, proposal.basis, proposal.part) if proposal.text else before.spoke_for,
     )
     if proposal.kind not in ACTS:
         spend(draft, proposal)

@@ -23,7 +23,7 @@ from ..core.parts import replace
 from ..core.proposals import CORE, Grant, Kind, Purpose
 from ..core.state import AgentSpeech, Line, Playing, Utterance
 from ..evidence import concerns, heard, owed
-from . import ending, turns
+from . import ending, transcript, turns
 from .floor import Move
 
 _AUDIBLE = (Playing.PLAYING,)
@@ -46,7 +46,7 @@ def say(draft: Draft, grant: Grant) -> Utterance:
         topic=proposal.topic,
         slot=proposal.slot,
         sent_ms=state.now_ms,
-        terms=heard.terms_of(state, proposal),
+        terms=heard.terms_of(draft, proposal),
         action=proposal.action,
         about=proposal.about,
         unread_ms=max(1, state.hearing.read_ms) if turns.unread(state) else 0,
@@ -125,6 +125,7 @@ def playback_stopped(draft: Draft, event: PlaybackStopped) -> None:
         _tell(draft, current, "held", pii_heard=event.heard_text, heard_ms=event.heard_ms)
     elif state.speech.last is not None and state.speech.last.id == event.utterance:
         last = _noted(draft, _stopped_at(state.speech.last, event))
+        transcript.spoken(draft, last)
         asked = state.speech.question
         question = last if asked is not None and asked.id == last.id else asked
         state.speech = AgentSpeech(state.speech.current, last, question)
@@ -208,6 +209,7 @@ def _finish(draft: Draft, utterance: Utterance, playing: Playing, heard_text: st
         turns.move(draft, Move.AGENT_STOPS)
     done = replace(utterance, playing=playing, ended_ms=state.now_ms, heard_text=heard_text)
     done = _noted(draft, done)
+    transcript.spoken(draft, done)
     if _lends_patience(done):
         state.speech = AgentSpeech(None, done, state.speech.question)
     else:

@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from offhook.actors.audio.format import TELEPHONE, whole_frames
+from offhook.actors.contracts.errors import WrongSound
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..config import yaml_lines
@@ -301,11 +303,11 @@ def _clip(root: Path, name: str) -> bytes:
     if not file.is_relative_to(root):
         raise ValueError(f"{name} lies outside {root}")
     try:
-        coded = sound.whole_frames(sound.read_wav(file))
+        coded = whole_frames(sound.read_wav(file))
     except OSError as error:
         raise ValueError(f"audio file {file} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ValueError(f"audio file {file}: {error}") from error
-    if len(coded) > CLIP_MS_MAX * sound.RATE_HZ // 1000:
+    except WrongSound as fault:
+        raise ValueError(f"audio file {file}: {fault}") from fault
+    if len(coded) > TELEPHONE.bytes_of(CLIP_MS_MAX):
         raise ValueError(f"audio file {file} is longer than {CLIP_MS_MAX} ms")
     return coded

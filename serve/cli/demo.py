@@ -129,7 +129,7 @@ def _settings(home: Path, policies: Path, spares: int) -> Settings:
         spares=spares,
         policies=(str(policies),),
         recognizer="moonshine",
-        voice="piper",
+        synthesizer="piper",
         state_dir=str(home / "state"),
     )
     return replace(settings, runtime_dir=str(home / "run"))

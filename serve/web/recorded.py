@@ -56,7 +56,7 @@ def _fold(records: list[Record]) -> dict[str, Any]:
         if start is None or not start.policy:
             return {}
         policy = Policy.model_validate(start.policy)
-        return view_of(replay(records).state, policy)
+        return {**view_of(replay(records).state, policy)}
     except (OffhookError, ValueError) as error:
         log.warning("a journal cannot be folded: %s", error)
         return {}

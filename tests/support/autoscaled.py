@@ -159,14 +159,10 @@ async def still_talks(director: Any, line: Any) -> None:
 
 def take_away(node: str) -> None:
     """A preemption notice of ten minutes."""
-    import ray
-    from ray.core.generated import autoscaler_pb2
+    from offhook.cluster import ray_private
 
-    client = ray._raylet.GcsClient(address=ray.get_runtime_context().gcs_address)
-    reason = autoscaler_pb2.DrainNodeReason.DRAIN_NODE_REASON_PREEMPTION
-    deadline_ms = int(time.time() * 1_000) + 600_000
-    accepted, why = client.drain_node(node, reason, "the cloud wants it back", deadline_ms, timeout=5)
-    assert accepted, why
+    refusal = ray_private.drain_node(node, "the cloud wants it back", int(time.time() * 1_000) + 600_000)
+    assert not refusal, refusal
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from offhook.cluster.admission_queue import AdmissionQueue
 from offhook.cluster.capacity_keeper import CapacityKeeper
 from offhook.cluster.capacity_rules import CapacityRules
 from offhook.cluster.meters import FLEET_METERS, Meters
+from offhook.cluster.node_stages import NodeStages
 from offhook.cluster.scaling import SLOT
 
 
@@ -45,7 +46,7 @@ class Nodes:
     def __init__(self, **supervisors: Supervisor) -> None:
         self.known = supervisors
         self.cordoned: set[str] = set()
-        self.let_go: set[str] = set()
+        self.stages = NodeStages()
 
     def supervisors(self) -> dict[str, Supervisor]:
         return dict(self.known)

@@ -15,9 +15,9 @@ from offhook.cluster.desired_state import DesiredState, Version
 from offhook.cluster.rollouts import NoSuchRollout, Rollouts
 from offhook.cluster.shadowing import Shadowing
 from offhook.cluster.state_store import FileMemory
-from offhook.policies.core.errors import CallerFault, PolicyError
+from offhook.policies.core.errors import CallerFault, IllegalMove, PolicyError
 from offhook.policies.core.policy import Policy
-from offhook.policies.fleet.rollout import IllegalMove
+from offhook.policies.core.records import Record
 
 POLICY = Policy.model_validate({"name": "sales", "agents": {"a": {"code": "offhook.policies.agents.closing:Closing"}}})
 
@@ -109,7 +109,7 @@ class Installation:
                 continue
             counters.began(call, arm, seated=True)
             if failing.get(f"arm{arm[-1]}") and number % failing[f"arm{arm[-1]}"] == 0:
-                counters.take(call, arm, [[call, 1, 1, 0, "event", ["AgentLost", 0, "a", "ValueError"]]])
+                counters.take(call, arm, [Record(call, 1, 1, 0, "event", ["AgentLost", 0, "a", "ValueError"])])
             counters.over(call, arm, "goodbye")
         return arms
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from offhook.actors.audio.format import SILENCE
 from offhook.serve.callers import scenario
 from offhook.serve.contracts.errors import ScriptFault
 from offhook.serve.engines import sound
 
-CLIP = bytes([sound.SILENCE]) * 330
+CLIP = SILENCE * 330
 
 
 @pytest.fixture

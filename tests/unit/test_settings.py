@@ -64,7 +64,7 @@ def test_several_policies_are_separated_like_paths() -> None:
         ({"late_ms": 0.0}, "late_ms"),
         ({"slots": 0}, "slots"),
         ({"ring_s": 60.0}, "ring_s"),
-        ({"voice": "hal"}, "piper, deployed, clip, tone"),
+        ({"synthesizer": "hal"}, "espeak, flite, piper, deployed, clip, tone"),
         ({"recognizer": "ear"}, "moonshine, deployed, none"),
         ({"log_format": "xml"}, "text, json"),
         ({"log_level": "LOUD"}, "DEBUG, INFO, WARNING, ERROR"),
