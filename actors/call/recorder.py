@@ -14,8 +14,8 @@ from typing import Any
 
 from offhook.policies.core.records import Body, Lost, Record
 
-from ..contracts import wire
 from ..contracts.errors import ProtocolFault
+from ..contracts.node_messages import Journal
 
 Send = Callable[..., bool]
 
@@ -105,7 +105,7 @@ class Recorder:
 
     def _hand_over(self, records: list[Record]) -> bool:
         try:
-            return self._send(wire.JOURNAL, records)
+            return self._send(*Journal(records))
         except ProtocolFault:  # too much for one message
             if len(records) > 1:
                 half = len(records) // 2
@@ -115,7 +115,7 @@ class Recorder:
         lost = Lost(record.seq, "over the size limit", record.kind)
         told = record._replace(kind=lost.KIND, body=lost.plain())
         self._unsafe = deque(told if each is record else each for each in self._unsafe)
-        return self._send(wire.JOURNAL, [told])
+        return self._send(*Journal([told]))
 
     def _lose_oldest(self) -> None:
         """Put one record that says what is missing in the place of the oldest: a gap must be told, not guessed."""

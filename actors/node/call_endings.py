@@ -8,7 +8,7 @@ import time
 
 from offhook.policies.core.records import End
 
-from ..contracts import wire
+from ..contracts.node_messages import Detach
 from .agent_pool import AgentPool
 from .call_table import CallRow, CallTable, Doubts
 from .intake import SUPERVISOR, Intake
@@ -73,5 +73,5 @@ class CallEndings:
         self._intake.arms.over(row.call, row.arm, outcome, lost=lost)
         self._doubts.settle(row.call)
         for host in self._hosts.serving_call(row.call):
-            self._residents.tell(host.name, wire.DETACH, row.call)
+            self._residents.tell(host.name, *Detach(row.call))
             self._hosts.leave(host.name, row.call)

@@ -12,8 +12,8 @@ from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
 from offhook.policies.core.records import Record
 
-from ..contracts import wire
 from ..contracts.errors import LinkLost, NoSuchCall
+from ..contracts.node_messages import Told
 from ..journals import queries
 from ..journals.damage_monitor import DamageMonitor, Damages
 from ..journals.register import Register
@@ -147,7 +147,7 @@ class CallQueries:
         self._event(call, ev.OperatorDecided(0, proposal, bool(approved), operator))
 
     def _event(self, call: str, event: ev.Event) -> None:
-        if not self.tell(self._live(call), wire.EVENT, call, encode(event)):
+        if not self.tell(self._live(call), *Told(call, encode(event))):
             raise LinkLost(f"the owner of call {call} cannot be told now; try again")
 
     def tell(self, row: CallRow, *message: Any) -> bool:

@@ -16,8 +16,8 @@ from offhook.policies.core.errors import OffhookError
 from offhook.policies.core.layout import CodecFault
 from offhook.policies.core.records import SNAPSHOT, End, Lost, PolicyChange, Record, Rows, record_of
 
-from ..contracts import wire
 from ..contracts.errors import Fenced, JournalAway, JournalDamaged, ProtocolFault
+from ..contracts.node_messages import Journaled, JournalGone
 from ..journals.journal import Journal
 from .arm_counters import ArmCounters
 from .call_table import CallRow, CallTable
@@ -96,7 +96,7 @@ class Intake:
 
     def _done(self, row: CallRow, first: int, last: int, fault: OffhookError | None) -> None:
         if fault is None:
-            self._tell(row, wire.JOURNALED, row.call, row.epoch, last)
+            self._tell(row, *Journaled(row.call, row.epoch, last))
             return
         if isinstance(fault, Fenced):
             log.warning("%s", fault)
@@ -105,12 +105,12 @@ class Intake:
             return
         log.error("records %d to %d of a call are refused: %s", first, last, fault, extra={"call": row.call})
         self._accepted[row.call] = min(self._accepted.get(row.call, first - 1), first - 1)
-        self._tell(row, wire.JOURNAL_AWAY, str(fault))
+        self._tell(row, *JournalGone(str(fault)))
 
     def away(self, reason: str) -> None:
         """The store is away: every live call is told, so that nothing irreversible is granted meanwhile."""
         for row in self._table.live():
-            self._tell(row, wire.JOURNAL_AWAY, reason)
+            self._tell(row, *JournalGone(reason))
 
     def over(self, call: str) -> None:
         """Nothing more will come of a call."""

@@ -22,8 +22,8 @@ from offhook.policies.core.records import End, PolicyChange, Record, Start
 from offhook.policies.fleet.supervision import Act, ChildSpec, decide
 
 from ..call.resume import trimmed
-from ..contracts import wire
 from ..contracts.errors import JournalAway, NoSpare, NoSuchCall, ProtocolFault
+from ..contracts.node_messages import Owner
 from ..contracts.setup import Engines, Setup
 from ..journals.journal import Tail
 from ..journals.queries import since_snapshot
@@ -137,7 +137,7 @@ class Takeovers:
             return
         self.done += 1
         self.times_ms.append((time.monotonic() - began) * 1_000)
-        self._tell_gateways(wire.OWNER, row.call, row.epoch, row.endpoint, row.media_token)
+        self._tell_gateways(*Owner(row.call, row.epoch, row.endpoint, row.media_token))
         log.warning("call taken over", extra={"call": row.call, "epoch": row.epoch, "owner": row.owner})
         asyncio.get_running_loop().call_soon(self._call_start.seat_anew, row)
         if row.calmed and not row.farewell and row.policy_version != row.calmed:

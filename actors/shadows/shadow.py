@@ -22,9 +22,9 @@ from offhook.policies.replay.differences import Difference
 from offhook.policies.replay.recording import read
 
 from ..call.broadcaster import EVENTS
-from ..contracts import wire
-from ..contracts.errors import ProtocolFault
-from ..link.link import Link, Message, connect
+from ..contracts import message as declared
+from ..contracts.messages import PROTOCOL, TO_OBSERVER_FROM_CALL, Gone, Notice, SubscriberHello
+from ..link.link import Array, Link, connect
 
 LOOK_EVENTS = 60  # between two looks: some ten seconds of lively talk; a look costs a tenth of a millisecond an event
 EVENTS_MAX = 20_000  # of one call; beyond it the shadow leaves
@@ -68,9 +68,8 @@ class Shadow:
 
     async def join(self, endpoint: str, token: str) -> None:
         """Subscribe to the call (`Supervisor.observe` says where). Raises: LinkLost."""
-        self._link = await connect(
-            endpoint, token, "shadow", "observer", [EVENTS], on_message=self._heard, on_close=self._closed
-        )
+        hello = SubscriberHello("shadow", "observer", [EVENTS], protocol=PROTOCOL)
+        self._link = await connect(endpoint, token, *hello.fields, on_message=self._heard, on_close=self._closed)
 
     def leave(self, reason: str) -> None:
         """Stop listening; what was heard is looked at once more."""
@@ -87,18 +86,14 @@ class Shadow:
 
     # --- listening --------------------------------------------------------------------------------------------------
 
-    def _heard(self, _link: Link, message: Message) -> None:
-        match message:
-            case [wire.NOTICE, int(), int(), int(), str(topic), dict(body)] if topic == EVENTS:
+    def _heard(self, _link: Link, message: Array) -> None:
+        match declared.read(message, TO_OBSERVER_FROM_CALL):
+            case Notice(topic=topic, body=body) if topic == EVENTS:
                 self._keep(body)
-            case [wire.NOTICE, *_]:
-                pass
-            case [wire.GONE, str(reason)]:
+            case Gone(reason):
                 self.leave(reason)
-            case _:
-                raise ProtocolFault(f"a call does not send {message[0]!r} to an observer")
 
-    def _keep(self, body: dict[str, Any]) -> None:
+    def _keep(self, body: Mapping[str, Any]) -> None:
         if "snapshot" in body:
             if body["snapshot"][1]:  # a blank state is where every call begins
                 self._write(SNAPSHOT, body["snapshot"])

@@ -131,7 +131,7 @@ def map_encoder(kind: type) -> Encoder:
 
 def _encoding(source: _Source, hint: Any, value: str) -> str:
     """The expression that turns `value`, annotated with `hint`, into plain values."""
-    if hint in _LEAVES or hint in _FREE:
+    if hint in _LEAVES or hint in _FREE or hint == list[Any]:
         return value
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return f"{value}._value_"
@@ -157,11 +157,13 @@ def _encoding(source: _Source, hint: Any, value: str) -> str:
     raise TypeError(f"{source.kind.__name__}: no rule for a field annotated {hint}")
 
 
-def array_decoder(kind: type, fields_given: list[Field] | None = None, *, tagged: bool = False) -> Decoder:
+def array_decoder(
+    kind: type, fields_given: list[Field] | None = None, *, tagged: bool = False, name: str = ""
+) -> Decoder:
     """A function that makes an object of an array, or raises CodecFault; elements that it does not know it passes over.
 
     Args:
-        kind: a dataclass, or with `fields_given` anything that is made from them by position.
+        kind: a dataclass; with `fields_given`, a kind of tuples that begin with `name`, which these fields follow.
         tagged: the array begins with a name, which is not looked at.
     """
     fields, first = fields_of(kind) if fields_given is None else fields_given, int(tagged)
@@ -169,6 +171,7 @@ def array_decoder(kind: type, fields_given: list[Field] | None = None, *, tagged
     least = most - sum(field.optional for field in fields)
     source = _Source(kind)
     wrong_size = _wrong_size(kind, least)
+    source.names["new"] = tuple.__new__
     parts = [
         _decoding(source, field.hint, f"a[{at}]", f"{kind.__name__}.{field.name}")
         for at, field in enumerate(fields, start=first)
@@ -178,7 +181,7 @@ def array_decoder(kind: type, fields_given: list[Field] | None = None, *, tagged
         [
             "def run(a):",
             f"    if a.__class__ is not list or len(a) < {most}: return short(a)",
-            f"    return kind({', '.join(parts)})",
+            f"    return new(kind, ({name!r}, {', '.join(parts)}))" if name else f"    return kind({', '.join(parts)})",
         ]
     )
     return run
@@ -305,6 +308,6 @@ def _sized(size: int, where: str) -> Callable[[Any], Any]:
 
 
 _LEAVES = (str, int, float, bool, bytes)
-_FREE = (Any, object, list[Any])  # as it comes; an array's elements are looked at by whoever knows what they are
+_FREE = (Any, object)  # as it comes; so do the elements of a list: whoever knows what they are looks at them
 _NUMBERED = (Mapping[str, int], Mapping[str, float], Mapping[str, str])
 _MAPS = (Mapping[str, Any], Mapping[str, object])

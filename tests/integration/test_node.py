@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.actors.contracts import wire
 from offhook.actors.contracts.errors import Fenced, NoSpare, NoSuchCall, ProtocolFault
+from offhook.actors.contracts.node_messages import Journaled, JournalGone
 from offhook.actors.contracts.setup import Engines, agent_tokens
 from offhook.actors.journals.sqlite_journal import SqliteJournal
 from offhook.actors.node.agent_pool import AgentPool
@@ -481,7 +481,7 @@ def test_records_are_acknowledged_when_they_are_stored_and_only_their_owners_are
         desk = Desk(tmp_path)
         desk.table.open(row("c"))
         desk.intake.take("p1", records(1, 3))
-        assert await desk.have(1) == [(wire.JOURNALED, "c", 1, 3)]
+        assert await desk.have(1) == [(Journaled.NAME, "c", 1, 3)]
         desk.intake.take("stranger", records(4, 4))
         desk.intake.take("p1", records(4, 4, epoch=9))
         assert desk.intake.refused == 2
@@ -503,11 +503,11 @@ def test_what_follows_a_refused_record_is_refused_until_it_is_sent_again(tmp_pat
         desk.intake.take("p1", records(1, 1))
         desk.intake.take("p1", broken)
         told = await desk.have(2)
-        assert {message[0] for message in told} == {wire.JOURNALED, wire.JOURNAL_AWAY}
+        assert {message[0] for message in told} == {Journaled.NAME, JournalGone.NAME}
         desk.intake.take("p1", records(3, 4))  # behind the gap: an acknowledgement would say that 2 is safe
         assert desk.intake.refused == 2
         desk.intake.take("p1", records(2, 4))
-        assert (await desk.have(3))[-1] == (wire.JOURNALED, "c", 1, 4)
+        assert (await desk.have(3))[-1] == (Journaled.NAME, "c", 1, 4)
         assert [r[2] for r in await desk.journal.read("c")] == [1, 2, 3, 4]
         await desk.journal.close()
 

@@ -11,7 +11,7 @@ from offhook.actors.engines import recognition
 from offhook.actors.engines.port import STOCK_RECOGNITION, RecognitionOptions
 from offhook.actors.engines.recognition import NoRecognizer, RecognitionClient
 from offhook.actors.link import reconnect
-from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.actors.link.link import Array, Link, LinkServer
 from offhook.actors.process.clock import MonotonicClock
 from offhook.policies.core.events import Event, HealthChanged, WordsHeard
 from virtual_loop import run_virtually
@@ -24,10 +24,10 @@ class Engine:
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
-        self.opened: list[Message] = []
+        self.opened: list[Array] = []
         self.closed: list[str] = []
         self.sound: dict[str, bytes] = {}
-        self.hello: Message = []
+        self.hello: Array = []
         self.asked = 0  # how often it was to tell how far it is
         self.link: Link | None = None
         self.server = LinkServer(self._hello)
@@ -37,12 +37,12 @@ class Engine:
         self.server.admit(None, "token", lasting=True)
         return self
 
-    def _hello(self, link: Link, _grant: object, rest: Message) -> None:
+    def _hello(self, link: Link, _grant: object, rest: Array) -> None:
         self.hello = rest
         self.link = link
         link.on_message = self._take
 
-    def _take(self, _link: Link, message: Message) -> None:
+    def _take(self, _link: Link, message: Array) -> None:
         kind, stream, *rest = message
         if kind == "open":
             self.opened.append(message)
@@ -197,7 +197,7 @@ def test_gaps_in_the_carriers_audio_keep_times_true(run: Callable[..., None]) ->
 
 
 FAR = 1 << 40
-NONSENSE: dict[str, Message] = {
+NONSENSE: dict[str, Array] = {
     "too short": ["words", "c1/1"],
     "empty of fields": ["words"],
     "unknown": ["sing"],
