@@ -45,20 +45,8 @@ class Message(tuple[Any, ...]):
 
     def __new__(cls: type[M], *values: Any, **named: Any) -> M:
         """Raises TypeError: other fields than the declared ones; the type checker sees it first."""
-        if named or len(values) != len(cls.FIELDS):
-            values = cls._filled(values, named)
-        return tuple.__new__(cls, (cls.NAME, *values))
-
-    @classmethod
-    def _filled(cls, values: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
-        lacking = len(cls.FIELDS) - len(values)
-        if not named and 0 < lacking <= len(cls.DEFAULTS):
-            return values + cls.DEFAULTS[-lacking:]
-        rest = cls.FIELDS[len(values) :]
-        known = dict(zip(reversed(cls.FIELDS), reversed(cls.DEFAULTS), strict=False)) | dict(named)
-        if len(values) > len(cls.FIELDS) or set(named) - set(rest) or not set(rest) <= set(known):
-            raise TypeError(f"{cls.__name__} has the fields {', '.join(cls.FIELDS)}")
-        return (*values, *(known[each] for each in rest))
+        setattr(cls, "__new__", _maker(cls))  # noqa: B010 - this one is asked once: its own is three times as fast
+        return cls(*values, **named)
 
     @property
     def fields(self) -> tuple[Any, ...]:
@@ -93,6 +81,17 @@ class Message(tuple[Any, ...]):
             Field(name, hints[name], name, at >= first, cls.DEFAULTS[at - first] if at >= first else None)
             for at, name in enumerate(cls.FIELDS)
         ]
+
+
+def _maker(kind: type[Message]) -> Callable[..., Any]:
+    """A `__new__` with the fields as its arguments, as `namedtuple` makes one."""
+    first = len(kind.FIELDS) - len(kind.DEFAULTS)
+    defaults = dict(enumerate(kind.DEFAULTS, start=first))
+    arguments = ", ".join(f"{name}=defaults[{at}]" if at in defaults else name for at, name in enumerate(kind.FIELDS))
+    names = {"new": tuple.__new__, "defaults": defaults}
+    source = f"def made(cls, {arguments}): return new(cls, ({kind.NAME!r}, {', '.join(kind.FIELDS)}))"
+    exec(compile(source, f"<{kind.__name__}>", "exec"), names)
+    return typing.cast(Callable[..., Any], names["made"])
 
 
 Known = Mapping[str, type[Message]]  # by name

@@ -15,10 +15,6 @@ from offhook.policies.core.events import Event, HealthChanged
 
 from ..audio.format import BYTES_PER_S, TELEPHONE
 from ..audio.sound import SOUND_MS_MAX, Sound, Word
-    Cancel,
-    EngineHello,
-    Speak,
-)
 from ..contracts.engine_messages import (
     TO_CALL_FROM_SYNTHESIZER,
     Cancel,

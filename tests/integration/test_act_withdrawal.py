@@ -14,7 +14,8 @@ from typing import Any, cast
 import pytest
 import uvloop
 from offhook.actors.contracts.errors import JournalAway, ProtocolFault
-from offhook.actors.contracts.node_messages import Begun, Perform, Performed, Withdraw
+from offhook.actors.contracts.node_messages import Begun as BegunMessage
+from offhook.actors.contracts.node_messages import Perform, Performed, Withdraw
 from offhook.actors.contracts.orders import Order, Outcome
 from offhook.actors.journals.register import Begun, Register
 from offhook.actors.journals.stores import open_register
@@ -364,7 +365,10 @@ def test_a_call_is_told_when_its_act_leaves_and_what_came_of_it_under_its_grant(
         node, owner = stage.node(), Owner()
         node.box.order(owner, ORDER)  # type: ignore[arg-type]
         await owner.hears(2)
-        assert owner.told == [(Begun.NAME, ORDER.key, "g1"), (Performed.NAME, ORDER.key, True, "done", False, "g1")]
+        assert owner.told == [
+            (BegunMessage.NAME, ORDER.key, "g1"),
+            (Performed.NAME, ORDER.key, True, "done", False, "g1"),
+        ]
         other = replace(ORDER, key="k2", grant="g2")
         node.box.take_back(owner, other)  # type: ignore[arg-type]
         await owner.hears(3)
@@ -378,13 +382,13 @@ def test_a_calls_words_about_its_acts_reach_the_outbox(run: Callable[[Test], Non
         node, owner, nobody = stage.node(), Owner(), cast(Any, None)
         desk = WorkerEvents(nobody, outbox=node.box, **dict.fromkeys(OTHERS, nobody))
         fields = ("c1", 1, "g1", "act", [["time", "ten"]], ORDER.key)
-        desk.said(owner, [Withdraw.NAME, *fields])  # type: ignore[arg-type]
+        desk.said(owner, Withdraw(*fields))  # type: ignore[arg-type]
         await owner.hears(1)
-        desk.said(owner, [Perform.NAME, *fields])  # type: ignore[arg-type]
+        desk.said(owner, Perform(*fields))  # type: ignore[arg-type]
         await owner.hears(2)
         assert owner.told == [(Performed.NAME, ORDER.key, False, "withdrawn", True, "g1")] * 2
         with pytest.raises(ProtocolFault):
-            desk.said(owner, [Perform.NAME, *fields[:-1]])  # type: ignore[arg-type]
+            desk.said(owner, Perform(*fields[:4], [["time"]], ORDER.key))  # type: ignore[arg-type]
 
     run(test)
 

@@ -13,7 +13,8 @@ from offhook.actors.agents.agent_host import AgentBench
 from offhook.actors.contracts.messages import Answer, Invite, Notice
 from offhook.actors.contracts.node_messages import Attach
 from offhook.actors.link.link import Link, LinkServer
-from offhook.actors.shadows.trial import agents_of, rehearse
+from offhook.actors.shadows.rehearsal import rehearse
+from offhook.actors.shadows.trial import agents_of
 from offhook.policies.conversation.view import view_of
 from offhook.policies.core import events as ev
 from offhook.policies.core.commands import Command, InviteAgents, Publish, Say
@@ -175,4 +176,4 @@ def test_it_is_tried_in_simulated_calls_without_waiting(tmp_path: Path) -> None:
     told = [proposal.text for proposal in agent.propose(view, "turn_ended")]  # type: ignore[arg-type]
     assert told[1:] == ["It was delivered yesterday.", "Can I do anything else for you?"]
     found = rehearse(slow, str(BUNDLE), calls=20)
-    assert found["faults"] == [] and found["calls"] == 20
+    assert found.faults == [] and found.calls == 20
