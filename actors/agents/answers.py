@@ -18,6 +18,7 @@ from offhook.policies.core.fields import WELL_FORMED
 from offhook.policies.core.proposals import Kind, Proposal, Reading, Refusal
 from offhook.policies.gate.entry import PROPOSALS_MAX, proposals_of
 
+from .failures import NotProposals
 from .seat import Invitation
 
 READ_AT = ("turn_ended", "interrupted")  # the caller may have answered something: readers are asked
@@ -73,10 +74,10 @@ def taken_in(
     """What an agent answered, stamped with what it was really computed from: an agent cannot call itself fresh.
 
     Raises:
-        TypeError: not a list of proposals.
+        NotProposals: it is no list.
     """
     if not isinstance(values, (list, tuple)):
-        raise TypeError(f"an agent answers with a list of proposals, not {type(values).__name__}")
+        raise NotProposals(values)
     if values and part >= PROPOSALS_MAX:
         return [], (Refusal("", Kind.SAY, "answer", WELL_FORMED, f"at most {PROPOSALS_MAX} proposals", "more"),)
     good, refused = proposals_of(values)

@@ -86,6 +86,9 @@ def _is_ours(file: str) -> bool:
 # Files that call agents, on the way to each failure.
 _ASKING = (
     "actors/agents/agent_host.py",
+    "actors/agents/answers.py",
+    "actors/agents/plain.py",
+    "actors/agents/thinking.py",
     "actors/agents/failures.py",
     "actors/shadows/rehearsal.py",
     "actors/shadows/trial.py",
