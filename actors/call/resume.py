@@ -20,6 +20,7 @@ from offhook.policies.conversation.machine import step
 from offhook.policies.core import commands as cmd
 from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
+from offhook.policies.core.errors import CallerFault
 from offhook.policies.core.parts import replace
 from offhook.policies.core.policy import Policy
 from offhook.policies.core.proposals import Grant, Kind, Proposal
@@ -152,7 +153,7 @@ def fold(rows: Sequence[Rows], policy: Policy) -> Legacy:
     legacy = Legacy(CallState(epoch=records[0].epoch), policy, other_core=_other_core(records))
     ordered: dict[str, tuple[int, Order]] = {}  # grant -> when and what, since the snapshot; what is over is out
     for record in records:
-        if (event := record.event()) is not None:
+        if (event := _event_of(record, legacy)) is not None:
             _fold_event(legacy, event)
             if isinstance(event, ev.ActionFinished):
                 ordered.pop(event.grant, None)
@@ -176,6 +177,15 @@ def fold(rows: Sequence[Rows], policy: Policy) -> Legacy:
     if legacy.other_core:
         _keep_to_facts(legacy, ordered)
     return legacy
+
+
+def _event_of(record: Record, legacy: Legacy) -> ev.Event | None:
+    try:
+        return record.event()
+    except CallerFault:
+        if not legacy.other_core:
+            raise
+        return None
 
 
 def _other_core(records: Sequence[Record]) -> int:

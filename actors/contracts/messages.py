@@ -201,10 +201,10 @@ class Answer(Message, name="answer"):
     turn: int
     basis: int
     proposals: list[Any]
-    reading: list[Any] | None = None
-    refusals: list[Any] | None = None
-    part: int = 0
-    more: bool = False  # others are to come
+    reading: object = None  # this and what follows is looked at by the gate, which leaves out what is none
+    refusals: object = None
+    part: object = 0
+    more: object = False  # true = others are to come
 
 
 class Memory(Message, name="memory"):

@@ -221,7 +221,8 @@ class SynthesisClient:
 
     def _message(self, _link: Link, message: Array) -> None:
         name, about = message[0], message[1] if len(message) > 1 else None
-        if not isinstance(name, str) or name not in TO_CALL_FROM_SYNTHESIZER or not isinstance(about, str):
+        kind = TO_CALL_FROM_SYNTHESIZER.get(name) if isinstance(name, str) else None
+        if kind is None or len(message) <= len(kind.FIELDS) - len(kind.DEFAULTS) or not isinstance(about, str):
             self._refuse()  # about no utterance that it names: whoever waits in vain has its own patience
             return
         ask = self._by_wire.get(about)

@@ -198,8 +198,8 @@ class _Replayer:
         found = self.found
         if not found.events and not found.snapshots:
             found.state = CallState(epoch=epoch)
-        event = decode(body)
         try:
+            event = decode(body)
             decision = step(found.state, event, self._policy)
         except Exception:
             if self._comparable:

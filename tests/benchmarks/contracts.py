@@ -4,7 +4,7 @@
 
 Ways over the same msgpack bytes: "by hand" unpacks and matches positions, as was done before there were declarations;
 "generated" unpacks and reads by the declarations of this tree; "convert" unpacks and has msgspec make structs of that;
-"structs" has msgspec decode the bytes. The last two need `pip install msgspec` and are left out without it. Times are the
+"structs" has msgspec decode the bytes. The last two need `pip install msgspec`, else they are left out. Times are the
 least of several runs, per message. Weights are PSS of a fresh process that imports what a call's process does.
 """
 
@@ -59,7 +59,8 @@ for module in (messages, node_messages, engine_messages):
     for kind in list(vars(module).values()):
         if isinstance(kind, type) and issubclass(kind, Message) and kind is not Message:
             hints = typing.get_type_hints(kind)
-            made = msgspec.defstruct(kind.__name__, [(n, typing.Any) for n in kind.FIELDS], array_like=True, tag=kind.NAME)
+            fields = [(name, hints[name]) for name in kind.FIELDS]
+            made = msgspec.defstruct(kind.__name__, fields, array_like=True, tag=kind.NAME)
             msgspec.msgpack.Decoder(made)
 """
 

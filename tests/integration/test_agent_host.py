@@ -245,7 +245,7 @@ def test_a_reader_is_asked_at_the_end_of_turns_and_costs_no_more_than_its_readin
         for count, says in enumerate(("raise", "nonsense"), 3):
             calls.invite("a", "interrupted", says=says)
             answer = await calls.answer("a", count)
-            assert answer[0] == Answer.NAME and len(answer) == 4 and answer[3]
+            assert answer[0] == Answer.NAME and answer[3] and answer[4:6] == [None, None]
         assert calls.bench.failures == 2
 
     run(test)

@@ -309,8 +309,8 @@ def test_the_host_of_a_synthesizer_converts_and_times_come_before_their_sound() 
     whole = tone(1_000, CD)
     pieces = [Speech(whole[:20_000], CD, (("one", 400),)), Speech(whole[20_000:], CD, (("two", 1_000),))]
     got = through(SynthesizerHost(Whistler(pieces)), (Speak.NAME, "u", "one two", ""), until=Spoken.NAME)
-    assert got[0] == [Timing.NAME, "u", [["one", 400]]]
-    assert [Timing.NAME, "u", [["two", 1_000]]] in got and got[-1] == [Spoken.NAME, "u", 1_000]
+    assert got[0] == [Timing.NAME, "u", [["one", 400]], 0]
+    assert [Timing.NAME, "u", [["two", 1_000]], 0] in got and got[-1] == [Spoken.NAME, "u", 1_000]
     heard = sound.waves_of(b"".join(message[2] for message in got if message[0] == Sound.NAME), TELEPHONE)
     assert np.max(np.abs(heard - sound.waves_of(tone(1_000), TELEPHONE))[300:-300]) < 0.02
 

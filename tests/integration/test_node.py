@@ -36,6 +36,7 @@ from offhook.actors.node.residents import lives
 from offhook.actors.node.watch import TICK_MS, Watch
 from offhook.policies.core.errors import CallerFault
 from offhook.policies.core.policy import AgentSpec, Policy
+from offhook.policies.core.records import End
 
 
 def within(test: Any, *arguments: Any) -> None:
@@ -520,11 +521,11 @@ def test_the_end_of_a_dead_process_call_is_its_next_record_at_its_own_epoch(tmp_
         dead = row("c", epoch=3)
         desk.table.open(dead)
         desk.intake.take("p1", records(1, 5, epoch=3))
-        desk.intake.close_call(dead, 20, {"outcome": "call process died"})
+        desk.intake.close_call(dead, 20, End("call process died"))
         await desk.journal.close()
         journal = SqliteJournal(tmp_path / "j.sqlite")
         last = (await journal.read("c"))[-1]
-        assert last[:5] == ["c", 3, 6, 50, "end"]  # its clock does not run back either
+        assert last[:5] == ("c", 3, 6, 50, "end")  # its clock does not run back either
         await journal.close()
 
     within(test)

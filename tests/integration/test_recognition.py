@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from offhook.actors.contracts.messages import PROTOCOL
 from offhook.actors.engines import recognition
 from offhook.actors.engines.port import STOCK_RECOGNITION, RecognitionOptions
 from offhook.actors.engines.recognition import NoRecognizer, RecognitionClient
@@ -49,7 +50,7 @@ class Engine:
             self.sound[stream] = b""
         elif kind == "sound":
             self.sound[stream] += rest[0]
-            self.asked += len(rest) > 1
+            self.asked += len(rest) > 1 and bool(rest[1])
         else:
             self.closed.append(stream)
 
@@ -475,7 +476,7 @@ def test_the_link_names_the_format_and_a_stream_its_options(run: Callable[..., N
         on.client.read_by(RecognitionOptions("en-GB", ("Acme", "Zoe"), tenant="t1"))
         on.feed(10)
         await until(lambda: engine.opened)
-        assert engine.hello == ["mulaw8k"]
+        assert engine.hello == ["mulaw8k", PROTOCOL]
         told = {"language": "en-GB", "hints": ["Acme", "Zoe"], "format": "mulaw8k", "tenant": "t1"}
         assert engine.opened == [["open", "c1/1", 1_000, told]]
 

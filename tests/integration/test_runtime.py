@@ -158,8 +158,8 @@ def test_a_call_begins_with_its_records_and_tells_that_it_is_primed(run: Any) ->
         await bench.begin()
         await bench.until(lambda: bench.uplink.records)
         assert [record[:5] for record in bench.uplink.records[:2]] == [
-            ["c1", 1, 1, bench.uplink.records[0][3], "start"],
-            ["c1", 1, 2, bench.uplink.records[1][3], "event"],
+            ("c1", 1, 1, bench.uplink.records[0].at_ms, "start"),
+            ("c1", 1, 2, bench.uplink.records[1].at_ms, "event"),
         ]
         assert bench.uplink.of("start")[0]["policy"]["name"] == "test"
         assert bench.uplink.events("CallCreated")

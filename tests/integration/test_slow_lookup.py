@@ -90,7 +90,7 @@ def led(folder: Path, lookup_ms: int, test: Callable[[Desk, AgentBench], Awaitab
         joined = asyncio.Event()
 
         def hello(link: Link, _call: str, rest: list[Any]) -> None:
-            assert rest == ["lookup", "agent", ["turn"]]
+            assert rest[:3] == ["lookup", "agent", ["turn"]]
             desk.link = link
             link.on_message = lambda _link, message: desk.answered_by(message)
             joined.set()
@@ -176,4 +176,4 @@ def test_it_is_tried_in_simulated_calls_without_waiting(tmp_path: Path) -> None:
     told = [proposal.text for proposal in agent.propose(view, "turn_ended")]  # type: ignore[arg-type]
     assert told[1:] == ["It was delivered yesterday.", "Can I do anything else for you?"]
     found = rehearse(slow, str(BUNDLE), calls=20)
-    assert found.faults == [] and found.calls == 20
+    assert found["faults"] == [] and found["calls"] == 20

@@ -15,10 +15,9 @@ from typing import Any
 import pytest
 from caller import Caller, Exchange
 from offhook.actors.audio.sound import Sound
-from offhook.actors.call.resume import Legacy, Place, fold, trimmed
+from offhook.actors.call.resume import Legacy, fold, trimmed
 from offhook.actors.call.runtime import CallRuntime
 from offhook.actors.call.tool_calls import JOURNAL_MS
-from offhook.actors.contracts.errors import ProtocolFault
 from offhook.actors.contracts.messages import Answer, Invite
 from offhook.actors.contracts.node_messages import Begun, Journal, Journaled, JournalGone, Perform, Performed, Withdraw
 from offhook.actors.contracts.setup import Setup
@@ -29,6 +28,7 @@ from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
 from offhook.policies.core.policy import Policy
 from offhook.policies.core.proposals import Asks, Grant, Kind, Proposal, Purpose
+from offhook.policies.core.records import Record
 from offhook.policies.core.state import Authority, CallState
 from offhook.policies.replay.replay import replay
 from offhook.serve.contracts.claim import Claim
@@ -504,7 +504,7 @@ def test_what_was_decided_and_not_written_down_is_written_by_the_next_owner(run:
         del summary.records[last:]
         await summary.takeover()
         await summary.until(lambda: summary.events("OwnerChanged"))
-        assert summary.records[last][1:3] == [2, last + 1]
+        assert summary.records[last][1:3] == (2, last + 1)
         assert summary.records[last][5] == lost
         found = replay(summary.records)
         assert found.same, str(found.divergence)
@@ -555,7 +555,7 @@ def test_a_journal_that_cannot_be_folded_leaves_the_caller_a_goodbye(run: Any) -
     async def test(summary: CallSummary) -> None:
         summary.policy = {**POLICY, "limits": {"goodbye_line": "Bye."}}
         caller = await summary.speaking()
-        broken = [["c1", 1, 1, 0, "event", ["NoSuchEvent", 0]]]
+        broken = [Record("c1", 1, 1, 0, "event", ["NoSuchEvent", 0])]
         second = await summary.takeover(broken)
         await caller.listen_until(lambda: caller.closed)
         assert (await second.over).startswith("failed: its journal cannot be folded")
@@ -570,7 +570,7 @@ def test_where_the_policy_names_a_person_the_caller_is_handed_on_instead(run: An
         escalation = {"transfer_to": "+15550199", "transfer_line": "One moment."}
         summary.policy = {**POLICY, "limits": {"escalation": escalation}}
         caller = await summary.speaking()
-        second = await summary.takeover([["c1", 1, 1, 0, "event", ["NoSuchEvent", 0]]])
+        second = await summary.takeover([Record("c1", 1, 1, 0, "event", ["NoSuchEvent", 0])])
         await caller.listen_until(lambda: caller.closed)
         assert caller.closed == "transferred"
         assert (await second.over).startswith("transferred, because it failed: its journal cannot be folded")
@@ -600,13 +600,6 @@ def test_a_subscriber_that_comes_back_gets_what_it_missed_under_the_same_numbers
         assert heard[2][4] == "owner"
 
     run(test)
-
-
-def test_a_place_is_what_it_was_written_as_or_an_error() -> None:
-    place = Place("MZ1", 7, 2, 30, 1_200, 4, -1)
-    assert Place.from_body(place.as_body()) == place
-    with pytest.raises(ProtocolFault, match="place record"):
-        Place.from_body(["MZ1", "7"])
 
 
 @pytest.mark.parametrize("frames_after", [0, 5])
