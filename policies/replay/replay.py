@@ -110,36 +110,34 @@ class _Replayer:
         self._watch = watch
         self._event: list[Any] = []
         self._pending: tuple[int, int, list[Any]] | None = None  # seq, at_ms, commands of the last event, encoded
-        self._last_seq = 0
         self._core = 0  # that leads at present; 0 = not told
         self._comparable = True  # the state is the one in which this core has decided
 
     def run(self, rows: Iterable[Rows], until_seq: int) -> Replay:
+        found, last_seq = self.found, 0
         for row in rows:
-            record = self._checked(row)
-            if until_seq and record.seq > until_seq and record.kind != COMMANDS:
+            try:
+                record = record_of(row)
+            except CodecFault as fault:
+                raise JournalFault(str(fault)) from fault
+            call, _, seq, _, kind, body = record
+            if call != found.call and found.call:
+                raise JournalFault(f"seq {seq}: of call {call}, but the records before are of {found.call}")
+            if seq <= last_seq:
+                raise JournalFault(f"seq {seq} after {last_seq}: records must be in order, each once")
+            last_seq = seq
+            if until_seq and seq > until_seq and kind != COMMANDS:
                 break
-            take = _TAKERS.get(record.kind)
-            if take is not None:
+            if kind == COMMANDS:
+                self._close(body)
+            elif kind == EVENT:
+                self._event_taken(record)
+            elif (take := _TAKERS.get(kind)) is not None:
                 take(self, record)
-            if not self.found.same:
+            if found.divergence is not None:
                 break
-            self.found.call = record.call
-        return self.found  # commands that were still to come when the journal breaks off are nobody's difference
-
-    def _checked(self, row: Rows) -> Record:
-        try:
-            record = record_of(row)
-        except CodecFault as fault:
-            raise JournalFault(str(fault)) from fault
-        if self.found.call and record.call != self.found.call:
-            raise JournalFault(
-                f"seq {record.seq}: of call {record.call}, but the records before are of {self.found.call}"
-            )
-        if record.seq <= self._last_seq:
-            raise JournalFault(f"seq {record.seq} after {self._last_seq}: records must be in order, each once")
-        self._last_seq = record.seq
-        return record
+            found.call = call
+        return found  # commands that were still to come when the journal breaks off are nobody's difference
 
     # --- records ----------------------------------------------------------------------------------------------------
 
@@ -171,9 +169,6 @@ class _Replayer:
             self._comparable = False
             self.found.other_cores.add(self._core)
 
-    def _commands(self, record: Record) -> None:
-        self._close(record.body)
-
     def _verdict(self, record: Record) -> None:
         if not self._comparable:
             self.found.verdicts.append(decode(record.body))
@@ -182,24 +177,22 @@ class _Replayer:
         self._close([])
         self.found.ended = True
 
-    def _event_taken(self, record: Record) -> None:
-        self._close([])
-        self._fold(record.seq, record.at_ms, record.body, record.epoch)
-
     def _snapshot_taken(self, record: Record) -> None:
         self._close([])
         self._snapshot(record.seq, record.at_ms, record.body)
 
     # --- parts ------------------------------------------------------------------------------------------------------
 
-    def _fold(self, seq: int, at_ms: int, body: list[Any], epoch: int) -> None:
+    def _event_taken(self, record: Record) -> None:
+        if self._pending is not None:
+            self._close([])
         if self._policy is None:
             raise JournalFault("no policy: the journal has no 'start' record with one, and none was given")
         found = self.found
         if not found.events and not found.snapshots:
-            found.state = CallState(epoch=epoch)
+            found.state = CallState(epoch=record.epoch)
         try:
-            event = decode(body)
+            event = decode(record.body)
             decision = step(found.state, event, self._policy)
         except Exception:
             if self._comparable:
@@ -215,8 +208,8 @@ class _Replayer:
         for command in decision.commands:
             if command.__class__ is RecordVerdict:
                 found.verdicts.append(command.verdict)
-        self._event = body
-        self._pending = (seq, at_ms, [encode(command) for command in decision.commands])
+        self._event = record.body
+        self._pending = (record.seq, record.at_ms, [encode(command) for command in decision.commands])
 
     def _close(self, expected: list[Any]) -> None:
         """The last event's commands are known now: compare."""
@@ -245,12 +238,11 @@ class _Replayer:
         self.found.divergence = Divergence(seq, at_ms, what, self._event, index, _at(expected, index), _at(got, index))
 
 
+# Beside events and their commands, which are nearly all.
 _TAKERS: Mapping[str, Callable[[_Replayer, Record], None]] = {
     Start.KIND: _Replayer._start,
     PolicyChange.KIND: _Replayer._swap,
     Place.KIND: _Replayer._place,
-    EVENT: _Replayer._event_taken,
-    COMMANDS: _Replayer._commands,
     VERDICT: _Replayer._verdict,
     SNAPSHOT: _Replayer._snapshot_taken,
     End.KIND: _Replayer._end,
