@@ -15,7 +15,7 @@ from typing import Any
 import ray
 from offhook.actors.contracts.errors import LinkLost, UnknownPolicy
 from offhook.actors.node.swaps import WITHIN_S, merged
-from offhook.actors.refs.handles import LASTING, NAMESPACE
+from offhook.actors.refs.handles import NAMESPACE, start_lasting
 from offhook.actors.refs.supervisor import SupervisorRef
 
 from .admission_queue import AdmissionQueue
@@ -110,9 +110,15 @@ class Director(Publishing):
         return {"node": node, "media": await self._gateways.address(node)}
 
     async def calls(self) -> list[dict[str, Any]]:
-        """The calls of all nodes, newest first."""
-        rows = [row for answer in (await self._nodes.everywhere(lambda s: s.calls())).values() for row in answer]
-        return sorted(rows, key=lambda row: -int(row["created_unix_ms"]))
+        """The calls of all nodes, newest first, each once: nodes that share a journal tell of its calls each."""
+        found: dict[str, dict[str, Any]] = {}
+        for answer in (await self._nodes.everywhere(lambda s: s.calls())).values():
+            for row in answer:
+                before = found.setdefault(row["call"], row)
+                # Whoever leads it knows most, whoever has led it more than the journal's list.
+                if (row["live"], bool(row["owner"])) > (before["live"], bool(before["owner"])):
+                    found[row["call"]] = row
+        return sorted(found.values(), key=lambda row: -int(row["created_unix_ms"]))
 
     # --- what is wanted ---------------------------------------------------------------------------------------------
 
@@ -243,12 +249,8 @@ class DirectorRef(PublishingRef):
 
         It lives on the head node: whatever ends that one takes the control store along, and other nodes may leave.
         """
-        handle = (
-            ray.remote(Director)
-            .options(name=NAME, resources={HEAD: 0.001}, **LASTING)
-            .remote(dict(options), start_gateway, resume_s, dict(capacity or {}))
-        )
-        return cls(handle, NAME)
+        arguments = (dict(options), start_gateway, resume_s, dict(capacity or {}))
+        return cls(start_lasting(Director, NAME, {"resources": {HEAD: 0.001}}, *arguments), NAME)
 
     @classmethod
     def find(cls) -> DirectorRef:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from offhook.policies.fleet import capacity
-from offhook.policies.fleet.capacity import DesiredState, Goals, Lead, Plan, Traffic
+from offhook.policies.fleet.capacity import Goals, Lead, Plan, Traffic, Wanted
 from offhook.policies.fleet.node_lifecycle import NODE_MOVES, TAKEN_AWAY, NodeMove, NodeStage
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class Scaling:
         self._executor = executor
         self._arrivals = 0
         self._looked_s: float | None = None
-        self._wanted: DesiredState = ()
+        self._wanted: Wanted = ()
         self._known: set[str] | None = None
         self._asked: deque[float] = deque(maxlen=JOINS_MAX)  # when each node that has not joined yet was asked for
         self._told: dict[str, object] = {}  # order -> what was carried out last

@@ -87,9 +87,10 @@ def _is_ours(file: str) -> bool:
 _ASKING = (
     "actors/agents/agent_host.py",
     "actors/agents/answers.py",
+    "actors/agents/failures.py",
     "actors/agents/plain.py",
     "actors/agents/thinking.py",
-    "actors/agents/failures.py",
+    "asyncio/base_events.py",
     "actors/shadows/rehearsal.py",
     "actors/shadows/trial.py",
     "policies/simulation/world.py",

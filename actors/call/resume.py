@@ -1,8 +1,9 @@
 """What a former owner left of a call: its journal folded to the state in which it died, and what it had not finished.
 
 Pure: records in, a `Legacy` out; bringing the parts of a runtime to life from it is `takeover_resume.py`'s matter.
-Events are folded through `policies.machine.step` and nothing is carried out again: what the state still waits for (a
-tool's answer, a deadline, an utterance) is found in the state itself, the rest in "place" records (`records.Place`).
+Events are folded through `policies.conversation.machine.step` and nothing is carried out again: what the state still
+waits for (a tool's answer, a deadline, an utterance) is found in the state itself, the rest in "place" records
+(`records.Place`).
 
 Where another version of the core has led the call, its snapshot counts as it is, and what it has ordered since is a
 fact: an act that this core would have granted and that one did not is never asked for, and a key is the one that was

@@ -70,6 +70,7 @@ async def last_state(journal: Journal, call: str) -> dict[str, Any]:
             pass  # written by another version of offhook: what can be told is told
     if (end := known.told(End)) is not None:
         told["ended_at_ms"] = known.by_kind[End.KIND].at_ms
+        told["line"] = "closed"  # one that was closed as lost has a snapshot from when it was open
         told["outcome"] = end.outcome
         told["counts"] = end.counts
     return told

@@ -12,12 +12,12 @@ from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
 from offhook.policies.core.records import Record
 
-from ..contracts.errors import LinkLost, NoSuchCall
+from ..contracts.errors import JournalAway, JournalDamaged, LinkLost, NoSuchCall
 from ..contracts.node_messages import Told
 from ..journals import queries
 from ..journals.damage_monitor import DamageMonitor, Damages
 from ..journals.register import Register
-from .call_table import CallRow, CallTable
+from .call_table import CallRow, CallTable, of_journal
 from .node_loss import NodeLoss
 from .orphans import Orphans
 from .recovery import Recovery
@@ -25,6 +25,7 @@ from .residents import Residents
 from .takeover import Takeovers
 
 RECORDS_MAX = 10_000  # in one answer
+LISTED_MIN = 100  # calls are listed from the journal where fewer are remembered: after a restart
 
 
 class CallQueries:
@@ -101,8 +102,15 @@ class CallQueries:
         return row
 
     async def calls(self) -> list[dict[str, Any]]:
-        """All calls that this node knows, newest first."""
-        return self.table.rows()
+        """All calls that this node knows, newest first; after a restart, those before it as its journal has them."""
+        rows = self.table.rows()
+        if len(rows) >= LISTED_MIN:
+            return rows
+        known = {row["call"] for row in rows}
+        with contextlib.suppress(JournalAway, JournalDamaged):
+            kept = [each for each in await self._journal.calls(LISTED_MIN) if each.ended and each.call not in known]
+            rows += [of_journal(each) for each in sorted(kept, key=lambda each: -each.begun_unix_ms)]
+        return rows
 
     async def state(self, call: str) -> dict[str, Any]:
         """The call's view with its owner, epoch and version; once it is over, its last. Raises: NoSuchCall."""

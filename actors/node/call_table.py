@@ -15,6 +15,8 @@ from typing import Any
 
 from ..contracts.errors import NoSuchCall
 from ..contracts.setup import Engines, Setup, agent_tokens
+from ..journals.journal import Kept
+from .call_progress import CallProgress
 from .change_feed import BEGAN, ENDED, ChangeFeed
 from .leases import Lease
 
@@ -55,6 +57,7 @@ class CallRow:
     usage: dict[str, float] = field(
         default_factory=dict
     )  # what it has used, by its end's record (policies/fleet/cost.py)
+    progress: CallProgress = field(default_factory=CallProgress, compare=False)  # what it tells of itself
 
     @classmethod
     def of_setup(cls, setup: Setup, owner: str, pid: int, endpoint: str) -> CallRow:
@@ -76,6 +79,7 @@ class CallRow:
             anchor=setup.anchor,
             arm=setup.arm,
             tenant=setup.tenant,
+            progress=CallProgress(policy=str(setup.policy.get("name", ""))),
         )
 
     def leased(self, lease: Lease, pid: int, endpoint: str, agents: Iterable[str]) -> CallRow:
@@ -142,6 +146,7 @@ class CallRow:
             "seq": self.seq,
             "takeovers": self.takeovers,
             "tenant": self.tenant,
+            "progress": self.progress.plain(self.at_ms),
         }
 
 
@@ -235,3 +240,9 @@ class CallTable:
         """All that is known, newest first."""
         newest_first = [*reversed(self._live.values()), *reversed(self._ended)]
         return [row.plain() for row in newest_first]
+
+
+def of_journal(kept: Kept) -> dict[str, Any]:
+    """What a list tells of a call that is over and that only the journal has; its state tells the rest."""
+    row = CallRow(kept.call, kept.epoch, "", 0, "", "", "", "", kept.begun_unix_ms, seq=kept.seq)
+    return {**row.plain(), "live": False, "outcome": "", "progress": CallProgress(stage="").plain(0)}

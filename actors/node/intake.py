@@ -86,6 +86,7 @@ class Intake:
         self.records += len(records)
         snapshot_seq = max((record.seq for record in records if record.kind == SNAPSHOT), default=0)
         self._table.journaled(call, epoch, last, at_ms, snapshot_seq)
+        row.progress.take(records)
         if row.arm:
             self.arms.take(call, row.arm, records)
         for change in changes:

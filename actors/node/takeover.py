@@ -3,7 +3,7 @@
     fence ─▶ read the tail ─▶ assign to a spare at the next epoch ─▶ tell the gateways ─▶ seat the agents anew
 
 From the fence on nothing that the former owner sends is obeyed: the journal refuses its records, the gateway its
-orders, the tools its errands. How often a call may fail within a while is OTP's intensity; beyond it the policy's
+orders, the tools its orders. How often a call may fail within a while is OTP's intensity; beyond it the policy's
 escalation (`limits.escalation`) follows: first another, simple policy leads the call, where it names one; if the call
 goes on to fail, its core is not trusted any more, and a spare hands the caller to a person or says goodbye without it.
 What the spare does is `takeover_resume.py`'s matter.

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 class WorkerEvents:
-    """What the residents of one node bring about. `spawn` runs a coroutine beside all else."""
+    """What the residents of one node do, and what follows."""
 
     def __init__(
         self,

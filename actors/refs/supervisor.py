@@ -10,7 +10,7 @@ import ray
 from offhook.policies.core.records import Record
 
 from ..contracts.errors import LinkLost
-from .handles import NAMESPACE, ActorRef, start_lasting
+from .handles import NAMESPACE, ActorRef, on_node, start_lasting
 
 SUPERVISOR = "supervisor"  # name of a node's supervisor: supervisor:<node id>
 
@@ -22,7 +22,7 @@ class SupervisorRef(ActorRef):
     def start(cls, kind: type, node: str, options: Mapping[str, Any]) -> SupervisorRef:
         """The supervisor of `node`, started where there is none. Blocks for a round trip to the control store."""
         name = f"{SUPERVISOR}:{node}"
-        return cls(start_lasting(kind, name, node, node, dict(options)), name)
+        return cls(start_lasting(kind, name, on_node(node), node, dict(options)), name)
 
     @classmethod
     def find(cls, node: str) -> SupervisorRef:

@@ -61,9 +61,16 @@ def _check_topics(name: str, kind: type[Any]) -> None:
 
 
 def try_calls(
-    policy: Policy, bundle: str, journals: Iterable[Sequence[Rows]], *, recorded_agents: bool, same_ms: int
+    policy: Policy,
+    bundle: str,
+    journals: Iterable[Sequence[Rows]],
+    *,
+    recorded_agents: bool,
+    same_ms: int,
+    every_policy: bool = False,
 ) -> list[dict[str, Any]]:
-    """Lead recorded calls again; one plain report a call (see `told`), or {call, unreadable} where it has no journal.
+    """Lead recorded calls again; one plain report a call (see `told`), {call, unreadable} where it has no journal, or
+    {call, led_by} where a policy of another name led it and `every_policy` does not ask for those too.
 
     Raises:
         PolicyError: an agent cannot be loaded.
@@ -72,7 +79,12 @@ def try_calls(
     found = []
     for records in journals:
         try:
-            found.append(told(backtest(read(records), policy, agents, same_ms=same_ms)))
+            recording = read(records)
+            other = recording.policy.name if recording.policy is not None else policy.name
+            if other != policy.name and not every_policy:
+                found.append({"call": recording.call, "led_by": other})
+            else:
+                found.append(told(backtest(recording, policy, agents, same_ms=same_ms)))
         except (OffhookError, ValueError) as error:
             found.append(
                 {

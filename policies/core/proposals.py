@@ -25,6 +25,9 @@ class Kind(StrEnum):
     TIMER = "timer"
 
 
+ACTS = (Kind.TOOL, Kind.TRANSFER)  # these leave the call: they count when they leave, not when they are granted
+
+
 class Purpose(StrEnum):
     """Why something is said; decides how the silence and the overlap after it are read."""
 

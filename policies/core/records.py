@@ -32,6 +32,7 @@ VERDICT = "verdict"  # a codec array: one answer of the gate, which is among tho
 SNAPSHOT = "snapshot"  # a codec array: the whole state after all records before it
 
 _Kind = TypeVar("_Kind", bound="Body")
+_Kept = TypeVar("_Kept", bound=Command)
 
 
 class Body:
@@ -218,7 +219,12 @@ class Record(NamedTuple):
 
     def commands(self) -> tuple[Command, ...]:
         """The commands, where this holds some (a trimmed record does not). Raises: CodecFault."""
-        return tuple(map(decode, self.body)) if self.kind == COMMANDS and self.body else ()
+        return tuple(map(decode, self._arrays()))
+
+    def commands_of(self, kind: type[_Kept]) -> tuple[_Kept, ...]:
+        """Those of one class; nothing else is decoded. Raises: CodecFault."""
+        name = [kind.__name__]
+        return tuple([decode(each) for each in self._arrays() if each.__class__ is not list or each[:1] == name])
 
     def verdict(self) -> Verdict | None:
         """The verdict, where this is one. Raises: CodecFault."""
@@ -232,6 +238,14 @@ class Record(NamedTuple):
         """Whether this is the record of an event of one of these classes; nothing else of it is looked at."""
         body = self.body
         return self.kind == EVENT and body.__class__ is list and body[:1] in [[event.__name__] for event in events]
+
+    def _arrays(self) -> list[Any]:
+        """Of the commands that it holds. Raises: CodecFault."""
+        if self.kind != COMMANDS or self.body is None:
+            return []
+        if self.body.__class__ is not list:
+            raise CodecFault(f"commands are an array of arrays, not {self.body!r:.40}")
+        return self.body
 
 
 Rows = Sequence[Any]  # a record as it comes from a link, a file or another process

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..core.dialogue import Answer
-from ..core.proposals import Kind, Polarity, Purpose
+from ..core.proposals import ACTS, Polarity, Purpose
 from ..core.state import Sign, Standing
 from ..evidence import evidence, heard
 from ..evidence.concerns import AGREES_AT
@@ -161,7 +161,7 @@ def _agreed(case: Case, given: Answer, name: str, value: str) -> bool:
 
 def contrary(case: Case) -> Result | None:
     """Nothing speaks against an act since it was asked for, or since the yes that it rests on."""
-    if case.proposal.kind not in (Kind.TOOL, Kind.TRANSFER):
+    if case.proposal.kind not in ACTS:
         return None
     state, given = case.state, case.state.consent
     since = case.proposal.basis

@@ -13,7 +13,7 @@ from ..core.commands import InviteAgents
 from ..core.draft import Draft, FollowUp
 from ..core.events import ActionFinished, AgentAnswered, AgentJoined, AgentLost, LineAnswered, OwnerChanged, TimerFired
 from ..core.parts import replace
-from ..core.proposals import CORE, Asks, Kind, Proposal, Purpose, Verdict
+from ..core.proposals import ACTS, CORE, Asks, Kind, Proposal, Purpose, Verdict
 from ..core.state import CallState, Holder, Line, Round, Stage, Standing
 from ..evidence import owed
 from ..speech import turns
@@ -305,5 +305,5 @@ def busy(state: CallState) -> bool:
     return (
         HOLD in state.timers
         or bool(state.authority.approvals)
-        or any(grant.proposal.kind in (Kind.TOOL, Kind.TRANSFER) for grant in state.authority.grants)
+        or any(grant.proposal.kind in ACTS for grant in state.authority.grants)
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..core.parts import part
 from ..core.policy import ActionRules, Level, Policy
-from ..core.proposals import Kind, Proposal
+from ..core.proposals import ACTS, Kind, Proposal
 from ..core.state import Act, CallState, Playing
 from .autonomy import lower
 
@@ -80,7 +80,7 @@ def level_of(case: Case) -> Level:
     needs = case.needs
     if needs.autonomy_share < 1.0 and share_of(case.state.call, case.name) >= needs.autonomy_share:
         return "observe"
-    if case.proposal.kind in (Kind.TOOL, Kind.TRANSFER):
+    if case.proposal.kind in ACTS:
         return lower(needs.autonomy, case.policy.gate.autonomy_max)
     return needs.autonomy
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..core.draft import Draft
 from ..core.events import HealthChanged
 from ..core.parts import replace
-from ..core.proposals import CORE, Answer, Grant, Kind, Proposal, Purpose, RuleResult, Verdict
+from ..core.proposals import ACTS, CORE, Answer, Grant, Kind, Proposal, Purpose, RuleResult, Verdict
 from ..evidence import owed
 from ..speech import ending, speaking
 from . import acts, approval_queue, entry, gate, grants
@@ -29,7 +29,7 @@ def execute(draft: Draft, proposal: Proposal, verdict: Verdict) -> bool:
         return False
     if proposal.text and acts.told_first(draft.policy, proposal):
         return _announce(draft, proposal, verdict)
-    if proposal.kind in grants.ACTS:
+    if proposal.kind in ACTS:
         if not acts.irreversible(draft.policy, proposal):  # that is judged when the journal's word has come
             verdict = gate.judge(draft, proposal, "execution")
             if verdict.answer is not Answer.GRANT:

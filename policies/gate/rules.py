@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core.far_end import Answering
-from ..core.proposals import CORE, Kind, Purpose, RuleResult
+from ..core.proposals import ACTS, CORE, Kind, Purpose, RuleResult
 from ..core.state import Concern, Holder, Line, Sign, Standing
 from ..language.port import registry
 from ..speech import turns
@@ -325,7 +325,7 @@ def repeats(case: Case) -> Result | None:
 
 def once(case: Case) -> Result | None:
     """Not while the same act is under way, and not again once it was the last of its kind to succeed."""
-    if case.proposal.kind not in (Kind.TOOL, Kind.TRANSFER):
+    if case.proposal.kind not in ACTS:
         return None
     found = case.state.authority
     own = case.proposal.id if case.moment != "proposed" else ""

@@ -139,7 +139,7 @@ def _effects(found: Recording, event: Event, commands: list[Any]) -> tuple[Effec
     for array in commands:
         if array[0] in EFFECTS:
             effects.append(Effect(event.at_ms, len(found.steps), decode(array)))
-        elif array[0] == "RecordVerdict":
+        elif array[0] == cmd.RecordVerdict.__name__:
             found.verdicts.append(decode(array).verdict)
     found.effects += effects
     return tuple(effects)

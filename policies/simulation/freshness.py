@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.commands import AwaitJournal, CutSpeech, Perform, RecordVerdict, Say, TransferCall
-from ..core.proposals import CORE, Grant, Kind, Proposal, Purpose
+from ..core.proposals import ACTS, CORE, Grant, Kind, Proposal, Purpose
 from .account import Account, Turn, plain
 from .meaning import Meant
 from .violations import Report
@@ -82,7 +82,7 @@ class Freshness:
             answered = proposal.part and turn.uttered.ends_ms <= begun_ms
             if turn.changed_revision <= proposal.basis or answered:
                 continue
-            if proposal.kind in (Kind.TOOL, Kind.TRANSFER):
+            if proposal.kind in ACTS:
                 if turn.meant in _AGAINST_ANYTHING and turn.known_revision > proposal.basis:
                     return turn
             elif _answers(proposal) and not _listens(turn):

@@ -20,7 +20,7 @@ from ..core.events import (
     PlaybackStopped,
 )
 from ..core.parts import replace
-from ..core.proposals import CORE, Grant, Kind, Purpose
+from ..core.proposals import ACTS, CORE, Grant, Purpose
 from ..core.state import AgentSpeech, Line, Playing, Utterance
 from ..evidence import concerns, heard, owed
 from . import ending, transcript, turns
@@ -186,7 +186,7 @@ def owner_changed(draft: Draft, event: OwnerChanged) -> None:
 def release(draft: Draft, grant: str) -> None:
     """What was granted has been heard or given up. A tool or a transfer stays under way until its own end."""
     authority = draft.state.authority
-    kept = tuple(g for g in authority.grants if g.id != grant or g.proposal.kind in (Kind.TOOL, Kind.TRANSFER))
+    kept = tuple(g for g in authority.grants if g.id != grant or g.proposal.kind in ACTS)
     if len(kept) != len(authority.grants):
         draft.state.authority = replace(authority, grants=kept)
 

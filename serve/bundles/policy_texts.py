@@ -16,8 +16,8 @@ from offhook.actors.contracts.errors import EngineAway, WrongSound
 from offhook.actors.engines.sources import read_clip
 from offhook.actors.node.catalog import CLIPS
 
+from ..config.field_faults import line_of
 from ..config.yaml_lines import Place
-from .policy_messages import line_of
 
 PROMPT_BYTES_MAX = 64 << 10  # of one
 PROMPTS_BYTES_MAX = 256 << 10  # of all: a policy travels in one message with a call's setup

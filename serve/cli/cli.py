@@ -217,6 +217,7 @@ for _name, _command in (
     ("explain", cli_calls.explain),
     ("replay", cli_calls.replay_call),
     ("hangup", cli_calls.hangup),
+    ("approve", cli_calls.approve),
     ("cost", cost),
     ("nodes", cli_nodes.nodes),
     ("drain", cli_nodes.drain),

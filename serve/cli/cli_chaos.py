@@ -20,7 +20,7 @@ from ..client import running
 from ..config.settings import read as read_settings
 from ..contracts.errors import ScriptFault, StartFault
 from ..views import terminal
-from .cli_options import AsJson, StateDir, show, texts
+from .cli_options import AsJson, StateDir, examples, show, texts
 
 if TYPE_CHECKING:
     from ..callers.scenario import Script
@@ -86,12 +86,10 @@ def _running_here(state_dir: Path | None, yes: bool) -> Running:
 def _scripts(folder: Path | None) -> list[Script]:
     from ..callers.scenario import load
 
-    repository = Path(__file__).resolve().parent.parent
-    places = [folder] if folder else [repository / "examples" / "chaos", Path.cwd() / "examples" / "chaos"]
-    found = next((place for place in places if place.is_dir()), None)
-    files = sorted(found.glob("*.yaml")) if found is not None else []
+    found = folder or examples("chaos", "chaos's callers")
+    files = sorted(found.glob("*.yaml"))
     if not files:
-        raise ScriptFault("chaos needs callers; they are in the repository (examples/chaos); say where: --scripts DIR")
+        raise ScriptFault(f"{found}: no scripts (*.yaml) in it")
     return [load(file) for file in files]
 
 

@@ -1,4 +1,4 @@
-"""The switchboard of a real cluster: the director places calls, the node that has a call tells of it.
+"""The control client of a real cluster: the director places calls, the node that has a call tells of it.
 
 References to nodes are kept, and met before they are needed: finding an actor takes the control store, which may be
 away when a call comes.

@@ -1,4 +1,4 @@
-"""The entrance of an engine: link servers with one lasting token, where calls can reach it. Nothing of speech."""
+"""The server of an engine: link servers with one lasting token, where calls can reach it. Nothing of speech."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from offhook.actors.agents.plain import as_plain
 from offhook.actors.shadows.trial import agents_of
 from offhook.policies.core.policy import AgentSpec, Policy
 from offhook.policies.testing.dialogue import Dialogue, Proposer, Tool
@@ -29,7 +30,7 @@ __all__ = ["Denied", "Dialogue", "Done", "Proposer", "Tool", "agent_dialogue", "
 
 
 def dialogue(bundle: str | Path, *, tool: Tool | None = None, direction: str = "inbound", **sections: Any) -> Dialogue:
-    """A call that was answered, led by the bundle in this folder, with its agents.
+    """A call that was answered, led by the bundle in this folder, with its agents; what they say first was heard.
 
     Args:
         bundle: the folder with its `policy.yaml`.
@@ -42,7 +43,7 @@ def dialogue(bundle: str | Path, *, tool: Tool | None = None, direction: str = "
     """
     read = load(Path(bundle))
     policy = Policy.model_validate({**read.plain(), **sections}) if sections else read.policy
-    return Dialogue(policy, agents_of(policy, str(read.path)), tool=tool, direction=direction).begins()
+    return Dialogue(policy, agents_of(policy, str(read.path)), tool=tool, direction=direction).begins().heard_out()
 
 
 def agent_dialogue(
@@ -67,4 +68,6 @@ def agent_dialogue(
     spec = AgentSpec(code=f"{kind.__module__}:{kind.__name__}", lines=lines or {}, options=options or {})
     policy = Policy.model_validate({"name": "test", "agents": {"agent": spec}, **sections})
     made: Any = kind
-    return Dialogue(policy, {"agent": made("agent", spec)}, tool=tool, direction=direction).begins()
+    return (
+        Dialogue(policy, {"agent": as_plain(made("agent", spec))}, tool=tool, direction=direction).begins().heard_out()
+    )

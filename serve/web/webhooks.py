@@ -191,7 +191,7 @@ class TwilioDesk:
     # --- parts --------------------------------------------------------------------------------------------------------
 
     def _wanted(self, request: Request, form: TwilioForm) -> dict[str, Any]:
-        """What is asked of the front desk. A slip in the webhook's address is the operator's, not the caller's."""
+        """What is asked of the admission queue. A slip in the webhook's address is the operator's, not the caller's."""
         direction = "outbound" if form.direction.startswith("outbound") else "inbound"
         asked = request.query_params
         wanted = {"call": form.call, "direction": direction, "caller": form.caller, "callee": form.callee}

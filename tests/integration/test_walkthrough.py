@@ -9,8 +9,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from offhook.serve.callers import scenario
 
 WALKTHROUGH = Path(__file__).parents[2] / "examples" / "walkthrough"
 OFFHOOK = str(Path(sys.executable).with_name("offhook"))
@@ -18,7 +20,8 @@ OFFHOOK = str(Path(sys.executable).with_name("offhook"))
 
 def commands() -> list[str]:
     readme = (WALKTHROUGH / "README.md").read_text().partition("## 6. ")[0]
-    return [line for block in re.findall(r"```\n(.*?)```", readme, re.DOTALL) for line in block.strip().splitlines()]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+    return [line for language, block in blocks for line in block.strip().splitlines() if not language]
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +45,8 @@ def test_the_readme_names_all_steps() -> None:
 
 
 def test_every_command_says_what_the_readme_says(walked: dict[str, str]) -> None:
-    said = {command.split()[1]: text for command, text in walked.items() if " " in command}
-    assert "front-desk" in said["policy"] or "readiness" in said["policy"]
+    check = next(text for command, text in walked.items() if "policy check" in command)
+    assert check.startswith("front-desk ") and "good; 20 simulated calls" in check and "warning" not in check
     diff = next(text for command, text in walked.items() if "diff" in command)
     assert diff.strip() == "gate.actions.book_callback.readiness_share: not set -> 80%"
     stricter = next(text for command, text in walked.items() if "backtest stricter" in command)
@@ -55,6 +58,26 @@ def test_every_command_says_what_the_readme_says(walked: dict[str, str]) -> None
     assert "acts lost" in page and "<script" not in page
 
 
+def test_the_front_desks_own_tests_hold() -> None:
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(WALKTHROUGH)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, cwd=WALKTHROUGH.parents[1])
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_readmes_test_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```$", (WALKTHROUGH / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    monkeypatch.chdir(WALKTHROUGH)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    names["test_a_call_back_is_booked"]()
+
+
+@pytest.mark.parametrize("script", ["asks", "books"])
+def test_its_callers_can_be_placed_from_where_they_lie(script: str) -> None:
+    caller = scenario.load(WALKTHROUGH / "callers" / f"{script}.yaml")
+    assert caller.policy == "front-desk" and caller.clips
+
+
 def test_the_report_for_programs_has_the_same(walked: dict[str, str]) -> None:
     words = [OFFHOOK, "backtest", "stricter", "--journal", "calls.sqlite", "--json"]
     done = subprocess.run(words, cwd=walked["folder"], capture_output=True, text=True, timeout=60, check=True)
@@ -64,3 +87,21 @@ def test_the_report_for_programs_has_the_same(walked: dict[str, str]) -> None:
     assert 0 < report["counts"]["act_lost"] <= report["flips"][0]["times"]
     ranks = [each["rank"] for each in report["differences"]]
     assert ranks == sorted(ranks, reverse=True)
+
+
+def test_calls_that_another_policy_led_are_named_and_left_out(walked: dict[str, str]) -> None:
+    other = Path(walked["folder"]).parent / "other"
+    subprocess.run([OFFHOOK, "policy", "init", str(other)], capture_output=True, timeout=60, check=True)
+    words = [OFFHOOK, "backtest", str(other), "--journal", "calls.sqlite"]
+    done = subprocess.run(words, cwd=walked["folder"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "no recorded call was led by the policy other" in done.stderr and "front-desk (200)" in done.stderr
+    done = subprocess.run(
+        [*words, "--every-policy", "--json"],
+        cwd=walked["folder"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(done.stdout)["calls"] == 200

@@ -16,6 +16,7 @@ import contextlib
 import json
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -85,8 +86,8 @@ class Soak:
             self.rows.append(await self._row((number + 1) * each, each / took_s, (stored - before) // each))
             print(json.dumps(asdict(self.rows[-1])), file=sys.stderr, flush=True)
 
-    async def _callers(self, numbers: object) -> None:
-        for number in numbers:  # type: ignore[attr-defined]  # one iterator for all
+    async def _callers(self, numbers: Iterator[int]) -> None:
+        for number in numbers:
             try:
                 async with asyncio.timeout(WITHIN_S):
                     await self._call(f"short-{number}")

@@ -129,6 +129,8 @@ async def spike(folder: Path, diary: Diary) -> None:
 
     take_away(placed[stays])  # as a cloud does: a notice that the node will be preempted
     diary.note("the last node is to be taken away")
+    # The director looks at the nodes every two seconds: until then it may still give that node a call.
+    await until("the director gives it no calls", lambda: takes_no_calls(director, placed[stays]), diary)
     heir = await until("another node is there", lambda: workers() - {placed[stays]}, diary)
     door = await director.reserve({"call": "later", "policy": "v1", "wait_s": 150})
     assert door["node"] in heir, "a node that is to be taken away got a call"
@@ -155,6 +157,11 @@ async def still_talks(director: Any, line: Any) -> None:
     while (await supervisor.state(line.call))["counts"]["frames"] <= before:
         assert time.monotonic() < deadline, "what the caller says does not arrive"
         await asyncio.sleep(0.05)
+
+
+async def takes_no_calls(director: Any, node: str) -> bool:
+    """Whether the node's supervisor has been told to take none."""
+    return bool((await director.stats())["nodes"][node]["draining"])
 
 
 def take_away(node: str) -> None:

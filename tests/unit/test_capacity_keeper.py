@@ -194,7 +194,7 @@ def test_a_restarted_supervisors_calls_are_compared_with_those_known() -> None:
         one.live = [["a", "acme"], ["b", "acme"]]
         fleet = Fleet({}, one=one)
         await fleet.keeper.look()
-        one.change_feed = ChangeFeed()
+        one.change_feed = ChangeFeed(one.change_feed.life + 1)
         one.live = [["b", "acme"]]
         await fleet.keeper.look()
         assert one.orders == [("keep", 2, 10)] * 2  # it has forgotten what it was told

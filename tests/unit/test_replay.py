@@ -24,6 +24,11 @@ def call() -> Dialogue:
     return found
 
 
+def rows(call: Dialogue) -> list[list[Any]]:
+    """The call's journal as it comes from a link, for tests to spoil."""
+    return [list(record) for record in copy.deepcopy(call.journal)]
+
+
 def position(journal: list[Any], kind: str, number: int = 3) -> int:
     return [at for at, record in enumerate(journal) if record[4] == kind][number]
 
@@ -37,7 +42,7 @@ def test_a_journal_leads_to_the_same_state_and_commands(call: Dialogue) -> None:
 
 
 def test_the_first_difference_is_named(call: Dialogue) -> None:
-    journal = copy.deepcopy(call.journal)
+    journal = rows(call)
     at = position(journal, "commands")
     command = journal[at][5][0]
     journal[at][5][0] = [*command[:-1], "something else"]
@@ -55,7 +60,7 @@ def test_commands_that_are_missing_or_too_many_differ(call: Dialogue) -> None:
     missing = call.journal[:at] + call.journal[at + 1 :]
     found = replay(missing)
     assert found.divergence is not None and found.divergence.expected is None
-    more = copy.deepcopy(call.journal)
+    more = rows(call)
     more[at][5].append(["HangUp", "no reason"])
     found = replay(more)
     assert found.divergence is not None and found.divergence.got is None
@@ -130,14 +135,14 @@ def test_a_journal_that_breaks_off_is_no_difference(call: Dialogue) -> None:
     ],
 )
 def test_what_is_no_journal_is_refused(call: Dialogue, spoil: Any, said: str) -> None:
-    journal = copy.deepcopy(call.journal)
+    journal = rows(call)
     spoil(journal)
     with pytest.raises(JournalFault, match=said):
         replay(journal)
 
 
 def test_an_event_of_another_version_is_refused_by_name(call: Dialogue) -> None:
-    journal = copy.deepcopy(call.journal)
+    journal = rows(call)
     journal[position(journal, "event")][5] = ["SpeechTelepathized", 5]
     with pytest.raises(CodecFault, match="SpeechTelepathized"):
         replay(journal)

@@ -1,4 +1,4 @@
-"""A call's errands: what leaves for the tools, what waits for the journal, what is taken back, and what is answered."""
+"""A call's orders to tools: what leaves, what waits for the journal, what is taken back, and what is answered."""
 
 from __future__ import annotations
 

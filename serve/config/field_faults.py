@@ -1,26 +1,46 @@
-"""What is wrong with a policy file, in words: where it stands, what was written, what is allowed.
+"""What is wrong with a file's fields, in words: where it stands, what was written, what is allowed, what was meant.
 
-Only the wording; reading is `policy_files.py`'s and what is right is `policies/core/policy.py`'s. What is allowed is
-taken from the policy's own types, so it cannot go out of date.
+Only the wording, for every file that people write: policies, prices, rules of admission, tools. What is right is the
+matter of the file's model; what is allowed is taken from that model's own types, so it cannot go out of date.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any, Literal, get_args, get_origin
 
-from offhook.policies.core.policy import Policy
 from offhook.policies.core.units import SCALES, unit_of
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from ..config.yaml_lines import Place
+from .yaml_lines import Place
 
 
-def messages(file: str, raw: Any, places: dict[Place, int], error: ValidationError) -> list[str]:
-    """Each fault as `file:line: field: what was written; allowed: what may be`, in the order of the file."""
-    found = sorted(_message(raw, places, each) for each in error.errors())
+def messages(
+    file: str,
+    raw: Any,
+    places: dict[Place, int],
+    error: ValidationError,
+    model: type[BaseModel],
+    unshown: frozenset[str] = frozenset(),
+) -> list[str]:
+    """Each fault as `file:line: field: what was written; allowed: what may be`, in the order of the file.
+
+    Args:
+        model: what the whole file is.
+        unshown: fields whose values are nobody's to read, such as headers with passwords.
+    """
+    found = sorted(_message(raw, places, each, model, unshown) for each in error.errors())
     return list(dict.fromkeys(f"{file}:{line}: {text}" for line, text in found))
+
+
+def unknown(written: str, fields: Iterable[str]) -> str:
+    """What is said of a field that there is not: the one that was meant, where one is near, and all that there are."""
+    known = list(fields)
+    near = get_close_matches(written, [*known, *map(_without_unit, known)], 1, 0.6)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown field; {hint}allowed: {', '.join(known)}"
 
 
 def line_of(places: dict[Place, int], place: Place) -> int:
@@ -30,23 +50,22 @@ def line_of(places: dict[Place, int], place: Place) -> int:
     return places.get(place, 1)
 
 
-def _message(raw: Any, places: dict[Place, int], error: ErrorDetails) -> tuple[int, str]:
+def _message(
+    raw: Any, places: dict[Place, int], error: ErrorDetails, root: type[BaseModel], unshown: frozenset[str]
+) -> tuple[int, str]:
     """One of pydantic's errors: its line, and what is to be said of it."""
     place = tuple(part for part in error["loc"] if part != "[key]")
     place = _as_written(raw, place)
     kind, context = error["type"], error.get("ctx", {})
     field = ".".join(map(str, place))
     line = line_of(places, place)
-    model = _model_of(place[:-1])
-    written = _short(error["input"])
+    model = _model_of(root, place[:-1])
+    written = "(not shown)" if unshown.intersection(map(str, place)) else _short(error["input"])
     if kind == "missing":
         described = _described(model, str(place[-1]))
         return line, f"{field}: missing{described}"
     if kind == "extra_forbidden":
-        fields = list(model.model_fields) if model is not None else []
-        near = get_close_matches(str(place[-1]), [*fields, *map(_without_unit, fields)], 1, 0.6)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        return line, f"{field}: unknown field; {hint}allowed: {', '.join(fields)}"
+        return line, f"{field}: {unknown(str(place[-1]), model.model_fields if model is not None else ())}"
     if kind == "value_error":
         return line, f"{field}: {context.get('error', error['msg'])!s}"
     unit = unit_of(_field_name(model, str(place[-1])) or "")
@@ -75,9 +94,11 @@ def _without_unit(field: str) -> str:
     return field.removesuffix(f"_{unit}") if unit else field
 
 
-def _model_of(place: Place) -> type[BaseModel] | None:
-    """The section that `place` is in, by walking the policy's own types."""
-    kind: Any = Policy
+def _model_of(root: type[BaseModel], place: Place) -> type[BaseModel] | None:
+    """The section that `place` is in, by walking the model's own types."""
+    kind: Any = root
+    if issubclass(root, RootModel):
+        kind = root.model_fields["root"].annotation
     for part in place:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             name = _field_name(kind, str(part))
