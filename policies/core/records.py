@@ -257,18 +257,25 @@ def record_of(row: Rows) -> Record:
     Raises:
         CodecFault: not the array of a record.
     """
-    if row.__class__ is Record:
-        return row
+    if row.__class__ is not list:
+        return row if row.__class__ is Record else _record_of_other(row)
     try:
-        call, epoch, seq, at_ms, kind, body, *_ = row
-    except (TypeError, ValueError):
-        size = len(row) if isinstance(row, (list, tuple)) else repr(row)[:40]
-        raise CodecFault(f"a record has 6 fields ({', '.join(Record._fields)}), got {size}") from None
-    if not (seq.__class__ is epoch.__class__ is at_ms.__class__ is int):
+        call, epoch, seq, at_ms, kind, _ = row
+    except ValueError:
+        return _record_of_other(row)
+    if seq.__class__ is not int or epoch.__class__ is not int or at_ms.__class__ is not int:
         raise CodecFault(f"a record's epoch, seq and at_ms are whole numbers, not {(epoch, seq, at_ms)!r:.80}")
-    if not (call.__class__ is kind.__class__ is str):
+    if call.__class__ is not str or kind.__class__ is not str:
         raise CodecFault(f"a record's call and kind are text, not {call!r:.40} and {kind!r:.40}")
-    return _record(Record, (call, epoch, seq, at_ms, kind, body))
+    return _made(Record, row)
 
 
-_record = tuple.__new__  # a third of the time of the class's own, which only adds the names of arguments
+def _record_of_other(row: Rows) -> Record:
+    """Of a tuple, or of an array with more fields than are known here."""
+    if not isinstance(row, (list, tuple)) or len(row) < len(Record._fields):
+        found = len(row) if isinstance(row, (list, tuple)) else repr(row)[:40]
+        raise CodecFault(f"a record has {len(Record._fields)} fields ({', '.join(Record._fields)}), got {found}")
+    return record_of(list(row[: len(Record._fields)]))
+
+
+_made = tuple.__new__  # a third of the time of the class's own, which only adds the names of arguments
