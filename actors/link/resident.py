@@ -14,9 +14,10 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from ..contracts import wire
 from ..contracts.errors import LinkLost
-from .link import Link, Message, connect
+from ..contracts.messages import PROTOCOL
+from ..contracts.node_messages import Beat, ResidentHello
+from .link import Array, Link, connect
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Resident:
         node: str,
         own_endpoint: str,
         running: Callable[[], Any],
-        on_message: Callable[[Message], None],
+        on_message: Callable[[Array], None],
         live: Callable[[], bool] | None = None,
         on_up: Callable[[], None] = lambda: None,
         on_down: Callable[[], None] = lambda: None,
@@ -126,8 +127,7 @@ class Resident:
         self._link = await connect(
             self._endpoint,
             self._token,
-            *self._hello,
-            self._running(),
+            *ResidentHello(*self._hello, self._running(), PROTOCOL).fields,
             on_message=lambda _link, message: self._on_message(message),
             on_close=self._closed,
         )
@@ -158,7 +158,7 @@ class Resident:
         loop = asyncio.get_running_loop()
         late_ms = max(0.0, (loop.time() - self._beat_due) * 1_000)
         live = self._live()
-        self.send(wire.BEAT, round(late_ms, 1), live)
+        self.send(*Beat(round(late_ms, 1), live))
         rest_ms = BEAT_MS if live else IDLE_BEAT_MS
         self._beat_due = loop.time() + rest_ms / 1_000
         self._beat = loop.call_later(rest_ms / 1_000, self._beat_now)

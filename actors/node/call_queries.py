@@ -11,9 +11,10 @@ from typing import Any
 from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
 from offhook.policies.core.principal import Principal
+from offhook.policies.core.records import Record
 
-from ..contracts import wire
 from ..contracts.errors import JournalAway, JournalDamaged, LinkLost, NoSuchCall
+from ..contracts.node_messages import Told
 from ..journals import queries
 from ..journals.damage_monitor import DamageMonitor, Damages
 from ..journals.register import Register
@@ -125,7 +126,7 @@ class CallQueries:
             known = {}
         return {**await queries.last_state(self._journal, call), **known, **self.damages.of(call)}
 
-    async def journal(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[list[Any]]:
+    async def journal(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[Record]:
         """Records of a call after `after_seq`, in order."""
         return await self._journal.read(call, after_seq, min(limit, RECORDS_MAX))
 
@@ -155,7 +156,7 @@ class CallQueries:
         self._event(call, ev.OperatorDecided(0, proposal, bool(approved), operator))
 
     def _event(self, call: str, event: ev.Event) -> None:
-        if not self.tell(self._live(call), wire.EVENT, call, encode(event)):
+        if not self.tell(self._live(call), *Told(call, encode(event))):
             raise LinkLost(f"the owner of call {call} cannot be told now; try again")
 
     def tell(self, row: CallRow, *message: Any) -> bool:

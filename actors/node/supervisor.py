@@ -20,8 +20,8 @@ from offhook.policies.core.policy import AgentSpec
 from offhook.policies.core.principal import NOBODY, Principal
 
 from ..call.swap import FORCE
-from ..contracts import wire
 from ..contracts.errors import NoSpare
+from ..contracts.node_messages import EnginesMoved
 from ..journals.damage_monitor import DamageMonitor, Damages
 from ..journals.stores import open_journal, open_register
 from ..process.clock import boot
@@ -227,7 +227,7 @@ class Supervisor(CallQueries):
         self.catalog.offer_engines(recognizer, synthesizer)
         for row in self.table.live():
             told = self.catalog.engines_for(row.policy_version)
-            self.tell(row, wire.ENGINES, row.call, told.recognizer_endpoints, told.synthesizer_endpoints)
+            self.tell(row, *EnginesMoved(row.call, list(told.recognizer_endpoints), list(told.synthesizer_endpoints)))
 
     async def enlist(self, role: str, name: str) -> dict[str, Any]:
         """Let a resident that was started by somebody else (a gateway) connect."""

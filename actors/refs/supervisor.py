@@ -8,6 +8,7 @@ from typing import Any
 
 import ray
 from offhook.policies.core.principal import NOBODY, Principal
+from offhook.policies.core.records import Record
 
 from ..contracts.errors import LinkLost
 from .handles import NAMESPACE, ActorRef, on_node, start_lasting
@@ -82,7 +83,7 @@ class SupervisorRef(ActorRef):
     async def state(self, call: str) -> dict[str, Any]:
         return dict(await self.ask("state", call))
 
-    async def journal(self, call: str, after_seq: int = 0, limit: int = 1_000) -> list[list[Any]]:
+    async def journal(self, call: str, after_seq: int = 0, limit: int = 1_000) -> list[Record]:
         return list(await self.ask("journal", call, after_seq, limit))
 
     async def verdicts(self, call: str) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Any
 from offhook.actors.refs.supervisor import SupervisorRef
 from offhook.cluster.director import DirectorRef
 from offhook.policies.core.principal import Principal
+from offhook.policies.core.records import Record
 
 from ..contracts.claim import Claim
 
@@ -53,7 +54,7 @@ class ClusterClient:
     async def state(self, call: str) -> dict[str, Any]:
         return await (await self._node_of(call)).state(call)
 
-    async def journal(self, call: str, after_seq: int, limit: int) -> list[list[Any]]:
+    async def journal(self, call: str, after_seq: int, limit: int) -> list[Record]:
         return await (await self._node_of(call)).journal(call, after_seq, limit)
 
     async def verdicts(self, call: str) -> list[Any]:

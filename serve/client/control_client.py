@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from offhook.policies.core.principal import Principal
+from offhook.policies.core.records import Record
 
 
 class ControlClient(Protocol):
@@ -44,8 +45,8 @@ class ControlClient(Protocol):
             NoSuchCall: there is none, and the journal has none.
         """
 
-    async def journal(self, call: str, after_seq: int, limit: int) -> list[list[Any]]:
-        """Records `[call, epoch, seq, at_ms, kind, body]` after `after_seq`, in order."""
+    async def journal(self, call: str, after_seq: int, limit: int) -> list[Record]:
+        """Records after `after_seq`, in order."""
 
     async def verdicts(self, call: str) -> list[Any]:
         """Every answer of the gate as a codec array, oldest first."""

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..carriers import registry
 from ..carriers.port import Carrier
 from ..client.control_client import ControlClient
+from ..views import journal_view
 from . import problems
 from .node_routes import add_nodes
 from .policy_routes import add_policies
@@ -165,10 +166,7 @@ def _add_records(app: FastAPI, control_client: ControlClient) -> None:
     ) -> dict[str, Any]:
         """A call's ordered facts. `next_after_seq` continues; null = this was the end so far."""
         records = await control_client.journal(call_id, after_seq, limit)
-        entries = [
-            {"epoch": epoch, "seq": seq, "at_ms": at_ms, "kind": kind, "body": body}
-            for _call, epoch, seq, at_ms, kind, body in records
-        ]
+        entries = list(map(journal_view.entry, records))
         more = entries[-1]["seq"] if len(entries) == limit else None
         return {"call_id": call_id, "records": entries, "next_after_seq": more}
 

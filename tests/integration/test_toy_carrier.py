@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from offhook.actors.contracts import wire
+from offhook.actors.contracts.messages import Audio, Clear, Digit, Hangup, Mark, Marked, Play, Stopped
 from offhook.actors.link.link import Link, LinkServer, Message
 from offhook.serve.callers.carrier_end import CarrierEnd, Heard
 from offhook.serve.carriers import registry
@@ -46,7 +46,7 @@ class Call:
         self.linked.set_result((link, rest))
 
     def _told(self, message: Message) -> None:
-        if message[0] == wire.AUDIO:
+        if message[0] == Audio.NAME:
             self.heard += message[2]
         else:
             self.said.put_nowait(message)
@@ -69,21 +69,21 @@ async def lead(tmp_path: Path) -> None:
         link, hello = await call.linked
         assert hello[:2] == [caller.stream.name, "mulaw8k"]
         caller.press("5")
-        assert await call.said.get() == [wire.DIGIT, "5", 0]
-        link.send(wire.PLAY, 1, LOUD * 5)
-        link.send(wire.MARK, 1, "u1:100")
-        assert await call.said.get() == [wire.MARKED, "u1:100"]
+        assert await call.said.get() == [Digit.NAME, "5", 0]
+        link.send(Play.NAME, 1, LOUD * 5)
+        link.send(Mark.NAME, 1, "u1:100")
+        assert await call.said.get() == [Marked.NAME, "u1:100"]
         assert LOUD * 5 in bytes(caller.traffic.heard)
         while LOUD * 10 not in call.heard:  # noqa: ASYNC110 - the link has no event for it
             await asyncio.sleep(0.001)
-        link.send(wire.PLAY, 1, LOUD * 500)
-        link.send(wire.MARK, 1, "u2:10000")
-        link.send(wire.CLEAR, 1)
-        assert await call.said.get() == [wire.MARKED, "u2:10000"]  # at once: what was buffered is dropped
+        link.send(Play.NAME, 1, LOUD * 500)
+        link.send(Mark.NAME, 1, "u2:10000")
+        link.send(Clear.NAME, 1)
+        assert await call.said.get() == [Marked.NAME, "u2:10000"]  # at once: what was buffered is dropped
         assert bytes(caller.traffic.heard).count(LOUD) < 100
-        link.send(wire.HANGUP, 1, "goodbye said")
+        link.send(Hangup.NAME, 1, "goodbye said")
         assert await caller.closed == "the far end hung up: goodbye said"
-        assert await call.said.get() == [wire.STOPPED, "goodbye said"]
+        assert await call.said.get() == [Stopped.NAME, "goodbye said"]
         assert (gateway.stats()["faults"], gateway.stats()["messages_dropped"]) == ({}, {})
     finally:
         await caller.stop()

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import ray
 from installation import Installation
-from offhook.actors.contracts import wire
 from offhook.actors.contracts.errors import NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.contracts.messages import Clear, Gone
 from offhook.actors.link.link import connect
 from offhook.policies.core.errors import CallerFault, PolicyError
 from offhook.policies.replay.replay import replay
@@ -37,8 +37,8 @@ def test_a_call_is_answered_interrupted_ended_and_its_journal_replays(installati
         phone = await installation.call("whole", version)
         await phone.listen_until(lambda: phone.played_bytes > 8_000)
         await phone.say(voice(40))
-        await phone.listen_until(lambda: phone.count(wire.CLEAR))
-        assert phone.count(wire.CLEAR) == 1
+        await phone.listen_until(lambda: phone.count(Clear.NAME))
+        assert phone.count(Clear.NAME) == 1
         state = await installation.supervisor.state("whole")
         assert state["call"] == "whole"
         assert state["epoch"] == 1
@@ -183,7 +183,7 @@ def test_an_observer_hears_what_happens_and_what_happened_just_before(installati
         phone.hang_up()
         await installation.ended("watched")
         async with asyncio.timeout(60):
-            while heard[-1][0] != wire.GONE:  # noqa: ASYNC110  # what comes on a link has no event here
+            while heard[-1][0] != Gone.NAME:  # noqa: ASYNC110  # what comes on a link has no event here
                 await asyncio.sleep(0.02)
 
     installation.run(test)

@@ -19,6 +19,7 @@ from offhook.policies.core import codec
 from offhook.policies.core.errors import CallerFault
 from offhook.policies.core.principal import Principal
 from offhook.policies.core.proposals import Answer, Kind, RuleResult, Verdict
+from offhook.policies.core.records import Record
 from offhook.serve.carriers.twilio import twiml
 from offhook.serve.carriers.webhook import Hangup, Pause, Say
 from offhook.serve.contracts.carrier_choice import CarrierChoice
@@ -277,7 +278,7 @@ def test_a_caller_rings_as_long_as_the_setting_says() -> None:
 def test_the_journal_is_read_in_pages() -> None:
     async def test(client: httpx.AsyncClient, memory: Memory) -> None:
         call = (await client.post("/v1/calls", json={})).json()["call_id"]
-        memory.records = [[call, 1, seq, seq * 20, "event", ["x"]] for seq in range(5)]
+        memory.records = [Record(call, 1, seq, seq * 20, "event", ["x"]) for seq in range(5)]
         url = f"/v1/calls/{call}/journal"
         page = (await client.get(url, params={"limit": 3})).json()
         assert [record["seq"] for record in page["records"]] == [0, 1, 2]
