@@ -11,11 +11,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
 from offhook.actors.contracts.messages import Audio, Clear, Digit, Hangup, Mark, Marked, Play, Stopped
-from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.actors.link.link import Link, LinkServer
 from offhook.serve.callers.carrier_end import CarrierEnd, Heard
 from offhook.serve.carriers import registry
 from offhook.serve.carriers.port import NotOffered, Outgoing
@@ -36,16 +37,16 @@ class Call:
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self.server = LinkServer(self._hello)
-        self.linked: asyncio.Future[tuple[Link, Message]] = asyncio.get_running_loop().create_future()
+        self.linked: asyncio.Future[tuple[Link, list[Any]]] = asyncio.get_running_loop().create_future()
         self.heard = bytearray()
-        self.said: asyncio.Queue[Message] = asyncio.Queue()
+        self.said: asyncio.Queue[list[Any]] = asyncio.Queue()
 
-    def _hello(self, link: Link, _grant: object, rest: Message) -> None:
+    def _hello(self, link: Link, _grant: object, rest: list[Any]) -> None:
         link.on_message = lambda _link, message: self._told(message)
         link.on_close = lambda _link, reason: self.said.put_nowait(["closed", reason])
         self.linked.set_result((link, rest))
 
-    def _told(self, message: Message) -> None:
+    def _told(self, message: list[Any]) -> None:
         if message[0] == Audio.NAME:
             self.heard += message[2]
         else:
