@@ -31,6 +31,7 @@ from offhook.actors.journals.queries import since_snapshot
 from offhook.policies.conversation.machine import step
 from offhook.policies.core.codec import encode
 from offhook.policies.core.commands import RecordVerdict
+from offhook.policies.core.records import Record
 from offhook.policies.core.state import CallState
 from step import LED_BY, dense_hour
 
@@ -39,7 +40,7 @@ OLD_CALLS = 20
 RUNS = 9
 NEVER = Retention(compact_after_ms=10**12)
 AT_ONCE = Retention(compact_after_ms=0)
-Records = list[list[Any]]
+Records = list[Record]
 
 
 def an_hour(call: str, snapshots: bool) -> Records:
@@ -47,7 +48,7 @@ def an_hour(call: str, snapshots: bool) -> Records:
     records: Records = []
 
     def write(kind: str, body: Any) -> None:
-        records.append([call, 1, len(records) + 1, state.now_ms, kind, body])
+        records.append(Record(call, 1, len(records) + 1, state.now_ms, kind, body))
 
     state = CallState()
     write("start", {"policy": LED_BY.model_dump(mode="json"), "policy_version": "v1"})

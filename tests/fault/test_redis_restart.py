@@ -18,6 +18,7 @@ from offhook.actors.journals.redis_journal import RedisJournal
 from offhook.actors.node.call_table import CallRow, CallTable
 from offhook.actors.node.intake import Intake
 from offhook.policies.core.errors import OffhookError
+from offhook.policies.core.records import Record
 from redis_server import RedisServer
 
 pytestmark = [
@@ -48,8 +49,8 @@ async def until(what: Callable[[], object], within_s: float = 60.0) -> None:
             await asyncio.sleep(0.002)
 
 
-def record(seq: int, call: str = "c1", body: Any = "text") -> list[Any]:
-    return [call, 1, seq, seq * 20, "event", body]
+def record(seq: int, call: str = "c1", body: Any = "text") -> Record:
+    return Record(call, 1, seq, seq * 20, "event", body)
 
 
 class Talker:
