@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import ray
+from offhook.actors.contracts.call_operations import CallSummary
 from offhook.actors.contracts.errors import LinkLost, UnknownPolicy
+from offhook.actors.contracts.node_operations import CallRequest, EngineChoice, NodeFigures, Reservation, SwapOutcome
+from offhook.actors.contracts.operations import Answering
 from offhook.actors.node.swaps import WITHIN_S, merged
-from offhook.actors.refs.handles import LASTING, NAMESPACE
+from offhook.actors.refs.handles import LASTING, NAMESPACE, ActorRef
 from offhook.actors.refs.supervisor import SupervisorRef
 
 from .admission_queue import AdmissionQueue
@@ -27,7 +31,8 @@ from .engine_registry import EngineRegistry
 from .media import Gateways, StartGateway
 from .meters import Meters, ray_gauge
 from .nodes import ANSWER_S, Nodes
-from .publishing import Publishing, PublishingRef
+from .operations import ClusterFigures, ClusterOperations, Cost, Resumption
+from .publishing import Publishing
 from .rollouts import Rollouts, keep_ticking
 from .shadowing import Shadowing
 from .state_store import MemoryAway, open_memory
@@ -41,8 +46,8 @@ RING_S_MAX = 15.0  # a carrier gives up on a webhook then
 HEAD = "node:__internal_head__"  # the resource by which Ray marks the head node
 
 
-class Director(Publishing):
-    """Ray starts it; see `DirectorRef`.
+class Director(Publishing, Answering):
+    """Ray starts it; see `DirectorRef`. What each operation does: `operations.py`.
 
     Args:
         options: those of every supervisor (`actors/node/options.py`).
@@ -77,49 +82,41 @@ class Director(Publishing):
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
-    async def reserve(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Place a call where a slot is free, within its ring budget (`admission_queue.py`).
-
-        Raises:
-            Overflow (a NoSpare): it gets none; says what becomes of it. Whatever else `Supervisor.reserve` raises.
-        """
+    async def reserve(self, request: CallRequest) -> Reservation:
+        """Place a call (`admission_queue.py`)."""
         try:
             return await self._desk.admit(self.led(request))
         except UnknownPolicy:
             raise self.unknown(request) from None
 
-    async def _place(self, node: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    async def _place(self, node: str, request: CallRequest) -> Reservation:
         media = await self._gateways.address(node)  # first: a node whose gateway is away is to lease nothing
-        within_s = float(request.get("wait_s") or RING_S_MAX) + ANSWER_S
+        within_s = (request.wait_s or RING_S_MAX) + ANSWER_S
         placed = await self._nodes.ask(node, self._nodes.get(node).reserve(request), within_s)
         self._nodes.took(node)
-        self._calls.placed(str(request.get("call")), node)
-        return {**placed, "media": media}
+        self._calls.placed(request.call, node)
+        return replace(placed, media=media)
 
-    async def find(self, call: str) -> str:
-        """The node that leads a call, or else one that can tell of it. Raises: NoSuchCall."""
+    async def find_node(self, call: str) -> str:
+        """The node that has a call."""
         return await self._calls.find(call)
 
-    async def resume(self, call: str) -> dict[str, Any]:
-        """Where a call goes on whose line broke: {node, media}. Another node adopts it where its own does not answer.
-
-        Raises:
-            NoSuchCall: it is over, or never was. NoSpare: nobody can take it now.
-        """
+    async def resume(self, call: str) -> Resumption:
+        """A call goes on."""
         node = await self._calls.resume(call)
-        return {"node": node, "media": await self._gateways.address(node)}
+        return Resumption(node, await self._gateways.address(node))
 
-    async def calls(self) -> list[dict[str, Any]]:
-        """The calls of all nodes, newest first."""
+    async def calls(self) -> list[CallSummary]:
+        """The calls of all nodes."""
         rows = [row for answer in (await self._nodes.everywhere(lambda s: s.calls())).values() for row in answer]
-        return sorted(rows, key=lambda row: -int(row["created_unix_ms"]))
+        return sorted(rows, key=lambda row: -row.created_unix_ms)
 
     # --- what is wanted ---------------------------------------------------------------------------------------------
 
     async def swap_policy(
         self, to_version: str, from_version: str, calls: list[str], deadline_ms: int, at_deadline: str
-    ) -> dict[str, Any]:
-        """Have live calls of all nodes led by another version; see `Supervisor.swap_policy`. Raises as that does."""
+    ) -> SwapOutcome:
+        """Live calls of all nodes go over."""
         order = (to_version, from_version, calls, deadline_ms, at_deadline)
         nodes = self._nodes.supervisors()
         within_s = deadline_ms / 1_000 + WITHIN_S
@@ -127,53 +124,54 @@ class Director(Publishing):
         answers = await asyncio.gather(*asked, return_exceptions=True)
         return merged(dict(zip(nodes, answers, strict=True)))
 
-    async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
-        """Which speech engines calls use, on every node, now and on those that join; see `Supervisor.engines`."""
+    async def engines(self, recognizer: EngineChoice, synthesizer: EngineChoice) -> None:
+        """Which speech engines are used."""
         await self._engines.want(recognizer, synthesizer)
 
-    async def announce_engine(self, place: dict[str, str]) -> None:
-        """An engine's replica listens there (`actors/engines/engine_places.py`); it says so again and again."""
+    async def announce_engine(self, place: Mapping[str, str]) -> None:
+        """A replica is there."""
         await self._engines.announce(place, asyncio.get_running_loop().time())
 
     async def withdraw_engine(self, replica: str) -> None:
-        """An engine's replica takes no calls any more."""
+        """A replica is there no more."""
         await self._engines.withdraw(replica)
 
-    async def drain(self, node: str, on: bool = True) -> dict[str, Any]:
-        """Give a node no new calls; its live ones stay. Raises: LinkLost: no such node."""
+    async def drain(self, node: str, on: bool = True) -> NodeFigures:
+        """New calls or none."""
         supervisor = self._nodes.get(node)
         await self._wanted.cordon(node, on, self._nodes.names())
         (self._nodes.cordoned.add if on else self._nodes.cordoned.discard)(node)
         self._desk.cordon(node, on)
         return await supervisor.drain(on)
 
-    async def stats(self) -> dict[str, Any]:
-        """Figures of every node."""
+    async def stats(self) -> ClusterFigures:
+        """All figures."""
         nodes = await self._nodes.everywhere(lambda s: s.stats())
-        return {
-            "nodes": nodes,
-            "calls": sum(int(told["calls"]) for told in nodes.values()),
-            "free_slots": sum(int(told["free_slots"]) for told in nodes.values()),
-            "cordoned": sorted(self._nodes.cordoned),
-            "silent": sorted(self._nodes.silent),
-            **self._calls.figures(),
-            "capacity": self._capacity.figures(),
-        }
+        return ClusterFigures(
+            nodes=nodes,
+            calls=sum(told.calls for told in nodes.values()),
+            free_slots=sum(told.free_slots for told in nodes.values()),
+            cordoned=tuple(sorted(self._nodes.cordoned)),
+            silent=tuple(sorted(self._nodes.silent)),
+            unled=self._calls.unled,
+            resuming=self._calls.resuming,
+            capacity=self._capacity.figures(),
+        )
 
-    async def cost(self) -> dict[str, Any]:
-        """What calls have cost, by policy version and tenant."""
+    async def cost(self) -> Cost:
+        """What calls have cost."""
         return self._capacity.cost()
 
     async def nodes(self) -> list[str]:
-        """The nodes that have a supervisor."""
+        """Those that have a supervisor."""
         return self._nodes.names()
 
     async def ready(self) -> None:
-        """Waits until carriers can bring audio to every node. Raises: StartFault: a media port is taken."""
+        """Waits for the gateways."""
         await self._gateways.ready()
 
     async def stop(self) -> None:
-        """End every node's gateway, residents and supervisor."""
+        """End everything but the director itself."""
         self._looking.cancel()
         self._ticking.cancel()
         self._keeping.cancel()
@@ -207,7 +205,7 @@ class Director(Publishing):
     async def _offer_all(self, node: str, supervisor: SupervisorRef) -> None:
         has = await supervisor.stats()
         for version, kept in self._wanted.versions.items():
-            if version not in has["policies"]:
+            if version not in has.policies:
                 await supervisor.publish_policy(version, kept.policy, kept.bundle)
         await self._engines.tell(node, supervisor)
         if node in self._wanted.cordoned:
@@ -227,8 +225,8 @@ class Director(Publishing):
             await self._offer_all(node, supervisor)
 
 
-class DirectorRef(PublishingRef):
-    """The cluster's director, wherever it runs."""
+class DirectorRef(ActorRef, ClusterOperations):
+    """The cluster's director, wherever it runs. Each operation may raise LinkLost."""
 
     @classmethod
     def start(
@@ -259,52 +257,11 @@ class DirectorRef(PublishingRef):
         except ValueError as error:
             raise LinkLost("this cluster has no director; is offhook up?") from error
 
-    async def reserve(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(await self.order("reserve", dict(request)))
-
-    async def resume(self, call: str) -> dict[str, Any]:
-        """Where a call goes on whose line broke: {node, media}. Raises: NoSuchCall, NoSpare."""
-        return dict(await self.ask("resume", call))
-
     async def supervisor(self, call: str) -> SupervisorRef:
         """The supervisor of the node that has a call. Raises: NoSuchCall."""
-        return SupervisorRef.find(str(await self.ask("find", call)))
-
-    async def nodes(self) -> list[str]:
-        return list(await self.ask("nodes"))
-
-    async def calls(self) -> list[dict[str, Any]]:
-        return list(await self.ask("calls"))
-
-    async def swap_policy(
-        self, to_version: str, from_version: str, calls: Sequence[str], deadline_ms: int, at_deadline: str
-    ) -> dict[str, Any]:
-        """Swap live calls to another version: {asked, swapped, kept, refused: {call: why}}; see `Supervisor`."""
-        return dict(await self.ask("swap_policy", to_version, from_version, list(calls), deadline_ms, at_deadline))
-
-    async def engines(self, recognizer: Mapping[str, Any], synthesizer: Mapping[str, Any]) -> None:
-        await self.ask("engines", dict(recognizer), dict(synthesizer))
-
-    async def announce_engine(self, place: Mapping[str, str]) -> None:
-        await self.ask("announce_engine", dict(place))
-
-    async def withdraw_engine(self, replica: str) -> None:
-        await self.ask("withdraw_engine", replica)
-
-    async def drain(self, node: str, on: bool = True) -> dict[str, Any]:
-        return dict(await self.ask("drain", node, on))
-
-    async def stats(self) -> dict[str, Any]:
-        return dict(await self.ask("stats"))
-
-    async def ready(self) -> None:
-        """Waits until carriers can bring audio. Raises: StartFault."""
-        await self.ask("ready")
-
-    async def cost(self) -> dict[str, Any]:
-        return dict(await self.ask("cost"))
+        return SupervisorRef.find(await self.find_node(call))
 
     async def stop(self) -> None:
         """End everything that offhook runs in this cluster, the director last."""
-        await self.ask("stop")
+        await super().stop()
         self.kill()

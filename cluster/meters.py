@@ -7,9 +7,11 @@ every name. `deploy/prometheus.yaml` may only name what is in this table (tests/
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
-# name -> (what it says, the field of `Supervisor.stats`)
+from offhook.actors.contracts.node_operations import NodeFigures
+
+# name -> (what it says, the field of NodeFigures)
 NODE_METERS: dict[str, tuple[str, str]] = {
     "offhook_calls": ("live calls", "calls"),
     "offhook_free_slots": ("calls that the node could still take", "free_slots"),
@@ -57,14 +59,14 @@ class Meters:
         self._fleet = {name: make(name, says, ()) for name, says in FLEET_METERS.items()}
         self._nodes: set[str] = set()
 
-    def nodes(self, stats: Mapping[str, Mapping[str, Any]]) -> None:
-        """Figures of every node: node -> `Supervisor.stats`. A node that has left shows zeros from now on."""
+    def nodes(self, stats: Mapping[str, NodeFigures]) -> None:
+        """Figures of every node, by its id. A node that has left shows zeros from now on."""
         for node in self._nodes - set(stats):
             for meter in self._node.values():
                 meter.set(0.0, {"node": node[:8]})
         for node, told in stats.items():
             for name, (_, field) in NODE_METERS.items():
-                self._node[name].set(float(told.get(field, 0)), {"node": node[:8]})
+                self._node[name].set(float(getattr(told, field)), {"node": node[:8]})
         self._nodes = set(stats)
         self._fleet["offhook_nodes"].set(float(len(stats)))
 

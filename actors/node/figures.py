@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..contracts.node_operations import GatewayProcess, NodeFigures
 from ..process.clock import boot
 from .call_pool import Standing
 
@@ -19,11 +21,8 @@ if TYPE_CHECKING:
 DAMAGES_TOLD = 10  # the latest
 
 
-def figures(node: Supervisor) -> dict[str, Any]:
-    """The node's figures, plain values. `takeover_ms`: of each takeover, from the death's notice to the new owner's
-    word; `machine`: two nodes with the same one are processes of one machine; `journal`: its file, "" = in Redis (a
-    URL may hold a password).
-    """
+def figures(node: Supervisor) -> NodeFigures:
+    """The node's figures, as of now."""
     pool, residents, hosts, takeovers = node.pool, node.residents, node.hosts, node.takeovers
     lags, engines = residents.watch.lags(), node.catalog.reachable()
 
@@ -31,43 +30,46 @@ def figures(node: Supervisor) -> dict[str, Any]:
         resident = residents.get(name)
         return resident.pid if resident is not None else 0
 
-    return {
-        "node": node.node,
-        "pid": os.getpid(),
-        "endpoint": node.places.endpoint,
-        "up_s": round(time.time() - node.began, 1),
-        "calls": len(node.table),
-        **{str(standing): pool.count(standing) for standing in Standing},
-        "started": pool.started,
-        "free_slots": 0 if pool.draining else max(0, pool.sizes.slots_max - pool.count(Standing.BUSY)),
-        "slots": pool.sizes.slots_max,
-        "spares_wanted": pool.sizes.spares,
-        "draining": pool.draining,
-        "drained_by": node.drained_by if pool.draining else "",
-        "hung": residents.hung,
-        "takeovers": takeovers.done,
-        "farewells": takeovers.farewells,
-        "escalations": takeovers.escalations,
-        "takeover_ms": [round(ms, 1) for ms in takeovers.times_ms],
-        "swapped": node.swaps.swapped,
-        "swaps_undone": node.swaps.undone,
-        "records": node.intake.records,
-        "records_refused": node.intake.refused,
-        "journal_up": node.intake.journal_up,
-        "journal_damages": node.damages.count,
-        "journal_damaged": list(node.damages.found.values())[-DAMAGES_TOLD:],
-        "acts_unknown": node.outbox.unknown,
-        "lag_ms_max": max(lags.values(), default=0.0),
-        "drift_ms": round(drift_ms(residents.watch.drifts()), 1),
-        "policies": list(node.catalog.policies),
-        "default_policy": node.catalog.default,
-        "hosts": [{**row, "pid": pid(str(row["host"]))} for row in hosts.stats()],
-        "gateways": [{"name": name, "pid": pid(name)} for name in residents.names("gateway")],
-        "machine": boot(),
-        "journal": str(node.places.journal) if isinstance(node.places.journal, Path) else "",
-        "engines": [endpoint for endpoint, _token in (*engines.recognizer_endpoints, *engines.synthesizer_endpoints)],
-        "agents_given_up": {f"{version}/{agent}": why for (version, agent), why in hosts.given_up.items()},
-    }
+    return NodeFigures(
+        node=node.node,
+        pid=os.getpid(),
+        endpoint=node.places.endpoint,
+        up_s=round(time.time() - node.began, 1),
+        calls=len(node.table),
+        starting=pool.count(Standing.STARTING),
+        spare=pool.count(Standing.SPARE),
+        busy=pool.count(Standing.BUSY),
+        retiring=pool.count(Standing.RETIRING),
+        started=pool.started,
+        free_slots=0 if pool.draining else max(0, pool.sizes.slots_max - pool.count(Standing.BUSY)),
+        slots=pool.sizes.slots_max,
+        spares_wanted=pool.sizes.spares,
+        draining=pool.draining,
+        drained_by=node.drained_by if pool.draining else "",
+        hung=residents.hung,
+        takeovers=takeovers.done,
+        farewells=takeovers.farewells,
+        escalations=takeovers.escalations,
+        takeover_ms=tuple(round(ms, 1) for ms in takeovers.times_ms),
+        swapped=node.swaps.swapped,
+        swaps_undone=node.swaps.undone,
+        records=node.intake.records,
+        records_refused=node.intake.refused,
+        journal_up=node.intake.journal_up,
+        journal_damages=node.damages.count,
+        journal_damaged=tuple(node.damages.found.values())[-DAMAGES_TOLD:],
+        acts_unknown=node.outbox.unknown,
+        lag_ms_max=max(lags.values(), default=0.0),
+        drift_ms=round(drift_ms(residents.watch.drifts()), 1),
+        policies=tuple(node.catalog.policies),
+        default_policy=node.catalog.default,
+        hosts=tuple(replace(row, pid=pid(row.host)) for row in hosts.stats()),
+        gateways=tuple(GatewayProcess(name, pid(name)) for name in residents.names("gateway")),
+        machine=boot(),
+        journal=str(node.places.journal) if isinstance(node.places.journal, Path) else "",
+        engines=tuple(endpoint for endpoint, _token in (*engines.recognizer_endpoints, *engines.synthesizer_endpoints)),
+        agents_given_up={f"{version}/{agent}": why for (version, agent), why in hosts.given_up.items()},
+    )
 
 
 def drift_ms(drifts_ms: list[float]) -> float:

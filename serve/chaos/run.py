@@ -15,11 +15,12 @@ import contextlib
 import shlex
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import httpx
+from offhook.actors.contracts.call_operations import CallAddress
 from offhook.actors.contracts.errors import LinkLost
 from offhook.actors.journals.journal import Kept
 from offhook.actors.refs.supervisor import SupervisorRef
@@ -92,11 +93,11 @@ class Installation:
         """See `strikes.System`."""
         return list((await self._get("/v1/calls", live="true", limit=1_000))["calls"])
 
-    async def observe(self, call: str) -> Mapping[str, Any]:
+    async def observe(self, call: str) -> CallAddress:
         """See `strikes.System`."""
         for node in sorted(self._nodes):
             with contextlib.suppress(OffhookError):
-                return dict(await (await asyncio.to_thread(SupervisorRef.find, node)).observe(call))
+                return await (await asyncio.to_thread(SupervisorRef.find, node)).observe(call)
         raise NothingThereError(f"no node leads {call}")
 
     async def pause_redis(self, ms: int) -> str:
@@ -141,13 +142,13 @@ class Installation:
         asked = 0
         for node, own in sorted(self._nodes.items()):
             try:
-                told = await (await asyncio.to_thread(SupervisorRef.find, node)).ask("acts", call)
+                told = await (await asyncio.to_thread(SupervisorRef.find, node)).acts(call)
             except LinkLost:
                 if own:
                     raise
                 continue
             asked += 1
-            acts |= {key: [action, key, tries] for action, key, tries in told}
+            acts |= {each.key: [each.action, each.key, each.tries] for each in told}
         if not asked:
             raise LinkLost("no node is left that can be asked")
         return list(acts.values())
@@ -157,7 +158,7 @@ class Installation:
         asked = 0
         for node in sorted(self._nodes):
             with contextlib.suppress(LinkLost):
-                noted = await (await asyncio.to_thread(SupervisorRef.find, node)).ask("kept", call)
+                noted = await (await asyncio.to_thread(SupervisorRef.find, node)).kept(call)
                 asked += 1
                 if noted is not None:
                     return Kept(**noted)

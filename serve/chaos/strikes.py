@@ -15,13 +15,14 @@ import socket
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgpack
 from offhook.actors.call.broadcaster import ALL_TOPICS, EVENTS
 from offhook.actors.contracts import wire
+from offhook.actors.contracts.call_operations import CallAddress
 from offhook.actors.contracts.errors import LinkLost
 from offhook.actors.process.clock import boot
 from offhook.actors.process.raylet import head, raylet_of
@@ -49,7 +50,7 @@ class System(Protocol):
     async def live_calls(self) -> list[dict[str, Any]]:
         """Rows of the calls that go on: call_id, pid."""
 
-    async def observe(self, call: str) -> Mapping[str, Any]:
+    async def observe(self, call: str) -> CallAddress:
         """Where an observer subscribes to a call: endpoint, token."""
 
     async def pause_redis(self, ms: int) -> str:
@@ -206,11 +207,11 @@ class Striker:
         rows = await self._system.live_calls()
         call = str(_one_of(sorted(row["call_id"] for row in rows), strike, "live call"))
         door = await self._system.observe(call)
-        family, where = _address(door["endpoint"])
+        family, where = _address(door.endpoint)
         held = socket.socket(family, socket.SOCK_STREAM)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LEFT_UNREAD_BYTES)
         held.connect(where)
-        held.sendall(msgpack.packb([wire.HELLO, door["token"], "chaos", "observer", [ALL_TOPICS, EVENTS]]))
+        held.sendall(msgpack.packb([wire.HELLO, door.token, "chaos", "observer", [ALL_TOPICS, EVENTS]]))
         self._open.append(held)
 
         async def undo() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import httpx
 import typer
+from offhook.cluster.operations import ClusterOperations
 from offhook.policies.core.errors import CallerFault
 from rich.markup import escape
 
@@ -192,7 +193,7 @@ async def _watch(api: httpx.AsyncClient, call: str, summary: CallSummary, timeli
 
 def _published(asked: running.Api, name: str) -> str:
     """The script's policy where it is published; a script may be tried against another one too."""
-    known = [each["name"] for each in asked.get("/v1/policies")["policies"]]
+    known = [each.name for each in asked.ask(ClusterOperations.policies).policies]
     return name if name in known else ""
 
 

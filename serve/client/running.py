@@ -11,15 +11,20 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from urllib.parse import quote
 
 import httpx
-from offhook.policies.core.errors import CallerFault, WorldFault
+from offhook.actors.contracts.operations import operation_of
+from offhook.policies.core.errors import Bug, CallerFault, WorldFault
 
 from ..contracts.errors import NotRunning, StopFault
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PROBLEM = "application/problem+json"  # RFC 9457; not from problems.py, which loads the whole web server
 ASK_WITHIN_S = 30.0  # a call may ring for a while before it is placed
@@ -147,14 +152,32 @@ class Api:
         self.url = url.rstrip("/")
         self._client = httpx.Client(base_url=self.url, timeout=ASK_WITHIN_S)
 
+    def ask(self, declared: Callable[Concatenate[Any, P], Awaitable[T]], *given: P.args, **named: P.kwargs) -> T:
+        """Have an operation carried out that has an address, as in `api.ask(ClusterOperations.rollout, "sales")`.
+
+        Raises:
+            CallerFault, WorldFault: as the operation does. NotRunning.
+        """
+        operation = operation_of(declared)
+        address = operation.address
+        if address is None:
+            raise Bug(f"operation {operation.name} has no address; its declaration gives it one")
+        arguments = operation.given(*given, **named)
+        parameters = operation.signature.parameters
+        in_path = {name: str(value) for name, value in arguments.items() if f"{{{name}}}" in address.path}
+        path = address.path.format_map({name: quote(value, safe="") for name, value in in_path.items()})
+        rest = {name: value for name, value in arguments.items() if name not in in_path}
+        body = next((rest.pop(name) for name in tuple(rest) if is_dataclass(parameters[name].annotation)), None)
+        return operation.answer(self._ask(address.method, path, params=rest, json=body))
+
     def get(self, path: str, **parameters: Any) -> dict[str, Any]:
-        return self._ask("GET", path, params=parameters)
+        return dict(self._ask("GET", path, params=parameters))
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return self._ask("POST", path, json=body)
+        return dict(self._ask("POST", path, json=body))
 
     def delete(self, path: str, **parameters: Any) -> dict[str, Any]:
-        return self._ask("DELETE", path, params=parameters)
+        return dict(self._ask("DELETE", path, params=parameters) or {})
 
     def call_id(self, written: str) -> str:
         """The whole id of a call, from its beginning; `last` = the newest one.
@@ -184,13 +207,13 @@ class Api:
             after_seq = page["next_after_seq"]
         return records
 
-    def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
         try:
             answer = self._client.request(method, path, **options)
         except httpx.HTTPError as error:
             raise NotRunning(f"{self.url} does not answer: {error}; {HOW_TO_START}") from error
         if answer.is_success:
-            return dict(answer.json()) if answer.content else {}
+            return answer.json() if answer.content else None
         if answer.headers.get("content-type", "").startswith(PROBLEM):
             body = answer.json()
             raise (WorldFault if answer.status_code >= 500 else CallerFault)(f"{body['title']}: {body['detail']}")

@@ -42,7 +42,7 @@ class GatewayActor:
     def __init__(self, host: str, port: int, secret: str) -> None:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
         self._control_client = ClusterClient()
-        self._gateway = Gateway(secret, self._control_client.claim)
+        self._gateway = Gateway(secret, self._claim)
         self._leaves = False  # when the node is gone: its calls can go on on another
         Raylet().follow(self._leave, lambda: self._leaves)
         self._listening = asyncio.get_running_loop().create_task(self._listen(host, port))
@@ -67,6 +67,11 @@ class GatewayActor:
         self._residing.cancel()
         await self._gateway.stop()
 
+    async def _claim(self, call: str, lost_epoch: int = 0) -> Claim:
+        """Where the call's owner takes its line; see `CallOperations.claim`."""
+        owner = await self._control_client.claim(call, lost_epoch)
+        return Claim(owner.endpoint, owner.token, owner.epoch)
+
     async def _leave(self) -> None:
         """This node is gone: close the carriers' streams, so that they ask where their calls go on."""
         await self.stop()
@@ -83,10 +88,10 @@ class GatewayActor:
             try:
                 supervisor = await asyncio.to_thread(SupervisorRef.find, node)
                 door = await supervisor.enlist("gateway", name)
-                self._leaves = bool(door["leaves"])
+                self._leaves = door.leaves
                 resident = Resident(
-                    door["endpoint"],
-                    door["token"],
+                    door.endpoint,
+                    door.token,
                     "gateway",
                     name,
                     node=node,

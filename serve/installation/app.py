@@ -148,7 +148,7 @@ class Installation:
             parcel = await asyncio.to_thread(pack, kept)
             lead = "default" if bundle is self._bundles[0] else "start"
             told = await director.publish_policy(bundle.version, bundle.plain(), parcel, lead)
-            if not told["leads"]:
+            if not told.leads:
                 self._progress(
                     f"{bundle.name}: what was made to lead since the last start leads on (offhook policy list)"
                 )

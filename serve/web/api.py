@@ -1,13 +1,13 @@
 """The web API: calls, their state, journal and verdicts; the carriers' webhooks; the console. FastAPI, no Ray in it.
 
-It asks a `ControlClient` and answers in JSON; errors are `problems.py`'s matter. Which address does what is written
-here once, and OpenAPI (`/openapi.json`) tells it to everybody else.
+It asks a `ControlClient` and answers in JSON; errors are `problems.py`'s matter, and addresses that only pass an
+operation on `operation_routes.py`'s. OpenAPI (`/openapi.json`) tells everybody else which address does what.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from importlib.resources import files
@@ -16,12 +16,15 @@ from typing import Annotated, Any, Literal
 from fastapi import Body, FastAPI, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from offhook.actors.contracts.errors import NoSpare, NoSuchCall
+from offhook.actors.contracts.node_operations import CallRequest
+from offhook.actors.contracts.operations import plain
 from offhook.policies.core import codec
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..client.control_client import ControlClient
 from . import problems
 from .node_routes import add_nodes
+from .operation_routes import add_operations
 from .policy_routes import add_policies
 from .public_addresses import PublicAddresses
 from .recorded import Recorded
@@ -36,7 +39,8 @@ _PROBLEM: dict[str, Any] = {"model": problems.Problem, "content": {problems.MEDI
 
 
 class NewCall(BaseModel):
-    """A call to be taken or placed. Numbers are personal data; they are kept in the journal only."""
+    """A call to be taken or placed: what of `CallRequest` somebody outside may say. Numbers are personal data; they are
+    kept in the journal only."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -77,6 +81,7 @@ def make_api(control_client: ControlClient, door: PublicAddresses) -> FastAPI:
     _add_calls(app, control_client, door)
     _add_records(app, control_client)
     _add_house(app, control_client)
+    add_operations(app, control_client)
     add_nodes(app, control_client)
     add_policies(app, control_client, door)
     add_rollouts(app, control_client)
@@ -98,10 +103,9 @@ def _add_calls(app: FastAPI, control_client: ControlClient, door: PublicAddresse
         """Prime a warm call actor; the answer says where to bring the audio."""
         new = new or NewCall()
         call = f"call-{secrets.token_hex(CALL_ID_BYTES)}"
-        wanted = {"call": call, "direction": new.direction, "caller": new.caller, "callee": new.callee}
-        wanted |= {"tenant": new.tenant, "priority": new.priority}
-        placed = await control_client.reserve(wanted | {"policy": new.policy or "", "wait_s": door.ring_s})
-        return PlacedCall(call_id=call, media_url=door.media_url(request, call, placed.get("media", ())))
+        wanted = {name: value for name, value in new if value is not None}
+        placed = await control_client.reserve(CallRequest(call=call, **wanted, wait_s=door.ring_s))
+        return PlacedCall(call_id=call, media_url=door.media_url(request, call, placed.media))
 
     @app.get("/v1/calls", tags=["calls"])
     async def list_calls(
@@ -109,8 +113,8 @@ def _add_calls(app: FastAPI, control_client: ControlClient, door: PublicAddresse
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     ) -> dict[str, Any]:
         """Calls, newest first."""
-        rows = [row for row in await control_client.calls() if live is None or bool(row.get("live")) is live]
-        return {"calls": [named(row) for row in rows[:limit]], "total": len(rows)}
+        rows = [row for row in await control_client.calls() if live is None or row.live is live]
+        return {"calls": [named(plain(row)) for row in rows[:limit]], "total": len(rows)}
 
     @app.get("/v1/calls/{call_id}", tags=["calls"])
     async def show_call(call_id: CallId) -> dict[str, Any]:
@@ -166,22 +170,16 @@ def _add_house(app: FastAPI, control_client: ControlClient) -> None:
     @app.get("/healthz", tags=["house"])
     async def health() -> dict[str, Any]:
         """Liveness: 200 while the director answers; every node's figures."""
-        return {"status": "ok", **await control_client.stats()}
+        return {"status": "ok", **plain(await control_client.stats())}
 
     @app.get("/readyz", tags=["house"])
     async def ready() -> dict[str, Any]:
         """Readiness: 200 while some node takes new calls. One that finds no slot rings, so a full house is ready."""
         stats = await control_client.stats()
-        nodes, silent = stats.get("nodes", {}), stats.get("silent", [])
-        taking = sorted(node for node, told in nodes.items() if not told.get("draining"))
+        taking = [node for node, told in stats.nodes.items() if not told.draining]
         if not taking:
-            raise NoSpare(f"no node takes calls: {len(nodes)} drain, {len(silent)} do not answer")
-        return {"status": "ok", "nodes": len(taking), "free_slots": stats.get("free_slots", 0)}
-
-    @app.get("/v1/cost", tags=["house"])
-    async def cost() -> dict[str, Any]:
-        """What calls have cost since the director began to count: by policy version and tenant, and in all."""
-        return await control_client.cost()
+            raise NoSpare(f"no node takes calls: {len(stats.nodes)} drain, {len(stats.silent)} do not answer")
+        return {"status": "ok", "nodes": len(taking), "free_slots": stats.free_slots}
 
     @app.get("/", include_in_schema=False)
     async def root() -> Response:
@@ -193,19 +191,20 @@ def _add_house(app: FastAPI, control_client: ControlClient) -> None:
         return HTMLResponse(page, headers={"Content-Security-Policy": _CONSOLE_POLICY})
 
 
-def named(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of the inside as the API words it: the id first, under the name that requests use."""
-    rest = dict(row)
-    return {"call_id": rest.pop("call", ""), **rest}
+def named(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the inside as the API words it: the id first, all names as requests have them."""
+    return {"call_id": row.get("call", ""), **{_NAMES.get(name, name): row[name] for name in row if name != "call"}}
 
 
-def shown(state: dict[str, Any]) -> dict[str, Any]:
+def shown(state: Mapping[str, Any]) -> dict[str, Any]:
     """A call's state as the API words it: the floor by its holder, the signals as what they are part of."""
     rest = named(state)
     floor = rest.pop("floor", {})
     moved = {"floor": floor.get("holder", "nobody"), "floor_since_ms": floor.get("since_ms", 0)}
     return rest | moved | {"ledger": rest.pop("signals", [])}
 
+
+_NAMES = {"caller": "from", "callee": "to"}  # inside -> outside
 
 # The page is one file and talks to its own API only; whatever a caller may have said cannot run as script in it.
 _CONSOLE_POLICY = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"

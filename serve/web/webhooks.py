@@ -20,7 +20,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from offhook.actors.contracts.errors import NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.contracts.node_operations import CallRequest, Reservation
 from offhook.cluster.errors import Overflow
+from offhook.cluster.operations import Resumption
 from offhook.policies.core import codec
 from offhook.policies.core.commands import TransferCall
 from offhook.policies.core.errors import CallerFault, WorldFault
@@ -133,7 +135,7 @@ class TwilioDesk:
             log.warning("a call came in without a usable CallSid")
             return _xml(twiml.reject())
         try:
-            placed = await self._control_client.reserve(self._wanted(request, form))
+            placed: Reservation | Resumption = await self._control_client.reserve(self._wanted(request, form))
         except Overflow as overflow:
             return self._overflowed(request, overflow)
         except NoSpare:
@@ -189,20 +191,28 @@ class TwilioDesk:
 
     # --- parts --------------------------------------------------------------------------------------------------------
 
-    def _wanted(self, request: Request, form: TwilioForm) -> dict[str, Any]:
+    def _wanted(self, request: Request, form: TwilioForm) -> CallRequest:
         """What is asked of the front desk. A slip in the webhook's address is the operator's, not the caller's."""
         direction = "outbound" if form.direction.startswith("outbound") else "inbound"
         asked = request.query_params
-        wanted = {"call": form.call, "direction": direction, "caller": form.caller, "callee": form.callee}
-        wanted["policy"] = asked.get("policy") or ""
+        wanted: dict[str, str] = {}
         for name, fits in (("tenant", _TENANT.match), ("priority", _is_priority)):
             if name in asked and fits(asked[name]):
                 wanted[name] = asked[name]
             elif name in asked:
                 log.error("the voice webhook's address has a %s that is none; it is left out", name)
-        return {**wanted, "wait_s": self._door.ring_s, "queue": True}
+        return CallRequest(
+            call=form.call,
+            direction=direction,
+            caller=form.caller,
+            callee=form.callee,
+            policy=asked.get("policy") or "",
+            wait_s=self._door.ring_s,
+            queue=True,
+            **wanted,
+        )
 
-    async def _leading(self, call: str) -> dict[str, Any]:
+    async def _leading(self, call: str) -> Resumption:
         """Where a call goes on that has begun.
 
         Raises:
@@ -251,8 +261,8 @@ class TwilioDesk:
             query[DIALLED] = dialled
         return self._door.api_url(request, Asked.of(query, now_s).again(request.url.path, query, now_s))
 
-    def _stream(self, request: Request, call: str, placed: dict[str, Any], then_url: str) -> Response:
-        return _xml(twiml.stream(self._door.media_url(request, call, placed.get("media", ())), then_url))
+    def _stream(self, request: Request, call: str, placed: Reservation | Resumption, then_url: str) -> Response:
+        return _xml(twiml.stream(self._door.media_url(request, call, placed.media), then_url))
 
     def _dial(self, request: Request, target: str) -> Response:
         return _xml(twiml.dial(target, self._door.api_url(request, RESUME)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import re
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from offhook.actors.contracts.node_operations import NodeFigures
 from offhook.cluster.meters import FLEET_METERS, NODE_METERS
 from offhook.cluster.scaling import SLOT
 from offhook.policies.core.policy import Limits
@@ -209,9 +211,7 @@ def test_rules_name_only_meters_that_are_there() -> None:
 
 
 def test_nodes_meters_name_fields_of_the_supervisors_figures() -> None:
-    told = (ROOT / "actors" / "node" / "figures.py").read_text()
-    for _, field in NODE_METERS.values():
-        assert f'"{field}"' in told or field in ("spare", "starting"), f"Supervisor.stats has no {field}"
+    assert {field for _, field in NODE_METERS.values()} <= {each.name for each in dataclasses.fields(NodeFigures)}
 
 
 def test_prometheus_scrapes_the_pods_that_are_deployed(cluster: dict[str, Any], workers: dict[str, Any]) -> None:

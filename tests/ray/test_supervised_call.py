@@ -12,6 +12,7 @@ import ray
 from installation import Installation
 from offhook.actors.contracts import wire
 from offhook.actors.contracts.errors import NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.contracts.node_operations import CallRequest
 from offhook.actors.link.link import connect
 from offhook.policies.core.errors import CallerFault, PolicyError
 from offhook.policies.replay.replay import replay
@@ -48,7 +49,7 @@ def test_a_call_is_answered_interrupted_ended_and_its_journal_replays(installati
         await phone.listen(600)
         phone.hang_up()
         row = await installation.ended("whole")
-        assert row["outcome"]
+        assert row.outcome
         records = await installation.complete("whole")
         assert {record[1] for record in records} == {1}
         found = replay(records)
@@ -58,7 +59,7 @@ def test_a_call_is_answered_interrupted_ended_and_its_journal_replays(installati
         assert await installation.supervisor.verdicts("whole")
         past = await installation.supervisor.state("whole")
         assert past["line"] == "closed"
-        assert past["outcome"] == row["outcome"]
+        assert past["outcome"] == row.outcome
 
     installation.run(test)
 
@@ -73,7 +74,7 @@ def test_a_process_serves_call_after_call(installation: Installation) -> None:
             await phone.listen_until(lambda phone=phone: phone.played_bytes)
             phone.hang_up()
             row = await installation.ended(name)
-            served.append((row["owner"], row["pid"]))
+            served.append((row.owner, row.pid))
             if served[-1] in served[:-1]:
                 break
         assert served[-1] in served[:-1], served
@@ -174,7 +175,7 @@ def test_an_observer_hears_what_happens_and_what_happened_just_before(installati
         door = await installation.supervisor.observe("watched")
         heard: list[Any] = []
         await connect(
-            door["endpoint"], door["token"], "console", "observer", ["*"], 0, on_message=lambda _l, m: heard.append(m)
+            door.endpoint, door.token, "console", "observer", ["*"], 0, on_message=lambda _l, m: heard.append(m)
         )
         await phone.say(voice(40) + [SILENCE] * 10)
         await phone.listen_until(lambda: {"call", "floor"} <= {message[4] for message in heard})
@@ -193,9 +194,9 @@ def test_what_cannot_be_reserved_says_why_and_leaves_nothing_behind(installation
         version = await installation.publish()
         supervisor = installation.supervisor
         with pytest.raises(UnknownPolicy, match="was not published here"):
-            await supervisor.reserve({"call": "a", "policy": "nowhere"})
+            await supervisor.reserve(CallRequest("a", policy="nowhere"))
         with pytest.raises(CallerFault, match="printable"):
-            await supervisor.reserve({"call": "", "policy": version})
+            await supervisor.reserve(CallRequest("", policy=version))
         with pytest.raises(NoSuchCall):
             await supervisor.claim("a")
         with pytest.raises(PolicyError, match="agents"):
@@ -204,15 +205,15 @@ def test_what_cannot_be_reserved_says_why_and_leaves_nothing_behind(installation
             await supervisor.engines({"kind": "telepathy"}, {})
         phone = await installation.call("taken", version)
         with pytest.raises(CallerFault, match="live already"):
-            await supervisor.reserve({"call": "taken", "policy": version})
+            await supervisor.reserve(CallRequest("taken", policy=version))
         await supervisor.drain(True)
         with pytest.raises(NoSpare, match="drains"):
-            await supervisor.reserve({"call": "b", "policy": version})
+            await supervisor.reserve(CallRequest("b", policy=version))
         await phone.listen_until(lambda: phone.played_bytes)  # the live call does not notice
         await supervisor.drain(False)
         phone.hang_up()
         await installation.ended("taken")
-        assert all(not row["live"] for row in await supervisor.calls())
+        assert all(not row.live for row in await supervisor.calls())
 
     installation.run(test)
 
@@ -221,7 +222,7 @@ def test_calls_that_come_at_once_share_the_spares_and_wait_for_more(installation
     async def test() -> None:
         version = await installation.publish()
         phones = await asyncio.gather(*(installation.call(f"burst{n}", version) for n in range(4)))
-        owners = {(await installation.row(f"burst{n}"))["owner"] for n in range(4)}
+        owners = {(await installation.row(f"burst{n}")).owner for n in range(4)}
         assert len(owners) == 4
         for phone in phones:
             await phone.listen_until(lambda phone=phone: phone.played_bytes)

@@ -79,6 +79,8 @@ def workers() -> set[str]:
 async def spike(folder: Path, diary: Diary) -> None:
     from caller import Exchange
     from installation import GREETER
+    from offhook.actors.contracts.node_operations import CallRequest
+    from offhook.actors.contracts.operations import plain
     from offhook.actors.node.bundle_archive import pack
     from offhook.cluster.director import DirectorRef
     from offhook.serve.contracts.claim import Claim
@@ -93,7 +95,7 @@ async def spike(folder: Path, diary: Diary) -> None:
 
     async def claim(call: str, lost_epoch: int) -> Claim:
         door = await (await director.supervisor(call)).claim(call, lost_epoch)
-        return Claim(door["endpoint"], door["token"], door["epoch"])
+        return Claim(door.endpoint, door.token, door.epoch)
 
     exchange = Exchange(claim)
     placed: dict[str, str] = {}
@@ -102,8 +104,8 @@ async def spike(folder: Path, diary: Diary) -> None:
 
     async def ring(number: int) -> None:
         call = f"spike-{number}"
-        door = await director.reserve({"call": call, "policy": "v1", "wait_s": 150})
-        placed[call] = door["node"]
+        door = await director.reserve(CallRequest(call, policy="v1", wait_s=150))
+        placed[call] = door.node
         line = lines[call] = exchange.dial(call, f"MZ{number}")
         await line.listen_until(lambda: line.played_bytes)
         listening[call] = asyncio.create_task(line.listen(10 * 60_000))
@@ -112,7 +114,7 @@ async def spike(folder: Path, diary: Diary) -> None:
     try:
         await rings
     except BaseException:
-        diary.note("capacity", (await director.stats())["capacity"])
+        diary.note("capacity", plain((await director.stats()).capacity))
         raise
     diary.note("all calls talk")
     diary.note("nodes that have calls", len(set(placed.values())))
@@ -130,8 +132,8 @@ async def spike(folder: Path, diary: Diary) -> None:
     take_away(placed[stays])  # as a cloud does: a notice that the node will be preempted
     diary.note("the last node is to be taken away")
     heir = await until("another node is there", lambda: workers() - {placed[stays]}, diary)
-    door = await director.reserve({"call": "later", "policy": "v1", "wait_s": 150})
-    assert door["node"] in heir, "a node that is to be taken away got a call"
+    door = await director.reserve(CallRequest("later", policy="v1", wait_s=150))
+    assert door.node in heir, "a node that is to be taken away got a call"
     await still_talks(director, lines[stays])
     diary.note("the live call talks on there too")
     listening.pop(stays).cancel()
@@ -139,7 +141,7 @@ async def spike(folder: Path, diary: Diary) -> None:
     await until("it leaves once its call has ended", lambda: placed[stays] not in workers(), diary)
     diary.note("gaps", sum(len(line.gaps) for line in lines.values()))
     cost = await director.cost()
-    diary.note("calls on the account", cost["total"]["calls"])
+    diary.note("calls on the account", cost.total.calls)
     await director.stop()
 
 
@@ -147,8 +149,8 @@ async def still_talks(director: Any, line: Any) -> None:
     """The line is open and has an owner, and the call is a live one that takes in what is said."""
     assert not line.closed, line.closed
     assert line.line.attached, "the line has no owner"
-    rows = {row["call"]: row for row in await director.calls()}
-    assert rows[line.call]["live"], rows[line.call]["outcome"]
+    rows = {row.call: row for row in await director.calls()}
+    assert rows[line.call].live, rows[line.call].outcome
     supervisor = await director.supervisor(line.call)
     before = (await supervisor.state(line.call))["counts"]["frames"]
     deadline = time.monotonic() + WITHIN_S

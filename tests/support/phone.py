@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from offhook.actors.contracts import wire
+from offhook.actors.contracts.node_operations import Reservation
 from offhook.actors.link.link import Link, Message, connect
 
 FRAME_BYTES = 160
@@ -69,10 +70,10 @@ class Phone:
         self._pending: dict[str, asyncio.TimerHandle] = {}  # marks whose sound is still to be played
 
     @classmethod
-    async def pick_up(cls, reserved: dict[str, Any], stream: str = "MZ1") -> Phone:
+    async def pick_up(cls, reserved: Reservation, stream: str = "MZ1") -> Phone:
         """Open the line as the gateway does: with the token that came with the reservation."""
         phone = cls()
-        await phone.dial(reserved["endpoint"], reserved["token"], stream)
+        await phone.dial(reserved.endpoint, reserved.token, stream)
         return phone
 
     async def dial(self, endpoint: str, token: str, stream: str = "MZ1", codec: str = "mulaw8k") -> None:

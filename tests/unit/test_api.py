@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 from xml.etree import ElementTree
 
 import httpx
 import pytest
+from offhook.actors.contracts.call_operations import CallSummary
 from offhook.actors.contracts.errors import LinkLost, NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.contracts.node_operations import CallRequest, NodeFigures, Reservation
+from offhook.actors.contracts.operations import plain, read
 from offhook.cluster.errors import Overflow
+from offhook.cluster.operations import ClusterFigures, Cost, CostRow, Resumption
 from offhook.policies.core import codec
 from offhook.policies.core.errors import CallerFault
 from offhook.policies.core.proposals import Answer, Kind, RuleResult, Verdict
 from offhook.serve.carriers.twilio import twiml
+from offhook.serve.client.control_client import ControlClient
 from offhook.serve.gateway import tokens
 from offhook.serve.web.api import make_api
 from offhook.serve.web.public_addresses import PublicAddresses
@@ -37,7 +42,7 @@ VERDICT = Verdict(
 NODES = ("ab12c" + "0" * 51, "ab12d" + "0" * 51)
 
 
-class Memory:
+class Memory(ControlClient):
     """A switchboard with `spares` spares and its calls in memory."""
 
     def __init__(self, spares: int = 2) -> None:
@@ -48,42 +53,40 @@ class Memory:
         self.away = False
         self.overflow: Overflow | None = None
 
-    async def prepare(self) -> None:
-        """Nothing to find."""
-
-    async def reserve(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    async def reserve(self, request: CallRequest) -> Reservation:
         if self.away:
             raise LinkLost("the supervisor is gone")
         if self.overflow is not None:
             raise self.overflow
         if not self.spares:
             raise NoSpare("none left")
-        policy = request["policy"] or "sales"
+        policy = request.policy or "sales"
         if policy not in LEADS:
             raise UnknownPolicy(f"policy {policy!r} is not published here; published: {', '.join(sorted(LEADS))}")
         self.spares -= 1
-        self.rows[request["call"]] = {**request, "policy": LEADS[policy], "live": True, "epoch": 1, "owner": "call-1"}
-        return {"call": request["call"], "epoch": 1}
+        led = {"policy": LEADS[policy], "live": True, "epoch": 1, "owner": "call-1"}
+        self.rows[request.call] = plain(request) | led
+        return Reservation(request.call, epoch=1)
 
-    async def cost(self) -> dict[str, Any]:
-        return {"rows": [{"policy_version": "v1", "tenant": "", "cents": 1.0}]}
+    async def cost(self) -> Cost:
+        return Cost(rows=(CostRow(policy_version="v1", cents=1.0),))
 
     def _row(self, call: str) -> dict[str, Any]:
         if call not in self.rows:
             raise NoSuchCall(f"call {call!r} is not known on this node")
         return self.rows[call]
 
-    async def resume(self, call: str) -> dict[str, Any]:
+    async def resume(self, call: str) -> Resumption:
         if self.away:
             raise LinkLost("the director is gone")
         if not self.spares:
             raise NoSpare("nobody can take it over")
         if self._row(call).get("outcome"):
             raise NoSuchCall(f"call {call!r} is over")
-        return {"media": ["node-2.example", 8801]}
+        return Resumption("node-2", ("node-2.example", 8801))
 
-    async def calls(self) -> list[dict[str, Any]]:
-        return list(reversed(self.rows.values()))
+    async def calls(self) -> list[CallSummary]:
+        return [read(CallSummary, row, "a row") for row in reversed(self.rows.values())]
 
     async def state(self, call: str) -> dict[str, Any]:
         row = self._row(call)
@@ -108,14 +111,15 @@ class Memory:
             raise CallerFault("proposal 'late' does not wait for approval")
         self.decided.append((call, proposal, approved, operator))
 
-    async def drain(self, node: str, on: bool) -> dict[str, Any]:
+    async def drain(self, node: str, on: bool = True) -> NodeFigures:
         self.drained = {node} if on else set()
-        return {"draining": on, "calls": 3}
+        return NodeFigures(node=node, draining=on, calls=3)
 
-    async def stats(self) -> dict[str, Any]:
+    async def stats(self) -> ClusterFigures:
         if self.away:
             raise LinkLost("the supervisor is gone")
-        return {"spares": self.spares, "nodes": {node: {"calls": 3} for node in NODES}, "silent": [NODES[1]]}
+        nodes = {node: NodeFigures(node=node, calls=3) for node in NODES}
+        return ClusterFigures(nodes, free_slots=self.spares, silent=(NODES[1],))
 
 
 def run(
@@ -219,7 +223,7 @@ def test_no_spare_and_a_supervisor_that_is_away_can_be_tried_again() -> None:
         problem(answer, 503, "no-spare")
         assert answer.headers["retry-after"] == "2"
         told = (await client.get("/healthz")).json()
-        assert (told["status"], told["spares"]) == ("ok", 0)
+        assert (told["status"], told["free_slots"]) == ("ok", 0)
         memory.away = True
         problem(await client.get("/healthz"), 503, "part-away")
         problem(await client.post("/v1/calls", json={}), 503, "part-away")
@@ -231,8 +235,8 @@ def test_a_house_in_which_every_node_drains_is_alive_and_not_ready() -> None:
     class Draining(Memory):
         draining = False
 
-        async def stats(self) -> dict[str, Any]:
-            return {"nodes": {NODES[0]: {"draining": self.draining}}, "silent": NODES[1:], "free_slots": 0}
+        async def stats(self) -> ClusterFigures:
+            return ClusterFigures({NODES[0]: NodeFigures(draining=self.draining)}, silent=NODES[1:])
 
     installation = Draining()
 
@@ -249,7 +253,7 @@ def test_a_house_in_which_every_node_drains_is_alive_and_not_ready() -> None:
 
 def test_a_fault_of_offhook_is_told_without_its_inside() -> None:
     class Broken(Memory):
-        async def calls(self) -> list[dict[str, Any]]:
+        async def calls(self) -> list[CallSummary]:
             raise RuntimeError("secret inside")
 
     async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
@@ -410,7 +414,7 @@ def test_openapi_lists_every_address_and_the_console_is_served() -> None:
             "/v1/nodes",
             "/v1/nodes/{node}/drain",
             "/v1/policies",
-            "/v1/policies/{name}",
+            "/v1/policies/{version}",
             "/v1/rollouts",
             "/v1/rollouts/{name}",
             "/v1/rollouts/{name}/{word}",

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from offhook.actors.contracts.node_operations import NodeFigures
 from offhook.cluster.meters import FLEET_METERS, NODE_METERS, Meters
 from offhook.cluster.scaling import BUNDLES_MAX, SLOT, Node, Orders, Scaling, decide
 from offhook.policies.fleet.capacity import Goals, Lead, Plan, Traffic, plan
@@ -179,7 +180,7 @@ def test_meters_tell_every_figure_and_forget_nodes_that_left() -> None:
             told[self.name, (tags or {}).get("node", "")] = value
 
     meters = Meters(Gauge)
-    meters.nodes({"node-one": {field: 3 for _, field in NODE_METERS.values()}})
+    meters.nodes({"node-one": NodeFigures(**{field: 3 for _, field in NODE_METERS.values()})})
     assert told["offhook_calls", "node-one"] == 3.0
     meters.nodes({})
     assert told["offhook_calls", "node-one"] == 0.0
