@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 import ray
-from offhook.actors.contracts.call_operations import CallSummary
+from offhook.actors.contracts.call_operations import CallList
 from offhook.actors.contracts.errors import LinkLost, UnknownPolicy
 from offhook.actors.contracts.node_operations import CallRequest, EngineChoice, NodeFigures, Reservation, SwapOutcome
 from offhook.actors.contracts.operations import Answering
@@ -106,10 +106,11 @@ class Director(Publishing, Answering):
         node = await self._calls.resume(call)
         return Resumption(node, await self._gateways.address(node))
 
-    async def calls(self) -> list[CallSummary]:
+    async def calls(self, live: bool | None = None, limit: int = 0) -> CallList:
         """The calls of all nodes."""
-        rows = [row for answer in (await self._nodes.everywhere(lambda s: s.calls())).values() for row in answer]
-        return sorted(rows, key=lambda row: -row.created_unix_ms)
+        lists = (await self._nodes.everywhere(lambda supervisor: supervisor.calls(live, limit))).values()
+        rows = sorted((row for each in lists for row in each.calls), key=lambda row: -row.created_unix_ms)
+        return CallList(tuple(rows[: limit or None]), sum(each.total for each in lists))
 
     # --- what is wanted ---------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from offhook.actors.contracts.call_operations import CallSummary
+from offhook.actors.contracts.call_operations import CallList
 from offhook.actors.contracts.node_operations import (
     Bundle,
     CallRequest,
@@ -255,8 +255,12 @@ class ClusterOperations(Operations):
         """
 
     @repeatable
-    async def calls(self) -> list[CallSummary]:
-        """The calls of all nodes, newest first."""
+    async def calls(self, live: bool | None = None, limit: int = 0) -> CallList:
+        """The calls of all nodes, newest first.
+
+        Args:
+            live: only calls that go on, or only those that are over; None = both. limit: the newest so many; 0 = all.
+        """
 
     # --- policies ---------------------------------------------------------------------------------------------------
 

@@ -142,8 +142,8 @@ class Publishing(ClusterOperations):
 
     async def live_versions(self) -> Counter[str]:
         """Version -> its live calls, on all nodes."""
-        told = await self._nodes.everywhere(lambda supervisor: supervisor.calls())
-        return Counter(row.policy_version for rows in told.values() for row in rows if row.live)
+        told = await self._nodes.everywhere(lambda supervisor: supervisor.calls(live=True))
+        return Counter(row.policy_version for each in told.values() for row in each.calls)
 
     async def _used(self) -> set[str]:
         return set(await self.live_versions()) | set(self._rollouts.uses())

@@ -50,6 +50,14 @@ class CallSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class CallList:
+    """Some calls, newest first, and how many there are like them."""
+
+    calls: tuple[CallSummary, ...] = ()
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ActBegun:
     """One thing that a tool did for a call, by the register of acts."""
 

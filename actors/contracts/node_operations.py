@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from offhook.policies.fleet.cost import Usage
 
-from .call_operations import CallSummary
+from .call_operations import CallList
 from .operations import PLAIN, Operations, once, repeatable
 
 Bundle = str | bytes  # an archive (`node/bundle_archive.py`), or a folder that the node has; "" = stock agents only
@@ -246,8 +246,12 @@ class NodeOperations(Operations):
         """Write the end of a call that nobody leads. Raises: NoSuchCall: somebody leads it, or it has ended."""
 
     @repeatable
-    async def calls(self) -> list[CallSummary]:
-        """All calls that the node knows, newest first."""
+    async def calls(self, live: bool | None = None, limit: int = 0) -> CallList:
+        """The calls that the node knows, newest first.
+
+        Args:
+            live: only calls that go on, or only those that are over; None = both. limit: the newest so many; 0 = all.
+        """
 
     @repeatable
     async def swap_policy(

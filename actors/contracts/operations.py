@@ -8,8 +8,8 @@ An operation is a method without a body, marked `repeatable` or `once`, in a cla
             \"\"\"The time of day.\"\"\"
 
 - Called on a reference (a subclass that has `send`), it goes to the actor: by name, with the arguments as plain values.
-- An actor implements it (a subclass of `Answering`, beside the declaration): `operate` reads the arguments, calls it,
-  and makes its answer plain.
+- An actor implements it (a subclass of `Answering`, beside the declaration): `answer_now` reads the arguments, calls
+  it, and makes its answer plain.
 - With `at="GET /v1/now/{zone}"` the web API offers it there (`serve/web/operation_routes.py`), and the command line
   asks for it there (`serve/client/running.py`).
 
@@ -26,11 +26,13 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from functools import cache, cached_property
+from operator import attrgetter
 from typing import (
     Any,
     Concatenate,
     Generic,
-    NotRequired,  # pydantic takes no other before Python 3.12
+    NamedTuple,
+    NotRequired,
     ParamSpec,
     TypeVar,
     get_type_hints,
@@ -39,7 +41,7 @@ from typing import (
 
 from offhook.policies.core.errors import CallerFault
 from pydantic import BaseModel, SkipValidation, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
 from .errors import ProtocolFault
 
@@ -50,6 +52,7 @@ Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
 # Marks a type (`Annotated[..., PLAIN]`) whose values are plain already: neither looked at nor copied on their way.
 PLAIN: Any = SkipValidation()  # type: ignore[type-arg]  # an alias to type checkers
 
+_NOTHING: Mapping[str, object] = {}
 _ATOMS = frozenset({str, int, float, bool, bytes, type(None)})
 
 
@@ -73,6 +76,7 @@ class Operation(Generic[T]):
 
     def __init__(self, declared: Callable[..., Awaitable[T]], *, once: bool, address: Address | None) -> None:
         self.name = declared.__name__
+        self.remote_name = f"answer_{self.name}"
         self.says = inspect.getdoc(declared) or ""
         self.once = once
         self.address = address
@@ -142,19 +146,25 @@ class Operations:
 
 
 class Answering:
-    """Base of actors: answers what references send."""
+    """Base of actors: for every operation that a subclass implements it has a method `answer_NAME`, which references
+    call: plain values in, plain values out.
 
-    async def operate(self, name: str, arguments: Mapping[str, object]) -> object:
-        """Carry out one operation: plain values in, plain values out.
+    A method for each, because Ray serializes every argument by itself: a call without arguments has none to send.
+    """
 
-        Raises:
-            CallerFault: there is none of this name, or its arguments are wrong. Whatever the operation raises.
-        """
-        kind: type = type(self)
-        operation = operations(kind).get(name)
-        if operation is None:
-            raise CallerFault(f"{kind.__name__} has no operation {name!r}; is the caller of a newer release?")
-        return operation.plain(await getattr(self, name)(**operation.arguments(arguments)))
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        kind: type = cls
+        for operation in operations(kind).values():
+            setattr(cls, operation.remote_name, _answering(operation))
+
+
+def _answering(operation: Operation[Any]) -> Callable[..., Awaitable[object]]:
+    async def answer(self: object, arguments: Mapping[str, object] = _NOTHING) -> object:
+        return operation.plain(await getattr(self, operation.name)(**operation.arguments(arguments)))
+
+    answer.__name__, answer.__qualname__ = operation.remote_name, f"Answering.{operation.remote_name}"
+    return answer
 
 
 @overload
@@ -209,13 +219,13 @@ def operation_of(declared: Callable[Concatenate[Any, P], Awaitable[T]]) -> Opera
 
 def plain(value: Any) -> Any:
     """A value as it travels: maps, lists, text, numbers, bytes."""
-    kind = type(value)
+    kind: type = type(value)
     if kind in _ATOMS:
         return value
-    if dataclasses.is_dataclass(kind):
-        names, nested = _fields(kind)
-        told = {name: getattr(value, name) for name in names}
-        for name in nested:
+    fields = _fields(kind)
+    if fields is not None:
+        told = dict(zip(fields.names, fields.of(value), strict=True))
+        for name in fields.nested:
             told[name] = plain(told[name])
         return told
     if isinstance(value, Mapping):
@@ -251,12 +261,22 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
+class _Fields(NamedTuple):
+    names: tuple[str, ...]
+    of: Callable[[Any], tuple[Any, ...]]
+    nested: tuple[str, ...]  # those that may hold more than one plain value
+
+
 @cache
-def _fields(record: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """A record's fields; and those of them that may hold more than one plain value."""
+def _fields(record: type) -> _Fields | None:
+    """A record's fields, and how they are taken out of it; None = it is no record."""
+    if not dataclasses.is_dataclass(record):
+        return None
     hints = get_type_hints(record, include_extras=True)
     names = tuple(each.name for each in dataclasses.fields(record))
-    return names, tuple(name for name in names if hints[name] not in _ATOMS and not _as_it_is(hints[name]))
+    nested = tuple(name for name in names if hints[name] not in _ATOMS and not _as_it_is(hints[name]))
+    of = attrgetter(*names) if len(names) > 1 else lambda value: tuple(getattr(value, name) for name in names)
+    return _Fields(names, of, nested)
 
 
 def _as_it_is(kind: Any) -> bool:

@@ -14,7 +14,7 @@ from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
 
 from ..contracts import wire
-from ..contracts.call_operations import ActBegun, CallAddress, CallOperations, CallSummary, Records, View
+from ..contracts.call_operations import ActBegun, CallAddress, CallList, CallOperations, Records, View
 from ..contracts.errors import LinkLost, NoSuchCall
 from ..contracts.operations import plain
 from ..journals import queries
@@ -96,9 +96,9 @@ class CallQueries(CallOperations):
             raise NoSuchCall(f"call {call!r} is not live on this node")
         return row
 
-    async def calls(self) -> list[CallSummary]:
-        """All calls that this node knows, newest first."""
-        return self.table.rows()
+    async def calls(self, live: bool | None = None, limit: int = 0) -> CallList:
+        """Calls of this node."""
+        return self.table.listed(live, limit)
 
     async def state(self, call: str) -> View:
         """The call's view with its owner, epoch and version; once it is over, its last. Raises: NoSuchCall."""

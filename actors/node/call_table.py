@@ -10,12 +10,13 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from typing import Any
 
 from offhook.policies.core.errors import OffhookError
 from offhook.policies.fleet.cost import Usage
 
-from ..contracts.call_operations import CallSummary
+from ..contracts.call_operations import CallList, CallSummary
 from ..contracts.errors import NoSuchCall
 from ..contracts.node_operations import Change
 from ..contracts.operations import read
@@ -219,10 +220,13 @@ class CallTable:
         self.change_feed.note(Change(ENDED, call, row.tenant, row.policy_version, holding_s, _usage(row)))
         return row
 
-    def rows(self) -> list[CallSummary]:
-        """All that is known, newest first."""
-        newest_first = [*reversed(self._live.values()), *reversed(self._ended)]
-        return [row.summary() for row in newest_first]
+    def listed(self, live: bool | None = None, limit: int = 0) -> CallList:
+        """See `NodeOperations.calls`."""
+        going_on = reversed(self._live.values()) if live is not False else ()
+        over = reversed(self._ended) if live is not True else ()
+        rows = chain(going_on, over)
+        total = (len(self._live) if live is not False else 0) + (len(self._ended) if live is not True else 0)
+        return CallList(tuple(row.summary() for row in islice(rows, limit or None)), total)
 
 
 def _usage(row: CallRow) -> Usage | None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import ray
+from offhook.policies.core.errors import CallerFault
 from ray.exceptions import (
     ActorUnavailableError,
     ActorUnschedulableError,
@@ -127,8 +128,10 @@ class ActorRef(Operations):
 
     async def send(self, operation: Operation[Any], arguments: Mapping[str, object]) -> object:
         """See `Operations.send`. Raises: LinkLost: the actor is away."""
+        if not hasattr(self._handle, operation.remote_name):
+            raise CallerFault(f"{self.name} has no operation {operation.name}; it is of an older release")
         carry = self.order if operation.once else self.ask
-        return await carry("operate", operation.name, arguments)
+        return await carry(operation.remote_name, *((arguments,) if arguments else ()))
 
     async def ask(self, method: str, *arguments: Any) -> Any:
         """Call a method that may be repeated: asked again while the actor is restarting.

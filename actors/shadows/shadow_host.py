@@ -24,7 +24,7 @@ from offhook.policies.core.errors import OffhookError
 from offhook.policies.core.policy import Policy
 from offhook.policies.replay.differences import Difference
 
-from ..contracts.call_operations import CallAddress, CallSummary
+from ..contracts.call_operations import CallAddress, CallList, CallSummary
 from ..contracts.node_operations import ShadowReport
 from ..contracts.operations import plain
 from ..refs.supervisor import SupervisorRef
@@ -67,7 +67,7 @@ class Order:
         return place / (1 << 56) < self.share
 
 
-Calls = Callable[[], Awaitable[list[CallSummary]]]
+Calls = Callable[[bool], Awaitable[CallList]]  # of those that go on
 Observe = Callable[[str], Awaitable[CallAddress]]
 
 
@@ -109,7 +109,7 @@ class Shadows:
         if hung:
             self.failed = f"an agent hangs: a look at call {hung[0]} has taken over {HUNG_S:g} s"
             return
-        for row in await self._calls():
+        for row in (await self._calls(True)).calls:
             call = row.call
             if len(self._tasks) >= AT_ONCE_MAX:
                 return

@@ -113,8 +113,8 @@ def _add_calls(app: FastAPI, control_client: ControlClient, door: PublicAddresse
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     ) -> dict[str, Any]:
         """Calls, newest first."""
-        rows = [row for row in await control_client.calls() if live is None or row.live is live]
-        return {"calls": [named(plain(row)) for row in rows[:limit]], "total": len(rows)}
+        found = await control_client.calls(live, limit)
+        return {"calls": [named(plain(row)) for row in found.calls], "total": found.total}
 
     @app.get("/v1/calls/{call_id}", tags=["calls"])
     async def show_call(call_id: CallId) -> dict[str, Any]:

@@ -160,7 +160,7 @@ class Bench:
         self.orders.append({**order, "deadline_ms": deadline_ms, **plain(answer)})
 
     async def _report(self, calls: list[str]) -> dict[str, Any]:
-        created = {row.call: row.created_unix_ms for row in await self.installation.supervisor.calls()}
+        created = {row.call: row.created_unix_ms for row in (await self.installation.supervisor.calls()).calls}
         lost = {
             "records": 0,
             "events": 0,

@@ -99,4 +99,4 @@ def test_a_call_talks_on_when_its_supervisor_dies_and_nothing_is_missing_in_the_
 
 
 async def _live(installation: Installation, call: str) -> bool:
-    return any(row.call == call and row.live for row in await installation.supervisor.calls())
+    return any(row.call == call and row.live for row in (await installation.supervisor.calls()).calls)

@@ -22,7 +22,7 @@ async def talks(caller: Caller, within_ms: int = 60_000) -> None:
 
 
 async def live(installation: Installation, call: str) -> bool:
-    return any(row.call == call and row.live for row in await installation.supervisor.calls())
+    return any(row.call == call and row.live for row in (await installation.supervisor.calls()).calls)
 
 
 async def killed_together(installation: Installation, *calls: str) -> None:

@@ -43,7 +43,7 @@ def test_a_call_is_placed_found_and_survives_the_directors_death(director: tuple
         assert placed.node == installation.node
         phone = await Phone.pick_up(placed)
         await phone.listen_until(lambda: phone.played_bytes)
-        assert [row.call for row in await ref.calls()] == ["placed"]
+        assert [row.call for row in (await ref.calls()).calls] == ["placed"]
         ref.kill(restart=True)
         await phone.listen(500)
         supervisor = await ref.supervisor("placed")
@@ -133,7 +133,7 @@ def test_what_is_published_to_the_director_is_offered_on_every_node(director: tu
         await phone.listen_until(lambda: phone.played_bytes)
         told = await ref.swap_policy("second", version, ["swapped", "elsewhere"], 0, "force")  # it talks for minutes
         assert replace(told, seated_ms=0) == SwapOutcome(asked=1, swapped=1)
-        assert [row.policy_version for row in await ref.calls() if row.live] == ["second"]
+        assert [row.policy_version for row in (await ref.calls()).calls if row.live] == ["second"]
         with pytest.raises(UnknownPolicy):
             await ref.swap_policy("third", "", [], 0, "force")
         phone.hang_up()
@@ -164,7 +164,7 @@ def test_what_is_published_and_a_rollout_outlive_everything_that_runs(ray_folder
         assert (await again.rollout("desk")).stage == "canary"
         await SupervisorRef.find(installation.node).ready(1, 120)
         await again.reserve(CallRequest("kept", policy="desk"))
-        assert (await again.calls())[0].policy_version in ("v1", "v2+suggest")
+        assert (await again.calls()).calls[0].policy_version in ("v1", "v2+suggest")
         await again.stop()
 
     installation.run(before)

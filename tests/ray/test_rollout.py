@@ -112,7 +112,7 @@ def test_a_bad_candidate_is_contained_and_rolled_back_with_the_reason(fleet: Fle
         versions = {row.policy_version for row in rows}
         assert versions == {"good", version}, "both arms had calls"
         assert {row.outcome for row in rows} == {"caller_hung_up"}, "no call was dropped"
-        assert (await one_call(fleet, f"{kind}-after"))["policy_version"] == "good"
+        assert (await one_call(fleet, f"{kind}-after")).policy_version == "good"
         await director.withdraw_policy(version)
 
     fleet.run(test, 450)
@@ -129,7 +129,7 @@ def test_a_version_whose_agents_cannot_be_loaded_harms_nothing(fleet: Fleet) -> 
         table = await director.policies()
         row = next(row for row in table.policies if row.name == "desk")
         assert row.version == "good"
-        assert (await one_call(fleet, "unharmed"))["policy_version"] == "good"
+        assert (await one_call(fleet, "unharmed")).policy_version == "good"
         with pytest.raises(CallerFault, match="leads new calls"):
             await director.withdraw_policy("good")
         await director.withdraw_policy("broken")
@@ -166,7 +166,7 @@ def test_shadows_find_on_live_calls_what_a_backtest_finds_in_their_journals(flee
             return told if len(told.trials) >= 2 else None
 
         told = await fleet.until(both)
-        policy = Policy.model_validate((await director.bundle(version))["policy"])
+        policy = Policy.model_validate((await director.bundle(version)).policy)
         agents = agents_of(policy, str(fleet.folder / "bundle-evening"))
         for trial in told.trials:
             supervisor: SupervisorRef = await director.supervisor(trial["call"])
@@ -195,7 +195,7 @@ def test_running_calls_go_over_when_it_is_live_and_come_back_when_it_is_rolled_b
 
         def led_by(wanted: str) -> Any:
             async def all_of_them() -> bool:
-                rows = [row for row in await director.calls() if row.call in names]
+                rows = [row for row in (await director.calls()).calls if row.call in names]
                 return all(row.live and row.policy_version == wanted for row in rows)
 
             return all_of_them

@@ -213,7 +213,7 @@ def test_what_cannot_be_reserved_says_why_and_leaves_nothing_behind(installation
         await supervisor.drain(False)
         phone.hang_up()
         await installation.ended("taken")
-        assert all(not row.live for row in await supervisor.calls())
+        assert all(not row.live for row in (await supervisor.calls()).calls)
 
     installation.run(test)
 

@@ -149,7 +149,7 @@ async def still_talks(director: Any, line: Any) -> None:
     """The line is open and has an owner, and the call is a live one that takes in what is said."""
     assert not line.closed, line.closed
     assert line.line.attached, "the line has no owner"
-    rows = {row.call: row for row in await director.calls()}
+    rows = {row.call: row for row in (await director.calls()).calls}
     assert rows[line.call].live, rows[line.call].outcome
     supervisor = await director.supervisor(line.call)
     before = (await supervisor.state(line.call))["counts"]["frames"]

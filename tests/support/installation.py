@@ -97,7 +97,7 @@ class Installation:
         return Exchange.of(self.supervisor).dial(call)
 
     async def row(self, call: str) -> CallSummary:
-        return next(row for row in await self.supervisor.calls() if row.call == call)
+        return next(row for row in (await self.supervisor.calls()).calls if row.call == call)
 
     async def ended(self, call: str) -> CallSummary:
         """Waits until a call is over."""

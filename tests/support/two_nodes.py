@@ -90,7 +90,7 @@ class Fleet:
         return await Phone.pick_up(placed)
 
     async def row(self, call: str) -> CallSummary:
-        return next(row for row in await self.director.calls() if row.call == call)
+        return next(row for row in (await self.director.calls()).calls if row.call == call)
 
     async def until(self, true: Callable[[], Awaitable[Any]]) -> Any:
         """Asks until the answer is true; returns it."""
@@ -103,7 +103,8 @@ class Fleet:
             row = await self.row(call)
             return None if row.live else row
 
-        return dict(await self.until(over))
+        ended: CallSummary = await self.until(over)
+        return ended
 
     def close(self) -> None:
         asyncio.run(self.director.stop())

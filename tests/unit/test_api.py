@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import httpx
 import pytest
-from offhook.actors.contracts.call_operations import CallSummary
+from offhook.actors.contracts.call_operations import CallList, CallSummary
 from offhook.actors.contracts.errors import LinkLost, NoSpare, NoSuchCall, UnknownPolicy
 from offhook.actors.contracts.node_operations import CallRequest, NodeFigures, Reservation
 from offhook.actors.contracts.operations import plain, read
@@ -85,8 +85,10 @@ class Memory(ControlClient):
             raise NoSuchCall(f"call {call!r} is over")
         return Resumption("node-2", ("node-2.example", 8801))
 
-    async def calls(self) -> list[CallSummary]:
-        return [read(CallSummary, row, "a row") for row in reversed(self.rows.values())]
+    async def calls(self, live: bool | None = None, limit: int = 0) -> CallList:
+        rows = [read(CallSummary, row, "a row") for row in reversed(self.rows.values())]
+        rows = [row for row in rows if live is None or row.live is live]
+        return CallList(tuple(rows[: limit or None]), len(rows))
 
     async def state(self, call: str) -> dict[str, Any]:
         row = self._row(call)
@@ -253,7 +255,7 @@ def test_a_house_in_which_every_node_drains_is_alive_and_not_ready() -> None:
 
 def test_a_fault_of_offhook_is_told_without_its_inside() -> None:
     class Broken(Memory):
-        async def calls(self) -> list[CallSummary]:
+        async def calls(self, *_: Any) -> CallList:
             raise RuntimeError("secret inside")
 
     async def test(client: httpx.AsyncClient, _memory: Memory) -> None:

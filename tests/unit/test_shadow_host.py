@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.actors.contracts.call_operations import CallAddress, CallSummary
+from offhook.actors.contracts.call_operations import CallAddress, CallList, CallSummary
 from offhook.actors.contracts.errors import NoSuchCall
 from offhook.actors.shadows import shadow_host
 from offhook.actors.shadows.shadow_host import AT_ONCE_MAX, NICE, Order, Shadows
@@ -47,8 +47,8 @@ def test_it_joins_counts_and_tells_what_it_has_found(tmp_path: Path) -> None:
     journal = recorded(telling_seed(), SALES)
 
     async def test(stage: Stage) -> None:
-        async def calls() -> list[CallSummary]:
-            return [row(), row("gone"), row("c2", policy_version="v0")]
+        async def calls(_live: bool) -> CallList:
+            return CallList((row(), row("gone"), row("c2", policy_version="v0")))
 
         async def observe(call: str) -> CallAddress:
             if call == "gone":
@@ -76,8 +76,8 @@ def test_it_joins_counts_and_tells_what_it_has_found(tmp_path: Path) -> None:
 
 def test_no_more_calls_than_there_is_room_for_are_shadowed_at_a_time(tmp_path: Path) -> None:
     async def test(stage: Stage) -> None:
-        async def calls() -> list[CallSummary]:
-            return [row(f"c{number}") for number in range(AT_ONCE_MAX + 10)]
+        async def calls(_live: bool) -> CallList:
+            return CallList(tuple(row(f"c{number}") for number in range(AT_ONCE_MAX + 10)))
 
         async def observe(_call: str) -> CallAddress:
             return CallAddress(stage.endpoint, stage.server.admit("x"), 1)

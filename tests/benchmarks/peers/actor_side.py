@@ -120,7 +120,7 @@ class Actors:
         for name, line in zip(names, lines, strict=True):
             await self.supervisor.reserve(CallRequest(name, caller="+1", callee="+2"))
             await line.open(self.supervisor, name)
-        began_ms = {row.call: row.created_unix_ms for row in await self.supervisor.calls()}
+        began_ms = {row.call: row.created_unix_ms for row in (await self.supervisor.calls()).calls}
         for call, name in zip(play.calls, names, strict=True):
             call.zero = time.perf_counter() - (time.time() - began_ms[name] / 1_000)
         await asyncio.sleep(2)
