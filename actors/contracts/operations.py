@@ -26,7 +26,6 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from functools import cache, cached_property
-from operator import attrgetter
 from typing import (
     Any,
     Concatenate,
@@ -156,14 +155,18 @@ class Answering:
         super().__init_subclass__(**options)
         kind: type = cls
         for operation in operations(kind).values():
-            setattr(cls, operation.remote_name, _answering(operation))
+            if not hasattr(cls, operation.remote_name):
+                answer = _answering(operation)
+                # Ray pickles an actor's methods one by one; with these names it is by reference.
+                answer.__module__, answer.__qualname__ = cls.__module__, f"{cls.__qualname__}.{operation.remote_name}"
+                setattr(cls, operation.remote_name, answer)
 
 
 def _answering(operation: Operation[Any]) -> Callable[..., Awaitable[object]]:
     async def answer(self: object, arguments: Mapping[str, object] = _NOTHING) -> object:
         return operation.plain(await getattr(self, operation.name)(**operation.arguments(arguments)))
 
-    answer.__name__, answer.__qualname__ = operation.remote_name, f"Answering.{operation.remote_name}"
+    answer.__name__ = operation.remote_name
     return answer
 
 
@@ -224,7 +227,7 @@ def plain(value: Any) -> Any:
         return value
     fields = _fields(kind)
     if fields is not None:
-        told = dict(zip(fields.names, fields.of(value), strict=True))
+        told: dict[str, Any] = fields.of(value)
         for name in fields.nested:
             told[name] = plain(told[name])
         return told
@@ -262,21 +265,20 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 class _Fields(NamedTuple):
-    names: tuple[str, ...]
-    of: Callable[[Any], tuple[Any, ...]]
-    nested: tuple[str, ...]  # those that may hold more than one plain value
+    of: Callable[[Any], dict[str, Any]]  # name -> value, as they are
+    nested: tuple[str, ...]  # fields that may hold more than one plain value
 
 
 @cache
 def _fields(record: type) -> _Fields | None:
-    """A record's fields, and how they are taken out of it; None = it is no record."""
+    """How a record's fields are taken out of it; None = it is no record."""
     if not dataclasses.is_dataclass(record):
         return None
     hints = get_type_hints(record, include_extras=True)
-    names = tuple(each.name for each in dataclasses.fields(record))
+    names = [each.name for each in dataclasses.fields(record)]
     nested = tuple(name for name in names if hints[name] not in _ATOMS and not _as_it_is(hints[name]))
-    of = attrgetter(*names) if len(names) > 1 else lambda value: tuple(getattr(value, name) for name in names)
-    return _Fields(names, of, nested)
+    slots = "__slots__" in vars(record)
+    return _Fields(lambda value: {name: getattr(value, name) for name in names} if slots else dict(vars(value)), nested)
 
 
 def _as_it_is(kind: Any) -> bool:
