@@ -15,11 +15,11 @@ from typing import Any
 
 import ray
 from offhook.actors.contracts.call_operations import CallList
-from offhook.actors.contracts.errors import LinkLost, UnknownPolicy
+from offhook.actors.contracts.errors import UnknownPolicy
 from offhook.actors.contracts.node_operations import CallRequest, EngineChoice, NodeFigures, Reservation, SwapOutcome
 from offhook.actors.contracts.operations import Answering
 from offhook.actors.node.swaps import WITHIN_S, merged
-from offhook.actors.refs.handles import LASTING, NAMESPACE, ActorRef
+from offhook.actors.refs.handles import LASTING
 from offhook.actors.refs.supervisor import SupervisorRef
 
 from .admission_queue import AdmissionQueue
@@ -27,11 +27,12 @@ from .call_directory import CallDirectory
 from .capacity_keeper import CapacityKeeper
 from .capacity_rules import CapacityRules
 from .desired_state import DesiredState
+from .director_ref import NAME, DirectorRef
 from .engine_registry import EngineRegistry
 from .media import Gateways, StartGateway
 from .meters import Meters, ray_gauge
 from .nodes import ANSWER_S, Nodes
-from .operations import ClusterFigures, ClusterOperations, Cost, Resumption
+from .operations import ClusterFigures, Cost, Resumption
 from .publishing import Publishing
 from .rollouts import Rollouts, keep_ticking
 from .shadowing import Shadowing
@@ -39,7 +40,6 @@ from .state_store import MemoryAway, open_memory
 
 log = logging.getLogger(__name__)
 
-NAME = "director"
 LOOK_S = 2.0  # between two looks at the nodes: a node that joins takes many seconds to do so
 RESUME_S = 60.0  # a carrier asks the webhook within a second or two, and may ask again
 RING_S_MAX = 15.0  # a carrier gives up on a webhook then
@@ -47,7 +47,7 @@ HEAD = "node:__internal_head__"  # the resource by which Ray marks the head node
 
 
 class Director(Publishing, Answering):
-    """Ray starts it; see `DirectorRef`. What each operation does: `operations.py`.
+    """Ray starts it; see `start_director`. What each operation does: `operations.py`.
 
     Args:
         options: those of every supervisor (`actors/node/options.py`).
@@ -226,43 +226,19 @@ class Director(Publishing, Answering):
             await self._offer_all(node, supervisor)
 
 
-class DirectorRef(ActorRef, ClusterOperations):
-    """The cluster's director, wherever it runs. Each operation may raise LinkLost."""
+def start_director(
+    options: Mapping[str, Any],
+    start_gateway: StartGateway | None = None,
+    resume_s: float = RESUME_S,
+    capacity: Mapping[str, Any] | None = None,
+) -> DirectorRef:
+    """The director, started where there is none; see `Director`. Blocks for a round trip to the control store.
 
-    @classmethod
-    def start(
-        cls,
-        options: Mapping[str, Any],
-        start_gateway: StartGateway | None = None,
-        resume_s: float = RESUME_S,
-        capacity: Mapping[str, Any] | None = None,
-    ) -> DirectorRef:
-        """The director, started where there is none. Blocks for a round trip to the control store.
-
-        It lives on the head node: whatever ends that one takes the control store along, and other nodes may leave.
-        """
-        handle = (
-            ray.remote(Director)
-            .options(name=NAME, resources={HEAD: 0.001}, **LASTING)
-            .remote(dict(options), start_gateway, resume_s, dict(capacity or {}))
-        )
-        return cls(handle, NAME)
-
-    @classmethod
-    def find(cls) -> DirectorRef:
-        """Raises:
-        LinkLost: the cluster has none.
-        """
-        try:
-            return cls(ray.get_actor(NAME, namespace=NAMESPACE), NAME)
-        except ValueError as error:
-            raise LinkLost("this cluster has no director; is offhook up?") from error
-
-    async def supervisor(self, call: str) -> SupervisorRef:
-        """The supervisor of the node that has a call. Raises: NoSuchCall."""
-        return SupervisorRef.find(await self.find_node(call))
-
-    async def stop(self) -> None:
-        """End everything that offhook runs in this cluster, the director last."""
-        await super().stop()
-        self.kill()
+    It lives on the head node: whatever ends that one takes the control store along, and other nodes may leave.
+    """
+    handle = (
+        ray.remote(Director)
+        .options(name=NAME, resources={HEAD: 0.001}, **LASTING)
+        .remote(dict(options), start_gateway, resume_s, dict(capacity or {}))
+    )
+    return DirectorRef(handle, NAME)

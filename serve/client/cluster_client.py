@@ -13,7 +13,7 @@ from typing import Any
 from offhook.actors.contracts.call_operations import CallOperations
 from offhook.actors.contracts.operations import Operation, operations
 from offhook.actors.refs.supervisor import SupervisorRef
-from offhook.cluster.director import DirectorRef
+from offhook.cluster.director_ref import DirectorRef
 
 from .control_client import ControlClient
 

@@ -23,7 +23,8 @@ from offhook.actors.engines.sources import ClipSource
 from offhook.actors.node.bundle_archive import pack
 from offhook.actors.refs.handles import NAMESPACE
 from offhook.actors.refs.supervisor import SupervisorRef
-from offhook.cluster.director import HEAD, DirectorRef
+from offhook.cluster.director import HEAD, start_director
+from offhook.cluster.director_ref import DirectorRef
 from ray import serve
 from ray.job_config import JobConfig
 from ray.serve import RunTarget
@@ -141,7 +142,7 @@ class Installation:
         self._progress("starting supervisors, gateways, engines and API")
         gateways = GatewayStart(settings.host, settings.media_port, settings.media_secret)
         rules = rules_of(settings)
-        director = DirectorRef.start(_supervisor_options(settings), gateways, settings.resume_s, rules)
+        director = start_director(_supervisor_options(settings), gateways, settings.resume_s, rules)
         self._director = director
         for bundle in reversed(self._bundles):  # the default last: the latest one published is the inside's default
             kept = await asyncio.to_thread(_keep, bundle, settings.state_path / "bundles")

@@ -13,7 +13,8 @@ from installation import GREETER, Installation
 from offhook.actors.contracts.errors import NoSpare, NoSuchCall, UnknownPolicy
 from offhook.actors.contracts.node_operations import CallRequest, SwapOutcome
 from offhook.actors.refs.supervisor import SupervisorRef
-from offhook.cluster.director import DirectorRef
+from offhook.cluster.director import start_director
+from offhook.cluster.director_ref import DirectorRef
 from offhook.cluster.errors import Overflow
 from offhook.cluster.operations import Cost, RolloutRequest
 from offhook.policies.fleet.rollout import Plan, Step
@@ -27,7 +28,7 @@ def director(ray_folder: Path) -> Iterator[tuple[Installation, DirectorRef]]:
     installation = Installation(
         ray_folder
     )  # its supervisor is there before the director is, which must find and keep it
-    director = DirectorRef.start(installation.options)
+    director = start_director(installation.options)
     yield installation, director
     asyncio.run(director.stop())
     installation.close()
@@ -70,7 +71,7 @@ def strict(ray_folder: Path) -> Iterator[tuple[Installation, DirectorRef]]:
         "prices": {"call_cents": 3.0, "carrier_minute_cents": 0.0},
         "spares_min": 1,
     }
-    director = DirectorRef.start(installation.options, capacity=rules)
+    director = start_director(installation.options, capacity=rules)
     yield installation, director
     asyncio.run(director.stop())
     installation.close()
@@ -144,7 +145,7 @@ def test_what_is_published_to_the_director_is_offered_on_every_node(director: tu
 
 def test_what_is_published_and_a_rollout_outlive_everything_that_runs(ray_folder: Path) -> None:
     installation = Installation(ray_folder)
-    ref = DirectorRef.start(installation.options)
+    ref = start_director(installation.options)
     closing = {"closer": {"code": "offhook.policies.agents.closing:Closing", "calls_per_actor": 50}}
     plain = {"name": "desk", "agents": closing}
 
@@ -158,7 +159,7 @@ def test_what_is_published_and_a_rollout_outlive_everything_that_runs(ray_folder
         await ref.stop()
 
     async def after() -> None:
-        again = DirectorRef.start(installation.options)
+        again = start_director(installation.options)
         rows = (await again.policies()).policies
         assert [(row.name, row.version, set(row.others)) for row in rows] == [("desk", "v1", {"v2", "v2+suggest"})]
         assert (await again.rollout("desk")).stage == "canary"

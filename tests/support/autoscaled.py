@@ -82,10 +82,10 @@ async def spike(folder: Path, diary: Diary) -> None:
     from offhook.actors.contracts.node_operations import CallRequest
     from offhook.actors.contracts.operations import plain
     from offhook.actors.node.bundle_archive import pack
-    from offhook.cluster.director import DirectorRef
+    from offhook.cluster.director import start_director
     from offhook.serve.contracts.claim import Claim
 
-    director = DirectorRef.start({"state_dir": str(folder), "spares": 1}, capacity=RULES)
+    director = start_director({"state_dir": str(folder), "spares": 1}, capacity=RULES)
     bundle = folder / "bundle"
     (bundle / "agents").mkdir(parents=True)
     (bundle / "agents" / "one.py").write_text(GREETER)

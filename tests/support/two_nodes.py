@@ -22,7 +22,7 @@ from offhook.actors.contracts.node_operations import CallRequest
 from offhook.actors.node.bundle_archive import pack
 from offhook.actors.refs.handles import NAMESPACE
 from offhook.actors.refs.supervisor import SupervisorRef
-from offhook.cluster.director import DirectorRef
+from offhook.cluster.director import start_director
 from phone import Phone
 from ray.cluster_utils import Cluster
 
@@ -58,7 +58,7 @@ class Fleet:
 
     def __init__(self, folder: Path, **options: Any) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="f-", dir=folder))
-        self.director = DirectorRef.start({"state_dir": str(self.folder), "spares": 2, "ring_ms": 60_000, **options})
+        self.director = start_director({"state_dir": str(self.folder), "spares": 2, "ring_ms": 60_000, **options})
 
     def run(self, test: Callable[[], Awaitable[None]], within_s: float = 240) -> None:
         async def limited() -> None:
