@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(CURDIR)/$(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check bench docs lock clean
+.PHONY: demo test check bench soak docs lock clean
 
 demo: $(READY)  ## scripted callers with recorded speech against the stock sales policy
 	$(BIN)/offhook demo
@@ -20,6 +20,10 @@ check: $(READY)  ## formatting, lint, types, architecture
 
 bench: $(READY)  ## every benchmark; DATA=folder adds those on the field's data; see tests/benchmarks/README.md
 	$(BIN)/python tests/benchmarks/all.py $(if $(DATA),--data $(DATA))
+
+soak: $(READY)  ## what takes too long for every day: the oldest and newest Ray, 20,000 calls through re-used processes
+	$(BIN)/python tests/soak/ray_versions.py
+	$(BIN)/python tests/soak/short_calls.py
 
 docs: $(READY)  ## write the generated diagrams and explained calls anew
 	$(BIN)/python tests/architecture/diagrams.py --write
@@ -37,6 +41,7 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/pip install -q --no-deps -e .
 	mkdir -p $(VENV)/namespace/offhook # mypy cannot follow an editable install; it reads the layers through this folder
 	for layer in policies actors cluster serve; do ln -sfn ../../../$$layer $(VENV)/namespace/offhook/$$layer; done
+	ln -sfn ../../../serve/testing $(VENV)/namespace/offhook/testing
 	touch $(READY)
 
 clean:

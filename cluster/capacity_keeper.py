@@ -19,13 +19,14 @@ from offhook.actors.node.change_feed import BEGAN, ENDED, STARTED
 from offhook.actors.refs.supervisor import SupervisorRef
 from offhook.policies.fleet.capacity import Lead
 from offhook.policies.fleet.cost import MINUTE_S, Account, Accounts, Usage, bill
+from offhook.policies.fleet.node_lifecycle import SCALING, NodeMove, NodeStage
 
 from .admission_queue import AdmissionQueue
 from .capacity_rules import CapacityRules
 from .meters import Meters
 from .nodes import Nodes
 from .operations import CapacityFigures, Cost, CostRow
-from .ray_executor import BY, RayExecutor, Seen, nodes_seen
+from .ray_executor import RayExecutor, Seen, nodes_seen
 from .scaling import Node, Scaling
 
 log = logging.getLogger(__name__)
@@ -120,23 +121,22 @@ class CapacityKeeper:
             if row is None:
                 await self._close(node, report.stats)
                 continue
-            cordoned = row.cordoned or row.leaving or row.held or self.scaling.released(node)
-            self._desk.told(node, report.stats, row.slots, cordoned, asked_ms)
+            self._desk.told(node, report.stats, row.slots, row.stage is not NodeStage.SERVING, asked_ms)
             rows.append(row)
         self._desk.turn()
         now_s = self._now_s()
         if now_s - self._scaled_s >= LOOK_S * EARLY:
             self._scaled_s = now_s
-            await self._scale(now_s, rows, set(advertised))
+            await self._scale(now_s, rows)
             self._measure({node: report.stats for node, report in reports.items()})
 
-    async def _scale(self, now_s: float, rows: list[Node], alive: set[str]) -> None:
+    async def _scale(self, now_s: float, rows: list[Node]) -> None:
         """At every look but the fast ones: arrivals within a moment say little of a rate."""
         orders = await self.scaling.look(now_s, rows, self._desk.desk.waiting())
         for node in orders.cordon:  # not only at the next look
             self._desk.silent(node)
-        gone = {node for node in orders.release if self.scaling.released(node)}
-        self._nodes.let_go = (self._nodes.let_go | gone) & alive
+        for node in self.scaling.let_go:
+            self._nodes.stages.move(node, NodeMove.RELEASE)
 
     async def _reports(self) -> dict[str, NodeReport]:
         supervisors = self._nodes.supervisors()
@@ -182,16 +182,14 @@ class CapacityKeeper:
         if rules.scale and not advertised:
             return None
         slots = self._slots[node] = advertised or stats.slots
-        by_hand = node in self._nodes.cordoned or (stats.draining and stats.drained_by != BY)
+        by_hand = node in self._nodes.cordoned or (stats.draining and stats.drained_by != SCALING)
         calls = stats.calls + self._desk.desk.promised(node)
         return Node(
             node,
             calls,
             stats.spare,
             slots,
-            cordoned=stats.draining or by_hand,
-            leaving=leaving,
-            held=by_hand,
+            self._nodes.stages.told(node, stats.draining, by_hand, leaving),
             fixed=not rules.scale,
         )
 

@@ -13,13 +13,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import ray
-from offhook.actors.contracts.call_operations import CallList
+from offhook.actors.contracts.call_operations import CallList, CallSummary
 from offhook.actors.contracts.errors import UnknownPolicy
 from offhook.actors.contracts.node_operations import CallRequest, EngineChoice, NodeFigures, Reservation, SwapOutcome
 from offhook.actors.contracts.operations import Answering
 from offhook.actors.node.swaps import WITHIN_S, merged
-from offhook.actors.refs.handles import LASTING
+from offhook.actors.refs.handles import start_lasting
 from offhook.actors.refs.supervisor import SupervisorRef
 
 from .admission_queue import AdmissionQueue
@@ -107,10 +106,18 @@ class Director(Publishing, Answering):
         return Resumption(node, await self._gateways.address(node))
 
     async def calls(self, live: bool | None = None, limit: int = 0) -> CallList:
-        """The calls of all nodes."""
+        """The calls of all nodes, each once: nodes that share a journal tell of its calls each."""
         lists = (await self._nodes.everywhere(lambda supervisor: supervisor.calls(live, limit))).values()
-        rows = sorted((row for each in lists for row in each.calls), key=lambda row: -row.created_unix_ms)
-        return CallList(tuple(rows[: limit or None]), sum(each.total for each in lists))
+        listed = [row for each in lists for row in each.calls]
+        found: dict[str, CallSummary] = {}
+        for row in listed:
+            before = found.setdefault(row.call, row)
+            # Whoever leads it knows most, whoever has led it more than the journal's list.
+            if (row.live, bool(row.owner)) > (before.live, bool(before.owner)):
+                found[row.call] = row
+        rows = sorted(found.values(), key=lambda row: -row.created_unix_ms)
+        twice = len(listed) - len(rows)
+        return CallList(tuple(rows[: limit or None]), sum(each.total for each in lists) - twice)
 
     # --- what is wanted ---------------------------------------------------------------------------------------------
 
@@ -141,7 +148,7 @@ class Director(Publishing, Answering):
         """New calls or none."""
         supervisor = self._nodes.get(node)
         await self._wanted.cordon(node, on, self._nodes.names())
-        (self._nodes.cordoned.add if on else self._nodes.cordoned.discard)(node)
+        self._nodes.cordon(node, on)
         self._desk.cordon(node, on)
         return await supervisor.drain(on)
 
@@ -221,7 +228,8 @@ class Director(Publishing, Answering):
         except MemoryAway as fault:
             log.error("what is wanted cannot be recalled; it is tried again: %s", fault)
             return
-        self._nodes.cordoned |= self._wanted.cordoned
+        for node in self._wanted.cordoned:
+            self._nodes.cordon(node, True)
         for node, supervisor in self._nodes.supervisors().items():
             await self._offer_all(node, supervisor)
 
@@ -236,9 +244,5 @@ def start_director(
 
     It lives on the head node: whatever ends that one takes the control store along, and other nodes may leave.
     """
-    handle = (
-        ray.remote(Director)
-        .options(name=NAME, resources={HEAD: 0.001}, **LASTING)
-        .remote(dict(options), start_gateway, resume_s, dict(capacity or {}))
-    )
-    return DirectorRef(handle, NAME)
+    arguments = (dict(options), start_gateway, resume_s, dict(capacity or {}))
+    return DirectorRef(start_lasting(Director, NAME, {"resources": {HEAD: 0.001}}, *arguments), NAME)

@@ -15,6 +15,9 @@ from typing import Any, TypeVar
 from offhook.actors.contracts.errors import LinkLost
 from offhook.actors.refs.handles import live_nodes
 from offhook.actors.refs.supervisor import SupervisorRef
+from offhook.policies.fleet.node_lifecycle import NodeMove
+
+from .node_stages import NodeStages
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +47,8 @@ class Nodes:
         self._supervisors: dict[str, SupervisorRef] = {}
         self._free: dict[str, int] = {}  # slots, as last told
         self.silent: set[str] = set()  # did not answer when they were asked last
-        self.cordoned: set[str] = set()
-        self.let_go: set[str] = set()  # are about to leave: nothing is started on them again
+        self.cordoned: set[str] = set()  # by an operator's order, which they may not know yet
+        self.stages = NodeStages()
 
     def __contains__(self, node: object) -> bool:
         return node in self._supervisors
@@ -71,6 +74,11 @@ class Nodes:
         """The nodes that take calls, the one with the most free slots first; silent ones are the last resort."""
         takes = (node for node in self._supervisors if node not in self.cordoned)
         return sorted(takes, key=lambda node: (node in self.silent, -self._free.get(node, 0)))
+
+    def cordon(self, node: str, on: bool) -> None:
+        """An operator closes a node, or opens it again."""
+        (self.cordoned.add if on else self.cordoned.discard)(node)
+        self.stages.move(node, NodeMove.CORDON if on else NodeMove.UNCORDON)
 
     def took(self, node: str) -> None:
         """A call was placed there."""
@@ -113,13 +121,15 @@ class Nodes:
     async def look(self) -> None:
         """Start supervisors on nodes that joined, forget nodes that are gone, learn who has room."""
         alive = await asyncio.to_thread(live_nodes)
-        for node in set(self._supervisors) - (set(alive) - self.let_go):
+        self.stages.keep(alive)
+        let_go = self.stages.released()
+        for node in set(self._supervisors) - (set(alive) - let_go):
             log.warning("node %s is gone", node[:8])
             del self._supervisors[node]
             self._free.pop(node, None)
             self.silent.discard(node)
             self._gone(node)
-        joined = [node for node in alive if node not in self._supervisors and node not in self.let_go]
+        joined = [node for node in alive if node not in self._supervisors and node not in let_go]
         await asyncio.gather(*(self._join(node, alive[node]) for node in joined))
         for node, told in (await self.everywhere(lambda s: s.stats())).items():
             self._free[node] = told.free_slots

@@ -11,12 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping
 import ray
 from offhook.actors.contracts.errors import LinkLost
 from offhook.actors.refs.supervisor import SupervisorRef
+from offhook.policies.fleet.node_lifecycle import SCALING
 from ray.autoscaler.sdk import request_resources
 
+from . import ray_private
 from .scaling import SLOT
-
-BY = "scaling"  # who cordons a node that is not needed, as its supervisor tells it
-DRAIN_RPC_S = 5.0  # to the control store; a look comes every few seconds
 
 
 class RayExecutor:
@@ -52,7 +51,7 @@ class RayExecutor:
 
     async def cordon(self, node: str, on: bool) -> None:
         """See `scaling.Executor`."""
-        await self._supervisors()[node].drain(on, BY)
+        await self._supervisors()[node].drain(on, SCALING)
 
     async def release(self, node: str) -> None:
         """End supervisor and gateway, and have Ray drain the node: it takes no new work and leaves once nothing runs
@@ -89,16 +88,11 @@ def advertised_slots() -> dict[str, int]:
 
 def leaving_nodes() -> dict[str, int]:
     """Nodes that Ray drains (a preemption notice, SIGTERM of a pod): id -> deadline in unix ms, 0 = none. Blocks."""
-    return dict(ray._private.state.state.get_draining_nodes())
+    return ray_private.draining_nodes()
 
 
 def _drain(node: str) -> None:
     """A drain that is never refused and never kills: the raylet ends itself once nothing runs on it."""
-    from ray.core.generated import autoscaler_pb2
-
-    client = ray._raylet.GcsClient(address=ray.get_runtime_context().gcs_address)
-    reason = autoscaler_pb2.DrainNodeReason.DRAIN_NODE_REASON_PREEMPTION
-    why = "offhook: the node is empty and not needed"
-    accepted, refusal = client.drain_node(node, reason, why, 0, timeout=DRAIN_RPC_S)
-    if not accepted:
+    refusal = ray_private.drain_node(node, "offhook: the node is empty and not needed")
+    if refusal:
         raise LinkLost(f"node {node} is not drained: {refusal}")

@@ -18,10 +18,10 @@ from typing import Protocol
 
 from offhook.actors.contracts.node_operations import ArmReport, Bundle, CallRequest, PlainPolicy, SwapOutcome
 from offhook.actors.contracts.operations import plain, read
-from offhook.policies.core.errors import CallerFault, OffhookError
+from offhook.policies.core.errors import CallerFault, IllegalMove, OffhookError
 from offhook.policies.core.policy import Level, Policy
 from offhook.policies.fleet import rollout as rules
-from offhook.policies.fleet.rollout import IllegalMove, Rollout, Stage
+from offhook.policies.fleet.rollout import Rollout, Stage
 from offhook.policies.gate.autonomy import capped
 
 from .counts import Counts

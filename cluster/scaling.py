@@ -4,7 +4,7 @@
 remembers what must be remembered between two looks (arrivals, holding times, lead times, what was wanted) and hands the
 orders to an executor, which alone knows Ray. A node is never killed: cordoned -> its last call ends -> its spares
 retire -> it is released and leaves. A node that is about to be taken away (a preemption notice, `kubectl drain`) goes
-the same way.
+the same way. Which stages there are, and what may follow on which, is `policies/fleet/node_lifecycle.py`'s table.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from offhook.policies.fleet import capacity
-from offhook.policies.fleet.capacity import DesiredState, Goals, Lead, Plan, Traffic
+from offhook.policies.fleet.capacity import Goals, Lead, Plan, Traffic, Wanted
+from offhook.policies.fleet.node_lifecycle import NODE_MOVES, TAKEN_AWAY, NodeMove, NodeStage
 
 log = logging.getLogger(__name__)
 
@@ -28,20 +29,13 @@ JOINS_MAX = 1_000  # nodes asked for and not seen yet
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node as the director sees it.
-
-    leaving: Ray or the cloud has said that it will be taken away; the autoscaler counts it no more.
-    held: an operator has cordoned it: it does not count, does not come back by itself, and is not let go.
-    fixed: the head, or a node that nobody scales: never let go.
-    """
+    """One node as the director sees it. `fixed`: the head, or a node that nobody scales: never let go."""
 
     name: str
     calls: int
     spares: int
     slots: int
-    cordoned: bool = False
-    leaving: bool = False
-    held: bool = False
+    stage: NodeStage = NodeStage.SERVING
     fixed: bool = False
 
 
@@ -86,22 +80,24 @@ def decide(plan: Plan, nodes_wanted: int, nodes: Sequence[Node], goals: Goals) -
     Cordoned nodes come back before new ones are asked for; the emptiest are cordoned first, so calls that must end
     before a node can leave are few; nodes that are leaving anyway are cordoned at once and not counted.
     """
-    cordon = [node.name for node in nodes if node.leaving and not node.cordoned]
-    staying = [node for node in nodes if not node.leaving and not node.held]
-    taking = [node for node in staying if not node.cordoned]
-    resting = sorted((node for node in staying if node.cordoned), key=lambda node: (-node.calls, node.name))
+    cordon = [node.name for node in nodes if node.stage is NodeStage.NOTICED]
+    taking = [node for node in nodes if node.stage is NodeStage.SERVING]
+    resting = [node for node in nodes if node.stage is NodeStage.DRAINING]
+    resting.sort(key=lambda node: (-node.calls, node.name))
     missing = nodes_wanted - len(taking)
     uncordon = [node.name for node in resting[: max(0, missing)]]
     if missing < 0:
         emptiest = sorted((node for node in taking if not node.fixed), key=lambda node: (node.calls, node.name))
         cordon += [node.name for node in emptiest[:-missing]]
-    takes = [node for node in staying if node.name in uncordon or (not node.cordoned and node.name not in cordon)]
+    taking_on = [node for node in taking if node.name not in cordon]
+    takes = taking_on + [node for node in resting if node.name in uncordon]
     room = {node.name: max(0, node.slots - node.calls) for node in takes}
-    kept = [node for node in nodes if node.cordoned and node.name not in uncordon]
-    release = [node.name for node in kept if not node.calls and not node.fixed and not node.held]
+    may_go = [node for node in nodes if (node.stage, NodeMove.RELEASE) in NODE_MOVES and node.name not in uncordon]
+    release = [node.name for node in may_go if not node.calls and not node.fixed]
     # A node that takes no calls any more is a node to the autoscaler: asked for without it, none would come in its
     # place. It grants all of a request or nothing, so more than there may be is never asked for.
-    idle = [node for node in nodes if not node.leaving and node not in takes and node.name not in release]
+    elsewhere = {*release, *room}
+    idle = [node for node in nodes if node.stage not in TAKEN_AWAY and node.name not in elsewhere]
     slots = nodes_wanted * goals.slots_per_node + sum(node.slots for node in idle)
     return Orders(
         slots=min(slots, goals.nodes_max * goals.slots_per_node),
@@ -133,11 +129,11 @@ class Scaling:
         self._executor = executor
         self._arrivals = 0
         self._looked_s: float | None = None
-        self._wanted: DesiredState = ()
+        self._wanted: Wanted = ()
         self._known: set[str] | None = None
         self._asked: deque[float] = deque(maxlen=JOINS_MAX)  # when each node that has not joined yet was asked for
         self._told: dict[str, object] = {}  # order -> what was carried out last
-        self._released: set[str] = set()
+        self.let_go: tuple[str, ...] = ()  # the nodes that were released at the last look
 
     # --- what is measured ---------------------------------------------------------------------------------------------
 
@@ -158,10 +154,6 @@ class Scaling:
         """A node's supervisor has begun anew, and does not know what it was told: it is told again."""
         self._told.pop(f"spares {node}", None)
 
-    def released(self, node: str) -> bool:
-        """Whether a node was let go: no supervisor is to be started on it again."""
-        return node in self._released
-
     # --- the look -----------------------------------------------------------------------------------------------------
 
     async def look(self, now_s: float, nodes: Sequence[Node], waiting: int = 0) -> Orders:
@@ -172,14 +164,14 @@ class Scaling:
             self.traffic = capacity.observe(self.traffic, self._arrivals, now_s - before_s)
             self._arrivals = 0
         if before_s is None:  # a director that was restarted must not let nodes go before it has seen some traffic
-            self._wanted = ((now_s, sum(not node.cordoned and not node.leaving for node in nodes)),)
+            self._wanted = ((now_s, sum(node.stage is NodeStage.SERVING for node in nodes)),)
         self._joined(now_s, {node.name for node in nodes})
-        nodes = [node for node in nodes if node.name not in self._released]
+        nodes = [node for node in nodes if node.stage is not NodeStage.RELEASED]
         live = sum(node.calls for node in nodes) + waiting
         plan = capacity.plan(self.traffic, live, self.lead, self.goals)
         self._wanted, wanted = capacity.settle(self._wanted, now_s, plan.nodes, self.goals.calm_ms / 1_000.0)
         self.orders = orders = decide(plan, wanted, nodes, self.goals)
-        coming = wanted - sum(not node.leaving and not node.cordoned for node in nodes) - len(orders.uncordon)
+        coming = wanted - sum(node.stage is NodeStage.SERVING for node in nodes) - len(orders.uncordon)
         while len(self._asked) < min(coming, JOINS_MAX):
             self._asked.append(now_s)
         while len(self._asked) > max(0, coming):
@@ -196,7 +188,6 @@ class Scaling:
                     node_s = self.lead.node_s + LEAD_WEIGHT * (took_s - self.lead.node_s)
                     self.lead = Lead(self.lead.spare_s, node_s, self.lead.look_s)
         self._known = names
-        self._released &= names
 
     async def _carry_out(self, orders: Orders) -> None:
         """Cordon before anything is taken away, and ask for nodes before spares: they take longest."""
@@ -210,9 +201,10 @@ class Scaling:
         for node, spares in orders.spares.items():
             if self._told.get(f"spares {node}") != spares:
                 await self._do(f"spares {node}", spares, executor.keep_spares(node, spares))
+        self.let_go = ()
         for node in orders.release:
             if await self._do(f"release {node}", True, executor.release(node)):
-                self._released.add(node)
+                self.let_go += (node,)
                 log.info("node %s is empty and may leave", node[:8])
 
     async def _do(self, what: str, value: object, order: Awaitable[None]) -> bool:

@@ -1,11 +1,14 @@
 """The agent host: one process of one policy version and one kind of agent, with a seat for each call that it serves.
 
-Like a call actor it is a resident with one method that never returns. An agent thinks (`propose`, `read`, `notice`) in
-a worker thread, one thing at a time, so one that sleeps holds up nobody but itself; while it thinks, only the newest
-invitation waits for it. What it answers carries the turn and revision of the view that it was computed from: whatever
-happened meanwhile, the gate will know. A proposal that is none is told as a refusal, beside those that are good. An
-agent that raises is made anew within its intensity (OTP's, `policies/fleet/supervision.py`); one that hangs is
-abandoned; a host whose threads are all stuck ends itself, and its supervisor starts another.
+Like a call actor it is a resident with one method that never returns. A plain agent thinks (`propose`, `read`) in a
+worker thread, an asynchronous one on the agents' event loop (`thinking.py`), one thing at a time, so one that sleeps
+holds up nobody but itself. While a plain one thinks, only the newest invitation waits for it; an asynchronous one is
+cancelled by the next invitation, by a higher turn and by the end of its seat. Notices are told beside that, never
+before an invitation. What an agent answers, whole or in parts, carries the turn and revision of the view that it was
+computed from: whatever happened meanwhile, the gate will know. A proposal that is none is told as a refusal, beside
+those that are good. An agent that raises is made anew within its intensity (OTP's, `policies/fleet/supervision.py`);
+one that hangs is abandoned; a host with as many stuck agents as it has threads ends itself, and its supervisor starts
+another.
 """
 
 from __future__ import annotations
@@ -13,77 +16,41 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import inspect
 import logging
 import os
 import time
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import uvloop
-from offhook.policies.core.codec import encode
 from offhook.policies.core.policy import AgentSpec
 from offhook.policies.core.proposals import Proposal, Refusal
 from offhook.policies.fleet.supervision import Act, ChildSpec, decide
-from offhook.policies.gate.entry import proposals_of, reading_of
+from offhook.policies.gate.entry import reading_of
 
 from ..contracts import wire
 from ..contracts.errors import LinkLost, ProtocolFault
 from ..link.link import Link, Message, connect
 from ..link.resident import Resident
 from ..process.memory_limit import limit_memory
+from . import answers
 from .bundle import agent_class
+from .failures import Failure, failure_of, words_of
 from .memories import Memories
+from .seat import Invitation, Notice, Seat
+from .thinking import AgentLoop, Cancelled, Stuck, Threads
 
 log = logging.getLogger(__name__)
 
 THREADS_MAX = 8  # agents of one host that think at the same time; thinking is waiting (models, lookups), not computing
-HUNG_MS = 15_000  # far beyond any deadline of a round: the thread is given up
-NOTICE_MS = 1_000  # for one notice: it is noted, not thought over, and an invitation may wait behind it
-NOTICES_MAX = 64  # that wait for one agent; the oldest goes first, and its number tells the gap
-ERROR_CHARS_MAX = 500  # of a failure's own words, which may be anything
-READ_AT = ("turn_ended", "interrupted")  # the caller may have answered something: readers are asked
+HUNG_MS = 15_000  # without an answer or the next part of it; far beyond any deadline of a round: it is given up
+NOTICE_MS = 1_000  # for one notice: it is noted, not thought over
+NOTICE_THREADS = 2  # so that notices of some calls take no thread from the answers of others
 INTENSITY = ChildSpec(intensity=5, period_ms=30_000)  # of one agent in one call
+TURN = "turn"  # notices by which an asynchronous agent is cancelled
+ALL_TOPICS = "*"
 REOPEN_MS = 100  # a link cut by the call is tried again once after this
-
-
-@dataclass(frozen=True, slots=True)
-class Invitation:
-    """What an agent is asked: proposals on this view."""
-
-    turn: int
-    revision: int
-    reason: str
-    view: dict[str, Any]
-
-
-Notice = tuple[int, int, int, str, dict[str, Any]]  # seq, revision, turn, topic, body
-
-
-class Seat:
-    """One call's agent: its instance, its link to the call, what it thinks about now and what comes next."""
-
-    __slots__ = (
-        "agent", "asked", "call", "endpoint", "epoch", "history", "instance", "link", "memory", "next", "notices",
-        "thinking", "token",
-    )  # fmt: skip
-
-    def __init__(self, call: str, epoch: int, agent: str, endpoint: str, token: str, instance: Any) -> None:
-        self.call = call
-        self.epoch = epoch
-        self.agent = agent
-        self.endpoint = endpoint
-        self.token = token
-        self.instance = instance
-        self.link: Link | None = None
-        self.thinking: asyncio.Task[None] | None = None
-        self.next: Invitation | None = None
-        self.notices: deque[Notice] = deque(maxlen=NOTICES_MAX)
-        self.asked = 0  # number of the question what it remembers; 0 = none
-        self.memory: dict[str, Any] | None = None  # of its predecessor, not yet taken in
-        self.history: tuple[int, ...] = ()
 
 
 class AgentHost:
@@ -118,7 +85,10 @@ async def serve_agents(
         running=bench.running,
         on_message=bench.told,
     )
-    return await bench.resident.stay()
+    try:
+        return await bench.resident.stay()
+    finally:
+        bench.close()
 
 
 class AgentBench:
@@ -129,11 +99,16 @@ class AgentBench:
     def __init__(self, agent: str, spec: AgentSpec, bundle: str) -> None:
         self._agent = agent
         self._spec = spec
+        self._bundle = bundle
         self._class = agent_class(spec.code, bundle)
         self._seats: dict[str, Seat] = {}
-        self._threads = ThreadPoolExecutor(min(THREADS_MAX, spec.calls_per_actor), "agent")
-        self._thread_count = min(THREADS_MAX, spec.calls_per_actor)
-        self._stuck = 0  # threads whose agent never came back
+        self._asynchronous = answers.asynchronous(self._class.propose)
+        count = min(THREADS_MAX, spec.calls_per_actor)
+        self._stuck = Stuck(count, _end)
+        self._threads = Threads(count, "agent", self._stuck)
+        self._loop = AgentLoop(self._stuck)
+        self._deaf = Stuck(NOTICE_THREADS, _stop_telling)
+        self._notice_threads = Threads(NOTICE_THREADS, "notice", self._deaf)
         self._tasks: set[asyncio.Task[None]] = set()
         self._memories = Memories()
         self.answers = 0
@@ -142,6 +117,10 @@ class AgentBench:
     def running(self) -> dict[str, int]:
         """Calls that have a seat here, with their epochs."""
         return {seat.call: seat.epoch for seat in self._seats.values()}
+
+    def close(self) -> None:
+        """The process ends: what asynchronous agents still do is cancelled."""
+        self._loop.close()
 
     # --- what the supervisor says -----------------------------------------------------------------------------------
 
@@ -158,7 +137,7 @@ class AgentBench:
                 self._leave(call, "the call is over")
             case [wire.QUERY, int(number), str(), list()]:
                 stats = {"seats": len(self._seats), "answers": self.answers, "failures": self.failures}
-                self.resident.send(wire.REPLY, number, {**stats, "stuck": self._stuck, "pid": os.getpid()})
+                self.resident.send(wire.REPLY, number, {**stats, "stuck": self._stuck.count, "pid": os.getpid()})
             case [wire.RETIRE, str(reason)]:
                 self.resident.end(reason)
             case _:
@@ -176,7 +155,12 @@ class AgentBench:
             await self._open(seat)
         except Exception as error:
             self._seats.pop(call, None)
-            reason = f"{type(error).__name__}: {error}" if isinstance(error, LinkLost) else type(error).__name__
+            failure = failure_of(error, self._bundle)
+            if isinstance(error, LinkLost):
+                reason = f"{failure.kind}: {error}"
+            else:
+                reason = failure.reason
+                self._log_failure(call, failure)
             self.resident.send(wire.ATTACHED, call, self._agent, reason)
         else:
             self.resident.beat_soon()
@@ -188,10 +172,14 @@ class AgentBench:
             seat.token,
             seat.agent,
             "agent",
-            list(getattr(seat.instance, "topics", ())) if hasattr(seat.instance, "notice") else [],
+            sorted({*self._topics(seat), *((TURN,) if self._asynchronous else ())}),
             on_message=lambda _link, message: self._invited(seat, message),
             on_close=lambda link, reason: self._cut(seat, link, reason),
         )
+
+    def _topics(self, seat: Seat) -> tuple[str, ...]:
+        """What this agent itself wants to be told of."""
+        return tuple(getattr(seat.instance, "topics", ())) if hasattr(seat.instance, "notice") else ()
 
     def _cut(self, seat: Seat, link: Link, reason: str) -> None:
         """The call closed the link without saying that it is over: try once more, then leave it to the supervisor."""
@@ -210,6 +198,8 @@ class AgentBench:
 
     def _leave(self, call: str, reason: str) -> None:
         seat = self._seats.pop(call, None)
+        if seat is not None and seat.answering is not None:
+            seat.answering.cancel()
         if seat is not None and seat.link is not None:
             link, seat.link = seat.link, None
             link.close(reason)
@@ -220,6 +210,8 @@ class AgentBench:
         match message:
             case [wire.INVITE, int(turn), int(revision), str(reason), int(), dict(view)]:
                 seat.next = Invitation(turn, revision, reason, view)  # an older one that waited is moot
+                if seat.answering is not None:
+                    seat.answering.cancel()
                 self._go_on(seat)
             case [wire.REMEMBER, int(number)]:
                 seat.asked = number
@@ -228,17 +220,26 @@ class AgentBench:
                 seat.memory = memory
                 self._go_on(seat)
             case [wire.NOTICE, int(seq), int(revision), int(turn), str(topic), dict(body)]:
-                seat.notices.append((seq, revision, turn, topic, body))
-                self._go_on(seat)
+                if seat.answering is not None and turn > seat.turn:
+                    seat.answering.cancel()
+                if topic != TURN or {TURN, ALL_TOPICS} & set(self._topics(seat)):
+                    seat.notices.append((seq, revision, turn, topic, body))
+                    self._go_on(seat)
             case [wire.GONE, *_]:
                 self._leave(seat.call, "the call is over")
             case _:
                 raise ProtocolFault(f"a call does not send {message[0]!r} to an agent")
 
     def _go_on(self, seat: Seat) -> None:
-        """One thing at a time: an agent's memory is not looked into while it thinks."""
-        if seat.thinking is None and (seat.asked or seat.memory is not None or seat.next is not None or seat.notices):
+        """One thing at a time: an agent's memory is not looked into while it thinks. Only a notice that is being told
+        holds up no invitation.
+        """
+        if seat.thinking is not None:
+            return
+        if seat.memory is not None or seat.next is not None or (seat.asked and seat.noticing is None):
             seat.thinking = self._start(self._do_next(seat))
+        elif seat.notices and seat.noticing is None:
+            seat.noticing = self._start(self._tell(seat, seat.notices.popleft()))
 
     async def _do_next(self, seat: Seat) -> None:
         try:
@@ -254,8 +255,6 @@ class AgentBench:
                 memory, keeps = await self._memories.of(seat.instance)
                 if seat.link is not None:
                     seat.link.send(wire.MEMORY, number, memory, keeps)
-            elif seat.notices:
-                await self._tell(seat, seat.notices.popleft())
         finally:
             seat.thinking = None
         if self._seats.get(seat.call) is seat:
@@ -263,69 +262,99 @@ class AgentBench:
 
     async def _answer(self, seat: Seat, invitation: Invitation) -> None:
         try:
-            values, read = await self._in_thread(HUNG_MS, _think, seat.instance, invitation)
-            good, refused = _taken_in(seat.agent, invitation, values)
-        except Exception as error:
-            # The message may quote what the caller said: it stays out of the reason.
-            reason = type(error).__name__
-            if self._failed(seat, reason, error):
-                self._send(seat, wire.FAILED, invitation.turn, invitation.revision, reason)
+            values, read, part = await self._thought(seat, invitation)
+            good, refused = answers.taken_in(seat.agent, invitation, values, part)
+        except Cancelled:
             return
+        except Exception as error:
+            failure = failure_of(error, self._bundle)
+            if self._failed(seat, failure):
+                told = (failure.reason, list(failure.trace), failure.pii_message)
+                self._send(seat, wire.FAILED, invitation.turn, invitation.revision, *told)
+            return
+        self.answers += 1
+        self._send_answer(seat, invitation, good, refused, read, part, more=False)
+
+    async def _thought(self, seat: Seat, invitation: Invitation) -> tuple[Any, Any, int]:
+        """What the agent proposes, what it has read, and how many parts of its answer were sent before. Raises: as it
+        does; Cancelled.
+        """
+        if not self._asynchronous:
+            return *await self._threads.run(HUNG_MS, answers.think, seat.instance, invitation), 0
+        sent = 0
+
+        def on_told(value: Any, read: Any) -> None:
+            nonlocal sent
+            good, refused = answers.taken_in(seat.agent, invitation, [value], sent)
+            self._send_answer(seat, invitation, good, refused, read, sent, more=True)
+            sent += 1
+
+        work = seat.answering = self._loop.start(partial(answers.think_on_the_loop, seat.instance, invitation))
+        work.on_told, seat.turn = on_told, invitation.turn
+        try:
+            values, read = await self._loop.result(work, HUNG_MS)
+        finally:
+            seat.answering = None
+        return values, read, sent
+
+    def _send_answer(
+        self,
+        seat: Seat,
+        invitation: Invitation,
+        good: list[Proposal],
+        refused: tuple[Refusal, ...],
+        read: Any,
+        part: int,
+        *,
+        more: bool,
+    ) -> None:
         reading = reading_of(read)
         if read is not None and reading is None:
-            self._log_failure(seat, "a reading is none", read)
-        self.answers += 1
-        answer: list[Any] = [[encode(proposal) for proposal in good]]
-        if reading is not None or refused:
-            answer += [encode(reading) if reading is not None else None, [encode(refusal) for refusal in refused]]
-        self._send(seat, wire.ANSWER, invitation.turn, invitation.revision, *answer)
+            self._log_unread(seat, read)
+        fields = answers.in_fields(good, refused, reading, part, more)
+        self._send(seat, wire.ANSWER, invitation.turn, invitation.revision, *fields)
 
     async def _tell(self, seat: Seat, notice: Notice) -> None:
         hook = getattr(seat.instance, "notice", None)
-        if hook is None:
-            return
         try:
-            await self._in_thread(NOTICE_MS, hook, *notice)
+            if inspect.iscoroutinefunction(hook):
+                await self._loop.result(self._loop.start(lambda _tell: hook(*notice)), NOTICE_MS)
+            elif hook is not None and not self._deaf.full:
+                await self._notice_threads.run(NOTICE_MS, hook, *notice)
         except Exception as error:
-            self._failed(seat, type(error).__name__, error)
-
-    async def _in_thread(self, limit_ms: int, think: Callable[..., Any], *arguments: Any) -> Any:
-        """What an agent's code returns, or raises. Raises: TimeoutError: it is given up, and its thread with it."""
-        work = asyncio.get_running_loop().run_in_executor(self._threads, think, *arguments)
-        done, _ = await asyncio.wait({work}, timeout=limit_ms / 1_000)
-        if not done:
-            self._abandon(work)
-            raise TimeoutError(f"not back within {limit_ms} ms")
-        return work.result()
+            self._failed(seat, failure_of(error, self._bundle))
+        finally:
+            seat.noticing = None
+        if self._seats.get(seat.call) is seat:
+            self._go_on(seat)
 
     def _send(self, seat: Seat, *message: Any) -> None:
         if seat.link is not None:
             seat.link.send(*message)
 
-    def _abandon(self, work: asyncio.Future[Any]) -> None:
-        self._stuck += 1
-        work.add_done_callback(self._came_back)
-        if self._stuck >= self._thread_count:
-            log.error("all %d threads of this host are stuck in agents: it ends itself", self._thread_count)
-            os._exit(1)
-
-    def _came_back(self, work: asyncio.Future[Any]) -> None:
-        self._stuck -= 1
-        if not work.cancelled():
-            work.exception()  # seen: nobody else will ask
-
-    def _failed(self, seat: Seat, reason: str, error: Exception) -> bool:
+    def _failed(self, seat: Seat, failure: Failure) -> bool:
         """Make the agent anew; False where it has failed too often, or lost its link."""
-        self._log_failure(seat, reason, error)
-        if seat.link is None or not self._within_intensity(seat, reason):
+        self._log_failure(seat.call, failure)
+        if seat.link is None or not self._within_intensity(seat, failure.reason):
             return False
         seat.instance = self._class(self._agent, self._spec)
         return True
 
-    def _log_failure(self, seat: Seat, reason: str, error: Any) -> None:
+    def _log_failure(self, call: str, failure: Failure) -> None:
+        """The place and the way there; the error's own words may be the caller's, and go into a field."""
         self.failures += 1
-        where = {"call": seat.call, "agent": seat.agent, "pii_error": _words_of(error)}
-        log.warning("agent failed: %s", reason, extra=where)
+        where = {"call": call, "agent": self._agent, "pii_error": failure.pii_message}
+        way = "".join(f"\n    {place}" for place in failure.places)
+        log.warning("agent %s failed: %s%s", self._agent, failure.reason, way, extra=where)
+
+    def _log_unread(self, seat: Seat, read: Any) -> None:
+        """A reader gave no reading, or raised: that costs the reading, and nothing else."""
+        if isinstance(read, Exception):
+            self._log_failure(seat.call, failure_of(read, self._bundle))
+            return
+        self.failures += 1
+        where = {"call": seat.call, "agent": seat.agent, "pii_error": words_of(read)}
+        log.warning("agent %s read an answer as %s, which is no reading", seat.agent, type(read).__name__, extra=where)
 
     def _within_intensity(self, seat: Seat, reason: str) -> bool:
         verdict = decide(seat.history, time.monotonic_ns() // 1_000_000, INTENSITY, reason)
@@ -343,33 +372,10 @@ class AgentBench:
         return task
 
 
-def _words_of(error: Any) -> str:
-    try:
-        return str(error)[:ERROR_CHARS_MAX]
-    except Exception:  # an agent's own error may fail at that, too
-        return ""
+def _end(count: int) -> None:
+    log.error("%d agents of this host are stuck: it ends itself", count)
+    os._exit(1)
 
 
-def _think(agent: Any, invitation: Invitation) -> tuple[Any, Any]:
-    """What an agent proposes, and what it reads in the caller's answer (or why it could not); in a worker thread."""
-    read, reading = getattr(agent, "read", None), None
-    if read is not None and invitation.reason in READ_AT:
-        try:
-            reading = read(invitation.view)
-        except Exception as error:  # it costs the reading, and nothing else
-            reading = error
-    return agent.propose(invitation.view, invitation.reason), reading
-
-
-def _taken_in(agent: str, invitation: Invitation, values: Any) -> tuple[list[Proposal], tuple[Refusal, ...]]:
-    """What an agent answered, stamped with what it was really computed from: an agent cannot call itself fresh.
-
-    Raises:
-        TypeError: not a list of proposals.
-    """
-    if not isinstance(values, (list, tuple)):
-        raise TypeError(f"an agent answers with a list of proposals, not {type(values).__name__}")
-    good, refused = proposals_of(values)
-    turn, basis = invitation.turn, invitation.revision
-    named = [(proposal.id or f"{agent}.{basis}.{number}", proposal) for number, proposal in enumerate(good)]
-    return [replace(proposal, id=name, agent=agent, turn=turn, basis=basis) for name, proposal in named], refused
+def _stop_telling(count: int) -> None:
+    log.error("%d notices of this host are stuck: until one comes back, plain agents are told none", count)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from functools import cache
 
-RATE_HZ = 8_000
-SILENCE = 0xFF  # the byte of a zero sample
 _BIAS = 0x84
 _CLIP = 32_635
 
@@ -42,8 +40,8 @@ def decode(audio: bytes) -> bytes:
 
 
 @cache
-def _bytes_of_samples() -> bytes:
-    # 64 KB, indexed by the unsigned 16-bit sample; built on first use, because a call only decodes.
+def bytes_of_samples() -> bytes:
+    """The mu-law byte of each unsigned 16-bit sample; 64 KB, built on first use, because a call only decodes."""
     return bytes(_compress(word - 65_536 if word & 0x8000 else word) for word in range(65_536))
 
 
@@ -55,6 +53,6 @@ def encode(samples: bytes) -> bytes:
     """
     if len(samples) % 2:
         raise ValueError(f"{len(samples)} bytes are not whole 16-bit samples")
-    table = _bytes_of_samples()
+    table = bytes_of_samples()
     low, high = samples[::2], samples[1::2]
     return bytes([table[upper << 8 | lower] for lower, upper in zip(low, high, strict=True)])

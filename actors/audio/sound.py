@@ -10,10 +10,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
 from ..contracts.errors import ProtocolFault
+from .format import BYTES_PER_MS, FRAME_BYTES, FRAME_MS, SILENCE
 
-BYTES_PER_MS = 8  # mu-law, 8 kHz
-FRAME_BYTES = 160  # the carrier's frame, 20 ms
-SILENCE = b"\xff"  # the mu-law byte of a zero sample
 SOUND_MS_MAX = 600_000  # ten minutes are no utterance but a fault of the engine; 4.8 MB
 WORD_TAIL_MS = 40  # a word whose last 40 ms are missing was understood: final consonants decay below the line's noise
 
@@ -27,12 +25,13 @@ def _nothing() -> None:
 class Sound:
     """Audio and word times of one utterance, growing until `complete`. Calls `on_change` after every growth."""
 
-    __slots__ = ("_audio", "_ends", "_words", "complete", "failed", "on_change", "taken_ms", "text")
+    __slots__ = ("_audio", "_ends", "_words", "complete", "estimated", "failed", "on_change", "taken_ms", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.complete = False  # nothing more comes: it is whole, or it `failed`
         self.failed = ""  # why the rest of it will never come
+        self.estimated = False  # some of its words' times are guessed by whoever made them
         self.taken_ms = 0  # how far the voice has ever sent it
         self.on_change: Callable[[], None] = _nothing
         self._audio = bytearray()
@@ -69,12 +68,13 @@ class Sound:
         self._audio += audio
         self.on_change()
 
-    def time(self, words: Iterable[Sequence[object]], offset_ms: int = 0) -> None:
+    def time(self, words: Iterable[Sequence[object]], offset_ms: int = 0, estimated: bool = False) -> None:
         """Words with their ends: [[word, end_ms], ...], in order; `offset_ms` is added to each.
 
         Raises:
             ProtocolFault: an entry is not a word and a number of ms.
         """
+        self.estimated = self.estimated or estimated
         for entry in words:
             word, end_ms = entry if len(entry) == 2 else (None, None)
             if not isinstance(word, str) or not isinstance(end_ms, (int, float)):
@@ -111,7 +111,7 @@ class Sound:
             return self.length_ms, ""
         whole = bisect_right(self._ends, self.length_ms)
         base_ms = max(self._ends[whole - 1] if whole else 0, self.taken_ms)
-        base_ms += -base_ms % 20  # whole frames
+        base_ms += -base_ms % FRAME_MS
         spoken = self._prefix(whole)
         del self._audio[base_ms * BYTES_PER_MS :]
         self._audio += SILENCE * (base_ms * BYTES_PER_MS - len(self._audio))
@@ -135,7 +135,7 @@ class Sound:
         if count == len(ends) and self.complete:
             return self.length_ms
         start_ms = ends[count - 1] if count else 0
-        return start_ms - start_ms % 20
+        return start_ms - start_ms % FRAME_MS
 
     def _heard_words(self, heard_ms: int) -> int:
         if heard_ms <= 0:

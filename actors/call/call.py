@@ -23,7 +23,7 @@ from ..engines.engines import redirect
 from ..link.link import Link, LinkServer, Message
 from ..link.resident import Resident
 from ..process.raylet import Raylet
-from .call_figures import describe
+from .call_tokens import Holder
 from .runtime import CallRuntime
 from .usage import pss_kb
 
@@ -81,9 +81,9 @@ class CallDesk:
             self.runtime.recorder.flush()
         await self.resident.part("the node's raylet is gone")
 
-    def _hello(self, link: Link, grant: Any, rest: Message) -> None:
-        runtime, role, name = grant
-        runtime.hello(link, role, name, rest)
+    def _hello(self, link: Link, grant: tuple[Holder, str, str], rest: Message) -> None:
+        holder, role, name = grant
+        holder.hello(link, role, name, rest)
 
     def _running(self) -> dict[str, Any]:
         """What is live here: enough for a restarted supervisor to know the call again."""
@@ -157,7 +157,7 @@ class CallDesk:
 
     def _reply(self, what: str) -> Any:
         if what == "state":
-            return describe(self.runtime) if self.runtime is not None else {}
+            return self.runtime.describe() if self.runtime is not None else {}
         if what == "stats":
             return {"pid": os.getpid(), "calls": self.calls, "pss_kb": pss_kb(), "cpu_s": time.process_time()}
         return {"unknown": what}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from offhook.policies.conversation.view import view_of
 
-if TYPE_CHECKING:
-    from .runtime import CallRuntime
+from .session import Parts, Session
 
 
-def counts(call: CallRuntime) -> dict[str, Any]:
+def counts(session: Session, parts: Parts) -> dict[str, Any]:
     """What happened in a call so far, in numbers. Reactions: from a frame's arrival to the `clear` that it caused."""
-    line, funnel, recorder = call.line, call.funnel, call.recorder
+    line, funnel, recorder = parts.line, parts.funnel, session.recorder
     reactions_us = sorted(line.reactions_us)
     return {
         "frames": line.frames,
@@ -20,14 +19,14 @@ def counts(call: CallRuntime) -> dict[str, Any]:
         "frames_doubled": line.frames_doubled,
         "clears": line.clears,
         "played_ms": line.played_bytes // 8,
-        "utterances": call.voice.utterances,
-        "starved_ms": call.voice.playout.starved_ms,
-        "starved_times": call.voice.playout.starved_times,
+        "utterances": parts.voice.utterances,
+        "starved_ms": parts.voice.playout.starved_ms,
+        "starved_times": parts.voice.playout.starved_times,
         "events": dict(funnel.events),
         "illegal": funnel.illegal,
-        "engine_messages_refused": call.hearing.recognizer.refused + call.synthesizer.refused,
+        "engine_messages_refused": parts.hearing.recognizer.refused + parts.synthesizer.refused,
         "faults": funnel.faults,
-        "refused_words": call.refused_words,
+        "refused_words": session.refused_words,
         "records": recorder.seq,
         "records_unsafe": recorder.unsafe,
         "records_lost": recorder.lost,
@@ -36,15 +35,16 @@ def counts(call: CallRuntime) -> dict[str, Any]:
     }
 
 
-def describe(call: CallRuntime) -> dict[str, Any]:
+def describe(session: Session, parts: Parts) -> dict[str, Any]:
     """The state reply: the core's view, who owns the call, and how its process fares."""
+    state = parts.funnel.state
     return {
-        **view_of(call.state, call.policy),
-        "epoch": call.setup.epoch,
-        "policy_version": call.setup.policy_version,
-        "stream": call.line.stream,
-        "timers": dict(call.state.timers),
-        "counts": counts(call),
-        "reactions_us": list(call.line.reactions_us),
-        "broadcaster": call.broadcaster.stats(),
+        **view_of(state, session.policy),
+        "epoch": session.setup.epoch,
+        "policy_version": session.setup.policy_version,
+        "stream": parts.line.stream,
+        "timers": dict(state.timers),
+        "counts": counts(session, parts),
+        "reactions_us": list(parts.line.reactions_us),
+        "broadcaster": parts.broadcaster.stats(),
     }

@@ -6,21 +6,25 @@ on. The order is written down as a command, because the carrier's resume webhook
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from offhook.policies.core.codec import encode
 from offhook.policies.core.commands import TransferCall
 from offhook.policies.core.events import Event, LineClosed, LineLost, PlaybackEnded, PlaybackFailed
-from offhook.policies.core.policy import Limits
 
-from ..process.clock import Alarm, Cancellable
+from ..process.clock import Cancellable
 from ..voice.voice import Voice
+from .lifecycle import Move
 from .phone_line import PhoneLine
-from .recorder import Recorder
+from .resume import GOODBYE, TRANSFER
+from .session import Session
+from .timers import Timers
+
+log = logging.getLogger(__name__)
 
 GOODBYE_MS = 8_000  # then the line is left, whatever was heard of the goodbye
 UTTERANCE = "goodbye"
-GOODBYE, TRANSFER = "goodbye", "transfer"  # what the "fault" record says that follows
 GRANT = "escalation"  # under which the transfer is ordered: the policy's own word, no gate is left to be asked
 
 _LAST: tuple[type[Event], ...] = (PlaybackEnded, PlaybackFailed, LineClosed, LineLost)
@@ -30,39 +34,34 @@ class FailsafeGoodbye:
     """Events come here instead of to the core; they are written down, not folded. `leave(reason)` is called once."""
 
     def __init__(
-        self,
-        voice: Voice,
-        line: PhoneLine,
-        recorder: Recorder,
-        alarm: Alarm,
-        now_ms: Callable[[], int],
-        leave: Callable[[str], None],
+        self, session: Session, voice: Voice, line: PhoneLine, timers: Timers, leave: Callable[[str], None]
     ) -> None:
+        self._session = session
         self._voice = voice
         self._line = line
-        self._recorder = recorder
-        self._alarm = alarm
-        self._now_ms = now_ms
+        self._timers = timers
         self._leave = leave
+        self._recorder = session.recorder
         self._reason = ""
         self._target = ""
         self._gone = False  # nobody is on the line any more
         self._patience: Cancellable | None = None
 
-    @property
-    def begun(self) -> bool:
-        """The core is not asked any more."""
-        return bool(self._reason)
-
-    def begin(self, reason: str, limits: Limits, at_ms: int) -> None:
-        """Say the policy's goodbye, or that a person takes over; leave at once where nobody listens."""
+    def begin(self, reason: str) -> None:
+        """Give the call up: say the policy's goodbye, or that a person takes over. Leave at once where nobody hears."""
+        session = self._session
+        log.error("giving the call up: %s", reason, extra={"call": session.setup.call})
+        if not session.move(Move.GIVE_UP):
+            return
+        self._timers.clear()
+        limits = session.policy.limits
         self._reason = reason
         self._target = limits.escalation.transfer_to
         words = limits.escalation.transfer_line if self._target else limits.goodbye_line
         then = TRANSFER if self._target else GOODBYE
-        self._recorder.write(at_ms, "fault", {"where": "core", "error": reason, "then": then})
+        self._recorder.write(session.now(), "fault", {"where": "core", "error": reason, "then": then})
         heard = self._line.open
-        self._patience = self._alarm.call_later(GOODBYE_MS / 1_000 if heard else 0, self._go)
+        self._patience = session.loop.call_later(GOODBYE_MS / 1_000 if heard else 0, self._go)
         if heard:
             self._voice.say(UTTERANCE, words)
 
@@ -72,15 +71,15 @@ class FailsafeGoodbye:
         self._gone = self._gone or isinstance(event, LineClosed)
         if isinstance(event, _LAST) and self._patience is not None:
             self._patience.cancel()
-            self._patience = self._alarm.call_later(0, self._go)  # not from inside of the voice
+            self._patience = self._session.loop.call_later(0, self._go)  # not from inside of the voice
 
     def _go(self) -> None:
         self._patience = None
         if self._target and not self._gone:
-            order = TransferCall(GRANT, self._target, announced=False)
-            self._recorder.write(self._now_ms(), "commands", [encode(order)])
+            order = TransferCall(GRANT, self._target)
+            self._recorder.write(self._session.now(), "commands", [encode(order)])
             self._recorder.flush()
-            self._line.transfer(self._target, False)
+            self._line.transfer(self._target)
             self._leave(f"transferred, because it failed: {self._reason}")
             return
         self._line.hangup(self._reason)

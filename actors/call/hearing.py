@@ -15,10 +15,10 @@ from offhook.policies.core import events as ev
 from offhook.policies.core.policy import Ears as EarsPolicy
 from offhook.policies.core.state import CallerSpeech
 
-from ..audio.sound import BYTES_PER_MS, SILENCE
+from ..audio.format import BYTES_PER_MS, SILENCE
 from ..contracts.errors import ProtocolFault
 from ..ears import Ears
-from ..engines.recognition import Recognizer
+from ..engines.port import Recognizer
 from ..process.clock import Alarm, Clock
 from .broadcaster import Broadcaster
 from .media_watch import MediaWatch

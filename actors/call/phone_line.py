@@ -15,13 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
+from ..audio.format import FRAME_BYTES, FRAME_MS, TELEPHONE
 from ..contracts import wire
 from ..contracts.errors import ProtocolFault
 from ..link.link import Link, Message
 
-CODEC = "mulaw8k"
-FRAME_BYTES = 160  # 20 ms of mu-law at 8 kHz
-FRAME_MS = 20
 FRAMES_PER_MESSAGE_MAX = 500  # 10 s: what a gateway keeps for a takeover; more at once is nonsense
 ACK_EVERY = 25  # frames: half a second of sound that a next owner hears again costs it 2 ms; an ACK costs two processes
 # a wake-up each
@@ -106,8 +104,8 @@ class PhoneLine:
         Raises:
             ProtocolFault: another codec than ours.
         """
-        if codec != CODEC:
-            raise ProtocolFault(f"codec {codec!r}: a call takes {CODEC}")
+        if codec != TELEPHONE.name:
+            raise ProtocolFault(f"codec {codec!r}: a call takes {TELEPHONE.name}")
         former, self._link = self._link, link
         if former is not None:
             former.on_close = None
@@ -159,9 +157,9 @@ class PhoneLine:
         """Have the gateway end the call on the wire; False while nobody holds the line."""
         return self._link is not None and self._link.send(wire.HANGUP, self._epoch, reason)
 
-    def transfer(self, target: str, announced: bool) -> bool:
+    def transfer(self, target: str) -> bool:
         """Have the gateway hand the line to `target`; False while nobody holds the line."""
-        return self._link is not None and self._link.send(wire.TRANSFER, self._epoch, target, announced)
+        return self._link is not None and self._link.send(wire.TRANSFER, self._epoch, target)
 
     # --- acknowledging ----------------------------------------------------------------------------------------------
 
@@ -266,5 +264,7 @@ def _frames(sound: bytes) -> list[bytes]:
     """
     count, rest = divmod(len(sound), FRAME_BYTES)
     if rest or not 0 < count <= FRAMES_PER_MESSAGE_MAX:
-        raise ProtocolFault(f"{len(sound)} bytes of sound: send 1 to {FRAMES_PER_MESSAGE_MAX} frames of 160 bytes")
+        raise ProtocolFault(
+            f"{len(sound)} bytes of sound: send 1 to {FRAMES_PER_MESSAGE_MAX} frames of {FRAME_BYTES} bytes"
+        )
     return [sound[start : start + FRAME_BYTES] for start in range(0, len(sound), FRAME_BYTES)]

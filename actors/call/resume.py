@@ -1,8 +1,8 @@
 """What a former owner left of a call: its journal folded to the state in which it died, and what it had not finished.
 
 Pure: records in, a `Legacy` out; bringing the parts of a runtime to life from it is `takeover_resume.py`'s matter.
-Events are folded through `policies.machine.step` and nothing is carried out again: what the state still waits for (a
-tool's answer, a deadline, an utterance) is found in the state itself, the rest in "place" records:
+Events are folded through `policies.conversation.machine.step` and nothing is carried out again: what the state still
+waits for (a tool's answer, a deadline, an utterance) is found in the state itself, the rest in "place" records:
 
     place   [stream, frames, digits, notices, words_final_ms, segment, open_segment]
 
@@ -28,8 +28,8 @@ from offhook.policies.core.state import CallState, Playing
 from offhook.policies.gate import acts
 
 from ..contracts.errors import ProtocolFault
-from .failsafe_goodbye import GOODBYE, TRANSFER
 
+GOODBYE, TRANSFER = "goodbye", "transfer"  # what a "fault" record says that follows: the core leads no more
 PLACE = "place"  # kind of the record
 NOTICES_MAX = 256  # kept for subscribers that come back; what a broadcaster keeps
 
@@ -104,9 +104,7 @@ class Legacy:
     def transfers(self) -> list[cmd.TransferCall]:
         """Transfers that were ordered; the line still being there, they were not carried out."""
         return [
-            cmd.TransferCall(
-                grant.id, grant.proposal.action, dict(grant.proposal.arguments).get("announced", "") == "yes"
-            )
+            cmd.TransferCall(grant.id, grant.proposal.action)
             for grant in self.state.authority.grants
             if grant.proposal.kind is Kind.TRANSFER and grant.stage not in (acts.ANNOUNCED, acts.JOURNAL)
         ]
@@ -116,6 +114,28 @@ class Legacy:
             return cmd.Withdraw(grant.id, grant.key)
         needs = self.policy.gate.actions.get(grant.proposal.action)
         return order_of(grant, needs is not None and needs.irreversible)
+
+
+@dataclass(slots=True)
+class Awaited:
+    """What a call that was taken over still waits for; nothing, for one that began here.
+
+    parting: why it is only said goodbye to.
+    line: the gateway has not told yet how far the carrier is in playing.
+    agents: they have no link to this process yet.
+    """
+
+    taken_over: bool = False
+    legacy: Legacy | None = None
+    parting: str = ""
+    line: bool = False
+    agents: set[str] = field(default_factory=set)
+    settled: bool = True  # agents and deadlines are not waited for any more
+
+    def speak(self, command: cmd.Command) -> None:
+        """A command for the voice while there is no line: the state has it, and the line's return goes by the state."""
+        if self.legacy is not None:
+            note_speech(self.legacy, command)
 
 
 def order_of(grant: Grant, irreversible: bool) -> cmd.Perform:

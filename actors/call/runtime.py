@@ -6,20 +6,18 @@
                                               ▼
                                      recorder ─▶ supervisor (journal)
 
-The hot path (frame -> ears -> step -> hold -> `clear` written) is one synchronous run inside `data_received`. Which
-command goes where is the table CARRIERS; what it means, the parts know; whether it may be, the core has decided. A call
-that another process led before is brought back by `takeover_resume.py`.
+The hot path (frame -> ears -> step -> hold -> `clear` written) is one synchronous run inside `data_received`. What a
+command means is the table in `effects.py`, where a call may go from where it stands the one in `lifecycle.py`; whether
+something may be done, the core has decided. A call that another process led before is brought back by
+`takeover_resume.py`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
-from offhook.policies.conversation.view import view_of
 from offhook.policies.core import commands as cmd
 from offhook.policies.core import events as ev
 from offhook.policies.core.errors import CallerFault
@@ -30,38 +28,30 @@ from offhook.policies.gate import entry
 from ..contracts import wire
 from ..contracts.setup import Setup
 from ..engines.engines import make_recognizer, make_synthesizer
-from ..link.link import Link, LinkServer, Message
-from ..process.clock import MonotonicClock
+from ..link.link import LinkServer, Message
 from ..voice.voice import Voice
+from .agent_seats import AGENT, AgentSeats
 from .broadcaster import Broadcaster, Subscriber
-from .call_figures import counts
-from .call_links import AGENT, CallLinks
+from .call_figures import counts, describe
+from .call_links import CallLinks
+from .call_tokens import CallTokens
+from .effects import Effects
 from .failsafe_goodbye import FailsafeGoodbye
 from .funnel import Funnel
 from .hearing import Hearing
+from .lifecycle import ENDED, Move, Stage
 from .measures import Measures
 from .phone_line import Hearer, PhoneLine
-from .recorder import Recorder
-from .resume import order_of
+from .session import Parts, Session, Uplink
 from .swap import PolicySwap
-from .takeover_resume import taken_over
+from .takeover_resume import TakeoverResume, awaited_by
 from .timers import Timers
 from .tool_calls import ToolCalls
 from .usage import Meter, in_record
 
 log = logging.getLogger(__name__)
 
-HANGUP_GRACE_MS = 1_000  # for the gateway to say that the carrier's stream is closed; then it is closed here
 LINGER_MS = 5_000  # after the end: for the journal's acknowledgement and for tools that are still at work
-
-
-class Uplink(Protocol):
-    """The way to the supervisor; a `Resident` is one."""
-
-    def send(self, *message: Any) -> bool: ...
-
-    @property
-    def up(self) -> bool: ...
 
 
 class CallRuntime:
@@ -72,79 +62,94 @@ class CallRuntime:
     """
 
     def __init__(self, setup: Setup, uplink: Uplink, server: LinkServer, on_over: Callable[[str], None]) -> None:
-        self.setup = replace(setup, resume=())  # it is folded here, and large
         self._meter = Meter()
-        self.uplink = uplink
         self._on_over = on_over
-        self._loop = asyncio.get_running_loop()
-        self.policy = Policy.model_validate(setup.policy)
-        self.takeover_resume, legacy = taken_over(self, setup)
-        if legacy is not None:
-            self.policy = legacy.policy
-        self.clock = MonotonicClock(setup.origin_unix_ms, setup.at_least_ms, setup.anchor)
-        self.recorder = Recorder(setup.call, setup.epoch, uplink.send, self._journal_health, setup.after_seq)
-        self._measures = Measures(self.recorder)
-        state = legacy.state if legacy is not None else None
-        self.funnel = Funnel(self.policy, self.recorder, self.carry_out, self._settled, self.give_up, state)
+        policy = Policy.model_validate(setup.policy)
+        awaited = awaited_by(setup, policy)
+        legacy = awaited.legacy
+        self.session = session = Session(setup, legacy.policy if legacy is not None else policy, uplink, awaited)
+        self._snapshot_soon = False
+        self._measures = Measures(session.recorder)
+        self._make_parts(legacy.state if legacy is not None else None)
+        tokens = CallTokens(server)
+        seats = AgentSeats(session, self.broadcaster, tokens)
+        self._tokens, self._seats = tokens, seats
+        self._effects = Effects(session, self.parts, self._measures)
+        self._goodbye = FailsafeGoodbye(session, self.voice, self.line, self.timers, self.end)
+        self._resume = None
+        if awaited.taken_over:
+            self._resume = TakeoverResume(session, self.parts, self._effects, self._goodbye)
+        self._links = CallLinks(session, self.parts, tokens, self._resume)
+        self.swap = PolicySwap(session, self.parts, seats, tokens)
+
+    def _make_parts(self, state: CallState | None) -> None:
+        session, setup, policy = self.session, self.session.setup, self.session.policy
+        clock, loop, take = session.clock, session.loop, session.take
+        self.recorder = session.recorder
+        self.funnel = Funnel(policy, self.recorder, self.carry_out, self._settled, self.give_up, state)
         self.broadcaster = Broadcaster(self._subscriber_left)
         self.broadcaster.follow(self.funnel)
-        self.timers = Timers(self.clock, self._loop, self._timer_fired)
-        self.tool_calls = ToolCalls(self.recorder, uplink.send, self._loop, self.take, self.now)
-        self._early: list[ev.Event] | None = []  # what parts say before the call has begun
+        self.timers = Timers(clock, loop, self._timer_fired)
+        self.tool_calls = ToolCalls(self.recorder, session.uplink.send, loop, take, session.now)
         self.hearing = Hearing(
-            self.policy.ears,
-            make_recognizer(setup.engines, self.take, self.clock, setup.call),
+            policy.ears,
+            make_recognizer(setup, policy.speech, take, clock),
             self.broadcaster,
             self.recorder,
-            self.clock,
-            self._loop,
-            self.take,
+            clock,
+            loop,
+            take,
             lambda: self.state.hearing,
         )
-        self.line = self.hearing.line = PhoneLine(
-            setup.epoch,
-            Hearer(self.hearing.frame, self._marked, self.hearing.digit, self._line_stopped, self._line_lost),
+        hearer = Hearer(self.hearing.frame, self._marked, self.hearing.digit, self._line_stopped, self._line_lost)
+        self.line = self.hearing.line = PhoneLine(setup.epoch, hearer)
+        self.synthesizer = make_synthesizer(setup, policy.speech, take, clock)
+        self.voice = Voice(self.line, self.synthesizer, take, clock, loop, policy.voice, setup.epoch)
+        self.parts = Parts(
+            self.funnel,
+            self.broadcaster,
+            self.timers,
+            self.tool_calls,
+            self.hearing,
+            self.line,
+            self.synthesizer,
+            self.voice,
         )
-        self.synthesizer = make_synthesizer(setup.engines, self.take, self.clock)
-        self.voice = Voice(
-            self.line, self.synthesizer, self.take, self.clock, self._loop, self.policy.voice, setup.epoch
-        )
-        self.call_links = CallLinks(self, server)
-        self.swap = PolicySwap(self)
-        self._failsafe = FailsafeGoodbye(self.voice, self.line, self.recorder, self._loop, self.now, self.end)
-        self.refused_words = 0  # of operators and carriers: what was no event
-        self.ending = ""  # why, from the moment at which the end began
-        self._finished = False  # its end is written; nothing is taken in any more
-        self._told = False
-        self._snapshot_soon = False
-        self._grace: list[asyncio.TimerHandle] = []
+
+    @property
+    def setup(self) -> Setup:
+        """As it was assigned; after a swap, as the present version was offered."""
+        return self.session.setup
+
+    @property
+    def policy(self) -> Policy:
+        """That leads the call now."""
+        return self.session.policy
 
     @property
     def state(self) -> CallState:
         return self.funnel.state
 
-    @property
-    def synthesized_s(self) -> float:
-        """Seconds of sound that an engine has made."""
-        return self.synthesizer.used_s
-
-    def now(self) -> int:
-        """The present moment on the call's clock."""
-        return self.clock.now_ms()
+    def describe(self) -> dict[str, Any]:
+        """The state reply."""
+        return describe(self.session, self.parts)
 
     # --- beginning --------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Open the call's doors, fold its first event in (or go on with it), tell the supervisor."""
-        setup = self.setup
-        self.call_links.open()
-        early, self._early = self._early or [], None
-        if self.takeover_resume is not None:
-            self.takeover_resume.begin(early)
+        """Open the call's links, fold its first event in (or go on with it), tell the supervisor."""
+        session, setup = self.session, self.setup
+        self._links.open()
+        self._seats.admit(setup.agent_tokens)
+        early = session.begin(Move.PART if session.awaited.parting else Move.BEGIN, self.funnel, self._goodbye)
+        if self._resume is not None:
+            self._resume.begin(early)
+            if session.stage is Stage.LIVE and self.state.line is Line.CLOSED:
+                self.end(self.state.outcome or "closed")
             self._snapshot_later()  # whoever must take over next has little to fold
         else:
             self._begin(early)
-        self.uplink.send(wire.ASSIGNED, setup.call, setup.epoch, "")
+        session.uplink.send(wire.ASSIGNED, setup.call, setup.epoch, "")
 
     def _begin(self, early: list[ev.Event]) -> None:
         setup, at_ms = self.setup, self.now()
@@ -162,32 +167,15 @@ class CallRuntime:
         for event in early:
             self.take(event)
 
-    def hello(self, link: Link, role: str, name: str, rest: Message) -> None:
-        """Somebody opened a link under one of this call's tokens. Raises: ProtocolFault."""
-        self.call_links.hello(link, role, name, rest)
-
     # --- taking events in -------------------------------------------------------------------------------------------
+
+    def now(self) -> int:
+        """The present moment on the call's clock."""
+        return self.session.now()
 
     def take(self, event: ev.Event) -> None:
         """The one way in."""
-        if self._early is not None:
-            self._early.append(event)
-        elif self._finished or self._parting:
-            return
-        elif self._failsafe.begun:
-            self._failsafe.take(event)
-        else:
-            self.funnel.take(event)
-
-    @property
-    def _parting(self) -> bool:
-        """Taken over only to say goodbye, and not saying it yet: nothing is led any more."""
-        return self.takeover_resume is not None and bool(self.takeover_resume.parting) and not self._failsafe.begun
-
-    @property
-    def led_by_nobody(self) -> bool:
-        """Only a goodbye is left, or is being said."""
-        return self._parting or self._failsafe.begun
+        self.session.take(event)
 
     def _marked(self, name: str) -> None:
         self.voice.marked(name)
@@ -202,13 +190,9 @@ class CallRuntime:
     def _timer_fired(self, timer: str, deadline_ms: int) -> None:
         self.take(ev.TimerFired(max(self.now(), deadline_ms), timer, deadline_ms))
 
-    def _journal_health(self, up: bool) -> None:
-        self.take(ev.HealthChanged(self.now(), "journal", up))
-
     def _subscriber_left(self, subscriber: Subscriber, reason: str) -> None:
-        if subscriber.kind == AGENT and not self.ending:
+        if subscriber.kind == AGENT and self.session.stage not in ENDED:
             self.take(ev.AgentLost(self.now(), subscriber.name, reason))
-            self.swap.agent_failed(subscriber.name, reason)
 
     # --- what the supervisor says -----------------------------------------------------------------------------------
 
@@ -219,7 +203,7 @@ class CallRuntime:
                 self.recorder.journaled(seq)
                 self.line.journaled(self.recorder.safe_seq)
                 self._finish_if_done()
-                if self._finished and not self.recorder.unsafe:
+                if self.session.may(Move.CLOSE) and not self.recorder.unsafe:
                     self._over()
             case [wire.JOURNAL_AWAY, str()]:
                 self.recorder.away()
@@ -239,7 +223,7 @@ class CallRuntime:
         try:
             event = entry.event_of(array, self.now())
         except CallerFault as fault:
-            self.refused_words += 1
+            self.session.refused_words += 1
             log.warning("a word from outside is not taken: %s", fault, extra={"call": self.setup.call})
             return
         self.take(event)
@@ -253,49 +237,15 @@ class CallRuntime:
         self.recorder.again()
         self.tool_calls.ask_again()
 
-    # --- carrying commands out --------------------------------------------------------------------------------------
+    # --- what an event leads to -------------------------------------------------------------------------------------
 
     def carry_out(self, command: cmd.Command) -> None:
         """Do what a command asks for."""
-        CARRIERS[type(command)](self, command)
+        self._effects.carry_out(command)
 
-    def _speak(self, command: cmd.Command) -> None:
-        if self.takeover_resume is not None and not self.takeover_resume.line_is_back:
-            self.takeover_resume.speak(command)
-            return
-        before = self.line.clears
-        self.voice.carry_out(command)
-        if isinstance(command, cmd.HoldSpeech) and self.line.clears > before and self.line.reactions_us:
-            self._measures.held(self.now(), command.utterance, self.line.reactions_us[-1])
-
-    def _publish(self, command: cmd.Publish) -> None:
-        self.broadcaster.publish(command.topic, command.body, self.state.revision, self.state.turn)
-
-    def _invite(self, command: cmd.InviteAgents) -> None:
-        view = view_of(self.state, self.policy)
-        for agent in self.broadcaster.invite(
-            command.agents, command.turn, command.revision, command.reason, command.deadline_ms, view
-        ):
-            if self.takeover_resume is None or not self.takeover_resume.awaits(agent):
-                self.take(ev.AgentLost(self.now(), agent, "it has no link to this call"))
-
-    def _withdraw(self, command: cmd.Withdraw) -> None:
-        granted = next((grant for grant in self.state.authority.grants if grant.id == command.grant), None)
-        self.tool_calls.withdraw(command, order_of(granted, False) if granted is not None else None)
-
-    def _transfer(self, command: cmd.TransferCall) -> None:
-        if not self.line.transfer(command.target, command.announced):
-            self.take(ev.ActionFinished(self.now(), command.grant, False, "nobody holds the line"))
-
-    def _hang_up(self, command: cmd.HangUp) -> None:
-        if self.line.hangup(command.reason):
-            self.later(HANGUP_GRACE_MS, self._close_line, command.reason)
-        else:
-            self._close_line(command.reason)
-
-    def _close_line(self, reason: str) -> None:
-        if self.state.line is not Line.CLOSED:
-            self.take(ev.LineClosed(self.now(), reason))
+    def give_up(self, reason: str) -> None:
+        """The core fails at every turn: say goodbye without it."""
+        self._goodbye.begin(reason)
 
     def _settled(self, event: ev.Event) -> None:
         """After an event and its effects."""
@@ -309,90 +259,65 @@ class CallRuntime:
     def _snapshot_later(self) -> None:
         if not self._snapshot_soon:
             self._snapshot_soon = True
-            self._loop.call_soon(self._snapshot)
+            self.session.loop.call_soon(self._snapshot)
 
     def _snapshot(self) -> None:
         self._snapshot_soon = False
-        if not self.ending and not self._parting and not self._failsafe.begun:
+        if self.session.stage is Stage.LIVE:
             self.funnel.snapshot()
             self.hearing.write_place()
 
-    def later(self, wait_ms: int, act: Callable[..., None], *arguments: Any) -> None:
-        """Call `act` in a while, unless the call ends before."""
-        self._grace.append(self._loop.call_later(wait_ms / 1_000, act, *arguments))
-
     # --- ending -----------------------------------------------------------------------------------------------------
 
-    def give_up(self, reason: str) -> None:
-        """The core fails at every turn: say goodbye without it."""
-        log.error("giving the call up: %s", reason, extra={"call": self.setup.call})
-        self.timers.clear()
-        self._failsafe.begin(reason, self.policy.limits, self.now())
-
     def end(self, outcome: str) -> None:
-        """Shut the doors; what is still on its way (a tool's answer) is waited for, then the end is written."""
-        if self.ending:
+        """Shut the links; what is still on its way (a tool's answer) is waited for, then the end is written."""
+        session = self.session
+        if session.stage in ENDED or not session.move(Move.END):
             return
-        self.ending = outcome
+        session.outcome = outcome
         self.swap.close()
         self.timers.clear()
-        for handle in self._grace:
-            handle.cancel()
+        session.cancel_waits()
         self.voice.close()
         self.synthesizer.close()
         self.hearing.close()
         self.broadcaster.close("the call is over")
-        self.call_links.shut()
+        self._tokens.shut()
         self.line.close("the call is over")
-        self.later(LINGER_MS if self.tool_calls else 0, self._finish)
+        session.later(LINGER_MS if self.tool_calls else 0, self._finish)
 
     def _finish_if_done(self) -> None:
         """Whoever was waited for at the end has answered."""
-        if self.ending and not self.tool_calls:
+        if not self.tool_calls:
             self._finish()
 
     def _finish(self) -> None:
-        """Write the end, the last record of all, and wait until the journal has it."""
-        if self._finished:
+        """Write the end, the last record of all, and wait until the journal has it; nothing where it does not end."""
+        session = self.session
+        if not session.may(Move.FINISH):
             return
-        self._finished = True
+        folded = session.stage is Stage.ENDING
+        session.move(Move.FINISH)
         self.tool_calls.close()
-        if not self._failsafe.begun:
+        if folded:
             self.funnel.snapshot()
-        used = in_record(self._meter.read(self), self.setup.prices)
-        self.recorder.write(self.now(), "end", {"outcome": self.ending, "counts": counts(self), **used})
+        used = in_record(self._meter.read(session, self.parts), self.setup.prices)
+        body = {"outcome": session.outcome, "counts": counts(session, self.parts), **used}
+        self.recorder.write(self.now(), "end", body)
         self.recorder.flush()
-        self.later(LINGER_MS, self._over)
+        session.later(LINGER_MS, self._over)
 
     def _over(self) -> None:
         """Nothing is left of the call, and the journal has it (or has had its time)."""
-        if self._told:
+        session = self.session
+        if not session.may(Move.CLOSE):
             return
-        if self.recorder.unsafe and not self.uplink.up:
+        if self.recorder.unsafe and not session.uplink.up:
             # The records of this call exist nowhere else: wait for the supervisor as long as it takes.
-            self.later(LINGER_MS, self._over)
+            session.later(LINGER_MS, self._over)
             return
-        self._told = True
-        for handle in self._grace:
-            handle.cancel()
+        session.move(Move.CLOSE)
+        session.cancel_waits()
         self.recorder.close()
-        self.uplink.send(wire.ENDED, self.setup.call, self.setup.epoch, self.ending)
-        self._on_over(self.ending)
-
-
-CARRIERS: dict[type[cmd.Command], Callable[[CallRuntime, Any], None]] = {
-    cmd.Say: CallRuntime._speak,
-    cmd.HoldSpeech: CallRuntime._speak,
-    cmd.ResumeSpeech: CallRuntime._speak,
-    cmd.CutSpeech: CallRuntime._speak,
-    cmd.ArmTimer: lambda call, command: call.timers.arm(command.timer, command.deadline_ms),
-    cmd.DisarmTimer: lambda call, command: call.timers.disarm(command.timer),
-    cmd.InviteAgents: CallRuntime._invite,
-    cmd.Publish: CallRuntime._publish,
-    cmd.RecordVerdict: lambda _call, _verdict: None,  # the funnel has written it down: that is all
-    cmd.AwaitJournal: lambda call, command: call.tool_calls.await_journal(command.grant),
-    cmd.Perform: lambda call, command: call.tool_calls.go(command),
-    cmd.Withdraw: CallRuntime._withdraw,
-    cmd.TransferCall: CallRuntime._transfer,
-    cmd.HangUp: CallRuntime._hang_up,
-}
+        session.uplink.send(wire.ENDED, self.setup.call, self.setup.epoch, session.outcome)
+        self._on_over(session.outcome)

@@ -19,7 +19,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from offhook.policies.conversation import machine
 from offhook.policies.conversation.swap import unsafe
@@ -33,13 +33,15 @@ from pydantic import ValidationError
 from ..contracts import wire
 from ..contracts.errors import ProtocolFault
 from ..contracts.setup import Setup
-from ..engines.engines import clips_of
+from ..engines.engines import clips_of, lead_by
 from ..engines.sources import ClipSource
-from ..link.link import Link
-from .offer import Offer, Seats, dismiss
-
-if TYPE_CHECKING:
-    from .runtime import CallRuntime
+from ..link.link import Link, Message
+from .agent_seats import AgentSeats, refuse_if_over, wrong_hello
+from .call_tokens import CallTokens
+from .lifecycle import CORELESS, Stage
+from .offer import Offer, Seats, Version, dismiss
+from .session import Parts, Session
+from .swap_lifecycle import SwapMove, SwapStage, of_swap
 
 log = logging.getLogger(__name__)
 
@@ -68,11 +70,15 @@ class _Trial:
 
 
 class PolicySwap:
-    """The swaps of one call, one at a time."""
+    """The swaps of one call, one at a time. How far one is, `lifecycle` says (`swap_lifecycle.py`)."""
 
-    def __init__(self, call: CallRuntime) -> None:
-        self._call = call
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, session: Session, parts: Parts, seats: AgentSeats, tokens: CallTokens) -> None:
+        self.lifecycle = of_swap(session.setup.call)
+        self._session = session
+        self._parts = parts
+        self._seats = seats
+        self._tokens = tokens
+        self._loop = session.loop
         self._offer: Offer | None = None
         self._asked = (0, False)  # the deadline of the offer in ms, and whether it is forced then
         self._overdue = False  # the deadline has passed
@@ -104,72 +110,80 @@ class PolicySwap:
         at_deadline: str,
         clips: str,
     ) -> None:
-        call = self._call
-        if version == call.setup.policy_version and self._trial is None:
+        session = self._session
+        if version == session.setup.policy_version and self._trial is None:
             self._tell(version, "")
             return
         try:
             policy = self._checked(version, plain, tokens, at_deadline)
-            spoken = clips_of(call.synthesizer) if clips != call.setup.engines.clips else None
-            recordings = ClipSource(clips) if spoken is not None else None
+            spoken = clips_of(self._parts.synthesizer) if clips != session.setup.engines.clips else None
+            offered = Version(version, policy, plain, tokens, ClipSource(clips) if spoken is not None else None)
         except (ValidationError, OffhookError) as error:
             self._tell(version, f"{type(error).__name__}: {error}")
             return
         except Exception as error:  # a bug that the new thresholds bring to light: better now than in a minute
-            log.exception("the core fails under the new policy", extra={"call": call.setup.call})
+            log.exception("the core fails under the new policy", extra={"call": session.setup.call})
             self._tell(version, f"the core fails under it: {type(error).__name__}")
             return
         self._asked = (deadline_ms, at_deadline == FORCE)
         self._overdue = False
+        self.lifecycle.move(SwapMove.OFFER)
+        funnel, seats = self._parts.funnel, self._seats
         offer = self._offer = Offer(
-            call, version, policy, plain, tokens, recordings, self.look, lambda why: self._refuse(offer, why)
+            offered, self.lifecycle, funnel, seats, self._tokens, self.look, lambda why: self._refuse(offer, why)
         )
-        call.call_links.admit_agents(SUCCESSOR, tokens)
+        self._admit(SUCCESSOR, tokens)
         self._deadline = self._loop.call_later(deadline_ms / 1_000, self._deadline_passed, offer)
-        call.uplink.send(wire.OFFERED, call.setup.call, call.setup.epoch, version)
+        session.uplink.send(wire.OFFERED, session.setup.call, session.setup.epoch, version)
+
+    def _admit(self, role: str, tokens: Mapping[str, str]) -> None:
+        for agent, token in tokens.items():
+            self._tokens.admit(self, role, agent, token)
 
     def _checked(self, version: str, plain: dict[str, Any], tokens: dict[str, str], at_deadline: str) -> Policy:
-        call = self._call
-        if self._offer is not None or self._trial is not None:
+        if not self.lifecycle.may(SwapMove.OFFER):
             raise ProtocolFault("another swap of this call is under way")
         if at_deadline not in (FORCE, KEEP):
             raise ProtocolFault(f"at the deadline a swap is of {FORCE!r} or {KEEP!r}, not {at_deadline!r}")
-        if call.led_by_nobody:
+        if self._session.stage in CORELESS:
             raise ProtocolFault("the call is only said goodbye to")
         policy = Policy.model_validate(plain)
         if set(tokens) != set(policy.agents):
             raise ProtocolFault("a swap needs one token for each agent of the new version")
-        changed = ev.PolicyChanged(max(call.now(), call.state.now_ms), version, tuple(policy.agents))
-        view_of(machine.step(call.state, changed, policy).state, policy)
+        state = self._parts.funnel.state
+        changed = ev.PolicyChanged(max(self._session.now(), state.now_ms), version, tuple(policy.agents))
+        view_of(machine.step(state, changed, policy).state, policy)
         return policy
 
-    def hello(self, link: Link, role: str, agent: str, topics: list[str]) -> None:
+    def hello(self, link: Link, role: str, name: str, rest: Message) -> None:
         """An agent of the offered version joins, or one that was laid aside comes back.
 
         Raises:
-            ProtocolFault: nobody waits for it.
+            ProtocolFault: the call is over, nobody waits for it, or its hello is not what `wire.py` says.
         """
+        refuse_if_over(self._session)
+        match rest:
+            case [str(), "agent", list(topics), *_]:
+                pass
+            case _:
+                raise wrong_hello(role)
         offer, trial = self._offer, self._trial
         if role == FORMER and trial is not None:
-            self._lay_aside(trial, agent, link, topics)
+            self._lay_aside(trial, name, link, topics)
             return
         if role != SUCCESSOR or offer is None:
             raise ProtocolFault("this agent's version does not lead the call any more")
-        offer.joined(link, agent, topics)
-
-    def remembered(self, agent: str, number: int, memory: dict[str, Any], keeps: bool) -> None:
-        """A former agent tells what its successor should know."""
-        if self._offer is not None:
-            self._offer.remembered(agent, number, memory, keeps)
+        offer.joined(link, name, topics)
 
     def _refuse(self, offer: Offer, why: str) -> None:
         """The call stays as it is, and never was led by that version."""
         if offer is not self._offer:
             return
+        self.lifecycle.move(SwapMove.REFUSE)
         self._offer = None
         self._undeadline()
         offer.end(why)
-        self._tell(offer.version, why)
+        self._tell(offer.version.name, why)
 
     def _undeadline(self) -> None:
         if self._deadline is not None:
@@ -180,19 +194,21 @@ class PolicySwap:
 
     def settled(self, event: ev.Event) -> None:
         """After an event and its effects: is this the moment? Has the core failed?"""
-        trial, offer = self._trial, self._offer
-        if trial is not None and self._call.funnel.faults > trial.faults:
-            trial.faults = self._call.funnel.faults
-            if self._call.state.revision == self._revision and len(trial.unfolded) < EVENTS_MAX:
+        trial, offer, funnel = self._trial, self._offer, self._parts.funnel
+        if trial is not None and funnel.faults > trial.faults:
+            trial.faults = funnel.faults
+            if funnel.state.revision == self._revision and len(trial.unfolded) < EVENTS_MAX:
                 trial.unfolded.append(event)
             self._undo_soon(trial, f"the core fails under it, in {type(event).__name__}")
+        elif trial is not None and isinstance(event, ev.AgentLost) and event.agent in trial.tokens:
+            self._undo_soon(trial, f"agent {event.agent} fails: {event.reason}")
         elif offer is not None:
-            if self._call.state.round is not None:
+            if funnel.state.round is not None:
                 offer.invited()
             elif not self._look_soon:
                 self._look_soon = True
                 self._loop.call_soon(self._look_now)
-        self._revision = self._call.state.revision
+        self._revision = funnel.state.revision
 
     def _look_now(self) -> None:
         self._look_soon = False
@@ -205,17 +221,17 @@ class PolicySwap:
 
     def look(self) -> None:
         """Swap, if this moment (never inside an event) is one for it."""
-        offer, call = self._offer, self._call
-        if offer is None or not offer.ready:
+        offer, state = self._offer, self._parts.funnel.state
+        if offer is None or self.lifecycle.stage is not SwapStage.REHEARSED:
             return
-        if call.ending or call.state.outcome or call.state.line is Line.CLOSED:
+        if self._session.stage is not Stage.LIVE or state.outcome or state.line is Line.CLOSED:
             self._refuse(offer, f"{KEPT}the call is ending")
             return
-        if call.takeover_resume is not None and not call.takeover_resume.over:
+        if not self._session.awaited.settled:
             self._loop.call_later(LOOK_MS / 1_000, self.look)  # its agents and its line come back first
             return
         deadline_ms, force = self._asked
-        why = unsafe(call.state)
+        why = unsafe(state)
         if why and not (self._overdue and force):
             if self._overdue:
                 self._refuse(offer, f"{KEPT}no safe point within {deadline_ms} ms: {why}")
@@ -226,37 +242,44 @@ class PolicySwap:
             self._swap(offer)
 
     def _swap(self, offer: Offer) -> None:
-        call, former = self._call, self._call.setup
-        trial = self._trial = _Trial(former, call.policy, offer.version, offer.tokens, offer.clips, call.funnel.faults)
-        call.call_links.admit_agents(FORMER, former.agent_tokens)
-        for subscriber in call.broadcaster.set_agents_aside():
+        session, broadcaster, version = self._session, self._parts.broadcaster, offer.version
+        former = session.setup
+        self.lifecycle.move(SwapMove.LEAD)
+        trial = self._trial = _Trial(
+            former, session.policy, version.name, version.agent_tokens, version.clips, self._parts.funnel.faults
+        )
+        self._admit(FORMER, former.agent_tokens)
+        for subscriber in broadcaster.set_agents_aside():
             self._lay_aside(trial, subscriber.name, subscriber.link, sorted(subscriber.topics))
-        call.call_links.admit_agents("agent", offer.tokens)
+        self._seats.admit(version.agent_tokens)
         for agent, (link, topics) in offer.seats.items():
-            call.call_links.seat(link, agent, topics)
+            self._seats.seat(link, agent, topics)
             link.send(wire.UPGRADE, offer.memories.get(agent, {}))  # also empty: what it saw in rehearsal is forgotten
-        setup = replace(former, policy_version=offer.version, policy=offer.plain, agent_tokens=dict(offer.tokens))
-        if offer.clips is not None:
-            setup = replace(setup, engines=replace(former.engines, clips=offer.clips.folder))
-        self._lead_by(setup, offer.policy, trial.clips, "")
+        tokens = dict(version.agent_tokens)
+        setup = replace(former, policy_version=version.name, policy=version.plain, agent_tokens=tokens)
+        if version.clips is not None:
+            setup = replace(setup, engines=replace(former.engines, clips=version.clips.folder))
+        self._lead_by(setup, version.policy, trial.clips, "")
         trial.timers.append(self._loop.call_later(TRIAL_MS / 1_000, self._proved, trial))
 
     def _lead_by(self, setup: Setup, policy: Policy, clips: ClipSource | None, reason: str) -> None:
         """From the next event on the call is led by `policy`. The snapshot before it spares whoever takes the call over
         from here on two policies for one tail."""
-        call, version = self._call, setup.policy_version
-        call.funnel.snapshot()
-        call.hearing.write_place()
-        call.recorder.write(call.now(), "policy", {"version": version, "policy": dict(setup.policy), "why": reason})
-        call.policy = call.funnel.policy = policy
-        call.setup = setup
-        call.voice.policy = policy.voice
-        spoken = clips_of(call.synthesizer)
+        session, parts, version = self._session, self._parts, setup.policy_version
+        parts.funnel.snapshot()
+        parts.hearing.write_place()
+        body = {"version": version, "policy": dict(setup.policy), "why": reason}
+        session.recorder.write(session.now(), "policy", body)
+        session.policy = parts.funnel.policy = policy
+        session.setup = setup
+        parts.voice.policy = policy.voice
+        spoken = clips_of(parts.synthesizer)
         if clips is not None and spoken is not None:
             spoken.exchange(clips)
-        call.hearing.lead_by(policy.ears)
-        call.take(ev.PolicyChanged(call.now(), version, tuple(call.broadcaster.agents()), reason))
-        call.recorder.flush()
+        parts.hearing.lead_by(policy.ears)
+        lead_by(parts.hearing.recognizer, parts.synthesizer, setup, policy.speech)
+        session.take(ev.PolicyChanged(session.now(), version, tuple(parts.broadcaster.agents()), reason))
+        session.recorder.flush()
 
     # --- the trial --------------------------------------------------------------------------------------------------
 
@@ -270,40 +293,38 @@ class PolicySwap:
         if trial.aside.get(agent, (None,))[0] is link:
             del trial.aside[agent]
 
-    def agent_failed(self, agent: str, reason: str) -> None:
-        """An agent at its seat has raised, hung or left."""
-        if self._trial is not None and agent in self._trial.tokens:
-            self._undo_soon(self._trial, f"agent {agent} fails: {reason}")
-
     def _undo_soon(self, trial: _Trial, why: str) -> None:
-        if not trial.failed:
+        if self.lifecycle.may(SwapMove.FAIL):  # else it has failed before, and goes for that
+            self.lifecycle.move(SwapMove.FAIL)
             trial.failed = why
             self._loop.call_soon(self._undo, trial)
 
     def _undo(self, trial: _Trial) -> None:
         """The former policy leads again, with its agents; what could not be folded is folded now."""
-        call = self._call
-        if trial is not self._trial or call.ending or call.led_by_nobody:
+        session = self._session
+        if trial is not self._trial or session.stage is not Stage.LIVE:
             return
+        self.lifecycle.move(SwapMove.UNDO)
         self._end_trial(trial)
         why = f"undone: {trial.failed}"
-        log.error("a swap is undone: %s", trial.failed, extra={"call": call.setup.call})
-        failed = {each.name: (each.link, sorted(each.topics)) for each in call.broadcaster.set_agents_aside()}
-        call.call_links.revoke(trial.tokens)
+        log.error("a swap is undone: %s", trial.failed, extra={"call": session.setup.call})
+        failed = {each.name: (each.link, sorted(each.topics)) for each in self._parts.broadcaster.set_agents_aside()}
+        self._tokens.revoke(trial.tokens.values())
         dismiss(failed, why)
-        call.call_links.admit_agents("agent", trial.former.agent_tokens)
+        self._seats.admit(trial.former.agent_tokens)
         for agent, (link, topics) in trial.aside.items():
-            call.call_links.seat(link, agent, topics)
+            self._seats.seat(link, agent, topics)
         self._lead_by(trial.former, trial.former_policy, trial.clips, trial.failed)
         for event in trial.unfolded:
-            call.take(event)
+            session.take(event)
         self._tell(trial.version, why)
 
     def _proved(self, trial: _Trial) -> None:
-        if trial.failed or trial is not self._trial:
-            return
+        if trial is not self._trial or not self.lifecycle.may(SwapMove.PROVE):
+            return  # it is over, or it has failed at the last moment
+        self.lifecycle.move(SwapMove.PROVE)
         self._end_trial(trial)
-        self._call.call_links.revoke(trial.former.agent_tokens)
+        self._tokens.revoke(trial.former.agent_tokens.values())
         dismiss(trial.aside, "another version leads the call")
         self._tell(trial.version, "")
 
@@ -318,10 +339,11 @@ class PolicySwap:
             self._refuse(self._offer, f"{KEPT}the call is over")
         if self._trial is not None:
             trial = self._trial
+            self.lifecycle.move(SwapMove.CLOSE)
             self._end_trial(trial)
             dismiss(trial.aside, "the call is over")
             self._tell(trial.version, trial.failed)  # if it did not fail, it led the call to its end
 
     def _tell(self, version: str, refusal: str) -> None:
-        setup = self._call.setup
-        self._call.uplink.send(wire.SWAPPED, setup.call, setup.epoch, version, refusal)
+        session = self._session
+        session.uplink.send(wire.SWAPPED, session.setup.call, session.setup.epoch, version, refusal)

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from offhook.policies.core import commands as cmd
 from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
+from offhook.policies.core.policy import Policy
 from offhook.policies.core.state import Line, Playing, Utterance
 
 from ..contracts.setup import Setup
+from .effects import Effects
+from .failsafe_goodbye import FailsafeGoodbye
+from .lifecycle import ENDED
 from .phone_line import Played
-from .resume import Legacy, encoded, fold, note_speech
-
-if TYPE_CHECKING:
-    from .runtime import CallRuntime
+from .resume import Awaited, Legacy, encoded, fold
+from .session import Parts, Session
 
 log = logging.getLogger(__name__)
 
@@ -31,43 +32,39 @@ LINE_MS = 3_000  # for the gateway; then the line counts as lost, and the policy
 
 
 class TakeoverResume:
-    """One takeover, on the side of the process that takes over. `parting`: why only a goodbye is left to be said."""
+    """One takeover, on the side of the process that takes over. What is still waited for is `Session.awaited`."""
 
-    def __init__(self, call: CallRuntime, legacy: Legacy | None, parting: str) -> None:
-        self.parting = parting or (legacy.parting if legacy is not None else "")
-        self.line_is_back = False
-        self.over = False  # nothing is waited for any more
-        self._call = call
-        self._legacy = legacy
-        self._awaited = set(legacy.state.agents) if legacy is not None else set()
+    def __init__(self, session: Session, parts: Parts, effects: Effects, goodbye: FailsafeGoodbye) -> None:
+        self._session = session
+        self._parts = parts
+        self._effects = effects
+        self._goodbye = goodbye
+        self._awaited = session.awaited
 
     # --- at once ----------------------------------------------------------------------------------------------------
 
     def begin(self, early: Iterable[ev.Event]) -> None:
-        """Own the call: everything that needs nobody else."""
-        call, legacy = self._call, self._legacy
-        call.later(LINE_MS, self._no_line)
-        if legacy is None or self.parting:
-            self.parting = self.parting or "its journal cannot be folded"
+        """Own the call: everything that needs nobody else. `early`: what its parts have said already."""
+        session, parts, legacy = self._session, self._parts, self._awaited.legacy
+        session.later(LINE_MS, self._no_line)
+        if legacy is None or self._awaited.parting:
             return
-        at_ms = call.now()
+        at_ms = session.now()
         self._write_what_was_decided(legacy, at_ms)
-        call.hearing.go_on(legacy.place)
-        call.broadcaster.go_on(legacy.place.notices, legacy.notices)
-        call.take(ev.OwnerChanged(at_ms, call.setup.epoch))
+        parts.hearing.go_on(legacy.place)
+        parts.broadcaster.go_on(legacy.place.notices, legacy.notices)
+        session.take(ev.OwnerChanged(at_ms, session.setup.epoch))
         self._report_health(early)
-        for timer, deadline_ms in call.state.timers.items():
-            call.timers.arm(timer, deadline_ms, at_ms + SETTLE_MS)
+        for timer, deadline_ms in parts.funnel.state.timers.items():
+            parts.timers.arm(timer, deadline_ms, at_ms + SETTLE_MS)
         for order in legacy.orders:
-            call.carry_out(order)
-        call.later(SETTLE_MS, self._settled)
-        if call.state.line is Line.CLOSED:
-            call.end(call.state.outcome or "closed")
+            self._effects.carry_out(order)
+        session.later(SETTLE_MS, self._settled)
 
     def _write_what_was_decided(self, legacy: Legacy, at_ms: int) -> None:
         """The last event's commands, where its owner died before it could write them down."""
         if legacy.unwritten:
-            recorder = self._call.recorder
+            recorder = self._session.recorder
             recorder.write(at_ms, "commands", encoded(legacy.unwritten))
             for command in legacy.unwritten:
                 if isinstance(command, cmd.RecordVerdict):
@@ -75,43 +72,43 @@ class TakeoverResume:
 
     def _report_health(self, early: Iterable[ev.Event]) -> None:
         """What is up here and was not there, and the other way round."""
-        call = self._call
+        session = self._session
         down = {event.part for event in early if isinstance(event, ev.HealthChanged) and not event.up}
-        for part in sorted(down ^ call.state.lost_parts):
-            call.take(ev.HealthChanged(call.now(), part, part not in down))
+        for part in sorted(down ^ self._parts.funnel.state.lost_parts):
+            session.take(ev.HealthChanged(session.now(), part, part not in down))
 
     # --- the line ---------------------------------------------------------------------------------------------------
 
     def line_back(self, played: Played | None) -> None:
         """The gateway is here and tells how far the carrier is (None = it does not know): speech goes on."""
-        call, legacy = self._call, self._legacy
-        self.line_is_back = True
-        if legacy is None or self.parting:
-            call.line.clear()
-            call.give_up(self.parting)
+        parts, legacy = self._parts, self._awaited.legacy
+        self._awaited.line = False
+        if legacy is None or self._awaited.parting:
+            parts.line.clear()
+            self._goodbye.begin(self._awaited.parting)
             return
         utterance, sent_ms = _sent(played)
         heard_ms = max(0, sent_ms - played.unplayed_ms) if played is not None else 0
-        state = call.state
+        state = parts.funnel.state
         current, last = state.speech.current, state.speech.last
         if current is not None and current.id == utterance and played is not None:
             self._go_on(legacy, current, heard_ms, -1 if played.cleared else sent_ms)
         elif current is not None:
             self._begin_again(current)
         elif last is not None and legacy.stopping == last.id:
-            call.voice.restore(last.id, last.text, heard_ms if last.id == utterance else last.heard_ms)
-            call.voice.report_stop()
-            call.voice.cut(last.id)
+            parts.voice.restore(last.id, last.text, heard_ms if last.id == utterance else last.heard_ms)
+            parts.voice.report_stop()
+            parts.voice.cut(last.id)
         elif played is not None and not played.cleared and played.unplayed_ms:
-            call.line.clear()  # its silence was ordered, and the order was not carried out
+            parts.line.clear()  # its silence was ordered, and the order was not carried out
         for transfer in legacy.transfers:
-            call.carry_out(transfer)
+            self._effects.carry_out(transfer)
         if state.outcome and state.speech.current is None and state.line is Line.OPEN:
-            call.carry_out(cmd.HangUp(state.outcome))
+            self._effects.carry_out(cmd.HangUp(state.outcome))
 
     def _go_on(self, legacy: Legacy, current: Utterance, heard_ms: int, sent_ms: int) -> None:
         """The carrier has sound of the present utterance up to `sent_ms`; -1 = it was cleared at `heard_ms`."""
-        voice = self._call.voice
+        voice = self._parts.voice
         if current.playing is Playing.HELD:
             voice.restore(current.id, current.text, heard_ms)
             if legacy.stopping == current.id:
@@ -125,60 +122,49 @@ class TakeoverResume:
 
     def _begin_again(self, current: Utterance) -> None:
         """The carrier knows nothing of the present utterance: it was never sent, or this is another line."""
-        call = self._call
+        parts = self._parts
         if current.playing is Playing.SENT and not current.started_ms:
-            call.line.clear()
-            call.voice.say(current.id, current.text)
+            parts.line.clear()
+            parts.voice.say(current.id, current.text)
             return
-        call.voice.restore(current.id, current.text, current.heard_ms)
+        parts.voice.restore(current.id, current.text, current.heard_ms)
         if current.playing is not Playing.HELD:
-            call.voice.resume(current.id)
-
-    def speak(self, command: cmd.Command) -> None:
-        """A command for the voice while there is no line: the state has it, and `line_back` goes by the state."""
-        if self._legacy is not None:
-            note_speech(self._legacy, command)
+            parts.voice.resume(current.id)
 
     def _no_line(self) -> None:
-        call = self._call
-        if self.line_is_back or call.ending:
+        session = self._session
+        if not self._awaited.line or session.stage in ENDED:
             return
-        if self.parting:
-            call.give_up(self.parting)
-        elif call.state.line is Line.OPEN:
-            call.take(ev.LineLost(call.now(), f"the gateway has not come back within {LINE_MS} ms of the takeover"))
+        if self._awaited.parting:
+            self._goodbye.begin(self._awaited.parting)
+        elif self._parts.funnel.state.line is Line.OPEN:
+            why = f"the gateway has not come back within {LINE_MS} ms of the takeover"
+            session.take(ev.LineLost(session.now(), why))
 
     # --- the agents -------------------------------------------------------------------------------------------------
 
-    def agent_back(self, agent: str) -> None:
-        """It has a link to this process."""
-        self._awaited.discard(agent)
-
-    def awaits(self, agent: str) -> bool:
-        """It is expected any moment; when it has come, the core asks it what is open."""
-        return agent in self._awaited
-
     def _settled(self) -> None:
-        call = self._call
-        awaited, self._awaited = self._awaited, set()
-        self.over = True
-        for agent in sorted(awaited):
-            if not call.ending:
-                call.take(ev.AgentLost(call.now(), agent, "it has not come back after the takeover"))
+        session = self._session
+        missing, self._awaited.agents = self._awaited.agents, set()
+        self._awaited.settled = True
+        for agent in sorted(missing):
+            if session.stage not in ENDED:
+                session.take(ev.AgentLost(session.now(), agent, "it has not come back after the takeover"))
 
 
-def taken_over(call: CallRuntime, setup: Setup) -> tuple[TakeoverResume | None, Legacy | None]:
-    """What a former owner left, folded; (None, None) for a call that begins here."""
-    if not setup.resume and not setup.farewell:
-        return None, None
+def awaited_by(setup: Setup, policy: Policy) -> Awaited:
+    """What a former owner left, folded, and what is to be waited for; nothing for a call that begins here."""
     if setup.farewell:
-        return TakeoverResume(call, None, setup.farewell), None
+        return Awaited(taken_over=True, parting=setup.farewell, line=True, settled=False)
+    if not setup.resume:
+        return Awaited()
     try:
-        legacy = fold(setup.resume, call.policy)
+        legacy = fold(setup.resume, policy)
     except Exception as error:  # a bug, or a journal that is none: the caller shall hear a goodbye at least
         log.exception("the journal of a call cannot be folded", extra={"call": setup.call})
-        return TakeoverResume(call, None, f"its journal cannot be folded: {type(error).__name__}"), None
-    return TakeoverResume(call, legacy, ""), legacy
+        why = f"its journal cannot be folded: {type(error).__name__}"
+        return Awaited(taken_over=True, parting=why, line=True, settled=False)
+    return Awaited(True, legacy, legacy.parting, line=True, agents=set(legacy.state.agents), settled=False)
 
 
 def _sent(played: Played | None) -> tuple[str, int]:

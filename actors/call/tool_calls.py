@@ -94,17 +94,17 @@ class ToolCalls:
 
     def withdraw(self, withdrawal: cmd.Withdraw, order: cmd.Perform | None) -> None:
         """Take an order back, wherever it is; `order`: what the state knows of it, where a former owner gave it."""
-        errand = self._of(withdrawal.key, withdrawal.grant) or (_ToolCall(order) if order is not None else None)
-        if errand is None:
+        tool_call = self._of(withdrawal.key, withdrawal.grant) or (_ToolCall(order) if order is not None else None)
+        if tool_call is None:
             log.error("nobody knows what is to be withdrawn", extra={"call": self._recorder.call})
             return
-        errand.withdrawing = True
-        self._ask(errand)
+        tool_call.withdrawing = True
+        self._ask(tool_call)
 
     def ask_again(self) -> None:
         """The supervisor was away and is back: it may not have heard."""
-        for errand in tuple(self._open.values()):
-            self._ask(errand)
+        for tool_call in tuple(self._open.values()):
+            self._ask(tool_call)
 
     def close(self) -> None:
         """Nobody waits for an answer any more."""
@@ -113,11 +113,11 @@ class ToolCalls:
         self._unsafe.clear()
         self._open.clear()
 
-    def _ask(self, errand: _ToolCall) -> None:
-        order, recorder = errand.order, self._recorder
-        self._open[order.key] = errand
+    def _ask(self, tool_call: _ToolCall) -> None:
+        order, recorder = tool_call.order, self._recorder
+        self._open[order.key] = tool_call
         arguments: list[Any] = [list(pair) for pair in order.arguments]
-        what = wire.WITHDRAW if errand.withdrawing else wire.PERFORM
+        what = wire.WITHDRAW if tool_call.withdrawing else wire.PERFORM
         self._send(what, recorder.call, recorder.epoch, order.grant, order.action, arguments, order.key)
 
     # --- answers ----------------------------------------------------------------------------------------------------
@@ -130,10 +130,10 @@ class ToolCalls:
         """
         match message:
             case [wire.BEGUN, str(key), str(grant)]:
-                errand = self._of(key, grant)
-                if errand is not None and not errand.begun:
-                    errand.begun = True
-                    self._take(ev.ActionBegun(self._now(), errand.order.grant))
+                tool_call = self._of(key, grant)
+                if tool_call is not None and not tool_call.begun:
+                    tool_call.begun = True
+                    self._take(ev.ActionBegun(self._now(), tool_call.order.grant))
             case [wire.PERFORMED, str(key), bool(ok), str(result)]:
                 self._answered(key, "", ok, result, withdrawn=False)
             case [wire.PERFORMED, str(key), bool(ok), str(result), bool(withdrawn), str(grant)]:
@@ -142,11 +142,11 @@ class ToolCalls:
                 raise ProtocolFault(f"{message[0]!r} has other fields")
 
     def _answered(self, key: str, grant: str, ok: bool, result: str, *, withdrawn: bool) -> None:
-        errand = self._of(key, grant)
-        if errand is not None:
+        tool_call = self._of(key, grant)
+        if tool_call is not None:
             del self._open[key]
-            self._take(ev.ActionFinished(self._now(), errand.order.grant, ok, result, withdrawn))
+            self._take(ev.ActionFinished(self._now(), tool_call.order.grant, ok, result, withdrawn))
 
     def _of(self, key: str, grant: str) -> _ToolCall | None:
-        errand = self._open.get(key)
-        return errand if errand is not None and grant in ("", errand.order.grant) else None
+        tool_call = self._open.get(key)
+        return tool_call if tool_call is not None and grant in ("", tool_call.order.grant) else None

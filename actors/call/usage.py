@@ -11,12 +11,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from offhook.policies.fleet.cost import Prices, Usage, bill
 
-if TYPE_CHECKING:
-    from .runtime import CallRuntime
+from .session import Parts, Session
 
 FRAME_S = 0.02
 
@@ -28,18 +27,18 @@ class Meter:
         self._cpu_s = time.process_time()
         self._began_s = time.monotonic()
 
-    def read(self, call: CallRuntime) -> Usage:
+    def read(self, session: Session, parts: Parts) -> Usage:
         """What was used up to now. Takes some milliseconds: not while the call is live."""
-        state = call.state
+        state = parts.funnel.state
         held_s = time.monotonic() - self._began_s
-        talk_s = max(0, call.now() - state.answered_ms) / 1_000 if state.answered_ms else 0.0
+        talk_s = max(0, session.now() - state.answered_ms) / 1_000 if state.answered_ms else 0.0
         return Usage(
             talk_s=talk_s,
             cpu_s=max(0.0, time.process_time() - self._cpu_s),
             memory_byte_s=pss_kb() * 1_024 * held_s,
-            recognizer_s=call.hearing.recognizer.used_s,
-            synthesizer_s=call.synthesized_s,
-            carrier_s=call.line.frames * FRAME_S if call.takeover_resume is None else talk_s,
+            recognizer_s=parts.hearing.recognizer.used_s,
+            synthesizer_s=parts.synthesizer.used_s,
+            carrier_s=talk_s if session.awaited.taken_over else parts.line.frames * FRAME_S,
             tool_cents=state.authority.spent_cents,
         )
 

@@ -15,14 +15,14 @@ from offhook.policies.core.policy import AgentSpec, Policy
 from offhook.policies.core.proposals import Kind, Proposal, Purpose
 from offhook.policies.core.state import CallState
 
+from ..audio.format import FRAME_BYTES, FRAME_MS, SILENT_FRAME
 from ..audio.sound import Sound
 from ..ears import Ears
 from ..engines.sources import ToneSource
 from .resume import fold
 
 FRAMES = 50  # one second of silence and hum through the ears
-_HUM = bytes(range(0x90, 0xA0)) * 10  # 160 bytes of something that is not silence
-_SILENCE = b"\xff" * 160
+_HUM = bytes(0x90 + place % 16 for place in range(FRAME_BYTES))  # something that is not silence
 
 
 def warm_up() -> None:
@@ -52,7 +52,7 @@ def warm_up() -> None:
         ev.AgentLost(1_950, "none", "warm-up"),
     ]
     for number in range(FRAMES):
-        ears.feed(_HUM if number % 10 < 5 else _SILENCE, number * 20)
+        ears.feed(_HUM if number % 10 < 5 else SILENT_FRAME, number * FRAME_MS)
     for event in events:
         decode(encode(event))
         try:

@@ -10,7 +10,7 @@ The records that they answer are here too. How they travel: `operations.py`; the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from .operations import PLAIN, Operations, repeatable
@@ -26,6 +26,28 @@ class CallAddress:
     endpoint: str
     token: str
     epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitedApproval:
+    """A proposal that waits for an operator."""
+
+    proposal: str
+    action: str = ""
+    until_ms: int = 0  # on the call's clock
+
+
+@dataclass  # as `CallSummary`
+class ProgressSummary:
+    """How a call goes, as its records tell."""
+
+    policy: str = ""  # its name
+    stage: str = ""
+    answered_ms: int = 0  # on the call's clock; 0 = not yet
+    waiting: tuple[AwaitedApproval, ...] = ()
+    failures: int = 0  # of its agents
+    failed: str = ""  # the newest: "guide: KeyError at agents/guide.py:21 in propose"
+    ended_by: str = ""  # who or what ended it, in words
 
 
 @dataclass  # neither frozen nor with slots: a thousand of them are made, sent and read in half the time
@@ -47,6 +69,7 @@ class CallSummary:
     seq: int = 0  # of its newest record
     takeovers: int = 0
     tenant: str = ""
+    progress: ProgressSummary = field(default_factory=ProgressSummary)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,10 @@ class EngineAway(WorldFault):
     """A speech engine cannot be reached; the call goes on without it."""
 
 
+class OptionsRefused(CallerFault):
+    """A speech engine cannot do what the options ask for (a language, a voice); the message says what it can."""
+
+
 class NoSuchCall(CallerFault):
     """No call of this name is known here."""
 
@@ -43,3 +47,7 @@ class UnknownPolicy(CallerFault):
 
 class JournalDamaged(WorldFault):
     """A stored record is not what was written."""
+
+
+class WrongSound(CallerFault):
+    """Bytes are not the audio that they should be, or of a format that is not taken here; the message says which."""

@@ -66,6 +66,17 @@ class AgentHostFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class CallProcess:
+    """One process that leads calls, or waits for one."""
+
+    name: str
+    pid: int = 0
+    calls: int = 0  # that it has led
+    pss_kb: int = 0
+    cpu_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayProcess:
     """One gateway of a node."""
 
@@ -318,6 +329,10 @@ class NodeOperations(Operations):
         """How the node fares."""
 
     @repeatable
+    async def processes(self) -> list[CallProcess]:
+        """Memory and CPU time of every call process that answers; asking costs each some milliseconds."""
+
+    @repeatable
     async def report(self, life: int = 0, number: int = 0) -> NodeReport:
         """The figures, and what came and went since change `number` of the supervisor's `life`."""
 
@@ -327,7 +342,11 @@ class NodeOperations(Operations):
 
     @repeatable
     async def drain(self, on: bool = True, by: str = "") -> NodeFigures:
-        """Take no new calls (and let the spares go), or take them again, as `by` says; live calls are not touched."""
+        """Take no new calls (and let the spares go), or take them again, as `by` says; live calls are not touched.
+
+        Raises:
+            IllegalMove: scaling closes or opens a node that an operator has closed.
+        """
 
     @repeatable
     async def enlist(self, role: str, name: str) -> Enlisted:

@@ -25,17 +25,21 @@ MARK = "mark"  # call -> gateway:      mark, epoch, name: tell when everything b
 PACE = "pace"  # call -> gateway:      pace, epoch, frames: so many may travel in one message (1 = none waits)
 CLEAR = "clear"  # call -> gateway:    clear, epoch: drop what the carrier still buffers
 HANGUP = "hangup"  # call -> gateway:  hangup, epoch, reason
-TRANSFER = "transfer"  # call -> gateway: transfer, epoch, target, announced: the stream ends, the call does not yet
+TRANSFER = "transfer"  # call -> gateway: transfer, epoch, target: the stream ends, the call does not yet
 
 # subscriber -> call          hello, token, name, kind ("agent" | "observer"), topics[, since_seq]
 NOTICE = "n"  # call -> subscriber:    n, seq, revision, turn, topic, body
 INVITE = "invite"  # call -> agent:    invite, turn, revision, reason, deadline_ms, view
-ANSWER = "answer"  # agent -> call:    answer, turn, basis, [proposals as codec arrays][, reading, [refusals]]
-#                             (codec arrays too; reading: nil = none; refusals: proposals that cannot be sent, and why)
+ANSWER = (
+    "answer"  # agent -> call:    answer, turn, basis, [proposals as codec arrays][, reading, [refusals][, part, more]]
+)
+#                             (codec arrays too; reading: nil = none; refusals: proposals that cannot be sent, and why;
+#                             part: its number, from 0; more: true = others are to come)
 REMEMBER = "remember"  # call -> agent: remember, number: what should your successor of another version know?
 MEMORY = "memory"  # agent -> call:    memory, number, map, keeps (False = this agent has no memory)
 UPGRADE = "upgrade"  # call -> agent:  upgrade, map: begin anew, with this of your predecessor ({} = nothing)
-FAILED = "failed"  # agent -> call:    failed, turn, basis, reason: no answer will come; the agent is made anew
+FAILED = "failed"  # agent -> call:    failed, turn, basis, reason[, [step, ...], words]: no answer will come; the agent
+#                             is made anew. Steps: the way to the failure, a line each; words: the error's own
 GONE = "gone"  # call -> subscriber:   gone, reason: cut off for being slow, or the call is over
 
 # resident (call actor, agent host, gateway) -> supervisor
@@ -74,19 +78,19 @@ ENGINES = "engines"  # -> call:        engines, call, [[endpoint, token], ...] o
 OWNER = "owner"  # -> gateway:        owner, call, epoch, endpoint, token: who has taken the call over
 QUERY = "query"  # -> resident:        query, id, what ("state" | "verdicts" | "stats"), arguments
 
-# call -> recognizer          hello, token
-OPEN = "open"  # open, stream, origin_ms (the call's clock at the stream's first sample)
+# call -> recognizer          hello, token[, format (of the sound, a name of actors/audio/format.py)]
+OPEN = "open"  # open, stream, origin_ms (the call's clock at the stream's first sample)[, options (map)]
 SOUND = "sound"  # sound, stream, bytes[, 1 = tell how far you are once this is read]  (and synthesizer -> call: sound,
 #                             id, bytes)
 CLOSE = "close"  # close, stream
+REFUSED = "refused"  # recognizer -> call: refused, stream, reason: it cannot read this stream by its options
 WORDS = "words"  # recognizer -> call: words, stream, segment, text, final, started_ms, ended_ms (on the call's clock).
 #                             No text and not final: read up to ended_ms, and no word there that was not told
 
-# call -> synthesizer         hello, token
-SPEAK = "speak"  # speak, id, text, voice
+# call -> synthesizer         hello, token[, format]
+SPEAK = "speak"  # speak, id, text, voice[, options (map); both maps: see actors/engines/port.py]
 CANCEL = "cancel"  # cancel, id
-TIMING = (
-    "timing"  # synthesizer -> call: timing, id, [[word, end_ms], ...] for the sound sent next, offsets in the utterance
-)
+TIMING = "timing"  # synthesizer -> call: timing, id, [[word, end_ms], ...][, 1 = estimated]: for the sound sent next,
+#                             offsets in the utterance
 SPOKEN = "spoken"  # synthesizer -> call: spoken, id, total_ms: all sound of it was sent
 UNSPOKEN = "unspoken"  # synthesizer -> call: unspoken, id, reason

@@ -14,7 +14,7 @@ from operator import mul
 
 import webrtcvad
 
-from ..audio.mulaw import RATE_HZ
+from ..audio.format import RATE_HZ
 from . import confirm_weights
 from .measure import Frame, shape
 

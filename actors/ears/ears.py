@@ -12,14 +12,13 @@ from statistics import median
 from offhook.policies.core.events import Event, SpeechEnded, SpeechMeasured, SpeechStarted
 from offhook.policies.core.policy import Ears as EarsPolicy
 
-from ..audio.mulaw import RATE_HZ, SILENCE
+from ..audio.format import FRAME_BYTES, FRAME_MS, SILENT_FRAME
 from .measure import Frame
 from .tones import ToneDetector
-from .vad import FRAME_MS, VoiceActivity
+from .vad import VoiceActivity
 
-FRAME_BYTES = RATE_HZ * FRAME_MS // 1_000
 MEASURE_EVERY_MS = 100
-_QUIET = bytes([SILENCE]) * FRAME_BYTES
+_QUIET = SILENT_FRAME
 _PITCHES_MAX = 300  # half a minute of talk: enough for a median
 _RECENT_FRAMES = 32  # more than the longest onset window
 _GAP_MS = 400  # frames that arrive this much later than the last one follow a hole, not jitter
@@ -45,7 +44,7 @@ class Ears:
         self._recent: deque[float] = deque(maxlen=_RECENT_FRAMES)  # loudness before the onset is confirmed, in dB
 
     def feed(self, audio: bytes, at_ms: int) -> list[Event]:
-        """Take in the audio that ended at `at_ms` on the call's clock; any number of bytes, 160 are the fast way."""
+        """Take in the audio that ended at `at_ms` on the call's clock; one frame is the fast way."""
         if len(audio) == FRAME_BYTES and not self._rest:
             return self._frame(audio, at_ms)
         audio = self._rest + audio

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from ..audio.mulaw import LINEAR, RATE_HZ, decode
+from ..audio.format import RATE_HZ
+from ..audio.mulaw import LINEAR, decode
 
 QUIETEST_DB = -80.0  # below what mu-law can say; digital silence reads as this
 _FULL_SCALE = 32_768.0

@@ -13,7 +13,8 @@ from typing import Any
 import webrtcvad
 from offhook.policies.core.errors import CallerFault
 
-from ..audio.mulaw import LINEAR, RATE_HZ
+from ..audio.format import RATE_HZ
+from ..audio.mulaw import LINEAR
 from .measure import Frame
 
 _WINDOW = 256  # samples; the network's own step

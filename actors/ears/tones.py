@@ -13,10 +13,9 @@ from operator import add, itemgetter, mul, sub
 
 from offhook.policies.core.events import ToneHeard
 
-from ..audio.mulaw import RATE_HZ
+from ..audio.format import FRAME_BYTES, FRAME_MS, RATE_HZ
 from .measure import Frame, shape
 
-FRAME_MS = 20
 LOUD_ENOUGH_DB = -42.0  # a beep is as loud as speech
 _SAME_SHAPE = 0.08  # most that a steady sound's coarse spectrum moves from its first frame on; a vowel drifts away
 _KEPT = 0.8  # of what the sound has been so far: the first frames hold some of what was before it
@@ -35,7 +34,8 @@ _TONAL_SHARE = 0.92  # of the energy in two frequencies or fewer: a line 12 dB a
 _SECOND_SHARE = 0.12  # ... in the second one, from which there are two
 REPORT_AFTER_MS = 4_000  # a tone that outlasts this is reported while it sounds: a dial tone never ends
 
-_WINDOW = [0.5 - 0.5 * cos(2 * pi * n / (_LOOK_FRAMES * 160 - 1)) for n in range(_LOOK_FRAMES * 160)]
+_LOOK = _LOOK_FRAMES * FRAME_BYTES  # samples
+_WINDOW = [0.5 - 0.5 * cos(2 * pi * n / (_LOOK - 1)) for n in range(_LOOK)]
 # Pease's arrangement of the transform (1968): every stage does the same to the same places, so that each is four maps
 # over whole lists; only the turns differ, and the result comes out in the order of reversed bits.
 _TURNS = [[exp(-2j * pi * ((k >> stage) << stage) / _HALF) for k in range(_HALF // 2)] for stage in range(_BITS)]

@@ -14,12 +14,11 @@ from typing import Protocol
 import webrtcvad
 from offhook.policies.core.policy import Ears as EarsPolicy
 
-from ..audio.mulaw import RATE_HZ
+from ..audio.format import FRAME_MS, RATE_HZ
 from .confirm import Confirmation
 from .measure import Frame
 from .neural import NeuralConfirmation
 
-FRAME_MS = 20
 _FLOOR_BLOCK_FRAMES = 10  # 200 ms
 _FLOOR_BLOCKS = 8  # the quietest frame of the last 1.6 s: longer than a syllable, shorter than a change of scene
 _FLOOR_START_DB = -60.0  # a quiet line, until it has been listened to

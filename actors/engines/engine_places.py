@@ -1,7 +1,7 @@
 """Where speech engines can be reached, and in which order the calls of a node dial them. Pure: no link is opened here.
 
 An engine's replica listens on a Unix socket for calls of its own machine and, in a cluster, on TCP for all others. It
-says so to the director (`cluster/engine_registry.py`); a node's shelf chooses for each call that begins.
+says so to the director (`cluster/engine_registry.py`); a node's catalog chooses for each call that begins.
 """
 
 from __future__ import annotations

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from offhook.policies.core.errors import CallerFault, OffhookError
 from offhook.policies.core.events import Event, HealthChanged
+from offhook.policies.core.policy import Speech
 
-from ..contracts.setup import Engines
+from ..contracts.setup import Engines, Setup
 from ..process.clock import Clock
-from .recognition import NoRecognizer, RecognitionClient, Recognizer
+from .port import RecognitionOptions, Recognizer, SynthesisOptions, Synthesizer
+from .recognition import NoRecognizer, RecognitionClient
 from .sources import ClipSource, ToneSource
-from .synthesis import PART, NoSynthesizer, SynthesisClient, Synthesizer
+from .synthesis import PART, NoSynthesizer, SynthesisClient
 
 log = logging.getLogger(__name__)
 
@@ -37,20 +39,24 @@ def check(engines: Engines) -> None:
             raise CallerFault(f"{part} {kind!r}: allowed are {', '.join(kinds)}")
 
 
-def make_recognizer(engines: Engines, emit: Emit, clock: Clock, call: str) -> Recognizer:
-    """The ears' reader of words."""
+def make_recognizer(setup: Setup, speech: Speech, emit: Emit, clock: Clock) -> Recognizer:
+    """The ears' reader of words, as the policy wants it."""
+    engines = setup.engines
     if engines.recognizer == "link":
-        return RecognitionClient(engines.recognizer_endpoints, emit, clock, call)
+        options = RecognitionOptions.of(speech, setup.tenant)
+        return RecognitionClient(engines.recognizer_endpoints, emit, clock, setup.call, options)
     return NoRecognizer(emit, clock)
 
 
-def make_synthesizer(engines: Engines, emit: Emit, clock: Clock) -> Synthesizer:
-    """The voice's maker of sound."""
+def make_synthesizer(setup: Setup, speech: Speech, emit: Emit, clock: Clock) -> Synthesizer:
+    """The voice's maker of sound, as the policy wants it."""
+    engines = setup.engines
     try:
         match engines.synthesizer:
             case "link":
                 fallback = ClipSource(engines.clips) if engines.clips else None
-                return SynthesisClient(engines.synthesizer_endpoints, emit, clock, engines.voice, fallback)
+                options = SynthesisOptions.of(speech, setup.tenant, engines.voice)
+                return SynthesisClient(engines.synthesizer_endpoints, emit, clock, options, fallback)
             case "clip":
                 return ClipSource(engines.clips)
             case "tone":
@@ -59,6 +65,12 @@ def make_synthesizer(engines: Engines, emit: Emit, clock: Clock) -> Synthesizer:
         log.error("no synthesizer: %s", fault)
     emit(HealthChanged(clock.now_ms(), PART, False))
     return NoSynthesizer()
+
+
+def lead_by(recognizer: Recognizer, synthesizer: Synthesizer, setup: Setup, speech: Speech) -> None:
+    """Another policy leads the call: its language, voice and hints from now on."""
+    recognizer.read_by(RecognitionOptions.of(speech, setup.tenant))
+    synthesizer.speak_by(SynthesisOptions.of(speech, setup.tenant, setup.engines.voice))
 
 
 def redirect(

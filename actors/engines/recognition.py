@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from offhook.policies.core.events import Event, HealthChanged, WordsHeard
 from offhook.policies.speech.turns import plain
 
-from ..audio.sound import BYTES_PER_MS, SILENCE
+from ..audio.format import BYTES_PER_MS, BYTES_PER_S, SILENCE, TELEPHONE
 from ..contracts import wire
 from ..link.link import Link, Message
 from ..link.reconnect import Endpoint, Reconnect
@@ -25,6 +24,7 @@ from ..process.clock import Clock
 from . import engine_words
 from .conduct import Conduct
 from .engine_words import Words
+from .port import STOCK_RECOGNITION, RecognitionOptions
 
 PART = "recognizer"
 BATCH_MS = 100  # sent at once: half of the recognizer's own interval; `flush` does not wait for it
@@ -35,46 +35,7 @@ WORDLESS_MS = 10_000  # of speech; the policy's `ears.wordless_ms`
 ASK_MS = 1_000  # of speech without a word: ask how far it is; what reads noise or music must not pass for silent
 FINALS_KEPT = 16  # segments; recognizers repeat themselves within a few
 PROGRESS_MAX = 5  # told in a second; the core waits for one at a time
-
-
-class Recognizer(Protocol):
-    """Reads words from the caller's audio. Words come as events.
-
-    `used_s`: seconds of audio that an engine has had; `wordless_ms`: of speech in which it may say nothing.
-    """
-
-    used_s: float
-    wordless_ms: int
-
-    @property
-    def refused(self) -> int:
-        """Messages of an engine that were none."""
-        ...
-
-    def feed(self, audio: bytes, at_ms: int) -> None:
-        """Mu-law audio whose last sample is heard at `at_ms` on the call's clock. Never waits, never raises."""
-        ...
-
-    def flush(self) -> None:
-        """Send what waits for a whole batch, and ask when it is read: the caller has just stopped speaking."""
-        ...
-
-    def speech(self, onset_ms: int, voiced_ms: int) -> None:
-        """The talkspurt of this onset has so much voice by now: there is something to read."""
-        ...
-
-    def place(self) -> tuple[int, int, int]:
-        """How far the words have come, for the call's next owner: (end of the last final words in ms, highest segment,
-        the segment that is not final or -1)."""
-        ...
-
-    def go_on(self, final_ms: int, segment: int, open_segment: int) -> None:
-        """A former owner came so far: audio before `final_ms` is not read again, segment numbers go on."""
-        ...
-
-    def close(self) -> None:
-        """The call is over."""
-        ...
+REASON_CHARS_MAX = 200
 
 
 class NoRecognizer:
@@ -102,6 +63,9 @@ class NoRecognizer:
     def go_on(self, final_ms: int, segment: int, open_segment: int) -> None:
         """See `Recognizer`."""
 
+    def read_by(self, options: RecognitionOptions) -> None:
+        """See `Recognizer`."""
+
     def close(self) -> None:
         """See `Recognizer`."""
 
@@ -114,12 +78,21 @@ class RecognitionClient:
         emit: takes WordsHeard, and HealthChanged("recognizer", ...) when it goes and comes back.
         clock: stamps them.
         stream: names this call's streams.
+        options: by which it reads.
     """
 
-    def __init__(self, endpoints: Sequence[Endpoint], emit: Callable[[Event], None], clock: Clock, stream: str) -> None:
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        emit: Callable[[Event], None],
+        clock: Clock,
+        stream: str,
+        options: RecognitionOptions = STOCK_RECOGNITION,
+    ) -> None:
         self._emit = emit
         self._clock = clock
         self._name = stream
+        self._options = options
         self._streams = 0
         self._stream = ""  # the present one's name; "" = none
         self._kept = bytearray()  # audio from `_kept_from_ms` on
@@ -141,7 +114,7 @@ class RecognitionClient:
         self._read_ms = 0  # how far, as told
         self._useless = False  # one was left, and no other has said a word yet
         self._told_up = True
-        self._reconnect = Reconnect(endpoints, self._opened, self._message, self._lost)
+        self._reconnect = Reconnect(endpoints, self._opened, self._message, self._lost, (TELEPHONE.name,))
         self._reconnect.start()
 
     @property
@@ -197,7 +170,7 @@ class RecognitionClient:
                 link.send(wire.SOUND, self._stream, unsent, 1)
             elif unsent:
                 link.send(wire.SOUND, self._stream, unsent)
-            self.used_s += len(unsent) / (BYTES_PER_MS * 1_000)
+            self.used_s += len(unsent) / BYTES_PER_S
             self._sent = len(self._kept)
         self._forget(self._kept_until_ms - KEPT_MS)
 
@@ -215,6 +188,15 @@ class RecognitionClient:
         """See `Recognizer`."""
         self._final_ms, self._segment, self._open_segment = final_ms, segment, open_segment
         self._final_segment = segment - 1 if segment == open_segment else segment
+
+    def read_by(self, options: RecognitionOptions) -> None:
+        """See `Recognizer`."""
+        if options == self._options:
+            return
+        self._options = options
+        if self._stream and self._reconnect.link is not None:
+            self._reconnect.link.send(wire.CLOSE, self._stream)
+        self._stream = ""  # the next begins with what is not final
 
     # --- the audio kept ---------------------------------------------------------------------------------------------
 
@@ -245,7 +227,7 @@ class RecognitionClient:
         self._base = self._open_segment if self._open_segment >= 0 else self._segment + 1
         self._sent = 0
         self._forget(self._final_ms)  # what is final is not read again
-        link.send(wire.OPEN, self._stream, self._kept_from_ms)
+        link.send(wire.OPEN, self._stream, self._kept_from_ms, self._options.as_map())
 
     def _opened(self, _link: Link) -> None:
         if not self._useless:
@@ -270,6 +252,10 @@ class RecognitionClient:
             self._emit(HealthChanged(self._clock.now_ms(), PART, up))
 
     def _message(self, _link: Link, message: Message) -> None:
+        match message:
+            case [wire.REFUSED, self._stream, str(reason), *_]:
+                self._leave(f"it refuses: {reason[:REASON_CHARS_MAX]}")
+                return
         found = engine_words.read(message, max(self._kept_until_ms, self._clock.now_ms()))
         if found is None:
             if self._conduct.refuse():

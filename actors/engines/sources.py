@@ -12,9 +12,11 @@ import struct
 from functools import lru_cache
 from pathlib import Path
 
-from ..audio import mulaw
-from ..audio.sound import BYTES_PER_MS, FRAME_BYTES, SILENCE, Sound
-from ..contracts.errors import EngineAway, ProtocolFault
+from ..audio import mulaw, wav
+from ..audio.format import BYTES_PER_MS, FRAME_MS, LINEAR16, RATE_HZ, SILENCE, TELEPHONE, AudioFormat
+from ..audio.sound import Sound
+from ..contracts.errors import EngineAway, WrongSound
+from .port import SynthesisOptions
 
 WORD_MS_BASE = 100  # with MS_PER_LETTER: 400 ms for a word of five letters, 150 words a minute
 MS_PER_LETTER = 60
@@ -60,6 +62,9 @@ class ToneSource:
             audio += SILENCE * (end_ms * BYTES_PER_MS - len(audio))
         _fill(sound, bytes(audio))
 
+    def speak_by(self, options: SynthesisOptions) -> None:
+        """See `Synthesizer`."""
+
     def cancel(self, utterance: str) -> None:
         """See `Synthesizer`."""
 
@@ -75,7 +80,7 @@ class ClipSource:
 
     Raises:
         EngineAway: the folder or a file in it cannot be read, or holds no clip.
-        ProtocolFault: a file is not 8 kHz mono 16-bit or mu-law; the message names it.
+        WrongSound: a file is not 8 kHz mono 16-bit or mu-law; the message names it.
     """
 
     used_s = 0.0  # no engine
@@ -106,6 +111,9 @@ class ClipSource:
         self._clips, other._clips = other._clips, self._clips
         self.folder, other.folder = other.folder, self.folder
 
+    def speak_by(self, options: SynthesisOptions) -> None:
+        """See `Synthesizer`."""
+
     def cancel(self, utterance: str) -> None:
         """See `Synthesizer`."""
 
@@ -113,39 +121,24 @@ class ClipSource:
         """See `Synthesizer`."""
 
 
-def read_wav(path: Path) -> bytes:
-    """The mu-law bytes of an 8 kHz mono WAV file, 16-bit or mu-law. (`wave` reads no mu-law.)
+def read_clip(path: Path) -> bytes:
+    """The telephone audio of an 8 kHz mono WAV file, 16-bit or mu-law; a call's process converts no rates.
 
     Raises:
         EngineAway: it cannot be read.
-        ProtocolFault: it is something else; the message names the file and what it is.
+        WrongSound: it is something else; the message names the file and what it is.
     """
     try:
-        raw = path.read_bytes()
+        form, audio = wav.read(path.read_bytes())
     except OSError as error:
         raise EngineAway(f"{path}: {error.strerror}") from error
-    layout: tuple[int, ...] = ()
-    place = 12
-    if raw[:4] == b"RIFF" and raw[8:12] == b"WAVE":
-        while place + 8 <= len(raw):
-            name, size = struct.unpack_from("<4sI", raw, place)
-            body = raw[place + 8 : place + 8 + size]
-            if name == b"fmt " and len(body) >= 16:
-                layout = struct.unpack_from("<HHIIHH", body)
-            elif name == b"data" and layout:
-                return _to_mulaw(path, layout, body)
-            place += 8 + size + size % 2
-    raise ProtocolFault(f"{path}: not a WAV file with sound")
-
-
-def _to_mulaw(path: Path, layout: tuple[int, ...], body: bytes) -> bytes:
-    codec, channels, rate_hz, _, _, bits = layout
-    if channels != 1 or rate_hz != mulaw.RATE_HZ or (codec, bits) not in {(_PCM, 16), (_MULAW, 8)}:
-        raise ProtocolFault(
-            f"{path}: WAV format {codec}, {bits} bit, {channels} channels, {rate_hz} Hz; "
-            "must be 16-bit (1) or mu-law (7), mono, 8000 Hz"
-        )
-    return body if codec == _MULAW else mulaw.encode(body[: len(body) // 2 * 2])
+    except WrongSound as fault:
+        raise WrongSound(f"{path}: {fault}") from fault
+    if form == TELEPHONE:
+        return audio
+    if form != AudioFormat(LINEAR16, RATE_HZ):
+        raise WrongSound(f"{path}: {form}; a clip must be linear16 or mulaw, {RATE_HZ} Hz, 1 channel")
+    return mulaw.encode(audio)
 
 
 def _fill(sound: Sound, audio: bytes) -> None:
@@ -158,7 +151,7 @@ def _fill(sound: Sound, audio: bytes) -> None:
 def _clips(folder: str) -> dict[str, bytes]:
     """All clips of a folder; kept by the process, since its next call most likely has the same."""
     paths = sorted(Path(folder).glob("*.wav"))
-    clips = {path.stem: clip for path in paths if (clip := read_wav(path))}
+    clips = {path.stem: clip for path in paths if (clip := read_clip(path))}
     if not clips:
         raise EngineAway(f"{folder}: no clip (*.wav) in it")
     return clips
@@ -167,15 +160,11 @@ def _clips(folder: str) -> dict[str, bytes]:
 @lru_cache(1)
 def _tone() -> bytes:
     """One word's tone of the greatest length."""
-    period = mulaw.RATE_HZ // TONE_HZ
+    period = RATE_HZ // TONE_HZ
     peak = TONE_LEVEL * 32_767
     samples = [round(peak * math.sin(2 * math.pi * sample / period)) for sample in range(period)]
     return mulaw.encode(struct.pack(f"<{period}h", *samples)) * (WORD_MS_MAX * BYTES_PER_MS // period)
 
 
 def _whole_frames(ms: int) -> int:
-    frame_ms = FRAME_BYTES // BYTES_PER_MS
-    return -(-ms // frame_ms) * frame_ms
-
-
-_PCM, _MULAW = 1, 7  # WAVE_FORMAT_PCM, WAVE_FORMAT_MULAW
+    return -(-ms // FRAME_MS) * FRAME_MS

@@ -1,4 +1,4 @@
-"""Where the voice's sound comes from: the protocol, the reconnecting client of a speech engine, and `none`.
+"""Where the voice's sound comes from: the reconnecting client of a speech engine, and `none`.
 
 An engine that is lost, hangs or refuses costs the call a pause at most: the utterance is asked again from the first
 word that is not here, of the same engine when it is back or of the next, and of the `fallback` when none is. A message
@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from offhook.policies.core.events import Event, HealthChanged
 
-from ..audio.sound import BYTES_PER_MS, SOUND_MS_MAX, Sound, Word
+from ..audio.format import BYTES_PER_S, TELEPHONE
+from ..audio.sound import SOUND_MS_MAX, Sound, Word
 from ..contracts import wire
 from ..contracts.errors import ProtocolFault
 from ..link.link import Link, Message
 from ..link.reconnect import Endpoint, Reconnect
 from ..process.clock import Clock
 from .conduct import Conduct
+from .port import STOCK_SYNTHESIS, SynthesisOptions, Synthesizer
 
 PART = "synthesizer"
 PATIENCE_MS = 3_000  # without the next sound of an unfinished utterance; a busy engine may take two seconds
@@ -28,29 +30,6 @@ ASKS_MAX = 8  # utterances asked for at one time; a call speaks one, and one mor
 WORDS_MAX = 5_000  # timed in one message; an utterance of half an hour
 WORD_CHARS_MAX = 200
 REASON_CHARS_MAX = 200
-
-
-class Synthesizer(Protocol):
-    """Makes sound of text. `used_s`: seconds of sound that an engine has made."""
-
-    used_s: float
-
-    @property
-    def refused(self) -> int:
-        """Messages of an engine that were none."""
-        ...
-
-    def speak(self, utterance: str, sound: Sound) -> None:
-        """Fill `sound` with `sound.text`, now or as it comes, and complete it: `finish` or `fail`. Never raises."""
-        ...
-
-    def cancel(self, utterance: str) -> None:
-        """The rest of it is not needed."""
-        ...
-
-    def close(self) -> None:
-        """Nothing will be asked any more."""
-        ...
 
 
 class NoSynthesizer:
@@ -62,6 +41,9 @@ class NoSynthesizer:
     def speak(self, utterance: str, sound: Sound) -> None:
         """See `Synthesizer`."""
         sound.fail(f"{utterance}: this call has no synthesizer")
+
+    def speak_by(self, options: SynthesisOptions) -> None:
+        """See `Synthesizer`."""
 
     def cancel(self, utterance: str) -> None:
         """See `Synthesizer`."""
@@ -92,7 +74,7 @@ class SynthesisClient:
         endpoints: (endpoint, token) of the engines, the preferred one first.
         emit: takes HealthChanged("synthesizer", ...) when the engine goes and comes back.
         clock: stamps it.
-        voice: the engine's name of the voice; "" = its default.
+        options: by which it speaks.
         fallback: speaks what no engine does; None = such an utterance fails.
     """
 
@@ -101,18 +83,18 @@ class SynthesisClient:
         endpoints: Sequence[Endpoint],
         emit: Callable[[Event], None],
         clock: Clock,
-        voice: str = "",
+        options: SynthesisOptions = STOCK_SYNTHESIS,
         fallback: Synthesizer | None = None,
     ) -> None:
         self._emit = emit
         self._clock = clock
-        self._voice = voice
+        self._options = options
         self.fallback = fallback
         self._asks: dict[str, _Ask] = {}  # by utterance
         self._by_wire: dict[str, _Ask] = {}
         self.used_s = 0.0
         self._conduct = Conduct()
-        self._reconnect = Reconnect(endpoints, self._opened, self._message, self._lost)
+        self._reconnect = Reconnect(endpoints, self._opened, self._message, self._lost, (TELEPHONE.name,))
         self._reconnect.start()
 
     @property
@@ -137,6 +119,10 @@ class SynthesisClient:
         ask = _Ask(utterance, sound)
         self._asks[utterance] = ask
         self._ask(ask)
+
+    def speak_by(self, options: SynthesisOptions) -> None:
+        """See `Synthesizer`."""
+        self._options = options
 
     def cancel(self, utterance: str) -> None:
         """See `Synthesizer`."""
@@ -168,7 +154,8 @@ class SynthesisClient:
             ask.tries += 1
             ask.wire_id = ask.utterance if ask.tries == 1 else f"{ask.utterance}~{ask.tries}"
             self._by_wire[ask.wire_id] = ask
-            link.send(wire.SPEAK, ask.wire_id, ask.text, self._voice)
+            options = self._options
+            link.send(wire.SPEAK, ask.wire_id, ask.text, options.voice, options.as_map())
 
     def _fall_back(self, ask: _Ask, reason: str) -> None:
         """Have the rest of it spoken by the fallback, or give it up."""
@@ -250,12 +237,12 @@ class SynthesisClient:
                 ask.sound.add(fields[0])
             except ProtocolFault as fault:
                 return str(fault)
-            self.used_s += len(fields[0]) / (BYTES_PER_MS * 1_000)
+            self.used_s += len(fields[0]) / BYTES_PER_S
         elif kind == wire.TIMING:
             words = _words(fields[0])
             if words is None:
                 return "times of words that are none"
-            ask.sound.time(words, ask.base_ms)
+            ask.sound.time(words, ask.base_ms, estimated=len(fields) > 1 and bool(fields[1]))
         else:
             if not ask.sound.length_ms and any(map(str.isalnum, ask.text)):
                 return "no sound at all"

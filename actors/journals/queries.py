@@ -64,6 +64,7 @@ async def last_state(journal: Journal, call: str) -> dict[str, Any]:
             pass  # written by another version of offhook: what can be told is told
     if end is not None:
         told["ended_at_ms"] = end[3]
+        told["line"] = "closed"  # one that was closed as lost has a snapshot from when it was open
         told["outcome"] = end[5].get("outcome", "")
         told["counts"] = end[5].get("counts", {})
     return told

@@ -1,8 +1,8 @@
 """The register of acts: what was begun under which key, by whom, and what came of it. What every register holds to.
 
 A store's own matter is in its file: `sqlite_register.py` for one node, `redis_register.py` for a cluster; `stores.py`
-chooses by the journal's URL, for the register goes by the journal's epochs. `tests/unit/test_register.py` runs these
-rules against each:
+chooses by the journal's URL, for the register goes by the journal's epochs. `tests/integration/test_register.py` runs
+these rules against each:
 
 1. `begin` is one step: two who begin the same key at once do not both go ahead.
 2. An order of an older epoch than the call's newest is refused, where the journal has only been fenced too.

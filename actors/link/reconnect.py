@@ -26,7 +26,8 @@ class Reconnect:
     """Keeps one link open to the first of `endpoints` that answers. Needs a running loop.
 
     `opened(link)` on every new link; `message(link, message)`; `lost(reason)` once when the link is lost, or when the
-    first round of dialling reached nobody. Without an endpoint it is lost, until `redirect` names one.
+    first round of dialling reached nobody. Without an endpoint it is lost, until `redirect` names one. `hello` is what
+    every link's first message says after the token.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Reconnect:
         opened: Callable[[Link], None],
         message: Callable[[Link, Message], None],
         lost: Callable[[str], None],
+        hello: tuple[str, ...] = (),
     ) -> None:
         self.link: Link | None = None
         self.up = True  # until the contrary is known
@@ -44,6 +46,7 @@ class Reconnect:
         self._opened = opened
         self._message = message
         self._lost = lost
+        self._hello = hello
         self._at: Endpoint = ("", "")  # where the present link leads
         self._task: asyncio.Task[None] | None = None
         self._redirected = asyncio.Event()
@@ -124,7 +127,9 @@ class Reconnect:
             self._closed(_link, reason)
 
         try:
-            link = await connect(endpoint, token, on_message=self._message, on_close=closed, timeout_s=DIAL_MS / 1_000)
+            link = await connect(
+                endpoint, token, *self._hello, on_message=self._message, on_close=closed, timeout_s=DIAL_MS / 1_000
+            )
         except (LinkLost, ProtocolFault) as error:
             return str(error)
         link.lose_within(LOST_MS)

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from offhook.policies.fleet.node_lifecycle import NodeStage, closing, of_node
 from offhook.policies.fleet.supervision import Act, ChildSpec, decide
 
 from ..contracts.errors import NoSpare
@@ -82,7 +83,8 @@ class CallPool:
         self.sizes = sizes
         self.members: dict[str, Member] = {}
         self.started = 0
-        self.draining = False
+        self.lifecycle = of_node()  # whether this node takes calls, and who has closed it
+        self.drained_by = ""
         self.on_start: Callable[[float], None] = lambda _took_s: None  # told when a process is warm, and how soon
         self.late: Callable[[], bool] = lambda: False  # whether the live calls react late
         self._start = start
@@ -98,6 +100,11 @@ class CallPool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked_ms: dict[str, int] = {}  # process -> when Ray was asked to start it
         self._name = f"call-{time.time_ns() // 1_000_000 % 100_000_000:08d}"
+
+    @property
+    def draining(self) -> bool:
+        """This node takes no new calls."""
+        return self.lifecycle.stage is not NodeStage.SERVING
 
     def count(self, standing: Standing) -> int:
         """Processes in this standing."""
@@ -214,9 +221,14 @@ class CallPool:
         self._stands(member, Standing.RETIRING)
         self._end(member.name, why)
 
-    def drain(self, on: bool) -> None:
-        """Take no new calls and let the spares go (`on`), or fill up again."""
-        self.draining = on
+    def drain(self, on: bool, by: str = "") -> None:
+        """Take no new calls and let the spares go (`on`), or fill up again, as `by` says.
+
+        Raises:
+            IllegalMove: scaling closes or opens a node that is an operator's.
+        """
+        self.lifecycle.move(closing(on, by))
+        self.drained_by = by if on else ""
         if on:
             for member in tuple(self.members.values()):
                 if member.standing is Standing.SPARE:

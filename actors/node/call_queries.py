@@ -15,12 +15,12 @@ from offhook.policies.core.codec import encode
 
 from ..contracts import wire
 from ..contracts.call_operations import ActBegun, CallAddress, CallList, CallOperations, Records, View
-from ..contracts.errors import LinkLost, NoSuchCall
+from ..contracts.errors import JournalAway, JournalDamaged, LinkLost, NoSuchCall
 from ..contracts.operations import plain
 from ..journals import queries
 from ..journals.damage_monitor import DamageMonitor, Damages
 from ..journals.register import Register
-from .call_table import CallRow, CallTable
+from .call_table import CallRow, CallTable, of_journal
 from .node_loss import NodeLoss
 from .orphans import Orphans
 from .recovery import Recovery
@@ -28,6 +28,7 @@ from .residents import Residents
 from .takeover import Takeovers
 
 RECORDS_MAX = 10_000  # in one answer
+LISTED_MIN = 100  # calls are listed from the journal where fewer are remembered: after a restart
 
 
 class CallQueries(CallOperations):
@@ -97,8 +98,15 @@ class CallQueries(CallOperations):
         return row
 
     async def calls(self, live: bool | None = None, limit: int = 0) -> CallList:
-        """Calls of this node."""
-        return self.table.listed(live, limit)
+        """Calls of this node; after a restart, those before it as its journal has them."""
+        listed, known = self.table.listed(live, limit), self.table.known()
+        if live or len(known) >= LISTED_MIN:
+            return listed
+        with contextlib.suppress(JournalAway, JournalDamaged):
+            kept = [each for each in await self._journal.calls(LISTED_MIN) if each.ended and each.call not in known]
+            older = [of_journal(each) for each in sorted(kept, key=lambda each: -each.begun_unix_ms)]
+            return CallList((*listed.calls, *older)[: limit or None], listed.total + len(older))
+        return listed
 
     async def state(self, call: str) -> View:
         """The call's view with its owner, epoch and version; once it is over, its last. Raises: NoSuchCall."""
@@ -152,5 +160,4 @@ class CallQueries(CallOperations):
 
     def tell(self, row: CallRow, *message: Any) -> bool:
         """Send to a call's owner; False while it is away."""
-        owner = self.residents.get(row.owner)
-        return owner is not None and owner.send(*message)
+        return self.residents.tell(row.owner, *message)

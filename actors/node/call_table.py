@@ -6,6 +6,8 @@ supervisor's death the table is rebuilt from both. Nothing here is decided.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +23,8 @@ from ..contracts.errors import NoSuchCall
 from ..contracts.node_operations import Change
 from ..contracts.operations import read
 from ..contracts.setup import Engines, Setup, agent_tokens
+from ..journals.journal import Kept
+from .call_progress import CallProgress
 from .change_feed import BEGAN, ENDED, ChangeFeed
 from .leases import Lease
 
@@ -63,6 +67,7 @@ class CallRow:
     usage: dict[str, float] = field(
         default_factory=dict
     )  # what it has used, by its end's record (policies/fleet/cost.py)
+    progress: CallProgress = field(default_factory=CallProgress, compare=False)  # what it tells of itself
 
     @classmethod
     def of_setup(cls, setup: Setup, owner: str, pid: int, endpoint: str) -> CallRow:
@@ -84,6 +89,7 @@ class CallRow:
             anchor=setup.anchor,
             arm=setup.arm,
             tenant=setup.tenant,
+            progress=CallProgress(policy=str(setup.policy.get("name", ""))),
         )
 
     def leased(self, lease: Lease, pid: int, endpoint: str, agents: Iterable[str]) -> CallRow:
@@ -150,7 +156,27 @@ class CallRow:
             seq=self.seq,
             takeovers=self.takeovers,
             tenant=self.tenant,
+            progress=self.progress.summary(self.at_ms),
         )
+
+
+class Doubts:
+    """Who wonders what has become of a call, whose owner they have lost."""
+
+    def __init__(self) -> None:
+        self._doubts: dict[str, asyncio.Event] = {}
+
+    async def wait(self, call: str, within_s: float) -> None:
+        """Until it is known, or has been waited for so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._doubts.setdefault(call, asyncio.Event()).wait()
+
+    def settle(self, call: str) -> None:
+        """It is known: whoever waits for it looks again."""
+        doubt = self._doubts.pop(call, None)
+        if doubt is not None:
+            doubt.set()
 
 
 class CallTable:
@@ -220,6 +246,10 @@ class CallTable:
         self.change_feed.note(Change(ENDED, call, row.tenant, row.policy_version, holding_s, _usage(row)))
         return row
 
+    def known(self) -> frozenset[str]:
+        """Every call that is remembered here, live or over."""
+        return frozenset((*self._live, *(row.call for row in self._ended)))
+
     def listed(self, live: bool | None = None, limit: int = 0) -> CallList:
         """See `NodeOperations.calls`."""
         going_on = reversed(self._live.values()) if live is not False else ()
@@ -227,6 +257,11 @@ class CallTable:
         rows = chain(going_on, over)
         total = (len(self._live) if live is not False else 0) + (len(self._ended) if live is not True else 0)
         return CallList(tuple(row.summary() for row in islice(rows, limit or None)), total)
+
+
+def of_journal(kept: Kept) -> CallSummary:
+    """What a list tells of a call that is over and that only the journal has; its state tells the rest."""
+    return CallSummary(kept.call, kept.epoch, created_unix_ms=kept.begun_unix_ms, seq=kept.seq, direction="")
 
 
 def _usage(row: CallRow) -> Usage | None:

@@ -1,4 +1,4 @@
-"""Which calls came and went on a node and how long its processes took to start, numbered, for the director.
+"""Which calls came and went on a node, and how long its processes took to start, numbered, for the director.
 
 The director asks for what is new since a number, so a lost answer loses nothing. A director that has just started asks
 for all of it, and has its accounts again. After the supervisor's restart, or when too much was missed, it is told so
@@ -21,10 +21,14 @@ NOTES_MAX = 5_000  # a director that is away for a minute at 80 calls a second m
 
 
 class ChangeFeed:
-    """Changes of one supervisor's life."""
+    """Changes of one supervisor's life.
 
-    def __init__(self) -> None:
-        self.life = time.time_ns()  # numbers count within it
+    Args:
+        began_unix_ns: when that life began, which is also its name; 0 = now. No two lives of a node have the same.
+    """
+
+    def __init__(self, began_unix_ns: int = 0) -> None:
+        self.life = began_unix_ns or time.time_ns()  # numbers count within it
         self._changes: deque[Change] = deque(maxlen=NOTES_MAX)
         self._number = 0
 

@@ -78,6 +78,7 @@ class Intake:
         self.records += len(records)
         snapshot_seq = max((record[2] for record in records if record[4] == "snapshot"), default=0)
         self._table.journaled(call, epoch, last, at_ms, snapshot_seq)
+        row.progress.take(records)
         if row.arm:
             self.arms.take(call, row.arm, records)
         for record in records:

@@ -1,7 +1,7 @@
 """Calls that no process leads, in a journal that nodes share: adopted here, or closed with a record.
 
 Their node was lost, so nobody can tell of them but the journal. An adoption is a takeover whose former owner this node
-never knew: the same fence, the same fold, the same comeback (`takeover.py`).
+never knew: the same fence, the same fold, the same way back (`takeover.py`).
 """
 
 from __future__ import annotations

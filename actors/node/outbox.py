@@ -122,19 +122,19 @@ class Outbox:
         Args:
             on_begun: called just before the tool is: no withdrawal reaches the act any more.
         """
-        errand = await self._errand(order)
-        errand.ordered = True
-        errand.tell(on_begun)
-        return await asyncio.shield(errand.task)
+        tool_call = await self._tool_call(order)
+        tool_call.ordered = True
+        tool_call.tell(on_begun)
+        return await asyncio.shield(tool_call.task)
 
     async def withdraw(self, order: Order, on_begun: OnBegun | None = None) -> Outcome:
         """Take an order back: WITHDRAWN where its tool was not called, else what came of the act."""
-        errand = await self._errand(order)
-        errand.withdrawn = True
-        errand.tell(on_begun)
-        return await asyncio.shield(errand.task)
+        tool_call = await self._tool_call(order)
+        tool_call.withdrawn = True
+        tool_call.tell(on_begun)
+        return await asyncio.shield(tool_call.task)
 
-    async def _errand(self, order: Order) -> _ToolCall:
+    async def _tool_call(self, order: Order) -> _ToolCall:
         """The one under way for this key and grant; a former grant's is waited for first."""
         while (found := self._under_way.get(order.key)) is not None and found.order.grant != order.grant:
             await asyncio.wait({found.task})
@@ -144,12 +144,12 @@ class Outbox:
             found.task.add_done_callback(lambda _task: self._under_way.pop(order.key, None))
         return found
 
-    # --- one errand -------------------------------------------------------------------------------------------------
+    # --- one tool call ----------------------------------------------------------------------------------------------
 
-    async def _see_to(self, errand: _ToolCall) -> Outcome:
-        order, token = errand.order, secrets.token_hex(8)
+    async def _see_to(self, tool_call: _ToolCall) -> Outcome:
+        order, token = tool_call.order, secrets.token_hex(8)
         tool = self._tools.get(order.action)
-        if tool is None and not errand.withdrawn:
+        if tool is None and not tool_call.withdrawn:
             return Outcome(False, f"no tool carries out {order.action!r}; known are {', '.join(sorted(self._tools))}")
         tool = tool or _NOBODY  # of another node, perhaps, and there the withdrawal must count
         if self._unwritten.get(order.key) == order.grant:
@@ -157,8 +157,8 @@ class Outbox:
         try:
             begun = await self._begin(order, token, tool)
         except JournalAway as fault:
-            if errand.withdrawn:
-                return self._withdrawn_unwritten(errand, token)
+            if tool_call.withdrawn:
+                return self._withdrawn_unwritten(tool_call, token)
             if not tool.idempotent:
                 log.error("an order is not carried out: %s", fault, extra={"call": order.call})
                 return Outcome(False, "not carried out: the register of acts is away")
@@ -170,7 +170,7 @@ class Outbox:
             return Outcome(
                 False, f"call {order.call} has an owner at epoch {newest}; epoch {order.epoch} orders nothing"
             )
-        outcome = self._counted(order, await self._carry_out(tool, errand, begun.in_doubt))
+        outcome = self._counted(order, await self._carry_out(tool, tool_call, begun.in_doubt))
         try:
             await self._register.finish(order, token, outcome)
         except JournalAway:  # the call need not wait for it
@@ -195,19 +195,19 @@ class Outbox:
             # The other node may finish it at any moment: asked again soon, and at the end of its time for sure.
             await asyncio.sleep(min(begun.wait_ms, PAUSE_MS) / 1_000)
 
-    async def _carry_out(self, tool: Tool, errand: _ToolCall, in_doubt: bool) -> Outcome:
-        order = errand.order
+    async def _carry_out(self, tool: Tool, tool_call: _ToolCall, in_doubt: bool) -> Outcome:
+        order = tool_call.order
         if in_doubt:
             try:
                 found = await tool.find_out(order)
                 if found is not None:
                     return found
             except NotKnown as doubt:
-                if errand.withdrawn or not tool.idempotent:
+                if tool_call.withdrawn or not tool.idempotent:
                     return unknown(f"it was begun and cut short; {doubt}")
-        if errand.withdrawn:
+        if tool_call.withdrawn:
             return WITHDRAWN
-        errand.leaves()
+        tool_call.leaves()
         try:
             return await tool.carry_out(order)
         except NotKnown as doubt:
@@ -219,11 +219,11 @@ class Outbox:
         # "It has not happened" says nothing about an act that was given up: it may still be on its way.
         return found if found is not None else unknown(why)
 
-    def _withdrawn_unwritten(self, errand: _ToolCall, token: str) -> Outcome:
+    def _withdrawn_unwritten(self, tool_call: _ToolCall, token: str) -> Outcome:
         """A withdrawal that the register cannot take now. An order that is here will not be carried out; whether one
         that is not was begun, nobody can tell."""
-        order = errand.order
-        if not errand.ordered:
+        order = tool_call.order
+        if not tool_call.ordered:
             return self._counted(order, unknown("it was to be withdrawn, and the register of acts is away"))
         self._write_later(order, WITHDRAWN, lambda: self._claim(order, token))
         return WITHDRAWN

@@ -77,8 +77,9 @@ class Owner:
 class Residents:
     """All residents of one node."""
 
-    def __init__(self, owner: Owner, roster: Path, hung_ms: int) -> None:
-        self._owner = owner
+    _owner: Owner  # from `open` on; nobody connects before
+
+    def __init__(self, roster: Path, hung_ms: int) -> None:
         self._roster = roster
         self._known: dict[str, Resident] = {}
         self._queries: dict[int, asyncio.Future[Any]] = {}
@@ -88,13 +89,19 @@ class Residents:
         self.watch = Watch(self._hung, hung_ms)
         self.hung = 0
 
-    async def open(self, endpoint: str) -> None:
-        """Listen, and begin to watch."""
+    async def open(self, endpoint: str, owner: Owner) -> None:
+        """Listen, and begin to watch; `owner` is told of everybody from here on."""
+        self._owner = owner
         await self.server.start(endpoint)
         self._spawn(self._tick())
 
     def get(self, name: str) -> Resident | None:
         return self._known.get(name)
+
+    def tell(self, name: str, *message: Any) -> bool:
+        """Send to one of them; False while it is away, or where nobody has this name."""
+        resident = self._known.get(name)
+        return resident is not None and resident.send(*message)
 
     def names(self, role: str) -> list[str]:
         """The names of all residents of one role."""

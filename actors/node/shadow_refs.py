@@ -82,7 +82,7 @@ class ShadowRefs:
             "num_cpus": 0,
             "max_restarts": 0,
             "enable_task_events": False,
-            "scheduling_strategy": on_node(self._node),
+            **on_node(self._node),
         }
         return ray.remote(ShadowHost).options(**options).remote(self._node, order)
 

@@ -25,6 +25,7 @@ from ..contracts.errors import NoSpare
 from ..contracts.node_operations import (
     ArmReport,
     Bundle,
+    CallProcess,
     CallRequest,
     Change,
     EngineChoice,
@@ -38,20 +39,21 @@ from ..contracts.node_operations import (
     ShadowReport,
     SwapOutcome,
 )
-from ..contracts.operations import Answering
+from ..contracts.operations import Answering, read
 from ..journals.damage_monitor import DamageMonitor, Damages
 from ..journals.stores import open_journal, open_register
 from ..process.clock import boot
 from ..process.raylet import Raylet
 from ..refs.handles import ResidentRef
 from .agent_pool import AgentPool
+from .call_endings import CallEndings
 from .call_pool import CallPool, Standing
 from .call_queries import CallQueries
 from .call_start import CallStart, Parts
-from .call_table import CallTable
+from .call_table import CallRow, CallTable, Doubts
 from .catalog import Catalog
 from .change_feed import STARTED
-from .figures import drift_ms, figures
+from .figures import Figures, drift_ms
 from .http_tool import offered
 from .intake import Intake
 from .leases import LeaseBook
@@ -83,27 +85,35 @@ class Supervisor(CallQueries, NodeOperations, Answering):
         self.options = Options.from_map(options)
         self._tasks: set[asyncio.Task[Any]] = set()
         sys.setswitchinterval(SWITCH_S)
-        self.began = time.time()
         self.places = self.options.places(node)
         self.table = CallTable()
         self.leases = LeaseBook()
-        self._worker_events = worker_events = WorkerEvents(self)
         self.damages = Damages()
         store = open_journal(self.places.journal, self._journal_health, on_damage=self.damages.of_store)
         self._journal = DamageMonitor(store, self.damages)
-        self.intake = Intake(self._journal, self.table, self.tell, worker_events.moved)
-        self.residents = Residents(worker_events.owner(), self.places.roster, self.options.hung_ms)
+        self.intake = Intake(self._journal, self.table, self.tell, self._moved)
+        self.residents = Residents(self.places.roster, self.options.hung_ms)
         self.node_loss = NodeLoss(Raylet(), self._journal, self.residents)
         self.pool = CallPool(self.options.sizes(), self._start_call_actor, self.residents.end)
         self.pool.late = lambda: drift_ms(self.residents.watch.drifts()) >= LATE_MS
         self.pool.on_start = lambda took_s: self.table.change_feed.note(Change(STARTED, took_s=took_s))
-        self.drained_by = ""
         self.hosts = AgentPool(self._start_host, self.residents.end)
         self.register = open_register(self.places.journal, self.places.tools, node)
         self.outbox = Outbox(self.register, offered(self.options.tools), self.leases, self.residents)
         self.catalog = Catalog(self.places.memory, node, boot())
         self.shadows = ShadowRefs(node, self.catalog)
         self.catalog.prices = self.options.prices
+        self._compose()
+        await self._recover()
+        self.node_loss.watch()
+        self.spawn(self._tend())
+
+    def _compose(self) -> None:
+        """The parts that work together on calls, each with those that it uses."""
+        doubts = Doubts()
+        self._endings = endings = CallEndings(
+            self.table, doubts, self.leases, self.intake, self.hosts, self.residents, self.node_loss
+        )
         parts = Parts(
             self.catalog,
             self.pool,
@@ -112,20 +122,36 @@ class Supervisor(CallQueries, NodeOperations, Answering):
             self.leases,
             self.table,
             self._journal,
-            worker_events.close,
+            endings.close,
         )
-        self.call_start = CallStart(parts, self.options.ring_ms)
+        self.call_start = call_start = CallStart(parts, self.options.ring_ms)
         wait_s = self.options.takeover_ms / 1_000
-        self.takeovers = Takeovers(parts, self.intake, self.call_start, self.tell_gateways, worker_events.close, wait_s)
-        self.orphans = Orphans(parts, self.takeovers)
-        self.recovery = Recovery(parts, self.takeovers, self.intake, self.spawn)
-        self.swaps = Swaps(self)
+        self.takeovers = takeovers = Takeovers(
+            parts, self.intake, call_start, self.tell_gateways, endings.close, doubts, wait_s
+        )
+        self.orphans = Orphans(parts, takeovers)
+        self.recovery = Recovery(parts, takeovers, self.intake, self.spawn)
+        self.swaps = Swaps(parts, call_start, takeovers)
         self.intake.led_by = self.swaps.led_by
-        self.takeovers.left = lambda: self.node_loss.left
-        self.takeovers.calm = lambda row: self.spawn(self.swaps.swap(row.calmed, "", [row.call], CALM_MS, FORCE))
-        await self._recover()
-        self.node_loss.watch()
-        self.spawn(self._tend())
+        takeovers.left = lambda: self.node_loss.left
+        takeovers.calm = lambda row: self.spawn(self.swaps.swap(row.calmed, "", [row.call], CALM_MS, FORCE))
+        self._figures = Figures(
+            self.node, self.places, parts, self.intake, takeovers, self.swaps, self.outbox, self.damages
+        )
+        self._worker_events = WorkerEvents(
+            parts,
+            intake=self.intake,
+            outbox=self.outbox,
+            call_start=call_start,
+            endings=endings,
+            takeovers=takeovers,
+            recovery=self.recovery,
+            swaps=self.swaps,
+            spawn=self.spawn,
+        )
+
+    def _moved(self, row: CallRow, why: str) -> None:
+        self._endings.moved(row, why)
 
     async def _recover(self) -> None:
         """Find again whom this node's supervisor had started and what it offered, in its former life."""
@@ -138,7 +164,7 @@ class Supervisor(CallQueries, NodeOperations, Answering):
         for version in self.catalog.recall():
             self.hosts.offer(version, self.catalog.policy(version))
         self.recovery.begin(found)
-        await self.residents.open(self.places.endpoint)
+        await self.residents.open(self.places.endpoint, self._worker_events.owner())
         self.residents.await_recovered()
         log.info("listening at %s; %d residents were here", self.places.endpoint, len(found))
 
@@ -207,11 +233,18 @@ class Supervisor(CallQueries, NodeOperations, Answering):
 
     async def stats(self) -> NodeFigures:
         """The node's figures."""
-        return figures(self)
+        return self._figures.told()
+
+    async def processes(self) -> list[CallProcess]:
+        """The call processes that answer."""
+        names = self.residents.names("call")
+        answers = await asyncio.gather(*(self.residents.query(n, "stats") for n in names), return_exceptions=True)
+        told = ({"name": n, **a} for n, a in zip(names, answers, strict=True) if isinstance(a, dict))
+        return [read(CallProcess, each, f"the figures of {each['name']}") for each in told]
 
     async def report(self, life: int = 0, number: int = 0) -> NodeReport:
         """The figures, and what is new."""
-        told = self.table.change_feed.since(life, number, figures(self))
+        told = self.table.change_feed.since(life, number, self._figures.told())
         return told if told.whole else replace(told, live=tuple((row.call, row.tenant) for row in self.table.live()))
 
     async def keep(self, spares: int, slots_max: int = 0) -> None:
@@ -220,14 +253,13 @@ class Supervisor(CallQueries, NodeOperations, Answering):
 
     async def drain(self, on: bool = True, by: str = "") -> NodeFigures:
         """New calls or none."""
-        self.drained_by = by if on else ""
-        self.pool.drain(on)
+        self.pool.drain(on, by)
         return await self.stats()
 
     async def stop(self) -> None:
         """End everything that runs here."""
         for row in self.table.live():
-            self._worker_events.close(row, "the node was stopped")
+            self._endings.close(row, "the node was stopped")
         for task in self._tasks:
             task.cancel()
         self.catalog.forget()

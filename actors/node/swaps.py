@@ -15,7 +15,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from offhook.policies.core.errors import CallerFault
 
@@ -25,10 +25,9 @@ from ..contracts import wire
 from ..contracts.errors import LinkLost, NoSuchCall
 from ..contracts.node_operations import SwapOutcome
 from ..contracts.setup import agent_tokens
+from .call_start import CallStart, Parts
 from .call_table import CallRow
-
-if TYPE_CHECKING:
-    from .supervisor import Supervisor
+from .takeover import Takeovers
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +43,10 @@ LOST = "its process died"
 class Swaps:
     """The swaps of one node."""
 
-    def __init__(self, node: Supervisor) -> None:
-        self._node = node
+    def __init__(self, parts: Parts, call_start: CallStart, takeovers: Takeovers) -> None:
+        self._parts = parts
+        self._call_start = call_start
+        self._takeovers = takeovers
         self._offers: dict[str, tuple[str, asyncio.Future[None], asyncio.Future[str]]] = {}  # version, opened, answer
         self._under_way: dict[str, str] = {}  # call -> the version that it is offered
         self.swapped = 0
@@ -55,8 +56,8 @@ class Swaps:
         self, to_version: str, from_version: str, calls: Sequence[str], deadline_ms: int, at_deadline: str
     ) -> SwapOutcome:
         """See `Supervisor.swap_policy`."""
-        node = self._node
-        node.catalog.policy(to_version)
+        parts = self._parts
+        parts.catalog.policy(to_version)
         if at_deadline not in (FORCE, KEEP):
             raise CallerFault(f"at_deadline {at_deadline!r}: allowed are {FORCE!r} and {KEEP!r}")
         if not 0 <= deadline_ms <= DEADLINE_MAX_MS:
@@ -64,7 +65,7 @@ class Swaps:
         named = frozenset(calls)
         asked = [
             row.call
-            for row in node.table.live()
+            for row in parts.table.live()
             if row.policy_version != to_version
             and (not named or row.call in named)
             and (not from_version or row.policy_version == from_version)
@@ -74,11 +75,11 @@ class Swaps:
         self._under_way |= dict.fromkeys(mine, to_version)
         began = time.monotonic()
         try:
-            node.hosts.make_room(to_version, len(mine))
-            agents = node.catalog.policy(to_version).agents
+            parts.hosts.make_room(to_version, len(mine))
+            agents = parts.catalog.policy(to_version).agents
             async with asyncio.TaskGroup() as group:
                 seats = {
-                    call: group.create_task(node.hosts.seat_all(to_version, agents, call, SEAT_S)) for call in mine
+                    call: group.create_task(parts.hosts.seat_all(to_version, agents, call, SEAT_S)) for call in mine
                 }
                 if seats:
                     await asyncio.wait(seats.values(), timeout=TOGETHER_S)
@@ -119,44 +120,43 @@ class Swaps:
 
     def _lacking(self, version: str, seats: Mapping[str, str]) -> str:
         """Why the agents that have no seat have none."""
-        given_up = self._node.hosts.given_up
-        lacking = [agent for agent in self._node.catalog.policy(version).agents if agent not in seats]
+        given_up = self._parts.hosts.given_up
+        lacking = [agent for agent in self._parts.catalog.policy(version).agents if agent not in seats]
         return "; ".join(f"agent {a}: {given_up.get((version, a), 'no host has a free seat')}" for a in lacking)
 
     async def _until_led(
         self, call: str, version: str, seats: Mapping[str, str], deadline_ms: int, at_deadline: str
     ) -> str:
-        node = self._node
         until = time.monotonic() + deadline_ms / 1_000
         while True:
-            row = await node.takeovers.owner(call)
+            row = await self._takeovers.owner(call)
             if row.policy_version == version:
                 return ""
             left_ms = max(0, round((until - time.monotonic()) * 1_000))
             why = await self._offer(row, version, seats, left_ms, at_deadline)
             if why != LOST:
                 return why
-            await node.takeovers.owner(call, row.epoch)
+            await self._takeovers.owner(call, row.epoch)
 
     async def _offer(
         self, row: CallRow, version: str, seats: Mapping[str, str], deadline_ms: int, at_deadline: str
     ) -> str:
         """One offer to one owner of the call; its answer, or LOST."""
-        node, loop = self._node, asyncio.get_running_loop()
+        parts, loop = self._parts, asyncio.get_running_loop()
         opened: asyncio.Future[None] = loop.create_future()
         answer: asyncio.Future[str] = loop.create_future()
         self._offers[row.call] = (version, opened, answer)
         tokens = agent_tokens(row.media_token, version, seats)
-        clips = node.catalog.engines_for(version).clips
-        order = (version, node.catalog.plain(version), tokens, deadline_ms, at_deadline, clips)
+        clips = parts.catalog.engines_for(version).clips
+        order = (version, parts.catalog.plain(version), tokens, deadline_ms, at_deadline, clips)
         try:
-            if not node.tell(row, wire.SWAP, row.call, row.epoch, *order):
-                return LOST if node.takeovers.under_way(row.call) else "its process cannot be told now; try again"
+            if not parts.residents.tell(row.owner, wire.SWAP, row.call, row.epoch, *order):
+                return LOST if self._takeovers.under_way(row.call) else "its process cannot be told now; try again"
             first: set[asyncio.Future[Any]] = {opened, answer}
             await asyncio.wait(first, timeout=OPEN_S, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
                 for agent, host in seats.items():
-                    node.call_start.attach(row, agent, host, tokens[agent])
+                    self._call_start.attach(row, agent, host, tokens[agent])
             async with asyncio.timeout((deadline_ms + READY_MS + TRIAL_MS + GRACE_MS) / 1_000):
                 return await answer
         except TimeoutError:
@@ -186,40 +186,38 @@ class Swaps:
 
     def led_by(self, row: CallRow, version: str) -> None:
         """A "policy" record of the call has come in: whoever seats its agents or takes it over goes by that version."""
-        node = self._node
+        parts = self._parts
         row.policy_version = version
-        policy = node.catalog.policies.get(version)
+        policy = parts.catalog.policies.get(version)
         if policy is not None:
             row.agent_tokens = agent_tokens(row.media_token, version, policy.agents)
-            row.seats = node.hosts.seats_of(row.call, version)
+            row.seats = parts.hosts.seats_of(row.call, version)
 
     def _tidy(self, call: str) -> None:
         """Only the version that leads the call keeps its seats."""
-        row = self._node.table.get(call)
-        for host in self._node.hosts.serving_call(call):
+        row = self._parts.table.get(call)
+        for host in self._parts.hosts.serving_call(call):
             if row is None or host.version != row.policy_version:
-                resident = self._node.residents.get(host.name)
-                if resident is not None:
-                    resident.send(wire.DETACH, call)
-                self._node.hosts.leave(host.name, call)
+                self._parts.residents.tell(host.name, wire.DETACH, call)
+                self._parts.hosts.leave(host.name, call)
 
     # --- versions that are taken off ----------------------------------------------------------------------------------
 
     def withdraw(self, version: str) -> None:
         """See `Supervisor.withdraw_policy`."""
-        self._node.catalog.withdraw(version)
+        self._parts.catalog.withdraw(version)
         self.tend()
 
     def tend(self) -> None:
         """Forget the versions that were withdrawn and that no call needs any more."""
-        node = self._node
-        if not node.catalog.withdrawn:
+        parts = self._parts
+        if not parts.catalog.withdrawn:
             return
-        needed = {row.policy_version for row in node.table.live()} | set(self._under_way.values())
-        for version in node.catalog.withdrawn - needed:
-            node.hosts.withdraw(version)
-            if not any(host.policy == version for host in node.hosts.stats()):  # its processes are gone
-                node.catalog.drop(version)
+        needed = {row.policy_version for row in parts.table.live()} | set(self._under_way.values())
+        for version in parts.catalog.withdrawn - needed:
+            parts.hosts.withdraw(version)
+            if not any(host.policy == version for host in parts.hosts.stats()):  # its processes are gone
+                parts.catalog.drop(version)
                 log.info("policy %s is not used any more and is forgotten", version)
 
 

@@ -3,7 +3,7 @@
     fence ─▶ read the tail ─▶ assign to a spare at the next epoch ─▶ tell the gateways ─▶ seat the agents anew
 
 From the fence on nothing that the former owner sends is obeyed: the journal refuses its records, the gateway its
-orders, the tools its errands. How often a call may fail within a while is OTP's intensity; beyond it the policy's
+orders, the tools its orders. How often a call may fail within a while is OTP's intensity; beyond it the policy's
 escalation (`limits.escalation`) follows: first another, simple policy leads the call, where it names one; if the call
 goes on to fail, its core is not trusted any more, and a spare hands the caller to a person or says goodbye without it.
 What the spare does is `takeover_resume.py`'s matter.
@@ -12,7 +12,6 @@ What the spare does is `takeover_resume.py`'s matter.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import deque
@@ -29,7 +28,7 @@ from ..contracts.setup import Engines, Setup
 from ..journals.journal import Tail
 from ..journals.queries import since_snapshot
 from .call_start import CallStart, Parts
-from .call_table import CallRow
+from .call_table import CallRow, Doubts
 from .intake import Intake
 from .leases import Lease
 from .residents import Resident
@@ -48,6 +47,7 @@ class Takeovers:
     Args:
         tell_gateways: sends a message to every gateway of the node.
         close: ends a call that cannot be saved: row, outcome, why (None = its own end is in the journal).
+        doubts: whether an owner lives.
         wait_s: how long a call waits for a spare.
     """
 
@@ -58,6 +58,7 @@ class Takeovers:
         call_start: CallStart,
         tell_gateways: Callable[..., None],
         close: Callable[[CallRow, str, str | None], None],
+        doubts: Doubts,
         wait_s: float,
     ) -> None:
         self._parts = parts
@@ -65,9 +66,9 @@ class Takeovers:
         self._call_start = call_start
         self._tell_gateways = tell_gateways
         self._close = close
+        self._doubts = doubts
         self._wait_s = wait_s
         self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._doubts: dict[str, asyncio.Event] = {}  # somebody wonders whether the owner lives
         self.calm: Callable[[CallRow], None] = _nobody_calms  # has `row.calmed` lead the call from now on
         self.left: Callable[[], bool] = lambda: False  # this node's calls are another's to lead
         self.done = 0
@@ -86,7 +87,7 @@ class Takeovers:
         task = asyncio.get_running_loop().create_task(self._take_over(row, why))
         self._under_way[row.call] = task
         task.add_done_callback(lambda _task: self._over(row.call))
-        self.settle_doubts(row.call)
+        self._doubts.settle(row.call)
 
     def under_way(self, call: str) -> bool:
         """The call has no owner at this moment, and will have one or an end."""
@@ -112,19 +113,11 @@ class Takeovers:
                 return row
             else:
                 lost_epoch = 0
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(DOUBT_S):
-                        await self._doubts.setdefault(call, asyncio.Event()).wait()
-
-    def settle_doubts(self, call: str) -> None:
-        """What has become of a call is known: whoever waits for it looks again."""
-        doubt = self._doubts.pop(call, None)
-        if doubt is not None:
-            doubt.set()
+                await self._doubts.wait(call, DOUBT_S)
 
     def _over(self, call: str) -> None:
         self._under_way.pop(call, None)
-        self._doubts.pop(call, None)
+        self._doubts.settle(call)
 
     # --- one takeover -----------------------------------------------------------------------------------------------
 

@@ -1,38 +1,59 @@
 """What residents do, and what follows on their node: they arrive, speak, leave, die; calls are adopted, end, are lost.
 
-The supervisor's other half. The supervisor keeps the parts and answers the API; here every word of a resident and every
-death finds its way to the part whose matter it is.
+The supervisor keeps the parts and answers the API; here every word of a resident and every death finds its way to the
+part whose matter it is.
 """
 
 from __future__ import annotations
 
 import logging
-import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from ..contracts import wire
 from ..contracts.errors import ProtocolFault
 from ..contracts.orders import Order
 from ..contracts.setup import Setup
 from ..link.link import Message
+from .call_endings import CallEndings
+from .call_start import CallStart, Parts
 from .call_table import CallRow
+from .intake import Intake
 from .leases import Lease
+from .outbox import Outbox
+from .recovery import Recovery
 from .residents import Owner, Resident
-from .takeover import DIED
-
-if TYPE_CHECKING:
-    from .supervisor import Supervisor
+from .swaps import Swaps
+from .takeover import DIED, Takeovers
 
 log = logging.getLogger(__name__)
 
-MOVED = "moved to another node"  # the outcome that this node tells of such a call
-
 
 class WorkerEvents:
-    """The attendance of one node's residents."""
+    """What the residents of one node do, and what follows."""
 
-    def __init__(self, node: Supervisor) -> None:
-        self._node = node
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        intake: Intake,
+        outbox: Outbox,
+        call_start: CallStart,
+        endings: CallEndings,
+        takeovers: Takeovers,
+        recovery: Recovery,
+        swaps: Swaps,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        self._parts = parts
+        self._intake = intake
+        self._outbox = outbox
+        self._call_start = call_start
+        self._endings = endings
+        self._takeovers = takeovers
+        self._recovery = recovery
+        self._swaps = swaps
+        self._spawn = spawn
 
     def owner(self) -> Owner:
         """Who is told of residents: this."""
@@ -40,134 +61,90 @@ class WorkerEvents:
 
     def arrived(self, resident: Resident, running: Any) -> None:
         """It has connected, for the first time or again; `running` is what it says is live there."""
-        node = self._node
+        parts = self._parts
         if resident.role == "call":
             live = bool(running) and self._adopt(resident, running)
-            node.pool.arrived(resident.name, live)
+            parts.pool.arrived(resident.name, live)
         elif resident.role == "agents":
-            node.hosts.arrived(resident.name, **resident.note)
-            node.hosts.seated(resident.name, list(running))
+            parts.hosts.arrived(resident.name, **resident.note)
+            parts.hosts.seated(resident.name, list(running))
             for call in running:
-                row = node.table.get(call)
+                row = parts.table.get(call)
                 if row is not None and row.policy_version == resident.note["version"]:
                     row.seats.setdefault(str(resident.note["agent"]), resident.name)
         elif resident.role == "gateway":
-            node.recovery.lines(running)
-        node.recovery.accounted(resident.name)
+            self._recovery.lines(running)
+        self._recovery.accounted(resident.name)
 
     def _adopt(self, resident: Resident, running: dict[str, Any]) -> bool:
         """A process says which call it runs: a known one, or one from before this supervisor. False = it is fenced."""
-        node = self._node
+        parts = self._parts
         setup = Setup.from_map(running["setup"])
-        row = node.table.get(setup.call)
+        row = parts.table.get(setup.call)
         if row is not None and row.owner == resident.name and row.epoch == setup.epoch:
             return True
-        if not node.leases.adopt(Lease(setup.call, setup.epoch, resident.name, setup.media_token)):
-            node.residents.kill(resident.name, f"call {setup.call} has a newer owner than epoch {setup.epoch}")
+        if not parts.leases.adopt(Lease(setup.call, setup.epoch, resident.name, setup.media_token)):
+            parts.residents.kill(resident.name, f"call {setup.call} has a newer owner than epoch {setup.epoch}")
             return False
         row = CallRow.of_setup(setup, resident.name, resident.pid, resident.endpoint)
         row.seq, row.snapshot_seq, row.primed = int(running["seq"]), int(running["snapshot_seq"]) or -1, True
-        row.seats = node.hosts.seats_of(setup.call, setup.policy_version)
-        node.table.open(row)
+        row.seats = parts.hosts.seats_of(setup.call, setup.policy_version)
+        parts.table.open(row)
         log.info("adopted a call that was live before this supervisor", extra={"call": setup.call})
         return True
 
     def said(self, resident: Resident, message: Message) -> None:
         """A message of a resident, by its kind."""
-        node = self._node
         match message:
             case [wire.JOURNAL, list(records)]:
-                node.intake.take(resident.name, records)
+                self._intake.take(resident.name, records)
             case [wire.ASSIGNED, str(call), int(epoch), str(refusal)]:
-                node.call_start.assigned(call, epoch, refusal)
+                self._call_start.assigned(call, epoch, refusal)
             case [wire.ENDED, str(call), int(epoch), str(outcome)]:
-                self._ended(resident, call, epoch, outcome)
+                self._endings.ended(call, epoch, outcome)
+                self._parts.pool.free(resident.name)
             case [wire.PERFORM, *fields]:
-                node.outbox.order(resident, Order.from_fields(fields))
+                self._outbox.order(resident, Order.from_fields(fields))
             case [wire.WITHDRAW, *fields]:
-                node.outbox.take_back(resident, Order.from_fields(fields))
+                self._outbox.take_back(resident, Order.from_fields(fields))
             case [wire.ATTACHED, str(call), str(agent), str(refusal)]:
-                node.call_start.attached(call, agent, refusal)
+                self._call_start.attached(call, agent, refusal)
             case [wire.OFFERED, str(call), int(), str(version)]:
-                node.swaps.opened(call, version)
+                self._swaps.opened(call, version)
             case [wire.SWAPPED, str(call), int(), str(version), str(refusal)]:
-                node.swaps.answered(call, version, refusal)
+                self._swaps.answered(call, version, refusal)
             case [wire.GAVE_UP, str(call), str(agent), str(reason)]:
                 log.warning("agent %s is given up in a call: %s", agent, reason, extra={"call": call})
-                node.hosts.leave(resident.name, call)
+                self._parts.hosts.leave(resident.name, call)
             case _:
                 raise ProtocolFault(f"a resident does not send {message[0]!r} with {len(message) - 1} fields")
 
-    # --- endings ----------------------------------------------------------------------------------------------------
-
-    def _ended(self, resident: Resident, call: str, epoch: int, outcome: str) -> None:
-        node = self._node
-        row = node.table.end(call, epoch, outcome, time.time_ns() // 1_000_000)
-        if row is not None:
-            node.leases.end(call, epoch)
-            node.intake.over(call)
-            node.intake.arms.over(call, row.arm, outcome)
-            node.takeovers.settle_doubts(call)
-            self._leave_seats(row)
-        node.pool.free(resident.name)
-
-    def close(self, row: CallRow, outcome: str, why: str | None = "") -> None:
-        """End a call whose process cannot do it itself. Its end is written here, unless it is there (`why` is None)."""
-        node = self._node
-        if node.node_loss.left:
-            return  # whoever leads it next must find it open
-        now_unix_ms = time.time_ns() // 1_000_000
-        if node.table.end(row.call, row.epoch, outcome, now_unix_ms) is None:
-            return
-        node.leases.end(row.call, row.epoch)
-        node.intake.arms.over(row.call, row.arm, outcome, lost=True)
-        node.takeovers.settle_doubts(row.call)
-        self._leave_seats(row)
-        if why is None:
-            return
-        body = {"outcome": outcome, "why": why, "by": "supervisor"}
-        node.intake.close_call(row, now_unix_ms - row.origin_unix_ms, body)
-        log.error("call ended: %s", outcome, extra={"call": row.call, "why": why})
-
-    def moved(self, row: CallRow, why: str) -> None:
-        """Another node leads this call by now, and this one had not noticed: whoever leads it here is ended."""
-        self.close(row, MOVED, None)
-        self._node.residents.kill(row.owner, f"call {row.call} is led on another node: {why}")
-
-    def _leave_seats(self, row: CallRow) -> None:
-        node = self._node
-        for host in node.hosts.serving_call(row.call):
-            resident = node.residents.get(host.name)
-            if resident is not None:
-                resident.send(wire.DETACH, row.call)
-            node.hosts.leave(host.name, row.call)
-
     def away(self, resident: Resident) -> None:
         """Its link has closed; whether it is dead is not known yet."""
-        node = self._node
+        parts = self._parts
         if resident.role == "call":
-            node.pool.away(resident.name)
+            parts.pool.away(resident.name)
         elif resident.role == "agents":
-            node.hosts.away(resident.name)
+            parts.hosts.away(resident.name)
 
     def gone(self, resident: Resident, why: str) -> None:
         """A resident's process is dead."""
-        node = self._node
-        node.recovery.accounted(resident.name)
+        parts = self._parts
+        self._recovery.accounted(resident.name)
         if resident.role == "call":
-            for row in node.table.owned_by(resident.name):
-                node.call_start.lost(row)
-                node.swaps.lost(row.call)
+            for row in parts.table.owned_by(resident.name):
+                self._call_start.lost(row)
+                self._swaps.lost(row.call)
                 if row.primed:
-                    node.takeovers.begin(row, why)
-                elif not node.takeovers.under_way(row.call):
-                    self.close(row, DIED, why)
-            node.pool.gone(resident.name, why)
+                    self._takeovers.begin(row, why)
+                elif not self._takeovers.under_way(row.call):
+                    self._endings.close(row, DIED, why)
+            parts.pool.gone(resident.name, why)
         elif resident.role == "agents":
             log.warning("agent host %s is gone: %s", resident.name, why)
-            host = node.hosts.gone(resident.name, why)
+            host = parts.hosts.gone(resident.name, why)
             for call in host.calls if host is not None else ():
-                led = node.table.get(call)
+                led = parts.table.get(call)
                 if led is None or host is None or led.policy_version != host.version:
                     continue  # of a swap: the call itself sees whether its agent comes
-                node.spawn(node.call_start.reseat(call, resident.note["agent"]))
+                self._spawn(self._call_start.reseat(call, resident.note["agent"]))

@@ -44,7 +44,7 @@ _RESIDENT = {
 }
 
 # Supervisors, gateways, the director: one of a name, which outlives whoever started it; Ray starts it again for ever.
-LASTING: dict[str, Any] = {
+_LASTING: dict[str, Any] = {
     "namespace": NAMESPACE,
     "lifetime": "detached",
     "get_if_exists": True,
@@ -79,7 +79,7 @@ class ResidentRef:
     @classmethod
     def start(cls, kind: type, name: str, node: str, *arguments: Any) -> ResidentRef:
         """Have Ray start `kind` on this node and call its `run`. Blocks for a round trip to the control store."""
-        handle = ray.remote(kind).options(name=name, scheduling_strategy=on_node(node), **_RESIDENT).remote()
+        handle = ray.remote(kind).options(name=name, **on_node(node), **_RESIDENT).remote()
         ref = cls(handle, name)
         ref._run = handle.run.remote(*arguments)
         return ref
@@ -171,15 +171,18 @@ class ActorRef(Operations):
             ray.kill(self._handle, no_restart=not restart)
 
 
-def start_lasting(kind: type, name: str, node: str, *arguments: Any) -> Any:
-    """The handle of the one of that name, started where there is none. Blocks for a round trip to the control store."""
-    options = {"name": name, "scheduling_strategy": on_node(node), **LASTING}
-    return ray.remote(kind).options(**options).remote(*arguments)
+def start_lasting(kind: type, name: str, where: Mapping[str, Any], *arguments: Any) -> Any:
+    """The handle of the one of that name, started where there is none. Blocks for a round trip to the control store.
+
+    Args:
+        where: Ray's options of place: `on_node`, or a resource that only some nodes have.
+    """
+    return ray.remote(kind).options(name=name, **where, **_LASTING).remote(*arguments)
 
 
-def on_node(node: str) -> Any:
-    """Where an actor is to run: on this node, or nowhere."""
-    return NodeAffinitySchedulingStrategy(node_id=node, soft=False)
+def on_node(node: str) -> dict[str, NodeAffinitySchedulingStrategy]:
+    """Ray's option by which an actor runs on this node, or nowhere."""
+    return {"scheduling_strategy": NodeAffinitySchedulingStrategy(node_id=node, soft=False)}
 
 
 def _raised(error: RayTaskError) -> Exception:

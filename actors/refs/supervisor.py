@@ -11,7 +11,7 @@ import ray
 from ..contracts.call_operations import CallOperations
 from ..contracts.errors import LinkLost
 from ..contracts.node_operations import NodeOperations
-from .handles import NAMESPACE, ActorRef, start_lasting
+from .handles import NAMESPACE, ActorRef, on_node, start_lasting
 
 SUPERVISOR = "supervisor"  # name of a node's supervisor: supervisor:<node id>
 
@@ -23,7 +23,7 @@ class SupervisorRef(ActorRef, NodeOperations, CallOperations):
     def start(cls, kind: type, node: str, options: Mapping[str, Any]) -> SupervisorRef:
         """The supervisor of `node`, started where there is none. Blocks for a round trip to the control store."""
         name = f"{SUPERVISOR}:{node}"
-        return cls(start_lasting(kind, name, node, node, dict(options)), name)
+        return cls(start_lasting(kind, name, on_node(node), node, dict(options)), name)
 
     @classmethod
     def find(cls, node: str) -> SupervisorRef:

@@ -1,4 +1,4 @@
-"""Trials of a policy bundle in this process: its agents loaded, calls simulated with them, recorded calls led again.
+"""Trials of a policy bundle in this process: agents loaded, recorded calls led again; simulated ones: `rehearsal.py`.
 
 A bundle's code may be anything: it may raise, hang or eat memory. Whoever runs a trial does so in a process that can be
 spared and within a limit of time (`policy_check.py` in a child process, `backtest.py` in Ray tasks); what
@@ -16,9 +16,10 @@ from offhook.policies.core.policy import Policy
 from offhook.policies.replay.backtest import Proposer, Trial, backtest
 from offhook.policies.replay.recording import read
 from offhook.policies.replay.replay import Record
-from offhook.policies.simulation.run import play
 
 from ..agents.bundle import agent_class
+from ..agents.failures import failure_of
+from ..agents.plain import as_plain
 
 # What calls tell of (`Publish` in policies/); "*" = everything.
 TOPICS = frozenset(
@@ -41,9 +42,10 @@ def agents_of(policy: Policy, bundle: str) -> dict[str, Proposer]:
         kind = agent_class(spec.code, bundle)
         _check_topics(name, kind)
         try:
-            made[name] = kind(name, spec)
+            made[name] = as_plain(kind(name, spec))
         except Exception as error:
-            raise PolicyError(f"agents.{name}: it cannot be made: {type(error).__name__}: {error}") from error
+            failure = failure_of(error, bundle)
+            raise PolicyError(f"agents.{name}: it cannot be made: {failure.told()}") from error
     return made
 
 
@@ -58,33 +60,17 @@ def _check_topics(name: str, kind: type[Any]) -> None:
         raise PolicyError(f"agents.{name}: {kind.__name__} wants notices of {', '.join(unknown)}; there are: {known}")
 
 
-def rehearse(policy: Policy, bundle: str, calls: int, seed: int = 1) -> dict[str, Any]:
-    """Simulate calls led by the bundle, with callers and faults drawn from seeds.
-
-    Returns:
-        {calls, events, outcomes: {outcome: calls}, faults: [what never must be, one line each, with its seed]}.
-
-    Raises:
-        PolicyError: an agent cannot be loaded.
-    """
-    agents = agents_of(policy, bundle)
-    outcomes: dict[str, int] = {}
-    faults: list[str] = []
-    events = 0
-    for number in range(seed, seed + calls):
-        played = play(number, policy=policy, agents=agents)
-        events += played.events
-        outcomes[played.outcome] = outcomes.get(played.outcome, 0) + 1
-        faults += [
-            f"{each.checker}: {each.message} (at {each.at_ms} ms of call {number})" for each in played.violations
-        ]
-    return {"calls": calls, "events": events, "outcomes": outcomes, "faults": faults}
-
-
 def try_calls(
-    policy: Policy, bundle: str, journals: Iterable[Sequence[Record]], *, recorded_agents: bool, same_ms: int
+    policy: Policy,
+    bundle: str,
+    journals: Iterable[Sequence[Record]],
+    *,
+    recorded_agents: bool,
+    same_ms: int,
+    every_policy: bool = False,
 ) -> list[dict[str, Any]]:
-    """Lead recorded calls again; one plain report a call (see `told`), or {call, unreadable} where it has no journal.
+    """Lead recorded calls again; one plain report a call (see `told`), {call, unreadable} where it has no journal, or
+    {call, led_by} where a policy of another name led it and `every_policy` does not ask for those too.
 
     Raises:
         PolicyError: an agent cannot be loaded.
@@ -93,7 +79,12 @@ def try_calls(
     found = []
     for records in journals:
         try:
-            found.append(told(backtest(read(records), policy, agents, same_ms=same_ms)))
+            recording = read(records)
+            other = recording.policy.name if recording.policy is not None else policy.name
+            if other != policy.name and not every_policy:
+                found.append({"call": recording.call, "led_by": other})
+            else:
+                found.append(told(backtest(recording, policy, agents, same_ms=same_ms)))
         except (OffhookError, ValueError) as error:
             found.append({"call": records[0][0] if records else "", "unreadable": f"{type(error).__name__}: {error}"})
     return found

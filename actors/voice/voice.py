@@ -26,15 +26,15 @@ from offhook.policies.core.events import (
 )
 from offhook.policies.core.policy import Voice as VoicePolicy
 
+from ..audio.format import FRAME_MS
 from ..audio.sound import Sound
-from ..engines.synthesis import Synthesizer
+from ..engines.port import Synthesizer
 from ..process.clock import Alarm, Cancellable, Clock
 from .playout import Playout
 
 log = logging.getLogger(__name__)
 
 BATCH_MS = 200  # sent at once: five wake-ups a second while speaking
-FRAME_MS = 20
 MARK_GRACE_MS = 800  # after a mark was due: a carrier that has not returned it by then does not return marks
 
 

@@ -1,52 +1,37 @@
-"""What every agent is: a stateless reader of views that answers with proposals.
+"""What every agent is: a reader of views that answers with proposals. How to write one: `examples/agents/README.md`.
 
-An agent gets the view of one revision (`offhook.policies.conversation.view.view_of`) and returns what it would say or
-do; whether that happens is decided by arbitration and the gate. It keeps nothing between two calls of `propose`, so it
-may run in any process, be restarted at any time, and serve many calls. What an agent of one's own needs is here; the
-stock ones stand beside it.
+An agent gets the view of one revision (`core/view.py`) and says what it would say or do; whether that happens is
+decided by arbitration and the gate. The least that it has is
 
-An agent that keeps something all the same (what a lookup has found) may lose it with its process. When another policy
-version takes a live call over, it can hand it on, by two optional methods that the stock agents do not need:
+    propose(self, view, reason) -> [Proposal, ...]         plain; in a thread, one thing at a time
+    async def propose(self, view, reason)                  returns such a list, on the event loop of its host
+    async def propose(self, view, reason): yield Proposal  an answer in parts: each goes to the call at once
 
-    remember(self) -> dict           asked of the former agent, after its last answer: plain values under names, 64 KiB
-    upgrade(self, memory) -> None    called once on the fresh agent of the same name, before it is first asked
+An asynchronous one is cancelled when the turn moves. Four more methods are optional: `read` (what the caller's answer
+says), `notice` (told of what happens), `remember` and `upgrade` (what is handed on when another policy version takes
+over). `topics` names the notices that it wants.
 
-Each has 200 ms. One that raises, hangs or returns something else costs the memory, and nothing else. Before it takes
-over, every agent of the new version is asked for proposals once, and what it proposes is thrown away.
-
-Two more methods are optional; they are called like `propose`: in a thread, one thing at a time.
-
-    read(self, view) -> Reading | None    asked first with every invitation at the end of the caller's words (reasons
-                                          "turn_ended", "interrupted"): what they say to what was asked, yes, no,
-                                          unclear, or None where nothing was asked. A policy names its readers
-                                          (`gate.readers`); one that raises costs its reading, and nothing else.
-    notice(self, seq, revision, turn, topic, body) -> None
-                                          told of what happens, for the `topics` that the class names ("words", "slot",
-                                          "verdict", ..., "*" = all): to look something up before it is asked for. `seq`
-                                          counts notices (a gap: some were left out), `revision` and `turn` are the
-                                          call's at that moment, `body` is a map of plain values. It has 1 s, and an
-                                          invitation goes before notices that wait, of which 64 are kept. One that
-                                          raises or hangs counts as a failure of the agent, which is made anew.
-
-Proposals are checked field by field (`offhook.policies.gate.entry`): one with a wrong type, range or size is denied by
-the rule "well_formed", text that cannot be spoken by "sayable"; `offhook explain` shows both, and the others go on.
-Marks, bullets, links and emoji are taken out of a text before it is judged. A TIMER has a plain name as its action and
-`after_ms`, a whole number of ms as text; arguments are pairs of text.
+An agent should keep nothing between two calls of `propose`, so that it may run in any process, be restarted at any time
+and serve many calls. What an agent of one's own needs is here; the stock ones, which are plain, stand beside it.
 """
 
 from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Any, ClassVar
 
 from ..core.errors import PolicyError
 from ..core.policy import AgentSpec
 from ..core.proposals import Asks, Kind, Proposal, Purpose
-from ..language.en import assent
+from ..core.view import View as View
+from ..core.view import ViewAct as ViewAct
+from ..core.view import ViewConcern
+from ..language.port import registry
 
-View = Mapping[str, Any]
+# What `propose` may return: all at once, when it has awaited something, or one after another.
+Proposals = list[Proposal] | Awaitable[list[Proposal]] | AsyncIterator[Proposal]
 
 _CODE = re.compile(r"^(?P<module>[A-Za-z_][\w.]*):(?P<name>[A-Za-z_]\w*)$")
 # "{time}" = what the caller said for it, or the act's own argument; "{price: forty nine dollars}" = these words.
@@ -67,10 +52,12 @@ class Agent:
         self._lines = {**self.LINES, **spec.lines}
         self.prompts: dict[str, str] = dict(spec.prompts)
 
-    def propose(self, view: View, reason: str) -> list[Proposal]:
-        """What this agent would say or do at this revision, best first or in any order; empty = nothing.
+    def propose(self, view: View, reason: str) -> Proposals:
+        """What this agent would say or do at this revision, in any order; empty = nothing.
 
-        `reason` is why it was asked: "answered", "turn_ended", "interrupted", "silence", "action_finished", ...
+        Returned together, one of them is said at most, the best; yielded one after another, each is said after the one
+        before it. `reason` is why it was asked: "answered", "turn_ended", "interrupted", "silence",
+        "action_finished", "handoff", "approved", "unapproved", or the name of a timer that an agent asked for.
         """
         raise NotImplementedError
 
@@ -80,7 +67,7 @@ class Agent:
         """True where the policy (or the agent itself) has a text under this key."""
         return bool(self._lines.get(key))
 
-    def line(self, key: str, view: View, act: Mapping[str, Any] | None = None) -> str:
+    def line(self, key: str, view: View, act: ViewAct | None = None) -> str:
         """A text of the policy, with `{slot}` replaced by what the caller said for it, or by the act's own argument.
 
         Raises:
@@ -88,7 +75,9 @@ class Agent:
         """
         return self._filled(key, view, act)[0]
 
-    def _filled(self, key: str, view: View, act: Mapping[str, Any] | None) -> tuple[str, tuple[tuple[str, str], ...]]:
+    def _filled(
+        self, key: str, view: View, act: ViewAct | None, values: Mapping[str, str] | None = None
+    ) -> tuple[str, tuple[tuple[str, str], ...]]:
         """A text, and the terms in it: the words that have to be heard for it to be told."""
         text = self._lines.get(key)
         if not text:
@@ -97,7 +86,8 @@ class Agent:
 
         def fill(found: re.Match[str]) -> str:
             name, words = found[1], found[2]
-            value = words or (str(act["arguments"].get(name, "")) if act is not None else slot_value(view, name))
+            said = str(act["arguments"].get(name, "")) if act is not None else slot_value(view, name)
+            value = words or (values or {}).get(name, "") or said
             if value:
                 terms[name] = value
             return value or "that"
@@ -115,12 +105,14 @@ class Agent:
         topic: str = "",
         slot: str = "",
         reason: str = "",
-        act: Mapping[str, Any] | None = None,
+        act: ViewAct | None = None,
         consents: str = "",
+        values: Mapping[str, str] | None = None,
     ) -> Proposal:
         """Say one of the policy's lines; `act` = one of `view["acts"]`, whose outcome and arguments the line tells;
-        `consents` = the tool for which a CONFIRMATION asks the caller's yes."""
-        text, terms = self._filled(line, view, act)
+        `consents` = the tool for which a CONFIRMATION asks the caller's yes; `values` = words for placeholders of the
+        line that the agent has found out itself."""
+        text, terms = self._filled(line, view, act, values)
         return self._proposal(
             view,
             Kind.SAY,
@@ -155,7 +147,7 @@ class Agent:
         )
 
     def end(
-        self, view: View, ending: str, line: str, *, priority: float, reason: str, act: Mapping[str, Any] | None = None
+        self, view: View, ending: str, line: str, *, priority: float, reason: str, act: ViewAct | None = None
     ) -> Proposal:
         """Say goodbye with a line, and hang up when it was heard; `ending` = the call's outcome, `act` as in `say`."""
         text, terms = self._filled(line, view, act)
@@ -239,34 +231,34 @@ def times(view: View, name: str) -> int:
     return int(view["done"].get(name, 0))
 
 
-def last_act(view: View, tool: str) -> Mapping[str, Any] | None:
+def last_act(view: View, tool: str) -> ViewAct | None:
     """The last finished act of this tool, if any."""
     return next((act for act in reversed(view["acts"]) if act["action"] == tool), None)
 
 
-def undone(view: View, act: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def undone(view: View, act: ViewAct) -> ViewAct | None:
     """The act that was to undo this one, if there was one; whether it did, its `ok` says."""
     undoing = last_act(view, act["undo"]) if act["undo"] else None
     return undoing if undoing is not None and undoing["at_ms"] >= act["at_ms"] else None
 
 
-def told(view: View, act: Mapping[str, Any]) -> bool:
+def told(view: View, act: ViewAct) -> bool:
     """What came of this act was heard; it is owed until then."""
     return f"result:{act['grant']}" not in view["owed"]
 
 
-def takes_back(view: View, act: Mapping[str, Any]) -> bool:
+def takes_back(view: View, act: ViewAct) -> bool:
     """What the caller says now takes this act back, which is done: by its words, or by naming other values."""
     arguments = act["arguments"]
     if not act["ok"] or not act["undo"] or (said := str(view["pii_words"])) == "":
         return False
-    if assent.takes_back(said, tuple(arguments.items())):
+    if registry.named(str(view["language"])).takes_back(said, tuple(arguments.items())):
         return True
     changed = any(slot_value(view, name) not in ("", value) for name, value in arguments.items())
     return changed and heard(view, "detail", "denial")
 
 
-def outcome(act: Mapping[str, Any]) -> str:
+def outcome(act: ViewAct) -> str:
     """How an act ended: "done", "failed", or "withdrawn" (taken back before it had left)."""
     return "withdrawn" if act["withdrawn"] else "done" if act["ok"] else "failed"
 
@@ -289,7 +281,7 @@ def slot_value(view: View, name: str) -> str:
     return str(slot["pii_value"]) if slot else ""
 
 
-def unsettled(view: View) -> list[Mapping[str, Any]]:
+def unsettled(view: View) -> list[ViewConcern]:
     """The concerns that still ask for an answer, the one that moved last first."""
     found = [concern for concern in view["concerns"] if concern["due"] != "none"]
     return sorted(found, key=lambda concern: concern["history"][-1][0] if concern["history"] else 0, reverse=True)

@@ -5,7 +5,7 @@ the caller has really agreed is for the gate to say. What it says of a booking i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ..core.policy import AgentSpec
 from ..core.proposals import Asks, Proposal, Purpose
@@ -13,6 +13,7 @@ from .base import (
     UNDO,
     Agent,
     View,
+    ViewAct,
     answered_what,
     ever,
     heard,
@@ -77,7 +78,7 @@ class Booking(Agent):
 
     # --- a booking is over ------------------------------------------------------------------------------------------
 
-    def _after(self, view: View, done: Mapping[str, Any]) -> list[Proposal] | None:
+    def _after(self, view: View, done: ViewAct) -> list[Proposal] | None:
         """What follows a booking that was made, failed or taken back; None = go on as if there were none."""
         undoing = undone(view, done)
         if undoing is not None:
@@ -107,20 +108,20 @@ class Booking(Agent):
             return [self._ask_to_undo(view, done)]
         return [] if same or not slot_value(view, TIME) else None
 
-    def _tell(self, view: View, line: str, act: Mapping[str, Any], asks: Asks) -> Proposal:
+    def _tell(self, view: View, line: str, act: ViewAct, asks: Asks) -> Proposal:
         return self.say(view, line, Purpose.ANSWER, asks, priority=0.9, reason=f"the tool: {line}", act=act)
 
-    def _ask_to_retry(self, view: View, done: Mapping[str, Any]) -> Proposal:
+    def _ask_to_retry(self, view: View, done: ViewAct) -> Proposal:
         why = "the tool: failed"
         return self.say(
             view, "failed", Purpose.CONFIRMATION, Asks.YES_NO, priority=0.9, slot=TIME, reason=why, act=done
         )
 
-    def _ask_to_undo(self, view: View, done: Mapping[str, Any]) -> Proposal:
+    def _ask_to_undo(self, view: View, done: ViewAct) -> Proposal:
         why = "taken back after it was booked"
         return self.say(view, "too_late", Purpose.QUESTION, Asks.YES_NO, priority=0.95, slot=UNDO, reason=why, act=done)
 
-    def _undo(self, view: View, done: Mapping[str, Any]) -> list[Proposal]:
+    def _undo(self, view: View, done: ViewAct) -> list[Proposal]:
         words = str(view["pii_words"]).lower().replace("n't", " not").split()
         keeps = not {"not", "keep", "leave"}.isdisjoint(words)
         agrees = heard(view, "confirmation", "commitment")
@@ -136,7 +137,7 @@ class Booking(Agent):
     # --- on the way to one ------------------------------------------------------------------------------------------
 
     def _with_time(self, view: View) -> list[Proposal]:
-        slot = view["slots"][TIME]
+        slot, answer = view["slots"][TIME], view["answer"]
         wanted = []
         committed = heard(view, "commitment") or (
             heard(view, "detail", "confirmation") and ever(view, "commitment", unless="denial")
@@ -147,8 +148,8 @@ class Booking(Agent):
             wanted.append(self.act(view, self._tool, time, line="booking", priority=0.9, reason=why))
         if not unsettled(view):
             line, why = "read_back", "the time is not confirmed yet"
-            if unclear(view, TIME):
-                line, why = "read_back_again", f"the answer was no clear yes: {view['answer']['why']}"
+            if answer is not None and unclear(view, TIME):
+                line, why = "read_back_again", f"the answer was no clear yes: {answer['why']}"
             elif slot["agreed"]:
                 line, why = "shall_i", "ask before it is booked"
             wanted.append(self.say(view, line, Purpose.CONFIRMATION, Asks.YES_NO, priority=0.6, slot=TIME, reason=why))

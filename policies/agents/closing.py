@@ -5,7 +5,7 @@ details in writing after a no, with a goodbye when all is said.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ..core.policy import AgentSpec
 from ..core.proposals import Asks, Kind, Proposal, Purpose
@@ -13,6 +13,7 @@ from .base import (
     UNDO,
     Agent,
     View,
+    ViewAct,
     agreed_now,
     answered_what,
     ever,
@@ -83,7 +84,7 @@ class Closing(Agent):
             reason=why,
         )
 
-    def _after_booking(self, view: View, booked: Mapping[str, Any]) -> list[Proposal]:
+    def _after_booking(self, view: View, booked: ViewAct) -> list[Proposal]:
         if answered_what(view)[1] == UNDO:
             return []  # whether the booking stands is still being asked
         if takes_back(view, booked):

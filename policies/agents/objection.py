@@ -6,9 +6,10 @@ Whether a resolved concern may be argued again is the gate's matter; who moves t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ..core.proposals import Asks, Proposal, Purpose
+from ..core.view import ViewConcern
 from .base import Agent, View, heard, times, topic_of, unsettled, wordless
 
 
@@ -39,7 +40,7 @@ class Objection(Agent):
             ]
         return []
 
-    def _answer(self, view: View, concern: Mapping[str, Any]) -> Proposal:
+    def _answer(self, view: View, concern: ViewConcern) -> Proposal:
         topic, due, answers = concern["topic"], concern["due"], concern["answers"]
         why = f"{topic} is {concern['standing']}, answered {answers} times"
         if due == "escalate":

@@ -5,7 +5,7 @@ reasons like "MAXWORDS-3-3"); recognized words decide earlier and may correct it
 Every move is a row of `answering_moves.MOVES`. Speech is locked while undecided, and on a machine until its beep; a
 hard deadline with the policy's default ends the doubt. That it is a machine can be revised until the call is over: by
 a question to the caller, by words that only somebody says who is there, by a key. Only outbound calls are asked. How
-words are read is `greetings.py`'s matter; what a tone is, the ears decide.
+words are read is the language's matter; what a tone is, the ears decide.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ from ..core.parts import replace
 from ..core.proposals import CORE, Kind, Proposal, Purpose
 from ..core.state import Answering, Holder
 from ..gate import arbitration
-from ..language.en import greetings
-from ..language.en.greetings import Heard, Voice
+from ..language.port import registry
+from ..language.port.port import Heard, Voice
 from ..speech import speaking, turns
 from . import amd_cadence as cadence
+from .amd_greeting import of_turn
 from .amd_moves import DECIDED, MOVES, UNDECIDED, Cause, Phase
 
 QUIET = "answering.quiet"  # the silence that decides
@@ -119,7 +120,7 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
     late = suspected and now.reason.startswith(_C.INITIALSILENCE)
     pause_ms = draft.policy.answering.after_greeting_silence_ms
     segments = () if now.phase == _P.HUMAN else state.hearing.segments  # what made it a person stands
-    found = greetings.of_turn(segments, event, pause_ms, suspected=suspected, late=late)
+    found = of_turn(registry.of(draft.policy), segments, event, pause_ms, suspected=suspected, late=late)
     if now.phase in (_P.LEAVING, _P.REPLYING):
         _answered_over(draft, event, found)
     elif found.voice is Voice.SCREENER:
@@ -211,7 +212,9 @@ def _answered_over(draft: Draft, event: WordsHeard, found: Heard) -> None:
     begun_ms = (current.started_ms or current.sent_ms) if current is not None else draft.state.now_ms
     if event.started_ms < begun_ms or found.voice in (Voice.MACHINE, Voice.SCREENER):
         return  # the end of the greeting, read late
-    phrase = found.phrase if found.voice in (Voice.PERSON, Voice.GREETING) else greetings.live(event.text)
+    phrase = (
+        found.phrase if found.voice in (Voice.PERSON, Voice.GREETING) else registry.of(draft.policy).live(event.text)
+    )
     if phrase:
         _move(draft, _C.HUMANWORDS, f"HUMANWORDS-{phrase} over the {draft.state.answering.phase}")
 

@@ -3,7 +3,7 @@
     patience = base(stage) x this caller's own pauses x how complete the words are        (floor <= patience <= ceiling)
 
 Belongs here: the patience, what is learnt about this caller's pauses, and the decision. The words' completeness is
-read in `completeness.py`; what the agents then say is `arbitration.py`'s matter, how long nobody speaks `silence.py`'s.
+the language's matter; what the agents then say is `arbitration.py`'s matter, how long nobody speaks `silence.py`'s.
 While an overlap is open or the agent is heard, nothing is decided here: `barge_in.py` arms anew after a cut. Words that
 come in after the decision and before the agent is heard take it back.
 """
@@ -22,11 +22,11 @@ from ..core.events import (
 )
 from ..core.parts import part, replace
 from ..core.policy import Endpointing
-from ..core.proposals import Asks
 from ..core.state import Cadence, CallState, EndOfTurn, Holder, Line, Playing, Stage
 from ..evidence import owed
 from ..gate import arbitration, consent, debts, execution
-from ..language.en import completeness
+from ..language.port import registry
+from ..language.port.port import UNWEIGHED, Completeness
 from ..speech import cadence, speaking, turns
 from ..speech.floor import Move
 from . import presence, silence
@@ -46,11 +46,10 @@ class Patience:
     why: str
 
 
-def patience(policy: Endpointing, stage: Stage, known: Cadence, words: str, asks: Asks) -> Patience:
-    """The patience at a pause after `words`, for a caller of this cadence who was asked for `asks`."""
+def patience(policy: Endpointing, stage: Stage, known: Cadence, found: Completeness) -> Patience:
+    """The patience at a pause after words that are so complete, for a caller of this cadence."""
     base_ms = policy.base_ms.get(stage, policy.floor_ms)
     own = cadence.factor(known)
-    found = completeness.judge(words, asks) if policy.semantic else completeness.UNWEIGHED
     wanted = base_ms * own * found.factor
     ms = round(min(max(wanted, policy.floor_ms), policy.ceiling_ms))
     bound = " (floor)" if ms > wanted + 0.5 else " (ceiling)" if ms < wanted - 0.5 else ""
@@ -179,7 +178,9 @@ def arm(draft: Draft, settle_until_ms: int = 0, words_end_ms: int = 0) -> None:
     state = draft.state
     hearing = state.hearing
     anchor_ms = min(state.now_ms, max(hearing.ended_ms, words_end_ms))
-    found = patience(draft.policy.endpointing, state.stage, state.cadence, hearing.words, hearing.answering)
+    limits, judge = draft.policy.endpointing, registry.of(draft.policy).completeness
+    complete = judge(hearing.words, hearing.answering) if limits.semantic else UNWEIGHED
+    found = patience(limits, state.stage, state.cadence, complete)
     deadline_ms = anchor_ms + found.ms
     if turns.unread(state) or consent.awaits_final_words(state):  # what is still on its way belongs to this turn
         deadline_ms = max(deadline_ms, anchor_ms + draft.policy.endpointing.unread_ms)

@@ -13,7 +13,7 @@ New words that are not the recording's are a person's, and the call goes on with
 talks and never listens is asked once whether they are there (`check`), and hung up on only where that is talked over
 too. At a limit the policy's line is said, if there is a floor to say it on; a grace later the call ends in any case.
 
-Belongs here: the readings and their limits. What a recording's words are is `recordings.py`'s matter; silence is
+Belongs here: the readings and their limits. What a recording's words are is the language's matter; silence is
 `silence.py`'s, sound over the agent `barge_in.py`'s, who picked up an outbound call `amd.py`'s.
 """
 
@@ -26,8 +26,8 @@ from ..core.proposals import CORE, Answer, Asks, Kind, Proposal, Purpose
 from ..core.state import CallState, Holder, Line, Presence, Sign
 from ..evidence import cues
 from ..gate import arbitration
-from ..language.en import greetings, questions, recordings
-from ..language.en.recordings import Recording
+from ..language.port import registry
+from ..language.port.port import Language, Recording
 from ..speech import speaking, turns
 from . import silence
 
@@ -103,15 +103,15 @@ def timer_fired(draft: Draft, event: TimerFired) -> None:
 
 def turn_over(draft: Draft) -> bool:
     """A turn of the far end is over: True where no answer is due, because a recording spoke."""
-    state = draft.state
+    state, language = draft.state, registry.of(draft.policy)
     now, hearing = state.presence, state.hearing
     text = _said(state, hearing.onset_ms if now.reading == MUSIC else hearing.turn_started_ms)
     words = turns.plain(text).split()
     dense = _dense(words, now.sound_ms) or _dense(_said(state, hearing.onset_ms).split(), hearing.voiced_ms)
-    known = recordings.piece(words, now.heard)
+    known = language.piece(words, now.heard)
     again = _again(state, known and len(words) >= _KEPT_WORDS_MIN)
-    same = now.same + 1 if len(words) >= _KEPT_WORDS_MIN and recordings.piece(words, now.heard[-1:]) else 0
-    reading = _reading(replace(now, again=again, same=same), text, dense, known)
+    same = now.same + 1 if len(words) >= _KEPT_WORDS_MIN and language.piece(words, now.heard[-1:]) else 0
+    reading = _reading(language, replace(now, again=again, same=same), text, dense, known)
     if not reading and not now.recorded and _is_music(state, words, draft.policy.presence.music_after_ms):
         reading = MUSIC
     kept = now.heard
@@ -134,7 +134,7 @@ def turn_over(draft: Draft) -> bool:
         return True
     if now.recorded or (now.since_ms and not now.reading and dense):
         turns.forget_words(draft, until_ms=hearing.turn_started_ms)  # what the recording said is answered by nobody
-        _person(draft, sure=questions.closing(text) is not None or bool(greetings.live(text)))
+        _person(draft, sure=language.asks(text) or bool(language.live(text)))
     elif now.checked and (now.listened_ms or (len(words) <= _YES_WORDS_MAX and "yes" in words[:2])):
         _person(draft, sure=True)
     elif HARD_END in draft.timers:
@@ -157,13 +157,13 @@ def _dense(words: list[str], sound_ms: int) -> bool:
     return bool(words) and 1_000 * len(words) >= _DENSE_PER_S * sound_ms
 
 
-def _reading(now: Presence, text: str, dense: bool, known: bool) -> str:
+def _reading(language: Language, now: Presence, text: str, dense: bool, known: bool) -> str:
     """Which recording spoke in the turn that is over; empty = none that is known by its words."""
-    found = _OF_RECORDING.get(recordings.read(text), "")
+    found = _OF_RECORDING.get(language.recording(text), "")
     if found:
         return found
     if now.recorded:
-        answered = greetings.live(text) or questions.closing(text) is not None
+        answered = language.live(text) or language.asks(text)
         return now.reading if not dense or (known and not answered) else ""
     return ANNOUNCEMENT if now.again >= _AGAIN or now.same >= _SAME else ""
 
@@ -210,7 +210,7 @@ def _look(draft: Draft) -> None:
     undecided = state.answering.armed and state.answering.decided != "human"
     if undecided or now.recorded or state.line is not Line.OPEN:
         return
-    found = _OF_RECORDING.get(recordings.read(text), "")
+    found = _OF_RECORDING.get(registry.of(draft.policy).recording(text), "")
     if found or _is_music(state, turns.plain(text).split(), limits.music_after_ms):
         _enter(draft, found or MUSIC)
         return

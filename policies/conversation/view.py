@@ -1,31 +1,31 @@
-"""The view: a call's state in plain values (str, int, float, bool, None, list, dict), for agents and the API.
+"""How a view is made of a call's state, for agents and the API. Its fields, and what they mean: `core/view.py`.
 
-Agents are stateless: all that one needs to propose is here. What is derived is derived once, here (which signals came
-since the agent last spoke, whether the last utterance was cut); nothing here decides. Fields whose key begins with
-`pii_` hold what the people on the line said or are.
+Agents are stateless: all that one needs to propose is in it. What is derived is derived once, here (which signals came
+since the agent last spoke, whether the last utterance was cut); nothing here decides.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..core.dialogue import Answer
+from ..core.dialogue import Answer, Turn
 from ..core.policy import Policy
 from ..core.state import Authority, CallState, Concern, Playing, Sign, Signal, Utterance
+from ..core.view import View, ViewAnswer, ViewAuthority, ViewConcern, ViewSignal, ViewTurn, ViewUtterance
 from ..evidence.concerns import answer_due
 from ..gate import acts
 from ..gate.case import name_of
+from ..speech import transcript
 
 SIGNALS_MAX = 24  # the most recent ones; readiness already sums up the older
 
 
-def view_of(state: CallState, policy: Policy) -> dict[str, Any]:
+def view_of(state: CallState, policy: Policy) -> View:
     """The state at this revision. About 40 plain fields; safe to keep, nothing in it changes later."""
     silence, answering = state.silence, state.answering
     return {
         "call": state.call,
         "policy": policy.name,
         "policy_version": state.policy_version,
+        "language": policy.language,
         "direction": state.direction,
         "pii_caller": state.caller,
         "pii_callee": state.callee,
@@ -66,11 +66,13 @@ def view_of(state: CallState, policy: Policy) -> dict[str, Any]:
         "presence": {"reading": state.presence.reading, "since_ms": state.presence.since_ms},
         "agents": list(state.agents),
         "lost_parts": sorted(state.lost_parts),
+        "failures": [{"agent": agent, "at_ms": at_ms, "reason": why} for agent, at_ms, why in state.failures],
         **_authority(state.authority, policy),
+        "transcript": [_turn(turn) for turn in transcript.so_far(state)],
     }
 
 
-def _concern(concern: Concern, policy: Policy) -> dict[str, Any]:
+def _concern(concern: Concern, policy: Policy) -> ViewConcern:
     return {
         "topic": concern.topic,
         "standing": str(concern.standing),
@@ -82,7 +84,7 @@ def _concern(concern: Concern, policy: Policy) -> dict[str, Any]:
     }
 
 
-def _answer(answer: Answer | None) -> dict[str, Any] | None:
+def _answer(answer: Answer | None) -> ViewAnswer | None:
     """The caller's answer to the last yes-or-no question: `says` "yes" only where nothing is left over."""
     if answer is None:
         return None
@@ -96,7 +98,7 @@ def _answer(answer: Answer | None) -> dict[str, Any] | None:
     }
 
 
-def _authority(authority: Authority, policy: Policy) -> dict[str, Any]:
+def _authority(authority: Authority, policy: Policy) -> ViewAuthority:
     """What was done, what is under way, and what waits for the floor or an operator."""
     actions = policy.gate.actions
     transfer = acts.handed_over(authority.grants)
@@ -136,7 +138,18 @@ def _authority(authority: Authority, policy: Policy) -> dict[str, Any]:
     }
 
 
-def _utterance(utterance: Utterance | None) -> dict[str, Any] | None:
+def _turn(turn: Turn) -> ViewTurn:
+    return {
+        "speaker": turn.speaker,
+        "pii_text": turn.words,
+        "from_ms": turn.from_ms,
+        "until_ms": turn.until_ms,
+        "cut": turn.cut,
+        "utterance": turn.utterance,
+    }
+
+
+def _utterance(utterance: Utterance | None) -> ViewUtterance | None:
     if utterance is None:
         return None
     return {
@@ -158,7 +171,7 @@ def _utterance(utterance: Utterance | None) -> dict[str, Any] | None:
     }
 
 
-def _signals(state: CallState) -> list[dict[str, Any]]:
+def _signals(state: CallState) -> list[ViewSignal]:
     """The newest signals, oldest first.
 
     `new` = not answered yet: of the words of the present turn, or (keys, silence) since the agent was heard to begin.
@@ -173,7 +186,7 @@ def _signals(state: CallState) -> list[dict[str, Any]]:
     ]
 
 
-def _signal(state: CallState, signal: Signal, unanswered: bool) -> dict[str, Any]:
+def _signal(state: CallState, signal: Signal, unanswered: bool) -> ViewSignal:
     stands = signal.sign is not Sign.RETRACTION and signal.id not in state.ledger.retracted
     return {
         "id": signal.id,

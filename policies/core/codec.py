@@ -190,17 +190,39 @@ def _compile_decoder(kind: type, tagged: bool) -> Decoder:
     most = len(fields) + first
     least = most - sum(optional for _, _, optional in fields)
     source = _Source(kind)
-    source.names["wrong_size"] = _wrong_size(kind, least, most)
+    wrong_size = _wrong_size(kind, least, most)
     parts = [
         _decoding(source, hint, f"a[{at}]", f"{kind.__name__}.{name}")
         for at, (name, hint, _) in enumerate(fields, start=first)
     ]
-    lines = ["def run(a):", f"    if a.__class__ is not list or len(a) != {most}: return short(a)"]
-    lines += [f"    return kind({', '.join(parts)})"]
-    lines += ["def short(a):", "    if a.__class__ is not list: wrong_size(a)", "    size = len(a)"]
-    lines += [f"    if size == {size}: return kind({', '.join(parts[: size - first])})" for size in range(least, most)]
-    lines += ["    wrong_size(a)"]
-    return source.compile(lines)
+    source.names["short"] = lambda array: run(_lengthened(kind, array, most, wrong_size))
+    run: Decoder = source.compile(
+        [
+            "def run(a):",
+            f"    if a.__class__ is not list or len(a) != {most}: return short(a)",
+            f"    return kind({', '.join(parts)})",
+        ]
+    )
+    return run
+
+
+def _lengthened(kind: type, array: Any, most: int, wrong_size: Callable[[Any], NoReturn]) -> list[Any]:
+    """An array from an older version, with the defaults of the fields that it lacks. Rare, so nothing is compiled."""
+    missing = most - len(array) if array.__class__ is list else 0
+    fields = dataclasses.fields(kind)[-missing:] if missing > 0 else ()
+    values = [
+        field.default if field.default_factory is dataclasses.MISSING else field.default_factory() for field in fields
+    ]
+    if not fields or len(fields) != missing or dataclasses.MISSING in values:
+        wrong_size(array)
+    return [*array, *map(_untagged, values)]
+
+
+def _untagged(value: Any) -> Any:
+    """A field's default as its array has it."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _compile_encoder(value.__class__, tagged=False)(value)
+    return plain(value)
 
 
 def _wrong_size(kind: type, least: int, most: int) -> Callable[[Any], NoReturn]:

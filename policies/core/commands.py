@@ -117,11 +117,11 @@ class Withdraw(Command):
 
 @part
 class TransferCall(Command):
-    """Hand the line to `target`; `announced` = the target is told first."""
+    """Hand the line to `target`. Nobody there is told first: no carrier of this release can."""
 
     grant: str
     target: str
-    announced: bool
+    announced: bool = False  # always; it stands here so that journals of earlier releases can be read
 
 
 @part

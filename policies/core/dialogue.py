@@ -20,6 +20,24 @@ class Segment:
 
 
 @part
+class Turn:
+    """What one side said at a stretch, as far as the other side has heard it."""
+
+    speaker: str  # "caller", or the agent ("core" = the call's own lines)
+    from_ms: int
+    until_ms: int
+    text: str = ""  # an agent's, to the last word that was heard to its end; may hold personal data
+    utterance: str = ""  # an agent's
+    cut: bool = False  # an agent's that was not heard to its end
+    segments: tuple[Segment, ...] = ()  # a caller's, in their newest reading; personal data
+
+    @property
+    def words(self) -> str:
+        """What was said, whoever said it."""
+        return self.text or " ".join(segment.text for segment in self.segments if segment.text)
+
+
+@part
 class Term:
     """Words that an utterance has to get across, and where they end: told once heard that far."""
 

@@ -25,5 +25,9 @@ class IllegalEvent(CallerFault):
     """An event that the call's state does not allow; the state is unchanged."""
 
 
+class IllegalMove(CallerFault):
+    """A move that the present stage of a lifecycle does not allow; the stage is unchanged."""
+
+
 class PolicyError(CallerFault):
     """A policy that cannot be used. Each line of the message names file, line or field, and what is allowed."""

@@ -178,12 +178,14 @@ class AgentLost(Event):
     """An agent raised, hung or was cut off. It is restarted outside; the call goes on."""
 
     agent: str
-    reason: str
+    reason: str  # "KeyError at agents/guide.py:21 in propose" where its code raised
+    trace: tuple[str, ...] = ()  # the way to where it raised, a line each, outermost first
+    pii_message: str = ""  # the error's own words, which may be the caller's
 
 
 @part
 class AgentAnswered(Event):
-    """An agent's answer to an invitation: its proposals, or none."""
+    """An agent's answer to an invitation: its proposals, or none. It may come in parts, each an event of its own."""
 
     agent: str
     turn: int
@@ -191,6 +193,8 @@ class AgentAnswered(Event):
     proposals: tuple[Proposal, ...]
     reading: Reading | None = None  # of the caller's answer, where the agent is a reader
     refused: tuple[Refusal, ...] = ()  # what was not even taken in; each becomes a verdict
+    part: int = 0  # its number, from 0
+    more: bool = False  # others are to come
 
 
 @part

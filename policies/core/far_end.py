@@ -18,7 +18,7 @@ class Answering:
     voiced_ms: int = 0
     beep_ms: int = 0  # end of the beep; 0 = none yet
     left_message: bool = False
-    phase: str = ""  # answering.Phase
+    phase: str = ""  # amd_moves.Phase
     spurt_ms: int = 0  # voiced in the present talkspurt
     word_from_ms: int = 0  # voiced of it before the present word began
     gap_ms: int = 0  # unvoiced of it

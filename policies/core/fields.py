@@ -185,4 +185,5 @@ CHECKS: Mapping[str, Check] = {
     "terms": _terms,
     "about": _text(NAME_CHARS_MAX),
     "rests_on": _rests_on,
+    "part": _whole(COUNT_MAX),
 }

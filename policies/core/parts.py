@@ -35,8 +35,7 @@ else:
         Raises:
             AttributeError: the part has no such field.
         """
-        cloner = _CLONERS.get(changing.__class__)
-        copy = (cloner or _compiled(changing.__class__))(changing)
+        copy = _CLONERS[changing.__class__](changing)
         for name, value in changes.items():
             setattr(copy, name, value)
         return copy
@@ -44,18 +43,22 @@ else:
 
 def clone(thing: T) -> T:
     """A shallow copy of a part, or of a whole made of parts."""
-    copy: T = (_CLONERS.get(thing.__class__) or _compiled(thing.__class__))(thing)
+    copy: T = _CLONERS[thing.__class__](thing)
     return copy
 
 
-_CLONERS: dict[type, Callable[[Any], Any]] = {}  # how all fields of a class are copied
+class _Cloners(dict[type, Callable[[Any], Any]]):
+    """How all fields of a class are copied; compiled where it is missing.
+
+    Slot by slot, as `dataclasses` compiles `__init__`: a call with thirty arguments costs three times as much.
+    """
+
+    def __missing__(self, kind: type) -> Callable[[Any], Any]:
+        names = tuple(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+        lines = ["def run(old):", "    new = make(kind)", *[f"    new.{name} = old.{name}" for name in names]]
+        known: dict[str, Any] = {"make": object.__new__, "kind": kind}
+        exec(compile("\n".join([*lines, "    return new"]), f"<copy of {kind.__name__}>", "exec"), known)
+        return self.setdefault(kind, known["run"])
 
 
-def _compiled(kind: type) -> Callable[[Any], Any]:
-    """Slot by slot, as `dataclasses` compiles `__init__`: a call with thirty arguments costs three times as much."""
-    names = tuple(kind.__dataclass_fields__)  # type: ignore[attr-defined]
-    lines = ["def run(old):", "    new = make(kind)", *[f"    new.{name} = old.{name}" for name in names]]
-    known: dict[str, Any] = {"make": object.__new__, "kind": kind}
-    exec(compile("\n".join([*lines, "    return new"]), f"<copy of {kind.__name__}>", "exec"), known)
-    cloner: Callable[[Any], Any] = known["run"]
-    return _CLONERS.setdefault(kind, cloner)
+_CLONERS = _Cloners()

@@ -6,15 +6,27 @@ numbers reported by `serve/bundles/policy_files.py`; texts and prompts of the ag
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from ..language.lines.lines import DEFAULT, lines_of, section
 from .proposals import CORE
 from .state import Stage
 from .units import Section
 
 Level = Literal["observe", "suggest", "approve", "act"]
+
+
+def _line(key: str) -> Any:
+    """A line that a language has by default."""
+    return Field(default_factory=lambda: lines_of(DEFAULT)[key])
+
+
+def _lines(prefix: str) -> Any:
+    """Several; those that a policy does not name keep their default."""
+    return Field(default_factory=lambda: section(DEFAULT, prefix))
 
 
 class Ears(Section):
@@ -71,7 +83,7 @@ class SilenceLadder(Section):
     busy_ms: int = Field(60_000, ge=1_000, le=600_000)  # so long does a tool at work keep the ladder still
     hold_ms: int = Field(120_000, ge=1_000, le=1_800_000)  # ... and so long do holds, one after the other
     alone_ms: int = Field(180_000, ge=5_000, le=3_600_000)  # without a word of the caller, however much is said to them
-    lines: dict[str, str] = Field(default_factory=lambda: dict(_SILENCE_LINES))  # rung -> what is said
+    lines: dict[str, str] = _lines("silence")  # rung -> what is said
 
 
 class Presence(Section):
@@ -86,7 +98,7 @@ class Presence(Section):
     listen_ms: int = Field(2_500, ge=500, le=30_000)  # so long is whoever listens silent while the agent speaks
     listens_share: float = Field(0.1, ge=0, le=1)  # ... and in all this share of the time, at least
     watch_ms: int = Field(15_000, ge=1_000, le=120_000)  # how often a sound that goes on is looked at
-    lines: dict[str, str] = Field(default_factory=lambda: dict(_PRESENCE_LINES))  # "check", or by outcome
+    lines: dict[str, str] = _lines("presence")  # "check", or by outcome
 
 
 class Evidence(Section):
@@ -151,14 +163,14 @@ class Gate(Section):
     reading_ms: int = Field(600, ge=0, le=5_000)  # from the answer, how long a reader's word is waited for
     approval_ms: int = Field(60_000, ge=1_000, le=600_000)  # how long an operator's yes is awaited, and lasts
     owed_ms: int = Field(10_000, ge=1_000, le=120_000)  # from a free floor, how long what is owed may stay unpaid
-    lines: dict[str, str] = Field(default_factory=lambda: dict(_GATE_LINES))  # said where no agent says anything
+    lines: dict[str, str] = _lines("gate")  # said where no agent says anything
 
 
 class Arbitration(Section):
     """Choosing among proposals."""
 
     deadline_ms: int = Field(150, ge=10, le=5_000)  # agents that answer later are late for this round
-    fallback_line: str = "Sorry, could you say that again?"  # said when nobody proposes anything after a turn
+    fallback_line: str = _line("arbitration.fallback_line")  # said when nobody proposes anything after a turn
 
 
 class AnsweringMachine(Section):
@@ -191,7 +203,7 @@ class Escalation(Section):
 
     policy: str = ""  # a published one (its name or version) that leads the call from then on, made to be simple
     transfer_to: str = ""  # the number of a person who takes the caller
-    transfer_line: str = "One moment, please. I will connect you with a colleague."
+    transfer_line: str = _line("escalation.transfer_line")
 
 
 class Limits(Section):
@@ -200,14 +212,14 @@ class Limits(Section):
     ring_ms: int = Field(30_000, ge=1_000, le=180_000)
     call_ms: int = Field(1_800_000, ge=5_000, le=86_400_000)
     warning_ms: int = Field(60_000, ge=0, le=600_000)  # spoken this long before the limit
-    warning_line: str = "Just so you know, we have about a minute left."
+    warning_line: str = _line("limits.warning_line")
     grace_ms: int = Field(10_000, ge=0, le=60_000)  # for the goodbye after the limit
     line_lost_ms: int = Field(10_000, ge=0, le=120_000)  # how long a lost line may come back
     transfer_ms: int = Field(45_000, ge=0, le=600_000)  # ... one that was handed over; carriers ring a number for 30 s
-    unanswered_line: str = "I am afraid nobody can take your call just now. Is there anything else that I can do?"
-    goodbye_line: str = "Thank you for your time. Goodbye."
+    unanswered_line: str = _line("limits.unanswered_line")
+    goodbye_line: str = _line("limits.goodbye_line")
     # Said once when the recognizer is lost under a caller who speaks; empty = nothing.
-    unheard_line: str = "I am sorry, I cannot hear you well just now. One moment, please."
+    unheard_line: str = _line("limits.unheard_line")
     escalation: Escalation = Field(default_factory=Escalation)
 
 
@@ -216,6 +228,16 @@ class Voice(Section):
 
     ahead_ms: int = Field(500, ge=200, le=1_000)  # sent ahead of real time, at most; 200 less before the next batch
     mark_every_ms: int = Field(500, ge=100, le=5_000)
+
+
+class Speech(Section):
+    """What the speech engines are asked for. An engine that has no such language or voice refuses, and says so."""
+
+    language: str = Field("en", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$", max_length=35)  # a BCP 47 tag
+    voice: str = Field("", max_length=200)  # the synthesizer's own name of it; empty = the installation's
+    hints: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
+        default=(), max_length=200
+    )  # names and words that callers are likely to say, the likeliest first
 
 
 class AgentSpec(Section):
@@ -246,6 +268,20 @@ class Policy(Section):
     answering: AnsweringMachine = Field(default_factory=AnsweringMachine)
     limits: Limits = Field(default_factory=Limits)
     voice: Voice = Field(default_factory=Voice)
+    speech: Speech = Field(default_factory=Speech)
+    language: str = DEFAULT  # in which callers are understood and the core speaks; see policies/language
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lines_of_its_language(cls, raw: Any) -> Any:
+        """Where the policy has no line of its own, the core speaks the policy's language."""
+        language = raw.get("language", DEFAULT) if isinstance(raw, Mapping) else DEFAULT
+        if language == DEFAULT or not isinstance(language, str):
+            return raw
+        filled = dict(raw)
+        for key, text in lines_of(language).items():
+            _fill(filled, _LINE_OF[key.partition(".")[0]], key.partition(".")[2], text)
+        return filled
 
     @field_validator("agents")
     @classmethod
@@ -255,6 +291,29 @@ class Policy(Section):
         return agents
 
 
+# Where the lines of a language stand in a policy, by the first part of their keys.
+_LINE_OF: dict[str, tuple[str, ...]] = {
+    "gate": ("gate", "lines"),
+    "silence": ("silence", "lines"),
+    "presence": ("presence", "lines"),
+    "arbitration": ("arbitration",),
+    "escalation": ("limits", "escalation"),
+    "limits": ("limits",),
+}
+
+
+def _fill(raw: dict[str, Any], path: tuple[str, ...], name: str, text: str) -> None:
+    """Put `text` under `name` in the map at `path`, where it has none. What is no map is left to its own check."""
+    place = raw
+    for step in path:
+        inner = place.get(step, {})
+        if not isinstance(inner, Mapping):
+            return
+        place[step] = dict(inner)
+        place = place[step]
+    place.setdefault(name, text)
+
+
 _BASE_PATIENCE_MS: dict[Stage, int] = {
     Stage.OPENING: 600,
     Stage.QUALIFYING: 700,
@@ -262,30 +321,4 @@ _BASE_PATIENCE_MS: dict[Stage, int] = {
     Stage.OBJECTING: 800,
     Stage.BOOKING: 800,
     Stage.CLOSING: 600,
-}
-
-# `{act}` = what the policy calls the act (`called`).
-_GATE_LINES: dict[str, str] = {
-    "approval": "One moment, please. I have to ask a colleague about that.",
-    "unapproved": "I am sorry, I could not get that confirmed just now.",
-    "withdrawn": "All right. I have stopped {act}.",
-    "regretted": "I am sorry, {act} had already gone through.",
-    "done": "That is done: {act}.",
-    "failed": "I am sorry, {act} did not go through.",
-}
-
-_SILENCE_LINES: dict[str, str] = {
-    "reassure": "Take your time.",
-    "clarify": "Shall I put that another way?",
-    "check": "No rush. I'm still here.",
-    "reengage": "Are you still with me?",
-    "help": "Would it help if I sent you the details in writing?",
-    "close": "I seem to have lost you. I will try again another time. Goodbye.",
-}
-
-_PRESENCE_LINES: dict[str, str] = {
-    "check": "Hello? If you can hear me, please say yes, or press any key.",
-    "on_hold": "I cannot wait any longer. I will try again another time. Goodbye.",
-    "menu": "",
-    "nobody_there": "I do not think that you can hear me. I will try again another time. Goodbye.",
 }

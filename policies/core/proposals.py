@@ -6,6 +6,7 @@ compared, with the required and the actual value, whether it passed or not; it i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from .parts import part
@@ -22,6 +23,9 @@ class Kind(StrEnum):
     TRANSFER = "transfer"
     HANGUP = "hangup"
     TIMER = "timer"
+
+
+ACTS = (Kind.TOOL, Kind.TRANSFER)  # these leave the call: they count when they leave, not when they are granted
 
 
 class Purpose(StrEnum):
@@ -80,6 +84,17 @@ class Proposal:
     about: str = ""  # the act whose outcome these words tell, as "GRANT:OUTCOME" (done, failed, withdrawn)
     # What it rests on besides what its rules read: "words", "signals", "concerns", "slot:NAME", "concern:TOPIC".
     rests_on: tuple[str, ...] = ()
+    part: int = 0  # of an answer in parts: its number, set by the call; a later one goes on with those before it
+
+
+Part = tuple[tuple[Proposal, ...], int, bool]  # of an answer: (proposals, its number, others are to come)
+
+
+def parts_of(proposals: Sequence[Proposal], one_by_one: bool) -> list[Part]:
+    """An answer as it reaches a call: whole, or one by one, when an empty part tells the end."""
+    if not one_by_one:
+        return [(tuple(proposals), 0, False)]
+    return [*(((each,), number, True) for number, each in enumerate(proposals)), ((), len(proposals), False)]
 
 
 class Polarity(StrEnum):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .dialogue import Answer, Debt, Segment, Term, Told
+from .dialogue import Answer, Debt, Segment, Term, Told, Turn
 from .far_end import Answering as Answering
 from .far_end import Presence as Presence
 from .parts import clone, part
@@ -271,6 +271,7 @@ class Authority:
     approved: tuple[tuple[str, str, int], ...] = ()  # (act, operator, at_ms): a yes is to the act, not to one proposal
     acts: tuple[Act, ...] = ()  # the last acts that are over, oldest first
     refused: tuple[tuple[str, str, str], ...] = ()  # (act, its name, why) that no operator allows in this call
+    spoke_for: tuple[str, int, int] = ("", 0, 0)  # whose answer that was: its agent, basis and part
 
 
 @dataclass(slots=True)
@@ -320,6 +321,8 @@ class CallState:
     said_revision: int = 0  # of the newest words of the caller that are more than a listener's
     unheard_since_ms: int = 0  # the recognizer was lost under the caller's words, who has not been told; 0 = not so
     presence: Presence = Presence()
+    transcript: tuple[Turn, ...] = ()  # the conversation so far, oldest first; bounded (`speech/transcript.py`)
+    failures: tuple[tuple[str, int, str], ...] = ()  # (agent, at_ms, why): the last times that one was lost
 
     def copy(self) -> CallState:
         """A shallow copy; the parts are immutable."""

@@ -14,7 +14,8 @@ from ..core.events import DigitPressed, WordsHeard
 from ..core.parts import replace
 from ..core.proposals import Asks
 from ..core.state import CallState, Playing, Sign, Signal, Utterance
-from ..language.en.reading import Asked, Cue, read
+from ..language.port import registry
+from ..language.port.port import DIGITS, Asked, Cue
 from . import concerns, evidence, heard, slots
 
 FINALS_KEPT = 16  # segments whose final words are remembered; recognizers repeat themselves within a few
@@ -35,7 +36,7 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
     if done and not event.final:
         return  # late or repeated: the final words are in
     earlier = _of_segment(state, event.segment, done)
-    cues = read(event.text, asked_of(state))
+    cues = registry.of(draft.policy).read(event.text, asked_of(state))
     kept: dict[tuple[Sign, str], Signal] = {}
     told = {(cue.sign, cue.topic) for cue in cues}
     for signal in earlier:
@@ -61,10 +62,10 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
 def digit_pressed(draft: Draft, event: DigitPressed) -> None:
     """A key: part of a number that was asked for, or the answer that callers know it for."""
     asked = asked_of(draft.state)
-    sign, strength, topic = Sign.DETAIL, 0.5, slots.DIGITS
+    sign, strength, topic = Sign.DETAIL, 0.5, DIGITS
     if asked.asks is Asks.DIGITS:
         utterance = utterance_asked(draft.state)
-        topic = (utterance.slot if utterance is not None else "") or slots.DIGITS
+        topic = (utterance.slot if utterance is not None else "") or DIGITS
     elif asked.asks is Asks.YES_NO and event.digit == DIGIT_YES:
         sign, strength, topic = Sign.CONFIRMATION, 0.9, ""
     elif asked.asks is Asks.YES_NO and event.digit == DIGIT_NO:

@@ -12,13 +12,12 @@ from ..core.draft import Draft
 from ..core.parts import replace
 from ..core.proposals import Proposal, Purpose
 from ..core.state import CallState, Playing, Utterance
-from ..language.en.vocabulary import words_of
+from ..language.port import registry
 
 SHARE = 0.7  # of an utterance in which no words matter by themselves
 REPORT_MS = 300  # from the moment at which something was heard until it is known: the way back, an onset's confirmation
 CLOCK_MS = 1_000  # ... where no mark comes back and the clock tells after a grace
 TOLD_MAX = 32  # terms that are remembered, the newest; nobody agrees to the thirty-third
-_MONEY = words_of("dollar dollars cent cents euro euros pound pounds percent free buck bucks")
 _MARKS = "$€£%"
 _STRIPPED = ".,;:!?\"'()[]…-"
 
@@ -26,28 +25,28 @@ _STRIPPED = ".,;:!?\"'()[]…-"
 # --- terms ----------------------------------------------------------------------------------------------------------
 
 
-def terms_of(state: CallState, proposal: Proposal) -> tuple[Term, ...]:
+def terms_of(draft: Draft, proposal: Proposal) -> tuple[Term, ...]:
     """The terms of a text: those that the proposal names, else the value that it reads back, or the amount it offers.
 
     What does not stand in the text is not told by it.
     """
     named = proposal.terms
     if not named and proposal.purpose is Purpose.CONFIRMATION:
-        named = tuple((slot.name, slot.value) for slot in state.slots if slot.name == proposal.slot)
+        named = tuple((slot.name, slot.value) for slot in draft.state.slots if slot.name == proposal.slot)
     if named:
         words = _plain(proposal.text)
         found = [Term(name, value, _end_of(words, value)) for name, value in named]
         return tuple(term for term in found if term.ends)
     if proposal.purpose is Purpose.OFFER:
-        return _amount(proposal.text.split())
+        return _amount(proposal.text.split(), registry.of(draft.policy).money)
     return ()
 
 
-def _amount(words: list[str]) -> tuple[Term, ...]:
+def _amount(words: list[str], money: frozenset[str]) -> tuple[Term, ...]:
     """The last amount of money in an offer."""
     for at in range(len(words) - 1, -1, -1):
         word = words[at]
-        if word.strip(_STRIPPED).lower() in _MONEY or any(mark in word for mark in _MARKS):
+        if word.strip(_STRIPPED).lower() in money or any(mark in word for mark in _MARKS):
             return (Term("price", word.strip(_STRIPPED), at + 1),)
     return ()
 

@@ -11,10 +11,9 @@ from ..core.draft import Draft
 from ..core.parts import replace
 from ..core.proposals import Asks, Purpose
 from ..core.state import CallState, Sign, Signal, Slot, Utterance
-from ..language.en import values
+from ..language.port import registry
+from ..language.port.port import TIME
 from . import evidence, heard
-
-DIGITS = values.DIGITS
 
 CONFIRMS_AT = 0.5  # an answer to the question whether it is right; "I see" is none
 DIGITS_MAX = 32  # of one dictated number
@@ -34,7 +33,7 @@ def hear(draft: Draft, signal: Signal) -> None:
 
 def confirm(draft: Draft, signal: Signal) -> None:
     """The caller says yes: the slot that was just read back, with this very value, is confirmed."""
-    name = read_back(draft.state)
+    name = read_back(draft)
     slot = find(draft.state, name)
     if slot is not None and not slot.confirmed and not _said_now(draft.state, name):
         _put(draft, replace(slot, confirmed=True, signal=signal.id), "confirmed")
@@ -67,12 +66,13 @@ def find(state: CallState, name: str) -> Slot | None:
     return next((slot for slot in state.slots if slot.name == name), None)
 
 
-def read_back(state: CallState) -> str:
+def read_back(draft: Draft) -> str:
     """The slot that the agent has just read back so that the caller has heard it; empty = none."""
+    state = draft.state
     for utterance in (state.speech.current, state.speech.question or state.speech.last):
         if utterance is None or utterance.started_ms == 0:
             continue
-        if utterance.purpose is Purpose.CONFIRMATION and utterance.slot and _was_heard(utterance, state):
+        if utterance.purpose is Purpose.CONFIRMATION and utterance.slot and _was_heard(draft, utterance):
             return utterance.slot
         if utterance is state.speech.current and utterance.heard_ms == 0:
             continue  # hardly begun: the caller still answers the one before
@@ -80,11 +80,12 @@ def read_back(state: CallState) -> str:
     return ""
 
 
-def _was_heard(utterance: Utterance, state: CallState) -> bool:
+def _was_heard(draft: Draft, utterance: Utterance) -> bool:
     """Its value was heard to its end, and is the one that stands."""
-    slot = find(state, utterance.slot)
+    slot = find(draft.state, utterance.slot)
+    same = registry.of(draft.policy).same
     own = [term for term in heard.terms(utterance) if term.name == utterance.slot]
-    return slot is not None and heard.whole(utterance) and all(values.same(term.value, slot.value) for term in own)
+    return slot is not None and heard.whole(utterance) and all(same(term.value, slot.value) for term in own)
 
 
 # --- changes --------------------------------------------------------------------------------------------------------
@@ -95,33 +96,34 @@ def _fill(draft: Draft, signal: Signal) -> None:
     known = find(draft.state, name)
     value = signal.text
     if known is not None and signal.refers >= 0 and signal.refers == known.signal:
-        value = _borne_out(draft.state, known, signal)
+        value = _borne_out(draft, known, signal)
         if value == known.value:
             _replace(draft, replace(known, signal=signal.id))
         else:
             _put(draft, Slot(name, value, False, signal.id), "heard")
         return
     if known is not None:
-        value = _joined(draft.state, known, signal)
+        value = _joined(draft, known, signal)
         if value == known.value:
             return  # said again: what was confirmed stays so
     _put(draft, Slot(name, value, False, signal.id), "heard")
 
 
-def _borne_out(state: CallState, known: Slot, signal: Signal) -> str:
+def _borne_out(draft: Draft, known: Slot, signal: Signal) -> str:
     """The value as the final words have it; what earlier pieces gave to it stays."""
-    partial = state.ledger.signals[signal.refers].text
+    partial = draft.state.ledger.signals[signal.refers].text
     if signal.text == partial:
         return known.value
     if partial == known.value:
         return signal.text
     if partial.isdigit() and signal.text.isdigit():
         return known.value.removesuffix(partial) + signal.text
-    return values.merged(known.value, signal.text)
+    return registry.of(draft.policy).merged(known.value, signal.text)
 
 
-def _joined(state: CallState, known: Slot, signal: Signal) -> str:
+def _joined(draft: Draft, known: Slot, signal: Signal) -> str:
     """A value said in pieces: a day, then a time; a number dictated with pauses within one turn, or key by key."""
+    state, language = draft.state, registry.of(draft.policy)
     before = state.ledger.signals[known.signal] if known.signal < len(state.ledger.signals) else None
     if signal.text.isdigit() and known.value.isdigit():
         pieces = before is not None and before.sign is Sign.DETAIL and before.turn == signal.turn
@@ -129,13 +131,13 @@ def _joined(state: CallState, known: Slot, signal: Signal) -> str:
         if pieces and not same_segment and (state.hearing.answering is Asks.DIGITS or signal.source == "digits"):
             return (known.value + signal.text)[-DIGITS_MAX:]
         return signal.text
-    if known.name == values.TIME or state.hearing.answering is Asks.TIME or values.is_moment(known.value):
-        return values.merged(known.value, signal.text)
+    if known.name == TIME or state.hearing.answering is Asks.TIME or language.is_moment(known.value):
+        return language.merged(known.value, signal.text)
     return signal.text
 
 
 def _clear(draft: Draft, signal: Signal) -> None:
-    name = read_back(draft.state)
+    name = read_back(draft)
     slot = find(draft.state, name)
     if slot is not None and not _said_now(draft.state, name):
         _drop(draft, slot, "denied")
@@ -170,5 +172,7 @@ def _replace(draft: Draft, slot: Slot) -> None:
 def _void_consent(draft: Draft, name: str, value: str) -> None:
     """A slot has another value than was agreed to: the consent to the old one is void."""
     given = draft.state.consent
-    if given is not None and any(term.name == name and not values.same(term.value, value) for term in given.terms):
+    if given is not None and any(
+        term.name == name and not registry.of(draft.policy).same(term.value, value) for term in given.terms
+    ):
         draft.state.consent = None

@@ -282,10 +282,10 @@ def plan(traffic: Traffic, live: int, lead: Lead, goals: Goals) -> Plan:
     return Plan(warm, slots, nodes, spares, load, why)
 
 
-DesiredState = tuple[tuple[float, int], ...]  # (moment in s, nodes wanted then), oldest first
+Wanted = tuple[tuple[float, int], ...]  # (moment in s, nodes wanted then), oldest first
 
 
-def settle(history: DesiredState, now_s: float, nodes: int, calm_s: float) -> tuple[DesiredState, int]:
+def settle(history: Wanted, now_s: float, nodes: int, calm_s: float) -> tuple[Wanted, int]:
     """The number to go to: up at once, down only to the most that was wanted within `calm_s`.
 
     The history that comes back holds only what can still matter: numbers that no later one has passed.

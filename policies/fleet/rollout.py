@@ -16,7 +16,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ..core.errors import CallerFault
+from ..core.errors import IllegalMove
 from ..core.policy import Level
 from ..core.units import Section
 from ..gate.autonomy import version_at
@@ -76,10 +76,6 @@ MOVES: Mapping[tuple[Stage, str], Stage | None] = {
 UNDER_WAY = frozenset({Stage.PUBLISHED, Stage.SHADOW, Stage.CANARY, Stage.PAUSED})
 BACK = frozenset({Stage.ROLLED_BACK, Stage.ABORTED})
 WORDS = ("pause", "resume", "promote", "abort")  # an operator's
-
-
-class IllegalMove(CallerFault):
-    """The rollout's stage does not allow this; the rollout is as it was."""
 
 
 class Guard(Section):

@@ -15,7 +15,7 @@ from ..core.draft import Draft, FollowUp
 from ..core.events import ActionBegun, ActionFinished, DigitPressed, Journaled, WordsHeard
 from ..core.parts import replace
 from ..core.policy import Policy
-from ..core.proposals import Answer, Grant, Kind, Proposal, RuleResult, Verdict
+from ..core.proposals import ACTS, Answer, Grant, Kind, Proposal, RuleResult, Verdict
 from ..core.state import Act, Line
 from ..evidence import owed
 from ..speech import speaking, turns
@@ -112,8 +112,7 @@ def _leave(draft: Draft, grant: Grant) -> None:
     grants.spend(draft, proposal)
     _put(draft, replace(grant, stage=ORDERED))
     if proposal.kind is Kind.TRANSFER:
-        announced = dict(proposal.arguments).get("announced", "") == "yes"
-        draft.command(TransferCall(grant.id, proposal.action, announced))
+        draft.command(TransferCall(grant.id, proposal.action))
         draft.publish("action", what="transferring", action="transfer", grant=grant.id, key=grant.key)
         draft.arm(TRANSFER_TIMER, draft.state.now_ms + draft.policy.limits.transfer_ms)
         return
@@ -251,7 +250,7 @@ def find_act(draft: Draft, grant: str) -> Act | None:
 
 
 def _find(draft: Draft, grant: str) -> Grant | None:
-    found = (g for g in draft.state.authority.grants if g.id == grant and g.proposal.kind in (Kind.TOOL, Kind.TRANSFER))
+    found = (g for g in draft.state.authority.grants if g.id == grant and g.proposal.kind in ACTS)
     return next(found, None)
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..core.dialogue import Answer
-from ..core.proposals import Kind, Polarity, Purpose
+from ..core.proposals import ACTS, Polarity, Purpose
 from ..core.state import Sign, Standing
 from ..evidence import evidence, heard
 from ..evidence.concerns import AGREES_AT
-from ..language.en import assent, values
+from ..language.port import registry
 from .case import Case, done
 
 CONSENT_AGE_MS = 30_000  # a yes supports consent this long where the policy does not say `evidence_age_ms`
@@ -57,7 +57,7 @@ def _was_told(case: Case, name: str) -> bool:
 
 def _read_back(case: Case, name: str, value: str) -> bool:
     newest = heard.told_of(case.state, name)
-    return newest is not None and values.same(newest.value, value)
+    return newest is not None and registry.of(case.policy).same(newest.value, value)
 
 
 # --- has the caller agreed ------------------------------------------------------------------------------------------
@@ -156,12 +156,12 @@ def _agreed(case: Case, given: Answer, name: str, value: str) -> bool:
     slot = next((slot for slot in case.state.slots if slot.name == name), None)
     if slot is not None:
         return bool(slot.agreed) and slot.value == value
-    return any(term.name == name and values.same(term.value, value) for term in given.terms)
+    return any(term.name == name and registry.of(case.policy).same(term.value, value) for term in given.terms)
 
 
 def contrary(case: Case) -> Result | None:
     """Nothing speaks against an act since it was asked for, or since the yes that it rests on."""
-    if case.proposal.kind not in (Kind.TOOL, Kind.TRANSFER):
+    if case.proposal.kind not in ACTS:
         return None
     state, given = case.state, case.state.consent
     since = case.proposal.basis
@@ -180,8 +180,8 @@ def contrary(case: Case) -> Result | None:
     if state.said_revision > since:
         if case.needs.yes == "clean" and case.moment != PROVISIONAL:
             return wanted, f"words after the yes, at revision {state.said_revision}", False
-        read = assent.read(state.hearing.words)
-        if read.why in assent.REFUSING:
+        read = registry.of(case.policy).assent(state.hearing.words, ())
+        if read.takes_back:
             return wanted, f"{read.why} at revision {state.said_revision}", False
     return wanted, "nothing", True
 

@@ -1,10 +1,10 @@
 """Arbitration: who is asked for proposals, and whose proposal goes to the gate first.
 
 A round invites the agents on the state of one revision. When all have answered, or the deadline has passed, the best
-proposal is judged; if the gate denies it, the next one. At most one thing is said in a round. What comes later is
-judged all the same (the gate refuses what is stale, in writing). When a turn with words leads to nothing, the policy's
-fallback line is offered like any proposal, and the loop breaker ends it like any loop. What is permitted is decided in
-`gate.py`.
+proposal is judged; if the gate denies it, the next one. At most one thing is said in a round: one proposal, or one
+agent's answer in parts, each part when the one before it was heard. What comes later is judged all the same (the gate
+refuses what is stale, in writing). When a turn with words leads to nothing, the policy's fallback line is offered like
+any proposal, and the loop breaker ends it like any loop. What is permitted is decided in `gate.py`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from ..core.commands import InviteAgents
 from ..core.draft import Draft, FollowUp
 from ..core.events import ActionFinished, AgentAnswered, AgentJoined, AgentLost, LineAnswered, OwnerChanged, TimerFired
 from ..core.parts import replace
-from ..core.proposals import CORE, Asks, Kind, Proposal, Purpose, Verdict
+from ..core.proposals import ACTS, CORE, Asks, Kind, Proposal, Purpose, Verdict
 from ..core.state import CallState, Holder, Line, Round, Stage, Standing
 from ..evidence import owed
 from ..speech import turns
 from ..speech.floor import Move
 from . import basis, consent, entry, execution, gate
+from .case import in_order
 
 TIMER = turns.ROUND_TIMER  # also "round.<name>": a round that an agent asked for, or that an operator's late yes needs
+FAILURES_MAX = 8  # of agents, that a call remembers: who looks wants the last ones, the journal has them all
 HOLD = f"{TIMER}.hold"  # a TIMER proposal named "hold": the caller waits, and the silence ladder with them
 
 # What belongs to a stage, where priorities tie.
@@ -88,14 +90,15 @@ def _settle(draft: Draft) -> None:
 
 
 def _try(draft: Draft, proposals: tuple[Proposal, ...]) -> bool:
-    """True when at least one of these was carried out or waits. One of them is heard at most."""
-    acted = heard = False
-    for proposal in sorted(proposals, key=lambda p: _rank(draft.state, p)):
-        if heard and proposal.text:
+    """True when at least one of these was carried out or waits. One answer of them is heard at most."""
+    acted, heard = False, None
+    for proposal in in_order(proposals, lambda p: _rank(draft.state, p)):
+        answer = (proposal.agent, proposal.basis)
+        if proposal.text and heard is not None and (not proposal.part or answer != heard):
             continue
         if execution.execute(draft, proposal, gate.judge(draft, proposal, "proposed")):
             acted = True
-            heard = heard or bool(proposal.text)
+            heard = answer if proposal.text else heard
             if proposal.kind is Kind.HANDOFF:
                 _invite(draft, tuple(agent for agent in draft.state.agents if agent == proposal.action), "handoff")
                 break
@@ -169,7 +172,9 @@ def agent_lost(draft: Draft, event: AgentLost) -> None:
     """An agent is gone: the others go on, and nobody waits for it."""
     state = draft.state
     state.agents = tuple(agent for agent in state.agents if agent != event.agent)
-    draft.publish("agent", what="lost", agent=event.agent, reason=event.reason)
+    way = {"trace": list(event.trace), "pii_message": event.pii_message} if event.trace else {}
+    state.failures = (*state.failures, (event.agent, event.at_ms, event.reason))[-FAILURES_MAX:]
+    draft.publish("agent", what="lost", agent=event.agent, reason=event.reason, **way)
     found = state.round
     if found is not None and event.agent in found.invited:
         state.round = replace(found, invited=tuple(agent for agent in found.invited if agent != event.agent))
@@ -189,20 +194,24 @@ def owner_changed(draft: Draft, event: OwnerChanged) -> None:
 
 
 def agent_answered(draft: Draft, event: AgentAnswered) -> None:
-    """An agent's answer: into the round that asked for it, or, late, straight to the gate."""
+    """An agent's answer, or a part of it: into the round that asked for it, or, late, straight to the gate."""
     state = draft.state
     reading = entry.reading_of(event.reading) if event.reading is not None else None
     if reading is not None:
         consent.read_by(draft, event.agent, event.turn, reading)
     found = state.round
     late = found is None or event.turn != found.turn or event.agent not in found.invited or event.basis < found.basis
-    if found is not None and not late and event.agent in found.answered:
+    if found is not None and not late and _known(found, event):
         return  # the same answer once more, after a link was re-opened
     proposals = _taken_in(draft, event)
     if found is None or late:
         _try(draft, proposals)
         return
-    state.round = replace(found, answered=(*found.answered, event.agent), proposals=(*found.proposals, *proposals))
+    answered = found.answered if event.more else (*found.answered, event.agent)
+    former = [
+        p for p in found.proposals if p.agent != event.agent or p.basis == event.basis
+    ]  # not what it began before
+    state.round = replace(found, answered=answered, proposals=(*former, *proposals))
     _settle_if_complete(draft)
     if reading is not None and state.authority.waiting and caller_is_done(state):
         execution.floor_free(draft)
@@ -231,6 +240,11 @@ def yield_to_facts(draft: Draft) -> None:
 # --- parts ----------------------------------------------------------------------------------------------------------
 
 
+def _known(found: Round, event: AgentAnswered) -> bool:
+    came = ((p.agent, p.basis, p.part) for p in found.proposals)
+    return event.agent in found.answered or (event.agent, event.basis, event.part) in came
+
+
 def _settle_if_complete(draft: Draft) -> None:
     found = draft.state.round
     if found is not None and all(agent in found.answered for agent in found.invited):
@@ -244,15 +258,19 @@ def _taken_in(draft: Draft, event: AgentAnswered) -> tuple[Proposal, ...]:
     good, refused = entry.proposals_of(event.proposals)
     for refusal in (*entry.refusals_of(event.refused), *refused):
         gate.turn_away(draft, event.agent, refusal)
+    turn, basis, agent, part = event.turn, event.basis, event.agent, event.part
     return tuple(
-        _stamped(draft, proposal, event.turn, event.basis, event.agent, number) for number, proposal in enumerate(good)
+        _stamped(draft, proposal, turn, basis, agent, number + part, part) for number, proposal in enumerate(good)
     )
 
 
-def _stamped(draft: Draft, proposal: Proposal, turn: int, basis: int, agent: str, number: int) -> Proposal:
+def _stamped(
+    draft: Draft, proposal: Proposal, turn: int, basis: int, agent: str, number: int, part: int = 0
+) -> Proposal:
     """The proposal under the name, turn and revision that it really came from, with an expiry and an id."""
     return replace(
         proposal,
+        part=part,
         id=proposal.id or f"{agent}:{basis}:{number}",
         agent=agent,
         turn=turn,
@@ -287,5 +305,5 @@ def busy(state: CallState) -> bool:
     return (
         HOLD in state.timers
         or bool(state.authority.approvals)
-        or any(grant.proposal.kind in (Kind.TOOL, Kind.TRANSFER) for grant in state.authority.grants)
+        or any(grant.proposal.kind in ACTS for grant in state.authority.grants)
     )

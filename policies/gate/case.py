@@ -6,13 +6,17 @@ Nothing here compares or decides: the rules do (`rules.py`), and the gate acts o
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Collection
+from functools import lru_cache
+from typing import Any
 
 from ..core.parts import part
 from ..core.policy import ActionRules, Level, Policy
-from ..core.proposals import Kind, Proposal
-from ..core.state import Act, CallState
+from ..core.proposals import ACTS, Kind, Proposal
+from ..core.state import Act, CallState, Playing
 from .autonomy import lower
 
+DIGESTS_KEPT = 64  # one act is judged several times on its way; its digest is made once
 _NO_NEEDS = ActionRules.model_validate({})
 
 
@@ -47,7 +51,12 @@ def name_of(proposal: Proposal) -> str:
 def act_of(proposal: Proposal) -> str:
     """A digest of what would be said or done: the same act proposed again has the same one."""
     said = proposal.text if proposal.kind is Kind.SAY else ""
-    parts = [proposal.kind, proposal.action, said, *[f"{k}={v}" for k, v in sorted(proposal.arguments)]]
+    return _digest(proposal.kind, proposal.action, said, proposal.arguments)
+
+
+@lru_cache(maxsize=DIGESTS_KEPT)
+def _digest(kind: Kind, action: str, said: str, arguments: tuple[tuple[str, str], ...]) -> str:
+    parts = [kind, action, said, *[f"{k}={v}" for k, v in sorted(arguments)]]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
 
 
@@ -71,7 +80,7 @@ def level_of(case: Case) -> Level:
     needs = case.needs
     if needs.autonomy_share < 1.0 and share_of(case.state.call, case.name) >= needs.autonomy_share:
         return "observe"
-    if case.proposal.kind in (Kind.TOOL, Kind.TRANSFER):
+    if case.proposal.kind in ACTS:
         return lower(needs.autonomy, case.policy.gate.autonomy_max)
     return needs.autonomy
 
@@ -79,6 +88,34 @@ def level_of(case: Case) -> Level:
 def share_of(call: str, name: str) -> float:
     """Where a call falls in 0..1 for one action: stable over processes, machines and versions of Python."""
     return int.from_bytes(hashlib.sha256(f"{call}/{name}".encode()).digest()[:7], "big") / (1 << 56)
+
+
+def goes_on(state: CallState, proposal: Proposal) -> bool:
+    """True for a later part of the answer that is being said, or that was said last and heard to its end."""
+    agent, basis, number = state.authority.spoke_for
+    if proposal.part <= number or (agent, basis) != (proposal.agent, proposal.basis):
+        return False
+    current, last = state.speech.current, state.speech.last
+    return current is not None or (last is not None and last.playing is Playing.ENDED)
+
+
+def said_until_ms(state: CallState) -> int:
+    """Until when the agent has spoken: now, while it does."""
+    current, last = state.speech.current, state.speech.last
+    return last.ended_ms if current is None and last is not None else state.now_ms
+
+
+def in_order(proposals: Collection[Proposal], rank: Callable[[Proposal], Any]) -> list[Proposal]:
+    """The lowest rank first. Parts of one answer stay in their order, where the first of them stands."""
+    leads: dict[tuple[str, int], Proposal] = {}
+    for proposal in proposals:
+        leads.setdefault((proposal.agent, proposal.basis), proposal)
+
+    def place(proposal: Proposal) -> tuple[Any, int]:
+        lead = leads[proposal.agent, proposal.basis] if proposal.part else proposal
+        return rank(lead), proposal.part
+
+    return sorted(proposals, key=place)
 
 
 def outcome_of(act: Act) -> str:

@@ -2,7 +2,7 @@
 
 An answer counts for the question that it came after, as far as that question had been heard. A clean yes to what was
 read back agrees to those very values; anything else voids what was agreed before. Words that come late are read into
-the answer they belong to: they may spoil it, and never make one. What is clean is `assent.py`'s matter, what a consent
+the answer they belong to: they may spoil it, and never make one. What is clean is the language's matter, what a consent
 unlocks the gate's (`agreement.py`). Other readers' words about an answer (agents with a `read`) are kept beside it.
 """
 
@@ -15,8 +15,8 @@ from ..core.parts import replace
 from ..core.proposals import Asks, Polarity, Purpose, Reading
 from ..core.state import CallState, Sign, Utterance
 from ..evidence import cues, evidence, heard, owed, slots
-from ..language.en import assent, values
-from ..language.en.assent import Assent
+from ..language.port import registry
+from ..language.port.port import Assent
 from ..speech import turns
 
 LATE_MS = 5_000  # words that belong to an answer come within this; later ones are a recognizer's confusion
@@ -33,7 +33,12 @@ def conclude(draft: Draft) -> None:
     if not segments and pressed is None:
         return
     last = state.speech.last
-    if last is not None and last.id != question.id and pressed is None and assent.listening(_words(segments)):
+    if (
+        last is not None
+        and last.id != question.id
+        and pressed is None
+        and registry.of(draft.policy).listening(_words(segments))
+    ):
         return  # "okay" to "take your time" says that they will, and nothing of what was asked before
     known = heard.terms(question)
     _settle(
@@ -75,7 +80,7 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
         return
     kept = tuple(reading if segment is before else segment for segment in answer.segments)
     segments = kept if before is not None else (*answer.segments, reading)
-    said = assent.read(_words(segments), [(term.name, term.value) for term in answer.terms])
+    said = registry.of(draft.policy).assent(_words(segments), [(term.name, term.value) for term in answer.terms])
     if said.says is answer.says:
         revision = answer.revision if before is not None and _same(before, reading) else state.revision
         whole = replace(answer, segments=segments, revision=revision)
@@ -102,7 +107,7 @@ def read_by(draft: Draft, reader: str, turn: int, reading: Reading) -> None:
 def _settle(draft: Draft, answer: Answer, said: Assent | None = None) -> None:
     """Take an answer as it now reads, with all that follows."""
     terms = [(term.name, term.value) for term in answer.terms]
-    found = said or assent.read(_words(answer.segments), terms)
+    found = said or registry.of(draft.policy).assent(_words(answer.segments), terms)
     answer = replace(answer, says=found.says, why=found.why)
     state = draft.state
     state.answer = answer
@@ -111,7 +116,9 @@ def _settle(draft: Draft, answer: Answer, said: Assent | None = None) -> None:
         state.consent = answer if clean else None
         for slot in state.slots:
             if any(slot.name == name for name, _ in terms):
-                read_back = any(slot.name == name and values.same(slot.value, value) for name, value in terms)
+                read_back = any(
+                    slot.name == name and registry.of(draft.policy).same(slot.value, value) for name, value in terms
+                )
                 slots.agree(draft, slot, answer.utterance if clean and read_back else "")
     draft.publish(
         "answer",

@@ -50,18 +50,22 @@ def proposals_of(values: Iterable[Any]) -> tuple[tuple[Proposal, ...], tuple[Ref
     return tuple(good), tuple(refused)
 
 
-def answer_of(sent: Sequence[Any]) -> tuple[tuple[Proposal, ...], Reading | None, tuple[Refusal, ...]]:
-    """An answer that has crossed a link: [arrays of proposals[, of a reading or None, [of refusals]]].
+def answer_of(
+    sent: Sequence[Any],
+) -> tuple[tuple[Proposal, ...], Reading | None, tuple[Refusal, ...], int, bool]:
+    """An answer that has crossed a link: [arrays of proposals[, of a reading or None, [of refusals][, part, more]]].
 
-    Refusals are of proposals that could not be sent, and of those among the arrays that cannot be taken in.
+    Returns what `AgentAnswered` has from its proposals on. Refusals are of proposals that could not be sent, and of
+    those among the arrays that cannot be taken in. A part without a number is a whole answer.
     """
-    arrays, reading, refusals = [*sent, *_SHORT[len(sent) :]][:3]
+    arrays, reading, refusals, part, more = [*sent, *_SHORT[len(sent) :]][:5]
     good, refused = proposals_of(map(_decoded, arrays if isinstance(arrays, list) else ()))
     before = refusals[: PROPOSALS_MAX + 1] if isinstance(refusals, list) else ()
-    return good, reading_of(reading), (*refusals_of(map(_decoded, before)), *refused)
+    number, goes_on = (part, more is True) if counts(part) else (0, False)
+    return good, reading_of(reading), (*refusals_of(map(_decoded, before)), *refused), number, goes_on
 
 
-_SHORT: tuple[Any, ...] = ((), None, ())  # what an answer without these fields has
+_SHORT: tuple[Any, ...] = ((), None, (), 0, False)  # what an answer without these fields has
 
 
 def counts(*numbers: Any) -> bool:

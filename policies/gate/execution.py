@@ -8,11 +8,11 @@ from __future__ import annotations
 from ..core.draft import Draft
 from ..core.events import HealthChanged
 from ..core.parts import replace
-from ..core.proposals import CORE, Answer, Grant, Kind, Proposal, Purpose, RuleResult, Verdict
+from ..core.proposals import ACTS, CORE, Answer, Grant, Kind, Proposal, Purpose, RuleResult, Verdict
 from ..evidence import owed
 from ..speech import ending, speaking
 from . import acts, approval_queue, entry, gate, grants
-from .case import act_of
+from .case import act_of, in_order
 
 _PARTING = frozenset({Purpose.GOODBYE, Purpose.MESSAGE, Purpose.NOTICE})
 
@@ -29,7 +29,7 @@ def execute(draft: Draft, proposal: Proposal, verdict: Verdict) -> bool:
         return False
     if proposal.text and acts.told_first(draft.policy, proposal):
         return _announce(draft, proposal, verdict)
-    if proposal.kind in grants.ACTS:
+    if proposal.kind in ACTS:
         if not acts.irreversible(draft.policy, proposal):  # that is judged when the journal's word has come
             verdict = gate.judge(draft, proposal, "execution")
             if verdict.answer is not Answer.GRANT:
@@ -96,7 +96,7 @@ def floor_free(draft: Draft) -> bool:
     if not waiting:
         return acted
     draft.state.authority = replace(draft.state.authority, waiting=())
-    for proposal in sorted(waiting, key=lambda p: (-p.priority, p.id)):
+    for proposal in in_order(waiting, lambda p: (-p.priority, p.id)):
         now = _restamped(draft, proposal)
         verdict = gate.judge(draft, now, "floor")
         if verdict.answer is Answer.DENY and {result.rule for result in verdict.rules if not result.ok} == {"lifetime"}:

@@ -87,7 +87,7 @@ def turn_away(draft: Draft, agent: str, refusal: Refusal) -> None:
     state = draft.state
     stand_in = Proposal(refusal.proposal, agent, refusal.kind, state.turn, state.revision, action=refusal.what)
     result = RuleResult(refusal.rule, refusal.required, refusal.actual, False)
-    _record(draft, case_of(state, draft.policy, stand_in, "proposed"), Answer.DENY, (result,))
+    give_up(draft, stand_in, "proposed", result)
 
 
 def give_up(draft: Draft, proposal: Proposal, moment: str, why: RuleResult) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from ..core.draft import Draft
 from ..core.parts import replace
-from ..core.proposals import Grant, Kind, Proposal, Verdict
+from ..core.proposals import ACTS, Grant, Kind, Proposal, Verdict
 from ..evidence.heard import counted
 from .case import act_of, name_of
 
-ACTS = (Kind.TOOL, Kind.TRANSFER)  # these count when they leave, not when they are granted
 ACTS_MAX = 32  # finished acts and digests of acts that are remembered; the breaker's window is far shorter
 
 
@@ -26,6 +25,7 @@ def make_out(draft: Draft, proposal: Proposal, verdict: Verdict) -> Grant:
         waiting=tuple(p for p in before.waiting if act_of(p) != act),
         approvals=tuple(p for p in before.approvals if act_of(p) != act),
         spoke_revision=state.revision if proposal.text else before.spoke_revision,
+        spoke_for=(proposal.agent, proposal.basis, proposal.part) if proposal.text else before.spoke_for,
     )
     if proposal.kind not in ACTS:
         spend(draft, proposal)

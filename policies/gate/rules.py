@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core.far_end import Answering
-from ..core.proposals import CORE, Kind, Purpose, RuleResult
+from ..core.proposals import ACTS, CORE, Kind, Purpose, RuleResult
 from ..core.state import Concern, Holder, Line, Sign, Standing
-from ..language.en import values
+from ..language.port import registry
 from ..speech import turns
 from . import agreement, basis
 from .agreement import Result, listed
-from .case import Case, act_of, approval, done, level_of, outcome_of
+from .case import Case, act_of, approval, done, goes_on, level_of, outcome_of, said_until_ms
 
 TIMERS_MAX = 8  # rounds that agents have asked for at a later moment, in one call
 LOOP_WINDOW = 2  # the breaker looks at the last 2 x repeats_max acts, so that it sees A B A B as well as A A
@@ -37,9 +37,13 @@ def compare(case: Case) -> tuple[RuleResult, ...]:
 
 
 def fresh(case: Case) -> Result:
-    """Computed in this turn, from no older evidence than there is; judged again, nothing that it rests on has moved."""
+    """Computed in this turn, from no older evidence than there is; judged again, nothing that it rests on has moved.
+
+    Words that go on with an answer were judged with its first part: an "okay" in between does not outdate them.
+    """
     state, proposal = case.state, case.proposal
-    if case.moment != "proposed":
+    spoken_on = proposal.kind is Kind.SAY and proposal.turn == state.turn and goes_on(state, proposal)
+    if case.moment != "proposed" or spoken_on:
         moved = basis.moved(case)
         return f"nothing it rests on moved after revision {proposal.basis}", listed(moved) or "nothing", not moved
     ok = proposal.turn == state.turn and state.evidence_revision <= proposal.basis <= state.revision
@@ -51,20 +55,28 @@ def fresh(case: Case) -> Result:
 
 
 def lifetime(case: Case) -> Result:
-    """Not older than it may get; arbitration gives every proposal its expiry on arrival."""
-    expires_ms = case.proposal.expires_ms
+    """Not older than it may get, from its arrival, or from when what it goes on with was said."""
+    expires_ms, lifetime_ms = case.proposal.expires_ms, case.policy.gate.proposal_lifetime_ms
     if expires_ms == 0:
-        return f"within {case.policy.gate.proposal_lifetime_ms} ms", "0 ms", True
+        return f"within {lifetime_ms} ms", "0 ms", True
+    if goes_on(case.state, case.proposal):
+        expires_ms = max(expires_ms, said_until_ms(case.state) + lifetime_ms)
     return f"by {expires_ms} ms", f"{case.state.now_ms} ms", case.state.now_ms <= expires_ms
 
 
 def unanswered(case: Case) -> Result | None:
-    """Nothing was said since it was computed: two agents never answer the same words one after the other."""
+    """Nothing was said since it was computed: two agents never answer the same words one after the other.
+
+    An answer in parts goes on, unless it was cut.
+    """
     if not case.heard:
         return None
     spoke = case.state.authority.spoke_revision
     basis = case.proposal.basis
-    return f"nothing said after revision {basis}", f"last spoke at revision {spoke}", spoke <= basis
+    wanted = f"nothing said after revision {basis}"
+    if case.proposal.part:
+        wanted += " but its own answer, uncut"
+    return wanted, f"last spoke at revision {spoke}", spoke <= basis or goes_on(case.state, case.proposal)
 
 
 # --- may anything be said or done now -------------------------------------------------------------------------------
@@ -218,7 +230,11 @@ def outcome(case: Case) -> Result | None:
     if act is None:
         return wanted, f"no act {grant} is over", False
     arguments = dict(act.arguments)
-    other = [name for name, value in case.proposal.terms if not values.same(arguments.get(name, value), value)]
+    other = [
+        name
+        for name, value in case.proposal.terms
+        if not registry.of(case.policy).same(arguments.get(name, value), value)
+    ]
     if other:
         return wanted, f"{listed(other)} not as in the act", False
     found = outcome_of(act)
@@ -309,7 +325,7 @@ def repeats(case: Case) -> Result | None:
 
 def once(case: Case) -> Result | None:
     """Not while the same act is under way, and not again once it was the last of its kind to succeed."""
-    if case.proposal.kind not in (Kind.TOOL, Kind.TRANSFER):
+    if case.proposal.kind not in ACTS:
         return None
     found = case.state.authority
     own = case.proposal.id if case.moment != "proposed" else ""

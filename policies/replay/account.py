@@ -15,7 +15,7 @@ from ..core.commands import Publish, RecordVerdict, Say
 from ..core.errors import CallerFault
 from ..core.proposals import Kind, Verdict
 
-SAID = frozenset({"caller", "agent"})  # kinds of rows that hold what people said
+SAID = frozenset({"caller", "agent", "error"})  # kinds of rows that hold what people said, or may quote it
 
 
 class Row(NamedTuple):
@@ -23,7 +23,9 @@ class Row(NamedTuple):
 
     seq: int  # of the journal's record
     at_ms: int
-    kind: str  # "verdict", "answer", "reading", "act", "debt", "caller", "agent", "unreadable"
+    # "verdict", "answer", "reading", "act", "debt", "failure" of an agent, "error" (its own words), "caller", "agent",
+    # "unreadable"
+    kind: str
     words: str = ""
     verdict: Verdict | None = None
 
@@ -50,6 +52,8 @@ def account(records: Iterable[Sequence[Any]]) -> list[Row]:
                 kind_of_row, words = teller.tell(command.topic, command.body)
                 if words:
                     rows.append(Row(seq, at_ms, kind_of_row, words))
+                if kind_of_row == "failure" and command.body.get("pii_message"):
+                    rows.append(Row(seq, at_ms, "error", str(command.body["pii_message"])))
     return rows
 
 
@@ -72,6 +76,8 @@ class Teller:
             self._acts[str(body.get("grant", ""))] = action
             words = _ACTS.get(str(body.get("what", "")), "")
             return "act", f"{action}: {words}" if words else ""
+        if topic == "agent":
+            return "failure", _failure(body) if body.get("what") == "lost" else ""
         return ("debt", self._debt(body)) if topic == "debt" else (topic, "")
 
     def _debt(self, body: Mapping[str, Any]) -> str:
@@ -127,3 +133,9 @@ def _answer(body: Mapping[str, Any]) -> str:
     says, why = str(body.get("says", "")), str(body.get("why", ""))
     question = "the read-back" if body.get("confirms") else "the question"
     return f"{_SAYS.get(says, says)}{': ' + why if why else ''} (to {question} {body.get('utterance', '')})"
+
+
+def _failure(body: Mapping[str, Any]) -> str:
+    """An agent that was lost, why, and the way to where its code raised, a line each."""
+    head = f"agent {body.get('agent', '')} lost: {body.get('reason', '')}"
+    return "\n".join((head, *(f"    {step}" for step in body.get("trace", ()))))

@@ -20,7 +20,7 @@ then are taken as they were; the next thing that the caller did might have been 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -33,8 +33,9 @@ from ..core.errors import IllegalEvent
 from ..core.events import Event
 from ..core.parts import replace
 from ..core.policy import Policy
-from ..core.proposals import Proposal, Verdict
+from ..core.proposals import Part, Proposal, Verdict, parts_of
 from ..core.state import CallState
+from ..core.view import View
 from .differences import Difference, Meter, Pairs, compared, explained, wish
 from .recording import ON_THE_WAY, PLAYBACK, Effect, Recording
 from .standin import StandIn
@@ -52,7 +53,7 @@ _EFFECTS = frozenset(EFFECTS.values())
 class Proposer(Protocol):
     """An agent, as far as a trial needs one."""
 
-    def propose(self, view: dict[str, Any], reason: str) -> list[Proposal]: ...
+    def propose(self, view: View, reason: str) -> Sequence[Proposal]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ class _Course:
         self._voice = StandIn(self)
         self._missing: list[Effect] = []
         self._extra: list[tuple[int, Any, str]] = []  # at_ms, command, its utterance's recorded name
+        self._parts: dict[str, list[Part]] = {}  # of answers of the agents on trial, still to come
         self._index = -1  # of the event being folded, in the recording; -1 = not from there
 
     def run(self) -> Trial:
@@ -327,23 +329,31 @@ class _Course:
 
     def _answer(self, command: cmd.InviteAgents, recorded: Any, index: int, at_ms: int) -> None:
         agent = recorded.agent
+        answered = recorded if isinstance(recorded, ev.AgentAnswered) else None
         if self._agents is None:
-            if isinstance(recorded, ev.AgentAnswered):
+            if answered is not None:
                 self.trial.reused += 1
-                self.put(replace(recorded, at_ms=at_ms, turn=command.turn, basis=command.revision), index)
+                self.put(replace(answered, at_ms=at_ms, turn=command.turn, basis=command.revision), index)
             elif recorded.reason:
                 self.put(replace(recorded, at_ms=at_ms), index)
             else:
                 self.trial.unknown += 1
             return
-        try:
-            proposals = tuple(self._agents[agent].propose(view_of(self.state, self.policy), command.reason))
-        except Exception as error:
-            self._fault(f"agent {agent}", error)
-            self.put(ev.AgentLost(at_ms, agent, type(error).__name__), index)
-            self.put(ev.AgentJoined(at_ms, agent), index)
-            return
-        self.put(ev.AgentAnswered(at_ms, agent, command.turn, command.revision, proposals), index)
+        if answered is None or not answered.part:  # else it goes on with what it answered then
+            try:
+                proposals = self._agents[agent].propose(view_of(self.state, self.policy), command.reason)
+            except Exception as error:
+                self._fault(f"agent {agent}", error)
+                self.put(ev.AgentLost(at_ms, agent, type(error).__name__), index)
+                self.put(ev.AgentJoined(at_ms, agent), index)
+                return
+            self._parts[agent] = parts_of(proposals, bool(getattr(self._agents[agent], "one_by_one", False)))
+        due = self._parts.pop(agent, [])
+        if answered is not None and answered.more:  # a part for each that came then, the rest with the last of them
+            self._parts[agent], due = due[1:], due[:1]
+        for said, part, more in due:
+            answer = ev.AgentAnswered(at_ms, agent, command.turn, command.revision, said, part=part, more=more)
+            self.put(answer, index)
 
     def _joining_ms(self) -> int:
         """When an agent that was not there then would have joined: with the others."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from ..agents import load
 from ..core.policy import (
@@ -76,7 +76,7 @@ def drawn_policy(chance: random.Random) -> Policy:
 
 def stock_agents(policy: Policy) -> dict[str, Proposer]:
     """The policy's agents, in this process."""
-    return {name: load(spec.code)(name, spec) for name, spec in policy.agents.items()}
+    return {name: cast(Proposer, load(spec.code)(name, spec)) for name, spec in policy.agents.items()}  # they are plain
 
 
 def _stock(name: str, chance: random.Random) -> AgentSpec:

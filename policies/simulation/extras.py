@@ -1,4 +1,5 @@
-"""Agents that only simulated calls have: a reader of answers, one that keeps time, and two that may not be trusted.
+"""Agents that only simulated calls have: a reader of answers, one that keeps time, one that answers in parts, and some
+that may not be trusted.
 
 Whatever an agent proposes, the gate must hold: these propose what no sensible agent would, with every right that an
 agent has. What a sensible one does is the stock's matter (`policies/agents`).
@@ -7,10 +8,10 @@ agent has. What a sensible one does is the stock's matter (`policies/agents`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ..agents import Agent
-from ..agents.base import View, heard, slot_value
+from ..agents.base import View, ViewAct, heard, slot_value
 from ..core.policy import AgentSpec
 from ..core.proposals import Asks, Kind, Polarity, Proposal, Purpose, Reading
 from ..gate.case import share_of
@@ -114,8 +115,10 @@ class Boaster(Agent):
         claim = ("booked", "failed", "withdrawn")[int(_draw(view, "claim") * 3)]
         return [self._claim(view, act, claim)]
 
-    def _claim(self, view: View, act: Mapping[str, Any], claim: str) -> Proposal:
-        other = {**act, "arguments": {"time": "friday at 5"}} if _draw(view, "time") < 0.5 else act
+    def _claim(self, view: View, act: ViewAct, claim: str) -> Proposal:
+        other = act.copy()
+        if _draw(view, "time") < 0.5:
+            other["arguments"] = {"time": "friday at 5"}
         text, terms = self._filled(claim, view, other)
         outcome = {"booked": "done"}.get(claim, claim)
         return self._proposal(
@@ -129,6 +132,34 @@ class Boaster(Agent):
             priority=0.99,
             reason="whatever came of it",
         )
+
+
+class Piecemeal(Agent):
+    """Answers in parts: two sentences or three, at times with a note in between or a question that comes first."""
+
+    one_by_one = True
+    LINES: ClassVar[Mapping[str, str]] = {
+        "look": "Let me have a look at that.",
+        "hours": "We are here from eight to six.",
+        "price": "It costs {price: nine dollars a month}.",
+        "more": "What else would you like to know?",
+    }
+
+    def propose(self, view: View, reason: str) -> list[Proposal]:
+        if reason not in ("turn_ended", "interrupted", "silence") or _draw(view, "speaks") < 0.4:
+            return []
+        draw, priority = _draw(view, "order"), 0.3 + 0.6 * _draw(view, "priority")
+        lines = ["look", "hours", "more"] if draw < 0.5 else ["price", "more"] if draw < 0.8 else ["more", "hours"]
+        found = [self._line(view, line, priority) for line in lines]
+        if _draw(view, "note") < 0.3:
+            to = {"to": str(view["revision"])}
+            found.insert(1, self.act(view, "send_details", to, priority=priority, reason="while it speaks"))
+        return found
+
+    def _line(self, view: View, line: str, priority: float) -> Proposal:
+        if line == "more":
+            return self.say(view, line, Purpose.QUESTION, Asks.OPEN, priority=priority, reason="the last part")
+        return self.say(view, line, Purpose.ANSWER, priority=priority, reason="a part")
 
 
 def _draw(view: View, what: str) -> float:
@@ -149,6 +180,8 @@ def specs(draw: float, kind: float) -> dict[str, AgentSpec]:
         found["hasty"] = AgentSpec(code=f"{module}:Hasty")
     if 0.6 <= draw < 0.7:
         found["insistent"] = AgentSpec(code=f"{module}:Insistent")
+    if 0.65 <= draw < 0.85:
+        found["piecemeal"] = AgentSpec(code=f"{module}:Piecemeal")
     if 0.45 <= draw < 0.6:
         found["boaster"] = AgentSpec(code=f"{module}:Boaster")
     return found

@@ -153,7 +153,7 @@ class _World:
         self.starting: deque[tuple[float, int]] = deque()  # (ready, nodes)
         self.ringing: deque[list[float]] = deque()  # [since, callers]
         self.homeless: deque[list[float]] = deque()  # calls whose node failed: [since, calls]
-        self.history: capacity.DesiredState = ()
+        self.history: capacity.Wanted = ()
         self.losses = deque(sorted(fleet.losses))
         self.outcome = Outcome()
         self.window = [0, 0, 0]  # asked, blocked, rang

@@ -1,8 +1,8 @@
 """Checked from outside: nothing is said or done on stale evidence.
 
 What was not judged before is fenced by the turn: it rests on everything that was known at its moment, so anything newer
-outdates it. What was parked or announced is judged again by what it rests on: the caller's words since then must not
-speak against it. A listener's token speaks against nothing.
+outdates it. What was parked or announced, or goes on with an answer that is being given, is judged by what it rests on:
+the caller's words since then must not speak against it. A listener's token speaks against nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.commands import AwaitJournal, CutSpeech, Perform, RecordVerdict, Say, TransferCall
-from ..core.proposals import CORE, Grant, Kind, Proposal, Purpose
+from ..core.proposals import ACTS, CORE, Grant, Kind, Proposal, Purpose
 from .account import Account, Turn, plain
 from .meaning import Meant
 from .violations import Report
@@ -34,6 +34,7 @@ class Freshness:
         self._report = report
         self._proposed: dict[str, int] = {}  # proposal -> the revision at which it was first judged
         self._fence = 0  # the revision of the last barge-in
+        self._begun: dict[tuple[str, int], int] = {}  # when an answer began to be said, by its agent and basis
         account.on(RecordVerdict, self._judged)
         account.on(CutSpeech, self._cut)
         for kind in (Say, AwaitJournal, Perform, TransferCall):
@@ -58,8 +59,9 @@ class Freshness:
         what = f"{type(command).__name__} of {proposal.id} from revision {proposal.basis}"
         if state.authority.suspended_since_ms and not ends_the_call(proposal):
             self._report(AFTER_A_CUT, f"{what} while authority is suspended")
-        if self._proposed.get(proposal.id) != state.revision:
-            turn = self._contradicting(proposal)
+        spoken_on = proposal.part > 0 and proposal.kind is Kind.SAY and proposal.turn == state.turn
+        if self._proposed.get(proposal.id) != state.revision or spoken_on:
+            turn = self._contradicting(proposal, self._begun.get((proposal.agent, proposal.basis), 0))
             if turn is not None:
                 words = f"'{turn.meant}' at revision {turn.changed_revision}"
                 self._report(STALE, f"{what}, judged before; since then the caller said {words}")
@@ -68,13 +70,19 @@ class Freshness:
         elif proposal.basis < state.evidence_revision or proposal.turn != state.turn:
             newest = f"turn {state.turn}, evidence of {state.evidence_revision}"
             self._report(STALE, f"{what}, turn {proposal.turn}; now {newest}")
+        if isinstance(command, Say):
+            self._begun.setdefault((proposal.agent, proposal.basis), world.now_ms)
 
-    def _contradicting(self, proposal: Proposal) -> Turn | None:
-        """What the caller said since, and what was judged before cannot stand beside."""
+    def _contradicting(self, proposal: Proposal, begun_ms: int) -> Turn | None:
+        """What the caller said since, and what was judged before cannot stand beside.
+
+        Words that were over when the answer began are what it answers, however late their last reading comes.
+        """
         for turn in reversed(self._account.turns):
-            if turn.changed_revision <= proposal.basis:
+            answered = proposal.part and turn.uttered.ends_ms <= begun_ms
+            if turn.changed_revision <= proposal.basis or answered:
                 continue
-            if proposal.kind in (Kind.TOOL, Kind.TRANSFER):
+            if proposal.kind in ACTS:
                 if turn.meant in _AGAINST_ANYTHING and turn.known_revision > proposal.basis:
                     return turn
             elif _answers(proposal) and not _listens(turn):

@@ -30,16 +30,25 @@ from .faults import Faults
 from .freshness import Freshness
 from .operators import Operator
 from .outcomes import Outcomes
+from .sequels import Sequels
 from .swaps import swapping
 from .tellings import Tellings
 from .violations import Violation
 from .voice import Voice
 from .wilful import Wilful, wilful
-from .world import Proposer, World
+from .world import Proposer, Raised, Record, World
 
 HORIZON_MS = 300_000  # every simulated call's own limits end it long before
 ENDING_MS = 120_000  # after a call's own limit, where a policy that is tried has a longer one
-PROMISES = (Freshness, Consents, Tellings, Outcomes, Debts)  # each watches one kind of promise by an account of its own
+PROMISES = (
+    Freshness,
+    Sequels,
+    Consents,
+    Tellings,
+    Outcomes,
+    Debts,
+)  # each watches one kind of promise by an account of its own
+AGENTS = "agents raise nothing"
 WILFUL = 0.6  # share of the callers who know what they want
 
 
@@ -52,6 +61,8 @@ class Played:
     events: int
     lasted_ms: int
     violations: tuple[Violation, ...]
+    raised: tuple[Raised, ...] = ()  # by agents; each is among the violations too
+    records: tuple[Record, ...] = ()  # all that happened
 
     @property
     def repeat(self) -> str:
@@ -119,7 +130,12 @@ def play(
         checkers.violations.extend(filter(None, (replayed(f"sim-{seed}", world.records),)))
     except Exception as error:  # whatever it is, the seed must be told
         checkers.violations.append(Violation("step raises nothing", world.now_ms, f"{type(error).__name__}: {error}"))
-    return Played(seed, world.state.outcome, len(world.records), world.now_ms, tuple(checkers.violations))
+    checkers.violations.extend(
+        Violation(AGENTS, each.at_ms, f"{each.agent}: {type(each.error).__name__}: {each.error}")
+        for each in world.raised
+    )
+    found, raised, records = tuple(checkers.violations), tuple(world.raised), tuple(world.records)
+    return Played(seed, world.state.outcome, len(records), world.now_ms, found, raised, records)
 
 
 def assembled(

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..agents import load
 from ..conversation.swap import unsafe
 from ..core import events as ev
 from ..core.policy import Arbitration, BargeIn, Endpointing, Evidence, Policy
 from . import faults as fault
+from .drawn import stock_agents
 from .world import Proposer, Record, World
 
 DEADLINE_MS = (0, 8_000)  # from the wish to the forced swap
@@ -77,8 +77,7 @@ def swapping(world: World, drawn: Policy) -> Swapping:
             "arbitration": Arbitration(deadline_ms=chance.choice((80, 150, 400))),
         }
     )
-    agents = {name: load(spec.code)(name, spec) for name, spec in specs.items()}
-    return Swapping(world, policy, agents, f"drawn-{chance.randint(0, 9)}")
+    return Swapping(world, policy, stock_agents(policy), f"drawn-{chance.randint(0, 9)}")
 
 
 def acts_of_two_versions(record: Record, world: World, swapped_at: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -32,27 +32,42 @@ from ..core.commands import (
 )
 from ..core.parts import part
 from ..core.policy import Policy
-from ..core.proposals import Proposal
+from ..core.proposals import Proposal, parts_of
 from ..core.state import CallState, Line
+from ..core.view import View
 from .faults import Faults
 from .meaning import Uttered
 
 HANG_UP_MS = 40  # from our hang-up to the carrier's close
 AGENT_MS = (4, 90)
+PART_MS = (0, 1_500)  # from one part of an answer to the next
 JOURNAL_MS = (3, 40)
 JOURNAL_SLOW_MS = (500, 6_000)
 JOURNAL_PATIENCE_MS = 5_000  # what the journal does not have by then is not done
 LEAVE_MS = (2, 60)  # from an order to the register's word that the act has begun
 LEAVE_SLOW_MS = (300, 3_000)
 WITHDRAW_MS = (1, 40)  # from a withdrawal to the register
+RAISES_MAX = 5  # of one agent in a call: as an agent host makes it anew, and gives it up
 TOOL_MS = (60, 2_500)
 TRANSFER_MS = (400, 2_000)
 
 
 class Proposer(Protocol):
-    """What the world needs of an agent. One that has a method `read(view) -> Reading | None` is a reader too."""
+    """What the world needs of an agent. One that has a method `read(view) -> Reading | None` is a reader too.
 
-    def propose(self, view: dict[str, Any], reason: str) -> list[Proposal]: ...
+    One whose attribute `one_by_one` is true answers in parts, a proposal each.
+    """
+
+    def propose(self, view: View, reason: str) -> Sequence[Proposal]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An agent's code raised: in a live call it is made anew, and is there again at once."""
+
+    at_ms: int
+    agent: str
+    error: Exception
 
 
 @part
@@ -82,6 +97,7 @@ class World:
     after_step: list[Callable[[World], None]] = field(default_factory=list)  # once its commands are carried out
     begun: set[str] = field(default_factory=set)  # grants of acts that have left
     withdrawn: set[str] = field(default_factory=set)
+    raised: list[Raised] = field(default_factory=list)  # by agents
     uttered: list[Uttered] = field(default_factory=list)  # by the caller, with what was meant
     segments: int = 0  # the recognizer has begun, whoever spoke
     nobody_since_ms: int = -1  # since when no person is at the far end (`absent.py`); -1 = one is
@@ -176,13 +192,32 @@ class World:
                 self.after(3_000, lambda stuck=(name, self.agents[name]): self._lose_agent(*stuck))  # type: ignore[misc]
                 continue
             agent = self.agents[name]
-            proposals = tuple(agent.propose(view, command.reason))
-            read = getattr(agent, "read", None)
-            event = (name, command.turn, command.revision, proposals, read(view) if read is not None else None)
+            one_by_one = getattr(agent, "one_by_one", False)
+            try:
+                read = getattr(agent, "read", None)
+                reading = read(view) if read is not None else None
+                parts = list(parts_of(agent.propose(view, command.reason), one_by_one))
+            except Exception as error:
+                self.raised.append(Raised(self.now_ms, name, error))
+                self.after(delay_ms, lambda failed=(name, error): self._fail_agent(*failed))  # type: ignore[misc]
+                continue
             delay_ms += getattr(agent, "late_ms", 0)
-            self.after(delay_ms, lambda event=event: self.feed(ev.AgentAnswered(self.now_ms, *event)))  # type: ignore[misc]
-            if self.faults.repeated():
-                self.after(delay_ms + 30, lambda event=event: self.feed(ev.AgentAnswered(self.now_ms, *event)))  # type: ignore[misc]
+            for proposals, number, more in parts:
+                delay_ms += self.chance.randint(*PART_MS) if number else 0
+                read_now = None if number else reading
+                event = (name, command.turn, command.revision, proposals, read_now, (), number, more)
+                self._answer(delay_ms, event)
+
+    def _answer(self, delay_ms: int, event: tuple[Any, ...]) -> None:
+        """An agent's answer, or a part of it; also one that comes after the turn has moved, and is fenced."""
+        self.after(delay_ms, lambda: self.feed(ev.AgentAnswered(self.now_ms, *event)))
+        if self.faults.repeated():
+            self.after(delay_ms + 30, lambda: self.feed(ev.AgentAnswered(self.now_ms, *event)))
+
+    def _fail_agent(self, name: str, error: Exception) -> None:
+        self.feed(ev.AgentLost(self.now_ms, name, type(error).__name__))
+        if sum(each.agent == name for each in self.raised) <= RAISES_MAX:
+            self.feed(ev.AgentJoined(self.now_ms, name))
 
     def _lose_agent(self, name: str, stuck: Proposer) -> None:
         if self.agents.get(name) is stuck:  # otherwise another version's has its seat

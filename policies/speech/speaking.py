@@ -20,10 +20,10 @@ from ..core.events import (
     PlaybackStopped,
 )
 from ..core.parts import replace
-from ..core.proposals import CORE, Grant, Kind, Purpose
+from ..core.proposals import ACTS, CORE, Grant, Purpose
 from ..core.state import AgentSpeech, Line, Playing, Utterance
 from ..evidence import concerns, heard, owed
-from . import ending, turns
+from . import ending, transcript, turns
 from .floor import Move
 
 _AUDIBLE = (Playing.PLAYING,)
@@ -46,7 +46,7 @@ def say(draft: Draft, grant: Grant) -> Utterance:
         topic=proposal.topic,
         slot=proposal.slot,
         sent_ms=state.now_ms,
-        terms=heard.terms_of(state, proposal),
+        terms=heard.terms_of(draft, proposal),
         action=proposal.action,
         about=proposal.about,
         unread_ms=max(1, state.hearing.read_ms) if turns.unread(state) else 0,
@@ -125,6 +125,7 @@ def playback_stopped(draft: Draft, event: PlaybackStopped) -> None:
         _tell(draft, current, "held", pii_heard=event.heard_text, heard_ms=event.heard_ms)
     elif state.speech.last is not None and state.speech.last.id == event.utterance:
         last = _noted(draft, _stopped_at(state.speech.last, event))
+        transcript.spoken(draft, last)
         asked = state.speech.question
         question = last if asked is not None and asked.id == last.id else asked
         state.speech = AgentSpeech(state.speech.current, last, question)
@@ -185,7 +186,7 @@ def owner_changed(draft: Draft, event: OwnerChanged) -> None:
 def release(draft: Draft, grant: str) -> None:
     """What was granted has been heard or given up. A tool or a transfer stays under way until its own end."""
     authority = draft.state.authority
-    kept = tuple(g for g in authority.grants if g.id != grant or g.proposal.kind in (Kind.TOOL, Kind.TRANSFER))
+    kept = tuple(g for g in authority.grants if g.id != grant or g.proposal.kind in ACTS)
     if len(kept) != len(authority.grants):
         draft.state.authority = replace(authority, grants=kept)
 
@@ -208,6 +209,7 @@ def _finish(draft: Draft, utterance: Utterance, playing: Playing, heard_text: st
         turns.move(draft, Move.AGENT_STOPS)
     done = replace(utterance, playing=playing, ended_ms=state.now_ms, heard_text=heard_text)
     done = _noted(draft, done)
+    transcript.spoken(draft, done)
     if _lends_patience(done):
         state.speech = AgentSpeech(None, done, state.speech.question)
     else:

@@ -13,7 +13,8 @@ from ..core.draft import Draft
 from ..core.events import CallCreated, SpeechEnded, SpeechMeasured, SpeechStarted, WordsHeard
 from ..core.parts import replace
 from ..core.state import CallerSpeech, CallState, Floor, Holder, Line, Playing, Utterance
-from ..language.en import assent
+from ..language.port import registry
+from . import transcript
 from .floor import Move, next_holder
 
 ROUND_TIMER = "round"  # the open round's deadline; also "round.<name>", see `gate/arbitration.py`
@@ -94,6 +95,11 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
         return  # so far it has read, and found nothing
     draft.publish("words", segment=event.segment, pii_text=event.text, final=event.final, started_ms=event.started_ms)
     if belongs_to_an_earlier_turn(draft, event):
+        if event.final:
+            reading = Segment(event.segment, event.text, True, event.started_ms, event.ended_ms)
+            transcript.corrected(draft, reading)
+        if _said_since(state, event) and not registry.of(draft.policy).listening(event.text):
+            state.said_revision = state.revision  # no turn of its own, but what waits does not answer it
         return
     segments = state.hearing.segments
     before = next((segment for segment in segments if segment.id == event.segment), None)
@@ -101,7 +107,7 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
         return  # nothing was said, or its final words come once more and are history
     if before is not None and before.final and not (event.final and event.text.strip()):
         return  # a partial reading that was overtaken by the final one, or an empty one that takes nothing back
-    if before is None and _over_the_agent(state, event) and assent.listening(event.text):
+    if before is None and _over_the_agent(state, event) and registry.of(draft.policy).listening(event.text):
         return  # a listener's word that was settled as one claims nothing
     first_words = not segments
     reading = Segment(event.segment, event.text, event.final, event.started_ms, event.ended_ms)
@@ -111,7 +117,7 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
         if first_words and state.overlap is None:
             new_turn(draft, "words")
         draft.evidence_changed()
-        if not assent.listening(event.text):
+        if not registry.of(draft.policy).listening(event.text):
             state.said_revision = state.revision
 
 
@@ -169,6 +175,12 @@ def belongs_to_an_earlier_turn(draft: Draft, event: WordsHeard) -> bool:
     return not heard.unread_ms or event.ended_ms <= heard.unread_ms
 
 
+def _said_since(state: CallState, event: WordsHeard) -> bool:
+    """These words went on after the agent's present utterance was granted, and before it was heard."""
+    current = state.speech.current
+    return current is not None and event.ended_ms > current.sent_ms > 0
+
+
 def plain(text: str) -> str:
     """Text without what recognizers change on a whim: case, punctuation, spacing."""
     return _NOT_A_WORD.sub(" ", text.lower()).strip()
@@ -221,6 +233,7 @@ def begin_hearing(draft: Draft) -> None:
     """The agent begins to answer: the caller's turn that it answers is history."""
     hearing = draft.state.hearing
     if not hearing.speaking:
+        transcript.answered(draft, hearing.segments)
         draft.state.hearing = CallerSpeech(
             onset_ms=hearing.onset_ms,
             ended_ms=hearing.ended_ms,

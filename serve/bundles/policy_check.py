@@ -12,30 +12,57 @@ import os
 import resource
 import subprocess
 import sys
-from typing import Any
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from offhook.policies.core.errors import OffhookError, PolicyError
 
 from .policy_files import Bundle, load
 
+if TYPE_CHECKING:  # it loads the simulation, which only the child process needs
+    from offhook.actors.shadows.rehearsal import Rehearsed
+
 REHEARSED_CALLS = 20
 WITHIN_S = 30.0  # 20 simulated calls take under a second with the stock agents
 MEMORY_BYTES = 2 << 30
+FAULTS_MAX = 10  # that are told
 SAID_MAX = 4_000  # characters of what a child that failed has said
 
 
-def rehearse(bundle: Bundle, calls: int = REHEARSED_CALLS, seed: int = 1, within_s: float = WITHIN_S) -> dict[str, Any]:
-    """Have the bundle lead simulated calls; see `actors/trial.rehearse` for what comes back.
+class RehearsalFault(PolicyError):
+    """What simulated calls led by a bundle have shown to be wrong; `faulty` is the first such call, as a dialogue."""
+
+    def __init__(self, message: str, faulty: str = "") -> None:
+        super().__init__(message, faulty)
+        self.message = message
+        self.faulty = faulty
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def rehearse(
+    bundle: Bundle,
+    calls: int = REHEARSED_CALLS,
+    seed: int = 1,
+    within_s: float = WITHIN_S,
+    tools: Collection[str] = (),
+) -> Rehearsed:
+    """Have the bundle lead simulated calls; see `actors/shadows/rehearsal.py` for what comes back.
+
+    Args:
+        tools: names of those that there are, () = not known.
 
     Raises:
-        PolicyError: its agents cannot be loaded, raise, hang, or end their process; or a call did what none may.
+        PolicyError: its agents cannot be loaded, hang, or end their process.
+        RehearsalFault: an agent raises, with file, line and the way there; or a call did what none may.
     """
     words = [sys.executable, "-P", "-m", "offhook.serve.bundles.policy_check", str(bundle.path), str(calls), str(seed)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OFFHOOK_")}
     where = f"{bundle.path}: {bundle.name}"
     try:
         done = subprocess.run(
-            words,
+            [*words, *sorted(tools)],
             capture_output=True,
             text=True,
             timeout=within_s,
@@ -50,21 +77,22 @@ def rehearse(bundle: Bundle, calls: int = REHEARSED_CALLS, seed: int = 1, within
     if done.returncode:
         said = done.stderr.strip()[-SAID_MAX:] or f"its process ended with {done.returncode}"
         raise PolicyError(f"{where}: {said}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    found: Rehearsed = json.loads(done.stdout.splitlines()[-1])
     if found["faults"]:
-        raise PolicyError("\n".join(f"{where}: {fault}" for fault in found["faults"][:10]))
+        told = "\n".join(f"{where}: {fault}" for fault in found["faults"][:FAULTS_MAX])
+        raise RehearsalFault(told, found["faulty"])
     return found
 
 
-def _child(folder: str, calls: str, seed: str) -> None:
+def _child(folder: str, calls: str, seed: str, *tools: str) -> None:
     from pathlib import Path
 
-    from offhook.actors.shadows.trial import rehearse as run
+    from offhook.actors.shadows.rehearsal import rehearse as run
 
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     bundle = load(Path(folder))
     try:
-        found = run(bundle.policy, str(bundle.path), int(calls), int(seed))
+        found = run(bundle.policy, str(bundle.path), int(calls), int(seed), tools)
     except OffhookError as error:
         sys.exit(str(error))
     sys.stdout.write("\n" + json.dumps(found) + "\n")

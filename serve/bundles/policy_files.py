@@ -23,9 +23,9 @@ from offhook.policies.core.errors import PolicyError
 from offhook.policies.core.policy import AgentSpec, Policy
 from pydantic import ValidationError
 
+from ..config.field_faults import line_of, messages
 from ..config.yaml_lines import Place, YamlFault, read
 from . import policy_texts
-from .policy_messages import line_of, messages
 
 FILE = "policy.yaml"
 FILE_BYTES_MAX = 1 << 20
@@ -70,7 +70,7 @@ def load(folder: Path) -> Bundle:
     try:
         policy = Policy.model_validate(raw)
     except ValidationError as error:
-        raise PolicyError("\n".join(messages(str(file), raw, places, error))) from None
+        raise PolicyError("\n".join(messages(str(file), raw, places, error, Policy))) from None
     faults = [fault for name, spec in policy.agents.items() for fault in _code_faults(file, places, name, spec)]
     faults += policy_texts.clip_faults(folder)
     if faults:

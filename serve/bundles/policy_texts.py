@@ -11,12 +11,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from offhook.actors.contracts.errors import EngineAway, ProtocolFault
-from offhook.actors.engines.sources import read_wav
+from offhook.actors.audio.format import BYTES_PER_MS
+from offhook.actors.contracts.errors import EngineAway, WrongSound
+from offhook.actors.engines.sources import read_clip
 from offhook.actors.node.catalog import CLIPS
 
+from ..config.field_faults import line_of
 from ..config.yaml_lines import Place
-from .policy_messages import line_of
 
 PROMPT_BYTES_MAX = 64 << 10  # of one
 PROMPTS_BYTES_MAX = 256 << 10  # of all: a policy travels in one message with a call's setup
@@ -73,8 +74,8 @@ def clip_faults(folder: Path) -> list[str]:
             faults.append(f"{path}: a clip is named default.wav, or 16 hex digits of its text's SHA-256 and .wav")
             continue
         try:
-            length_ms = len(read_wav(path)) // 8
-        except (EngineAway, ProtocolFault) as error:
+            length_ms = len(read_clip(path)) // BYTES_PER_MS
+        except (EngineAway, WrongSound) as error:
             faults.append(str(error) if str(path) in str(error) else f"{path}: {error}")
             continue
         if length_ms > CLIP_MS_MAX:

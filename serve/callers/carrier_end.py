@@ -19,14 +19,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from offhook.actors.audio.format import BYTES_PER_MS, BYTES_PER_S, FRAME_BYTES, FRAME_MS, SILENCE
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from ..carriers.twilio.media_stream import CarrierWriter, Mark, Media, read_application
 from ..contracts.errors import LineFault
-from ..engines.sound import FRAME_BYTES, FRAME_MS, MAGNITUDE, SILENCE
+from ..engines.sound import MAGNITUDE
 
 TICK_S = FRAME_MS / 1000
-BUFFER_BYTES_MAX = 8_000 * 120  # what a carrier keeps to be played; beyond it the sender is broken
+BUFFER_BYTES_MAX = 120 * BYTES_PER_S  # what a carrier keeps to be played; beyond it the sender is broken
 RECORD_MS_MAX = 30 * 60_000  # what is heard and said after that is played but not kept
 LOUD = 3  # of 255, about -39 dBFS: speech as the ear tells it from a line's noise
 SILENT_MS = 300  # a pause shorter than this is heard as speech
@@ -203,7 +204,7 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
             self._return_mark(self._marks.popleft()[1])
         if played and not self._playout and max(played.translate(MAGNITUDE)) >= LOUD:
             self._dry_since_ms = self.heard.now_ms + FRAME_MS
-        return played.ljust(FRAME_BYTES, bytes([SILENCE]))
+        return played.ljust(FRAME_BYTES, SILENCE)
 
     def _return_mark(self, name: str) -> None:
         self.note("mark", name=name)
@@ -254,7 +255,7 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
 
     def _clear(self) -> None:
         """Twilio drops the buffer and sends every pending mark back at once."""
-        self.note("clear", dropped_ms=len(self._playout) // (FRAME_BYTES // FRAME_MS), played_bytes=self._played)
+        self.note("clear", dropped_ms=len(self._playout) // BYTES_PER_MS, played_bytes=self._played)
         self._played += len(self._playout)
         self._playout.clear()
         self._dry_since_ms = -1
@@ -270,7 +271,7 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
             self.give_up(reason)
         elif not self.closed.done():
             self._over_since_ms = self.heard.now_ms
-            dropped_ms = len(self._playout) // (FRAME_BYTES // FRAME_MS)
+            dropped_ms = len(self._playout) // BYTES_PER_MS
             self.note("stream ended", reason=reason, dropped_ms=dropped_ms, played_bytes=self._played)
             self._played += len(self._playout)
             self._playout.clear()

@@ -1,4 +1,4 @@
-"""The stock clip for `--voice clip`: three seconds that look like speech to a detector, for load tests without engines.
+"""The stock clip of the synthesizer "clip": three seconds that look like speech to a detector, for load tests.
 
 Where there is a folder of real recordings (`--clips DIR`, or `clips/` in the default policy's bundle), that is used.
 """
@@ -9,8 +9,11 @@ import math
 import struct
 from pathlib import Path
 
-RATE_HZ = 8_000
+from offhook.actors.audio import wav
+from offhook.actors.audio.format import LINEAR16, RATE_HZ, AudioFormat
+
 LENGTH_S = 3
+PEAK = 8_000  # of 32,768: -12 dBFS, a voice's level on the phone
 SYLLABLES_PER_S = 4.0  # the rhythm of speech
 PITCH_HZ = 120.0
 FORMANTS_HZ = ((500.0, 1.0), (1_500.0, 0.5), (2_500.0, 0.25))  # of a neutral vowel, with their weights
@@ -22,7 +25,7 @@ def stock_clips(folder: Path) -> Path:
     if not clip.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         fresh = clip.with_suffix(".new")
-        fresh.write_bytes(_wav(_murmur()))
+        fresh.write_bytes(wav.write(AudioFormat(LINEAR16, RATE_HZ), _murmur()))
         fresh.replace(clip)
     return folder
 
@@ -36,15 +39,8 @@ def _murmur() -> bytes:
         syllable = max(0.0, math.sin(math.pi * ((t * SYLLABLES_PER_S) % 1.0))) ** 0.5
         waves.append(syllable * sum(weight * math.sin(math.tau * hz * t) for hz, weight in harmonics))
     loudest = max(map(abs, waves))
-    return struct.pack(f"<{len(waves)}h", *(round(8_000 * wave / loudest) for wave in waves))
+    return struct.pack(f"<{len(waves)}h", *(round(PEAK * wave / loudest) for wave in waves))
 
 
 def _weight(hz: float) -> float:
     return sum(weight / (1 + ((hz - formant) / 120) ** 2) for formant, weight in FORMANTS_HZ) + 0.02
-
-
-def _wav(samples: bytes) -> bytes:
-    head = struct.pack(
-        "<4sI4s4sIHHIIHH", b"RIFF", 36 + len(samples), b"WAVE", b"fmt ", 16, 1, 1, RATE_HZ, 2 * RATE_HZ, 2, 16
-    )
-    return head + struct.pack("<4sI", b"data", len(samples)) + samples

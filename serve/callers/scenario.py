@@ -11,6 +11,9 @@ A script is what a person on the phone does: it waits for what it hears, not for
       - expect: {agent_stops_within_ms: 1500}
       - hang_up: true
 
+A clip is a WAV file (8000 Hz, 16 bit, mono) that lies beside the script, or in `../audio` from there; `audio: FOLDER`
+names another folder, from the script's own on.
+
 `says` is a regular expression, matched against what the agent is saying; it needs captions (the call's journal),
 because a script has no ears for words, and so does `expect` of an act. Everything else goes by sound alone.
 """
@@ -19,18 +22,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from offhook.actors.audio.format import TELEPHONE, whole_frames
+from offhook.actors.contracts.errors import WrongSound
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..config import yaml_lines
+from ..config.field_faults import unknown
 from ..config.yaml_lines import Place
 from ..contracts.errors import ScriptFault
 from ..engines import sound
 
 SCRIPT_BYTES_MAX = 64 << 10
 STEPS_MAX = 200
+AUDIO = (".", "../audio")  # where clips are looked for, from the script's own folder
 CLIP_MS_MAX = 120_000
 WITHIN_S = 30.0  # how long a step waits for what it waits for, unless it says otherwise
 
@@ -168,7 +176,7 @@ class _Head(_Part):
     direction: Literal["inbound", "outbound"] = "inbound"
     policy: str = Field("", max_length=64)
     number: str = Field("+15550100", max_length=40)
-    audio: str = Field("../audio", max_length=200)
+    audio: str = Field("", max_length=200)  # where its clips are, from its own folder; "" = AUDIO
     stay_s: float = Field(20.0, ge=0, le=600)
     answers: list[Answer] = Field(default_factory=list, max_length=100)
     steps: list[Any] = Field(min_length=1, max_length=STEPS_MAX)
@@ -244,7 +252,7 @@ class _Reader:
             for found in error.errors():
                 said = found["msg"].removeprefix("Value error, ")
                 if found["type"] == "extra_forbidden":
-                    said = f"unknown field; allowed: {', '.join(kind.model_fields)}"
+                    said = unknown(str(found["loc"][-1]), kind.model_fields)
                 elif found["type"] == "missing":
                     said = "missing"
                 self.fault((*where, *found["loc"]), said)
@@ -254,7 +262,10 @@ class _Reader:
         where: Place = ("steps", index)
         step = Step(self.line(where), "")
         if not isinstance(value, dict) or len(value) != 1 or next(iter(value)) not in _KINDS:
-            self.fault(where, f"a step is one of {', '.join(_KINDS)}, with a colon")
+            written = str(next(iter(value))) if isinstance(value, dict) and len(value) == 1 else ""
+            near = get_close_matches(written, _KINDS, 1, 0.6)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            self.fault(where, f"{hint}a step is one of {', '.join(_KINDS)}, with a colon")
             return step
         kind, body = next(iter(value.items()))
         where = (*where, kind)
@@ -279,7 +290,7 @@ class _Reader:
         return Step(step.line, kind, self._model(_PARTS[kind], body, where))
 
     def _clips(self, head: _Head, steps: tuple[Step, ...]) -> dict[str, bytes]:
-        root = (self.path.parent / head.audio).resolve()
+        roots = [(self.path.parent / folder).resolve() for folder in ((head.audio,) if head.audio else AUDIO)]
         named: list[tuple[Place, str]] = [
             (("answers", index, "clip"), answer.clip) for index, answer in enumerate(head.answers)
         ]
@@ -290,22 +301,27 @@ class _Reader:
         for where, name in named:
             if name and name not in clips:
                 try:
-                    clips[name] = _clip(root, name)
+                    clips[name] = _clip(roots, name)
                 except ValueError as error:
                     self.fault(where, str(error))
         return clips
 
 
-def _clip(root: Path, name: str) -> bytes:
-    file = (root / name).resolve()
-    if not file.is_relative_to(root):
-        raise ValueError(f"{name} lies outside {root}")
+def _clip(roots: list[Path], name: str) -> bytes:
+    """A clip's sound, from the first of these folders that has it."""
+    places = [(root / name).resolve() for root in roots]
+    inside = [place for place, root in zip(places, roots, strict=True) if place.is_relative_to(root)]
+    if not inside:
+        raise ValueError(f"{name} lies outside {' and '.join(map(str, roots))}")
+    file = next((place for place in inside if place.is_file()), inside[-1])
+    if not file.is_file() and len(inside) > 1:
+        raise ValueError(f"there is no audio file {' nor '.join(map(str, inside))}; or write: audio: FOLDER")
     try:
-        coded = sound.whole_frames(sound.read_wav(file))
+        coded = whole_frames(sound.read_wav(file))
     except OSError as error:
         raise ValueError(f"audio file {file} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ValueError(f"audio file {file}: {error}") from error
-    if len(coded) > CLIP_MS_MAX * sound.RATE_HZ // 1000:
+    except WrongSound as fault:
+        raise ValueError(f"audio file {file}: {fault}") from fault
+    if len(coded) > TELEPHONE.bytes_of(CLIP_MS_MAX):
         raise ValueError(f"audio file {file} is longer than {CLIP_MS_MAX} ms")
     return coded

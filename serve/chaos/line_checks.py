@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from offhook.actors.audio.format import BYTES_PER_MS
 from offhook.policies.core import events as ev
 from offhook.policies.simulation.chaos import FAULTS
 
 from .journal_checks import Account, Check, Evidence
 
-BYTES_PER_MS = 8
 WORD_MS = 450  # a spoken word with its pause: what is noted as heard is right within one
 GAP_MS_MAX = 200  # inside of the agent's speech, on any day
 ONSET_MS = 400  # voice activity is confirmed this much after an onset at most, clocks' differences included

@@ -111,16 +111,15 @@ class Installation:
         return "Redis, all its clients"
 
     async def kill_store(self) -> Callable[[], None]:
-        """See `strikes.System`. Ray has no public way to do this; its own tests do it so."""
-        from ray._private import worker
+        """See `strikes.System`."""
+        from offhook.cluster import ray_private
 
-        node = worker._global_node if self._owns_ray else None
+        node = ray_private.own_node() if self._owns_ray else None
         if node is None:
             raise NothingThereError("Ray's control store is restarted by who has started Ray, and this run has not")
         if not node.redis_address:
             raise NothingThereError("Ray's control store would forget everything: set RAY_REDIS_ADDRESS (Ray's own)")
-        await asyncio.to_thread(node.kill_gcs_server, check_alive=False)
-        return lambda: node.start_gcs_server()
+        return await asyncio.to_thread(ray_private.stop_control_store, node)
 
     async def records(self, call: str) -> list[list[Any]]:
         """A call's journal."""

@@ -12,6 +12,7 @@ import asyncio
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import TimeoutError as LateError
@@ -48,6 +49,7 @@ class Candidate:
     bundle: str
     recorded_agents: bool
     same_ms: int
+    every_policy: bool = False  # also calls that a policy of another name led
 
 
 def backtest(
@@ -61,6 +63,9 @@ def backtest(
     recorded_agents: Annotated[
         bool, typer.Option("--recorded-agents", help="take what agents proposed then; run none of the candidate's")
     ] = False,
+    every_policy: Annotated[
+        bool, typer.Option("--every-policy", help="also calls that were led by a policy of another name")
+    ] = False,
     same: Annotated[int, typer.Option(min=0, max=5_000, help="ms by which the same decision may move")] = 400,
     html: Annotated[Path | None, typer.Option(help="write the report as a page", metavar="FILE")] = None,
     ray: Annotated[bool | None, typer.Option("--ray/--no-ray", help="in Ray tasks; default: if there are many")] = None,
@@ -73,7 +78,7 @@ def backtest(
 
     writable("--html", html)
     bundle = load(folder)
-    candidate = Candidate(bundle.plain(), str(bundle.path), recorded_agents, same)
+    candidate = Candidate(bundle.plain(), str(bundle.path), recorded_agents, same, every_policy)
     journals = [journal] if journal else journals_of(state_dir)
     wanted = [(each, call) for each in journals for call in chosen(each, calls, since, limit)][:limit]
     if not wanted:
@@ -82,6 +87,15 @@ def backtest(
     use_ray = len(wanted) >= RAY_FROM_CALLS if ray is None else ray
     run = in_ray(candidate, wanted, address) if use_ray else in_processes(candidate, wanted)
     told = [each for batch in run for each in batch]
+    others = Counter(str(each["led_by"]) for each in told if "led_by" in each)
+    told = [each for each in told if "led_by" not in each]
+    led_by = ", ".join(f"{name} ({count})" for name, count in others.most_common())
+    if not told:
+        raise CallerFault(
+            f"no recorded call was led by the policy {bundle.name}; they were by {led_by}: --every-policy"
+        )
+    if others:
+        terminal.progress(f"left out, as other policies led them: {led_by}; with them: --every-policy")
     report = backtest_report.summary(told, bundle.name, bundle.version, time.monotonic() - began)
     if html is not None:
         html.write_text(backtest_report.page(report), encoding="utf-8")
@@ -161,6 +175,7 @@ def try_batch(candidate: Candidate, journal: str, calls: Sequence[str]) -> list[
     policy = Policy.model_validate(candidate.policy)
     journals = asyncio.run(_read(journal, calls))
     options: dict[str, Any] = {"recorded_agents": candidate.recorded_agents, "same_ms": candidate.same_ms}
+    options["every_policy"] = candidate.every_policy
     return try_calls(policy, candidate.bundle, journals, **options)
 
 

@@ -88,9 +88,11 @@ def up(
     policy: Annotated[
         list[Path] | None, typer.Option(help="a policy bundle, or a folder of them; the first leads by default")
     ] = None,
-    recognizer: Annotated[str | None, typer.Option(help="moonshine, deployed or none")] = None,
-    voice: Annotated[str | None, typer.Option(help="piper, deployed, clip or tone")] = None,
-    clips: Annotated[Path | None, typer.Option(help="recordings for --voice clip")] = None,
+    recognizer: Annotated[str | None, typer.Option(help="moonshine or another one, deployed or none")] = None,
+    synthesizer: Annotated[
+        str | None, typer.Option("--synthesizer", "--voice", help="piper or another one, deployed, clip or tone")
+    ] = None,
+    clips: Annotated[Path | None, typer.Option(help="recordings for --synthesizer clip")] = None,
     address: Annotated[str | None, typer.Option(help="of a Ray cluster to join (auto); else Ray starts here")] = None,
     cpus: Annotated[int | None, typer.Option(help="for a Ray that starts here; default: as found")] = None,
     journal: Annotated[str | None, typer.Option(help="redis://HOST:PORT/DB for a cluster; else SQLite")] = None,
@@ -107,7 +109,7 @@ def up(
         "spares": spares,
         "policies": texts(policy),
         "recognizer": recognizer,
-        "voice": voice,
+        "synthesizer": synthesizer,
         "clips": str(clips) if clips else None,
         "address": address,
         "cpus": cpus,
@@ -215,6 +217,7 @@ for _name, _command in (
     ("explain", cli_calls.explain),
     ("replay", cli_calls.replay_call),
     ("hangup", cli_calls.hangup),
+    ("approve", cli_calls.approve),
     ("cost", cost),
     ("nodes", cli_nodes.nodes),
     ("drain", cli_nodes.drain),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import httpx
 import typer
@@ -16,7 +19,7 @@ from rich.markup import escape
 
 from ..client import running
 from ..views import terminal
-from .cli_options import ApiUrl, AsJson, CallId, StateDir, api_of, writable
+from .cli_options import ApiUrl, AsJson, By, CallId, StateDir, api_of, signed, writable
 from .cli_options import show as answer
 
 if TYPE_CHECKING:  # what only some commands need (the rules, numpy) is loaded by them: the others answer sooner
@@ -41,7 +44,7 @@ def calls(
     """List calls, newest first."""
     wanted: dict[str, Any] = {"limit": limit, **({"live": "true"} if live else {})}
     body = api_of(state_dir, api).get("/v1/calls", **wanted)
-    answer(body, json, lambda: terminal.calls(body["calls"]))
+    answer(body, json, lambda: terminal.calls(body["calls"], time.time()))
 
 
 def show(call: CallId, state_dir: StateDir = None, api: ApiUrl = None, json: AsJson = False) -> None:
@@ -112,6 +115,7 @@ def replay_call(
 def hangup(
     call: CallId,
     reason: Annotated[str, typer.Option(help="kept in the journal")] = "hung up by an operator",
+    by: By = None,
     state_dir: StateDir = None,
     api: ApiUrl = None,
     json: AsJson = False,
@@ -119,14 +123,48 @@ def hangup(
     """End a call."""
     asked = api_of(state_dir, api)
     call_id = asked.call_id(call)
-    asked.delete(f"/v1/calls/{call_id}", reason=reason)
+    state = asked.get(f"/v1/calls/{call_id}")
+    if not state.get("live"):
+        answer({"call_id": call_id, **_ending(state)}, json, lambda: f"call {call_id} {escape(_ended(state))}")
+        return
+    asked.delete(f"/v1/calls/{call_id}", reason=reason, by=signed(by))
     answer({"call_id": call_id}, json, lambda: f"call {call_id} was asked to end")
+
+
+def approve(
+    call: CallId,
+    proposal: Annotated[
+        str | None, typer.Argument(help="which, as `offhook show` names it; default: the only one", metavar="PROPOSAL")
+    ] = None,
+    no: Annotated[bool, typer.Option("--no", help="refuse it")] = False,
+    by: By = None,
+    state_dir: StateDir = None,
+    api: ApiUrl = None,
+    json: AsJson = False,
+) -> None:
+    """Approve, or refuse, what waits for a person in a call; the gate checks it once more against that moment."""
+    asked = api_of(state_dir, api)
+    call_id = asked.call_id(call)
+    waiting = asked.get(f"/v1/calls/{call_id}").get("approvals") or []
+    names = [str(each["proposal"]) for each in waiting]
+    if proposal is None and len(names) == 1:
+        proposal = names[0]
+    if proposal not in names:
+        told = "; ".join(f"{each['proposal']} ({each['action']})" for each in waiting) or "nothing"
+        what = f"no proposal {proposal!r} waits" if proposal else "say which of them"
+        raise CallerFault(f"{what} in call {call_id}; what waits for a person there: {told}")
+    signature = signed(by)
+    body = asked.post(
+        f"/v1/calls/{call_id}/proposals/{quote(str(proposal), safe='')}", {"approved": not no, "operator": signature}
+    )
+    answer(body, json, lambda: f"{escape(str(proposal))} {'refused' if no else 'approved'}, signed {escape(signature)}")
 
 
 def place_script(
     script: Annotated[Path, typer.Argument(help="a caller's script (YAML)", metavar="SCRIPT")],
     policy: Annotated[str | None, typer.Option(help="the name of a published policy; default: the script's")] = None,
-    wav: Annotated[Path | None, typer.Option(help="keep what the caller heard, as a WAV file")] = None,
+    wav: Annotated[Path | None, typer.Option(help="keep what the caller heard (last), as a WAV file")] = None,
+    times: Annotated[int, typer.Option(min=1, max=1_000, help="call so often, one call after the other")] = 1,
     state_dir: StateDir = None,
     api: ApiUrl = None,
     json: AsJson = False,
@@ -139,14 +177,33 @@ def place_script(
     asked = api_of(state_dir, api)
     name = policy or _published(asked, caller.policy)
     wanted = {"from": caller.number, "direction": caller.direction} | ({"policy": name} if name else {})
-    placed = asked.post("/v1/calls", wanted)
-    record = asyncio.run(_place(caller, asked.url, placed, json))
+    failed = False
+    for _ in range(times):
+        placed = asked.post("/v1/calls", wanted)
+        record = asyncio.run(_place(caller, asked.url, placed, json))
+        failed = failed or bool(record.failures)
+        body = {"call_id": placed["call_id"], **record.plain()}
+        answer(body, json, partial(terminal.record, body))
     if wav is not None:
         wav.write_bytes(record.wav("heard"))
-    body = {"call_id": placed["call_id"], **record.plain()}
-    answer(body, json, lambda: terminal.record(body))
-    if record.failures:
+    if failed:
         raise typer.Exit(1)
+
+
+def _ending(state: dict[str, Any]) -> dict[str, Any]:
+    """How a call ended, as far as its state tells: outcome, by whom or what, when (Unix time in ms; 0 = not known)."""
+    ended_ms = int(state.get("ended_unix_ms") or 0)
+    if not ended_ms and state.get("ended_at_ms") and state.get("created_unix_ms"):
+        ended_ms = int(state["created_unix_ms"]) + int(state["ended_at_ms"])
+    by = str((state.get("progress") or {}).get("ended_by", ""))
+    return {"outcome": state.get("outcome", ""), "ended_by": by, "ended_unix_ms": ended_ms}
+
+
+def _ended(state: dict[str, Any]) -> str:
+    ending = _ending(state)
+    when = terminal.clock(ending["ended_unix_ms"])
+    by = f" by {ending['ended_by']}" if ending["ended_by"] else ""
+    return f"had ended already, at {when}: {ending['outcome'] or 'outcome not known'}{by}"
 
 
 def as_records(entries: list[dict[str, Any]], call: str) -> list[list[Any]]:

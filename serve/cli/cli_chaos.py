@@ -20,7 +20,7 @@ from ..client import running
 from ..config.settings import read as read_settings
 from ..contracts.errors import ScriptFault, StartFault
 from ..views import terminal
-from .cli_options import AsJson, StateDir, show, texts
+from .cli_options import AsJson, StateDir, examples, show, texts
 
 if TYPE_CHECKING:
     from ..callers.scenario import Script
@@ -44,7 +44,9 @@ def chaos(
         list[Path] | None, typer.Option(help="start an offhook with this policy, strike that, and stop it")
     ] = None,
     recognizer: Annotated[str | None, typer.Option(help="with --policy: moonshine or none")] = None,
-    voice: Annotated[str | None, typer.Option(help="with --policy: piper, clip or tone")] = None,
+    synthesizer: Annotated[
+        str | None, typer.Option("--synthesizer", "--voice", help="with --policy: piper, clip or tone")
+    ] = None,
     journal: Annotated[str | None, typer.Option(help="where the journal's Redis is, to pause it")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="really harm the offhook that runs here")] = False,
     state_dir: StateDir = None,
@@ -65,7 +67,7 @@ def chaos(
         report = asyncio.run(_report(run, here, callers, journal or "", tell))
     else:
         words = tuple(str(Path(word).resolve()) for word in texts(policy) or ())
-        with _started(words, recognizer, voice, journal, calls) as ready:
+        with _started(words, recognizer, synthesizer, journal, calls) as ready:
             report = asyncio.run(_report(run, ready, callers, journal or "", tell, owns_ray=ready.ray_started_here))
     show(report, json, lambda: text(report))
     if report["violations"]:
@@ -84,18 +86,16 @@ def _running_here(state_dir: Path | None, yes: bool) -> Running:
 def _scripts(folder: Path | None) -> list[Script]:
     from ..callers.scenario import load
 
-    repository = Path(__file__).resolve().parent.parent
-    places = [folder] if folder else [repository / "examples" / "chaos", Path.cwd() / "examples" / "chaos"]
-    found = next((place for place in places if place.is_dir()), None)
-    files = sorted(found.glob("*.yaml")) if found is not None else []
+    found = folder or examples("chaos", "chaos's callers")
+    files = sorted(found.glob("*.yaml"))
     if not files:
-        raise ScriptFault("chaos needs callers; they are in the repository (examples/chaos); say where: --scripts DIR")
+        raise ScriptFault(f"{found}: no scripts (*.yaml) in it")
     return [load(file) for file in files]
 
 
 @contextmanager
 def _started(
-    policies: tuple[str, ...], recognizer: str | None, voice: str | None, journal: str | None, calls: int
+    policies: tuple[str, ...], recognizer: str | None, synthesizer: str | None, journal: str | None, calls: int
 ) -> Iterator[Running]:
     """An offhook of our own, for as long as it takes."""
     from ..installation.app import Installation
@@ -107,7 +107,7 @@ def _started(
         spares=max(3, calls // 2),
         policies=policies,
         recognizer=recognizer,
-        voice=voice,
+        synthesizer=synthesizer,
         journal=journal,
         state_dir=str(home / "state"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Callable
 from dataclasses import is_dataclass
@@ -14,10 +15,17 @@ from offhook.policies.core.errors import CallerFault
 
 from ..client import running
 from ..config.settings import read as read_settings
+from ..contracts.errors import ScriptFault
 from ..views import terminal
+
+CHECKOUT = Path(__file__).resolve().parents[2]  # of the repository, where offhook is installed from one (editable)
 
 CallId = Annotated[str, typer.Argument(help="the call's id, its beginning, or: last", metavar="CALL")]
 StateDir = Annotated[Path | None, typer.Option("--state-dir", help="where the running offhook keeps its state")]
+By = Annotated[
+    str | None,
+    typer.Option("--by", help="who asks for it, kept in the journal; default: your login name", metavar="NAME"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="one line of JSON instead of text")]
 ApiUrl = Annotated[str | None, typer.Option("--api", help="the API of another offhook", metavar="URL")]
 
@@ -36,12 +44,43 @@ def api_of(state_dir: Path | None, url: str | None) -> running.Api:
     return running.Api(running.find(settings.state_file).api)
 
 
+def signed(by: str | None) -> str:
+    """Whose word it is: the name that was given, else the login name.
+
+    Raises:
+        CallerFault: there is neither.
+    """
+    if by:
+        return by
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a user without a name, as in some containers
+        raise CallerFault("this user has no login name; say who you are with --by NAME") from None
+
+
 def show(value: Any, json: bool, text: Callable[[], Any]) -> None:
     """An answer, for a program or for a person."""
     if json:
         terminal.line_of_json(plain(value) if is_dataclass(value) else value)
     else:
         terminal.out().print(text())
+
+
+def examples(folder: str, what: str) -> Path:
+    """A folder of the repository's examples: beside the code where it runs from a checkout, else under the working
+    directory. An installed wheel has no examples.
+
+    Raises:
+        ScriptFault: there is none; `what` says what was looked for.
+    """
+    places = [root / "examples" / folder for root in (CHECKOUT, Path.cwd())]
+    for place in places:
+        if place.is_dir():
+            return place
+    raise ScriptFault(
+        f"{what} are in the repository (examples/{folder}) and not in the installed package: run this in a checkout of "
+        "it, or name a folder of scripts with --scripts DIR"
+    )
 
 
 def texts(paths: list[Path] | None) -> tuple[str, ...] | None:

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 from offhook.cluster.operations import ClusterOperations, PolicySummary
-from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.errors import CallerFault, PolicyError
 from rich.markup import escape
 
 from ..config.settings import read as read_settings
+from ..views import terminal
 from .cli_options import ApiUrl, AsJson, StateDir, api_of, is_folder, show, texts
 
 policy_cli = typer.Typer(help="Policy bundles.", no_args_is_help=True)
@@ -37,16 +38,33 @@ def init(
 def check(
     folders: Annotated[list[Path], typer.Argument(help="bundles, or folders of bundles", metavar="DIR...")],
     calls: Annotated[int, typer.Option(min=0, max=10_000, help="simulated calls; 0 = only read the files")] = 20,
+    tools: Annotated[
+        Path | None, typer.Option(help="the file for `offhook up --tools`: checked, and its tools are known then")
+    ] = None,
+    show_call: Annotated[
+        bool, typer.Option("--show", help="print the simulated call in which a fault was found")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Read bundles, load their agents, lead simulated calls by them; say what is wrong, with file, line and field."""
-    from ..bundles.policy_check import rehearse
-    from ..bundles.policy_files import find
+    from offhook.actors.node.http_tool import offered
 
+    from ..bundles.policy_check import RehearsalFault, rehearse
+    from ..bundles.policy_files import find
+    from ..config.tool_file import read_tools
+
+    known = offered(read_tools(str(tools) if tools else ""))
     bundles = find(texts(folders) or ())
     found: list[dict[str, Any]] = []
     for each in bundles:
-        told = rehearse(each, calls) if calls else {}
+        try:
+            told = dict(rehearse(each, calls, tools=known)) if calls else {}
+        except RehearsalFault as fault:
+            if show_call:
+                terminal.out().print(escape(fault.faulty))
+            elif fault.faulty:
+                raise PolicyError(f"{fault}\nto see the call: offhook policy check {each.path} --show") from fault
+            raise
         found.append({"name": each.name, "version": each.version, "path": str(each.path), **told})
     show({"policies": found}, json, lambda: "\n".join(map(_good, found)))
 
@@ -129,7 +147,8 @@ def withdraw(
 def _good(each: dict[str, Any]) -> str:
     ends = ", ".join(f"{name or 'none'} {count}" for name, count in sorted(each.get("outcomes", {}).items()))
     rehearsed = f"; {each['calls']} simulated calls: {ends}" if each.get("calls") else ""
-    return f"{each['name']} {each['version']}  good{rehearsed}"
+    warnings = [f"  warning: {warning}" for warning in each.get("warnings", ())]
+    return escape("\n".join((f"{each['name']} {each['version']}  good{rehearsed}", *warnings)))
 
 
 def _published(each: PolicySummary, default: str) -> str:

@@ -31,7 +31,7 @@ from ..config.settings import read as read_settings
 from ..contracts.errors import ScriptFault
 from ..views.call_summary import CallSummary
 from ..views.timeline import Timeline
-from .cli_options import writable
+from .cli_options import examples, writable
 
 POLL_S = 0.15  # a journal is read this often: below what an eye notices, 7 requests a second and call
 STAGGER_S = 1.2  # between two calls: five greetings at once would be one noise to whoever watches
@@ -63,12 +63,7 @@ def find_scripts(folder: Path | None) -> list[Script]:
     Raises:
         ScriptFault: there are none, or one cannot be used.
     """
-    if folder is None:
-        repository = Path(__file__).resolve().parent.parent
-        places = [repository / "examples" / "calls", Path.cwd() / "examples" / "calls"]
-        folder = next((place for place in places if place.is_dir()), None)
-        if folder is None:
-            raise ScriptFault("the demo's callers are in the repository (examples/calls); say where: --scripts DIR")
+    folder = folder or examples("calls", "the demo's callers")
     files = sorted(folder.glob("*.yaml"))
     if not files:
         raise ScriptFault(f"{folder}: no scripts (*.yaml) in it")
@@ -102,6 +97,8 @@ def run_demo(
     found = find_scripts(scripts)
     chosen = [found[n % len(found)] for n in range(min(calls, CALLS_MAX) or len(found))]
     folder = policy or Path(found[0].path).resolve().parent.parent / "policies"
+    if not folder.is_dir():
+        raise ScriptFault(f"{folder}: the callers' policies are not beside their scripts; name them with --policy DIR")
     home = Path(tempfile.mkdtemp(prefix="offhook-demo-"))
     installation = Installation(_settings(home, folder, len(chosen)), progress)
     try:
@@ -128,7 +125,7 @@ def _settings(home: Path, policies: Path, spares: int) -> Settings:
         spares=spares,
         policies=(str(policies),),
         recognizer="moonshine",
-        voice="piper",
+        synthesizer="piper",
         state_dir=str(home / "state"),
     )
     return replace(settings, runtime_dir=str(home / "run"))

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from ..contracts.errors import SettingFault
+from . import plug_ins
 
 PREFIX = "OFFHOOK_"
 DEPLOYED = "deployed"  # by somebody else in this cluster (`serve deploy cluster/deploy/serve.yaml`)
-RECOGNIZERS = ("moonshine", DEPLOYED, "none")
-VOICES = ("piper", DEPLOYED, "clip", "tone")
+NO_RECOGNIZER = "none"
+IN_CALLS = ("clip", "tone")  # what a call speaks with by itself, without an engine
 OVERFLOWS = ("busy", "queue", "redirect")
 SORRY = "We are sorry, we cannot take your call right now. Please try again later. Goodbye."
 UNREACHED = "We are sorry, nobody could be reached. Please call again later. Goodbye."
@@ -38,10 +39,10 @@ class Settings:
     spares: int = 2  # warm call actors kept beyond the live calls
     slots: int = 250  # of one node: live calls and spares together at most
     policies: tuple[str, ...] = ()  # bundles, or folders of bundles; the first one leads calls that name none
-    recognizer: str = "none"
-    voice: str = "tone"
+    recognizer: str = NO_RECOGNIZER  # the name of an engine that is installed (`plug_ins.py`), "deployed" or "none"
+    synthesizer: str = "tone"  # the same, "deployed", "clip" or "tone"; OFFHOOK_VOICE is its former name
     engines: int = 1  # replicas of recognizer and synthesizer each; Ray Serve spreads them over the nodes
-    clips: str = ""  # the folder of WAV files for `voice` "clip"
+    clips: str = ""  # the folder of WAV files for `synthesizer` "clip"
     address: str = ""  # of a Ray cluster to join; empty = start Ray here
     cpus: int = 0  # for a Ray that is started here; 0 = as found
     journal: str = field(default="", repr=False)  # redis://... for a cluster (may hold a password); empty = SQLite
@@ -75,6 +76,8 @@ class Settings:
     log_level: str = "WARNING"  # INFO also tells what went as it should
     resume_s: float = 60.0  # how long a call whose node was lost waits for its carrier; then it is closed
     ring_s: float = 5.0  # how long a caller rings while no spare is free; carriers give up on a webhook after 15 s
+    recognizer_options: str = field(default="", repr=False)  # of its engine (may hold a key): "name=value name=value"
+    synthesizer_options: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         _between("port", self.port, 0, 65_535)
@@ -101,8 +104,10 @@ class Settings:
         _between("resume_s", self.resume_s, 1, 3_600)
         _one_of("log_format", self.log_format, LOG_FORMATS)
         _one_of("log_level", self.log_level, LOG_LEVELS)
-        _one_of("recognizer", self.recognizer, RECOGNIZERS)
-        _one_of("voice", self.voice, VOICES)
+        _engine("recognizer", self.recognizer, plug_ins.RECOGNIZERS, (DEPLOYED, NO_RECOGNIZER))
+        _engine("synthesizer", self.synthesizer, plug_ins.SYNTHESIZERS, (DEPLOYED, *IN_CALLS))
+        for name in ("recognizer_options", "synthesizer_options"):
+            plug_ins.read_options(name, getattr(self, name))
         _starts("journal", self.journal, ("redis://", "rediss://", "unix://", "sqlite:///"))
         _starts("public_url", self.public_url, ("http://", "https://"))
         _starts("public_media_url", self.public_media_url, ("ws://", "wss://"))
@@ -132,8 +137,8 @@ def read(environ: Mapping[str, str] | None = None, **chosen: Any) -> Settings:
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
     for item in fields(Settings):
-        name = PREFIX + item.name.upper()
-        if name in environ:
+        name = next((name for name in _names(item.name) if name in environ), "")
+        if name:
             values[item.name] = _parse(name, environ[name], getattr(_DEFAULTS, item.name))
     values.update({name: value for name, value in chosen.items() if value is not None})
     values["state_dir"] = str(Path(values.get("state_dir") or _default_state_dir(environ)).expanduser().resolve())
@@ -148,11 +153,16 @@ def read(environ: Mapping[str, str] | None = None, **chosen: Any) -> Settings:
 
 def unknown(environ: Mapping[str, str]) -> list[str]:
     """What looks like a setting of ours in the environment and is none, each with the nearest one that is."""
-    known = [PREFIX + item.name.upper() for item in fields(Settings)]
+    known = [name for item in fields(Settings) for name in _names(item.name)]
     strange = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
     return [
         " - ".join((name, *(f"did you mean {each}?" for each in get_close_matches(name, known, 1)))) for name in strange
     ]
+
+
+def _names(setting: str) -> tuple[str, ...]:
+    """How the environment may name a setting, the present name first."""
+    return tuple(PREFIX + name.upper() for name in (setting, *_FORMER.get(setting, ())))
 
 
 def prepare_ray_environment() -> None:
@@ -194,11 +204,17 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
         raise SettingFault(f"{name} {value!r} is not one of: {', '.join(allowed)}")
 
 
+def _engine(setting: str, value: str, group: str, others: tuple[str, ...]) -> None:
+    if value not in others:  # else nobody asks what is installed
+        _one_of(setting, value, (*plug_ins.names(group), *others))
+
+
 def _starts(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value and not value.startswith(allowed):
         raise SettingFault(f"{name} {value!r} must start with {' or '.join(allowed)}")
 
 
+_FORMER = {"synthesizer": ("voice",)}
 _DEFAULTS = Settings()
 
 _RAY_ENVIRONMENT = {

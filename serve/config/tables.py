@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from offhook.policies.core.errors import CallerFault
-from offhook.policies.core.units import SCALES, Section, unit_of
+from offhook.policies.core.units import Section
 from offhook.policies.fleet.admission_rules import Admission
 from offhook.policies.fleet.cost import Prices
 from pydantic import ValidationError
 
-from .yaml_lines import Place, YamlFault
+from .field_faults import messages
+from .yaml_lines import YamlFault
 from .yaml_lines import read as read_yaml
 
 Table = TypeVar("Table", bound=Section)
@@ -55,21 +56,4 @@ def read(path: Path, model: type[Table], what: str) -> Table:
     try:
         return model.model_validate(raw or {})
     except ValidationError as error:
-        told = [f"{path}:{_fault(dict(fault), raw or {}, lines, model)}" for fault in error.errors()]
-        raise TableFault("\n".join(told)) from None
-
-
-def _fault(fault: dict[str, Any], raw: dict[str, Any], lines: dict[Place, int], model: type[Section]) -> str:
-    place = tuple(fault["loc"]) or ("",)
-    field = str(place[0])
-    written = field if field in raw else field.removesuffix(f"_{unit_of(field)}")
-    known = (written, *place[1:])
-    line = next((lines[known[:end]] for end in range(len(known), 0, -1) if known[:end] in lines), 1)
-    where = f"{line}: {'.'.join(map(str, known))}"
-    if fault["type"] == "extra_forbidden":
-        return f"{where}: not known" + (f"; allowed: {', '.join(model.model_fields)}" if len(place) == 1 else "")
-    if fault["type"] == "value_error":
-        return f"{where}: {fault['ctx']['error']}"
-    if model is Prices:
-        return f"{where}: {fault['input']!r}; allowed: 0 or more {', '.join(SCALES['cents'])}"
-    return f"{where}: {fault['input']!r}: {fault['msg']}"
+        raise TableFault("\n".join(messages(str(path), raw or {}, lines, error, model))) from None

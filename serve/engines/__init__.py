@@ -1,4 +1,5 @@
-"""Speech engines: recognizer and synthesizer, each a plain class with a link server, and both as Serve deployments.
+"""Speech engines: the port, the hosts that calls connect to, both as Serve deployments, and the present engines.
 
-Telephone sound (`sound.py`) is here too. Nothing of calls or conversations.
+An engine is a folder (`moonshine/`, `piper/`, `command_line/`) or somebody else's package. Sound in any format
+(`sound.py`) is here too. Nothing of calls or conversations.
 """

@@ -1,4 +1,4 @@
-"""The entrance of an engine: link servers with one lasting token, where calls can reach it. Nothing of speech."""
+"""The server of an engine: link servers with one lasting token, where calls can reach it. Nothing of speech."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from offhook.actors.audio.format import TELEPHONE, AudioFormat
+from offhook.actors.contracts.errors import ProtocolFault, WrongSound
 from offhook.actors.link.link import Link, LinkServer, Message
 
 from ..contracts.errors import StartFault
@@ -25,11 +27,14 @@ class EngineServer:
         name: of the engine; the socket's name.
         endpoint: `unix:/path`; empty = a Unix socket in a folder of its own.
         token: lasting; empty = a new one. A fixed endpoint and token let calls find an engine again after it died.
-        on_hello: gets every link that presented the token, and takes it over; it may wrap the link's `on_close`.
+        on_hello: gets every link that presented the token, with the audio format that its hello names (none = telephone
+            audio), and takes it over; it may wrap the link's `on_close`.
         tcp: `tcp:host:port` to listen at too, port 0 = any free one; empty = nothing is opened to the network.
     """
 
-    def __init__(self, name: str, endpoint: str, token: str, on_hello: Callable[[Link], None], tcp: str = "") -> None:
+    def __init__(
+        self, name: str, endpoint: str, token: str, on_hello: Callable[[Link, AudioFormat], None], tcp: str = ""
+    ) -> None:
         self._name = name
         self._endpoint = endpoint
         self._tcp = tcp
@@ -77,7 +82,11 @@ class EngineServer:
         self._servers.append(server)
         return at
 
-    def _hello(self, link: Link, _grant: Any, _rest: Message) -> None:
+    def _hello(self, link: Link, _grant: Any, rest: Message) -> None:
+        try:
+            form = AudioFormat.named(str(rest[0])) if rest else TELEPHONE
+        except WrongSound as fault:
+            raise ProtocolFault(f"{self._name}: {fault}") from fault
         self.links += 1
         self._empty.clear()
         closed = link.on_close
@@ -90,4 +99,4 @@ class EngineServer:
                 closed(gone, reason)
 
         link.on_close = lost
-        self._on_hello(link)
+        self._on_hello(link, form)

@@ -17,7 +17,7 @@ from offhook.actors.contracts.errors import ProtocolFault
 from offhook.actors.link.link import Message
 from offhook.actors.link.resident import Resident
 from offhook.actors.process.raylet import Raylet
-from offhook.actors.refs.handles import LASTING, NAMESPACE, ActorRef, on_node, this_node
+from offhook.actors.refs.handles import NAMESPACE, ActorRef, on_node, start_lasting, this_node
 from offhook.actors.refs.supervisor import SupervisorRef
 from offhook.policies.core.errors import OffhookError
 
@@ -144,12 +144,7 @@ class GatewayRef(ActorRef):
     def start(cls, node: str, host: str, port: int, secret: str) -> GatewayRef:
         """The gateway of `node`, started where there is none. Blocks for a round trip to the control store."""
         name = f"{GATEWAY}:{node}"
-        handle = (
-            ray.remote(GatewayActor)
-            .options(name=name, scheduling_strategy=on_node(node), **LASTING)
-            .remote(host, port, secret)
-        )
-        return cls(handle, name)
+        return cls(start_lasting(GatewayActor, name, on_node(node), host, port, secret), name)
 
     @classmethod
     def find(cls, node: str) -> GatewayRef | None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
+from offhook.actors.audio.format import BYTES_PER_S, FRAME_BYTES, TELEPHONE
 from offhook.actors.contracts import wire
 from offhook.actors.contracts.errors import Fenced, ProtocolFault
 from offhook.actors.link.link import Link, Message, connect
@@ -21,14 +22,11 @@ from offhook.actors.link.link import Link, Message, connect
 from ..contracts.claim import Claim
 from .frame_batching import TOGETHER, FrameBatching
 
-FRAME_BYTES = 160  # 20 ms of mu-law at 8 kHz
-BYTES_PER_S = 8_000
 FRAMES_KEPT = 500  # 10 s: no takeover takes longer, and older words are no longer worth an answer
 KEYS_KEPT = 64  # pressed and not acknowledged
 UNSENT_NOTES_MAX = 64  # marks that came while no owner was linked
 STOP_READ_S = 0.5  # for an owner to read that the stream has stopped; it takes a millisecond
 READ_OUT_S = 0.05  # for what a former owner had sent before its death; it is in a socket of this machine, mostly
-CODEC = "mulaw8k"
 TRANSFERRED = "transferred"  # why a line makes way for the number that its caller is handed to
 
 
@@ -220,7 +218,7 @@ class Line:
                 raise Fenced(f"epoch {claim.epoch} claims the line of call {self.call}, which obeys epoch {self.epoch}")
             await self._take_leave()
             now_s = asyncio.get_running_loop().time()
-            hello = (self.stream, CODEC, self.frames_in, self._playback.report(now_s))
+            hello = (self.stream, TELEPHONE.name, self.frames_in, self._playback.report(now_s))
             link = await connect(claim.endpoint, claim.token, *hello, on_message=self._obey, on_close=self._unlinked)
             if self.over:
                 link.close("the line is over")
@@ -232,7 +230,7 @@ class Line:
     async def _tell_stopped(self, claim: Claim) -> None:
         if self.stop:
             link = await connect(
-                claim.endpoint, claim.token, self.stream, CODEC, on_message=lambda _link, _message: None
+                claim.endpoint, claim.token, self.stream, TELEPHONE.name, on_message=lambda _link, _message: None
             )
             link.send(wire.STOPPED, self.stop)
             self._close_later(link)
@@ -308,10 +306,10 @@ class Line:
         self._let_frames_go()
         self._together.pace = min(max(1, frames), TOGETHER)
 
-    def _transfer(self, target: str, announced: bool) -> None:
+    def _transfer(self, target: str, *_earlier: Any) -> None:  # earlier releases say one thing more
         # The journal has the target: the resume webhook reads it there, even after this gateway is gone. The call waits
         # for what becomes of it: who is not reached comes back.
-        del target, announced
+        del target
         self.make_way(TRANSFERRED)
 
     def hang_up(self, reason: str) -> None:

@@ -12,13 +12,13 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import ray
-from offhook.actors.contracts.errors import EngineAway, ProtocolFault
+from offhook.actors.contracts.errors import EngineAway, WrongSound
 from offhook.actors.engines.sources import ClipSource
 from offhook.actors.node.bundle_archive import pack
 from offhook.actors.refs.handles import NAMESPACE
@@ -39,7 +39,8 @@ from ..client.running import Running
 from ..config import tables
 from ..config.addresses import free_port, someone_listens
 from ..config.capacity_settings import rules_of
-from ..config.settings import DEPLOYED, Settings, prepare_ray_environment
+from ..config.plug_ins import read_options
+from ..config.settings import DEPLOYED, IN_CALLS, NO_RECOGNIZER, Settings, prepare_ray_environment
 from ..config.tool_file import read_tools
 from ..contracts.errors import SettingFault, StartFault
 from ..gateway import tokens
@@ -208,26 +209,28 @@ class Installation:
         targets: list[RunTarget] = []
         recognizer: dict[str, Any] = {"kind": "none"}
         synthesizer: dict[str, Any] = {"kind": "tone"}
-        if settings.recognizer in ("moonshine", DEPLOYED):
+        if settings.recognizer != NO_RECOGNIZER:
             recognizer = {"kind": "link"}
-        if settings.recognizer == "moonshine":
-            from ..engines.deployments import recognizer as make_recognizer
+            if settings.recognizer != DEPLOYED:
+                from ..engines.deployments import recognizer as make_recognizer
 
-            targets.append(self._engine_target(ENGINES[0], make_recognizer))
-        if settings.voice == "clip":
+                options = read_options("recognizer_options", settings.recognizer_options)
+                targets.append(self._engine_target(ENGINES[0], make_recognizer, settings.recognizer, options))
+        if settings.synthesizer == "clip":
             synthesizer = {"kind": "clip", "clips": str(self._clips())}
-        elif settings.voice in ("piper", DEPLOYED):
+        elif settings.synthesizer not in IN_CALLS:
             synthesizer = {"kind": "link", "clips": settings.clips}
-        if settings.voice == "piper":
-            from ..engines.deployments import synthesizer as make_synthesizer
+            if settings.synthesizer != DEPLOYED:
+                from ..engines.deployments import synthesizer as make_synthesizer
 
-            targets.append(self._engine_target(ENGINES[1], make_synthesizer))
+                options = read_options("synthesizer_options", settings.synthesizer_options)
+                targets.append(self._engine_target(ENGINES[1], make_synthesizer, settings.synthesizer, options))
         return targets, recognizer, synthesizer
 
-    def _engine_target(self, app: str, make: Callable[..., Any]) -> RunTarget:
+    def _engine_target(self, app: str, make: Callable[..., Any], engine: str, options: Mapping[str, str]) -> RunTarget:
         """Its replicas tell the director where they listen: in a Ray that was started here, on this machine only."""
         port = ANY_PORT if self._joined else NO_PORT
-        return RunTarget(make(replicas=self._settings.engines, port=port), app, None)
+        return RunTarget(make(engine, options, self._settings.engines, port), app, None)
 
     def _clips(self) -> Path:
         bundled = self._bundles[0].path / "clips"
@@ -276,7 +279,7 @@ def _check_clips(folder: str) -> None:
     try:
         if folder:
             ClipSource(folder)
-    except (EngineAway, ProtocolFault) as fault:
+    except (EngineAway, WrongSound) as fault:
         raise SettingFault(f"clips: {fault}") from fault
 
 

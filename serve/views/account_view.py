@@ -16,7 +16,7 @@ from .terminal import seconds
 
 STYLES = {
     "grant": "green", "deny": "red", "taken back": "red", "written off": "red", "wait": "yellow", "suggest": "yellow",
-    "answer": "magenta", "caller": "cyan", "agent": "green",
+    "answer": "magenta", "caller": "cyan", "agent": "green", "failure": "red",
 }  # fmt: skip
 
 
@@ -43,7 +43,8 @@ def text(found: Sequence[Row], every_rule: bool) -> Text:
 
 def _lines(row: Row, every_rule: bool) -> list[Text]:
     if row.verdict is None:
-        return [_line(row.at_ms, row.kind, row.words)]
+        first, *way = row.words.splitlines() or [""]
+        return [_line(row.at_ms, row.kind, first), *(Text(f"{' ' * 10}{step.strip()}", "dim") for step in way)]
     verdict = row.verdict
     lines = [_line(verdict.at_ms, answer_of(verdict), _head(verdict))]
     for rule in verdict.rules:

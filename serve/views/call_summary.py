@@ -219,6 +219,10 @@ class CallSummary:
                 debt.update(words=words, ended=str(body.get("what", "")))
         return [Line(at_ms, "debt", words)]
 
+    def _on_agent(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
+        words = self._teller.tell("agent", body)[1].partition("\n")[0]
+        return [Line(at_ms, "failure", words, good=False)] if words else []
+
     def _on_call(self, _at_ms: int, body: Mapping[str, Any]) -> list[Line]:
         self.outcome = str(body.get("outcome") or self.outcome)
         return []
@@ -279,5 +283,6 @@ _TOLD: dict[str, Callable[[CallSummary, int, Mapping[str, Any]], list[Line]]] = 
     "answer": CallSummary._on_answer,
     "action": CallSummary._on_action,
     "debt": CallSummary._on_debt,
+    "agent": CallSummary._on_agent,
     "call": CallSummary._on_call,
 }

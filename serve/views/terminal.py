@@ -46,18 +46,43 @@ def line_of_json(value: Any) -> None:
     sys.stdout.flush()
 
 
-def calls(rows: list[dict[str, Any]]) -> RenderableType:
-    """One row a call."""
+def calls(rows: list[dict[str, Any]], now_s: float) -> RenderableType:
+    """One row a call. `now_s`: this moment, in seconds of Unix time."""
     if not rows:
         return Text("no calls yet", "dim")
-    table = columns("call", "since", "state", "direction", "from", "policy", "epoch", "owner")
+    table = columns("call", "since", "age", "state", "direction", "from", "policy", "stage", "waits", "epoch", "owner")
     for row in rows:
-        state = Text("live", "green") if row.get("live") else Text(row.get("outcome") or "over", "dim")
-        created_s = row.get("created_unix_ms", 0) / 1_000
-        since = time.strftime("%H:%M:%S", time.localtime(created_s)) if created_s else "-"
-        cells = [row.get(name, "") for name in ("direction", "from", "policy_version", "epoch", "owner")]
-        table.add_row(Text(row["call_id"], "bold"), since, state, *(escape(str(cell)) for cell in cells))
+        progress = row.get("progress") or {}
+        created_ms, ended_ms = row.get("created_unix_ms", 0), row.get("ended_unix_ms", 0)
+        age = span((ended_ms or now_s * 1_000) - created_ms) if created_ms else "-"
+        policy = " ".join(filter(None, (progress.get("policy"), row.get("policy_version"))))
+        cells = [
+            row.get("direction", ""),
+            row.get("from", ""),
+            policy,
+            progress.get("stage", "") if row.get("live") else "",
+        ]
+        last = [escape(str(row.get(name, ""))) for name in ("epoch", "owner")]
+        named = (escape(str(cell)) for cell in cells)
+        state, waits = _state(row, progress), _waits(progress)
+        table.add_row(Text(row["call_id"], "bold"), clock(created_ms), age, state, *named, waits, *last)
     return table
+
+
+def _state(row: dict[str, Any], progress: dict[str, Any]) -> Text:
+    if row.get("live"):
+        taken_over = f", taken over {row['takeovers']} times" if row.get("takeovers") else ""
+        return Text(f"live{taken_over}", "green")
+    by = f" ({progress['ended_by']})" if progress.get("ended_by") else ""
+    return Text(f"{row.get('outcome') or 'over'}{by}", "dim")
+
+
+def _waits(progress: dict[str, Any]) -> Text:
+    """What of a call waits for a person, and whose agents failed: what somebody should look at."""
+    told = Text(", ".join(f"{each['action']}: a person" for each in progress.get("waiting") or ()), "yellow")
+    if progress.get("failures"):
+        told.append(f"{'; ' if told else ''}agents failed {progress['failures']} times, {progress['failed']}", "red")
+    return told
 
 
 def call(state: dict[str, Any]) -> RenderableType:
@@ -78,10 +103,24 @@ def call(state: dict[str, Any]) -> RenderableType:
         ("agent says", _utterance(state.get("utterance"))),
         ("agent said", _utterance(state.get("last_utterance"))),
         ("outcome", state.get("outcome", "")),
+        ("ended by", (state.get("progress") or {}).get("ended_by", "")),
     ):
         if value not in ("", None):
             facts.add_row(Text(name, "dim"), value if isinstance(value, Text) else escape(str(value)))
     parts: list[RenderableType] = [facts]
+    if state.get("approvals"):
+        table = columns("waits for a person", "what", "by agent", "with", "for", "words")
+        for each in state["approvals"]:
+            arguments = ", ".join(f"{name}={value}" for name, value in each.get("pii_arguments", {}).items())
+            left = seconds(max(0, each["until_ms"] - int(state.get("now_ms", 0))))
+            asked = (each["proposal"], each["action"], each["agent"], arguments, left, each.get("pii_text", ""))
+            table.add_row(*(escape(str(cell)) for cell in asked))
+        parts += [table, Text(f"offhook approve {state['call_id']} PROPOSAL, or with --no", "dim")]
+    if state.get("failures"):
+        table = columns("agent lost", "at", "why")
+        for each in state["failures"]:
+            table.add_row(escape(each["agent"]), seconds(each["at_ms"]), escape(each["reason"]))
+        parts.append(table)
     if state.get("concerns"):
         table = columns("concern", "standing", "answers", "words")
         for each in state["concerns"]:
@@ -122,6 +161,19 @@ def simulated(body: dict[str, Any]) -> RenderableType:
 def seconds(ms: float) -> str:
     """Milliseconds as people read them."""
     return f"{ms / 1_000:.2f} s"
+
+
+def span(ms: float) -> str:
+    """How long something lasts: 42 s, 3:07 min, 2:15 h."""
+    whole = max(0, int(ms // 1_000))
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60}:{whole % 60:02} min" if whole < 3_600 else f"{whole // 3_600}:{whole % 3_600 // 60:02} h"
+
+
+def clock(unix_ms: float) -> str:
+    """A moment as the clock on the wall shows it; "-" = not known."""
+    return time.strftime("%H:%M:%S", time.localtime(unix_ms / 1_000)) if unix_ms else "-"
 
 
 def _utterance(utterance: dict[str, Any] | None) -> str:

@@ -27,6 +27,7 @@ MARKS = {  # what stands before a line: a sign and its colour
     "action": ("action", "bold green"),
     "answer": ("answer", "magenta"),
     "debt": ("debt", "blue"),
+    "failure": ("agent", "bold red"),
     "stage": ("stage", "blue"),
     "silence": ("silence", "blue"),
     "end": ("over", "bold"),
@@ -38,7 +39,9 @@ COLUMNS = (
 )  # fmt: skip
 NAME_WIDTH = 10
 LOG_WIDTH = 160
-COLOURED = frozenset({"says", "words", "cut", "verdict", "action", "answer"})  # the whole line, not its mark alone
+COLOURED = frozenset(
+    {"says", "words", "cut", "verdict", "action", "answer", "failure"}
+)  # the whole line, not its mark alone
 
 
 class Timeline:

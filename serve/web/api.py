@@ -69,7 +69,7 @@ class Decision(BaseModel):
 
 
 def make_api(control_client: ControlClient, door: PublicAddresses) -> FastAPI:
-    """The whole API over one switchboard."""
+    """The whole API over one control client."""
     app = FastAPI(
         lifespan=lambda _app: _prepared(control_client),
         title="offhook",
@@ -80,7 +80,7 @@ def make_api(control_client: ControlClient, door: PublicAddresses) -> FastAPI:
     problems.install(app)
     _add_calls(app, control_client, door)
     _add_records(app, control_client)
-    _add_house(app, control_client)
+    _add_installation(app, control_client)
     add_operations(app, control_client)
     add_nodes(app, control_client)
     add_policies(app, control_client, door)
@@ -124,15 +124,16 @@ def _add_calls(app: FastAPI, control_client: ControlClient, door: PublicAddresse
 
     @app.delete("/v1/calls/{call_id}", status_code=204, tags=["calls"])
     async def hang_up(
-        call_id: CallId, reason: Annotated[str, Query(max_length=200)] = "hung up by an operator"
+        call_id: CallId,
+        reason: Annotated[str, Query(max_length=200)] = "hung up by an operator",
+        by: Annotated[str, Query(max_length=128, description="who asks for it; kept in the journal")] = "api",
     ) -> None:
         """End a call at once."""
         try:
-            await control_client.hangup(call_id, "api", reason)
+            await control_client.hangup(call_id, by, reason)
         except NoSuchCall:
-            await control_client.state(
-                call_id
-            )  # one that is over already is as wanted; one that never was is a problem
+            # One that is over already is as wanted; one that never was is a problem.
+            await control_client.state(call_id)
 
     @app.post("/v1/calls/{call_id}/proposals/{proposal_id}", status_code=202, tags=["calls"])
     async def decide(
@@ -166,7 +167,7 @@ def _add_records(app: FastAPI, control_client: ControlClient) -> None:
         return {"call_id": call_id, "verdicts": verdicts}
 
 
-def _add_house(app: FastAPI, control_client: ControlClient) -> None:
+def _add_installation(app: FastAPI, control_client: ControlClient) -> None:
     @app.get("/healthz", tags=["house"])
     async def health() -> dict[str, Any]:
         """Liveness: 200 while the director answers; every node's figures."""

@@ -55,7 +55,7 @@ def _fold(records: list[list[Any]]) -> dict[str, Any]:
         return {}
     try:
         policy = Policy.model_validate(start["policy"])
-        return view_of(replay(records).state, policy)
+        return {**view_of(replay(records).state, policy)}
     except (OffhookError, ValueError) as error:
         log.warning("a journal cannot be folded: %s", error)
         return {}

@@ -192,7 +192,7 @@ class TwilioDesk:
     # --- parts --------------------------------------------------------------------------------------------------------
 
     def _wanted(self, request: Request, form: TwilioForm) -> CallRequest:
-        """What is asked of the front desk. A slip in the webhook's address is the operator's, not the caller's."""
+        """What is asked of the admission queue. A slip in the webhook's address is the operator's, not the caller's."""
         direction = "outbound" if form.direction.startswith("outbound") else "inbound"
         asked = request.query_params
         wanted: dict[str, str] = {}

@@ -8,14 +8,6 @@ from itertools import pairwise
 
 from source_tree import LAYERS, ROOT, sources
 
-# Parts that still receive the whole they belong to; each is to get what it uses instead.
-STILL = {
-    "actors.call.call_figures", "actors.call.call_links", "actors.call.offer", "actors.call.swap",
-    "actors.call.takeover_resume", "actors.call.usage",
-    "actors.node.figures", "actors.node.swaps", "actors.node.worker_events",
-}  # fmt: skip
-WHOLES = {"actors.call.runtime", "actors.node.supervisor"}
-
 Graph = Mapping[str, Mapping[str, str]]  # who imports whom, and where that is written
 
 
@@ -37,8 +29,6 @@ def _imports() -> Graph:
             target = name.removeprefix("offhook.")
             if target not in modules:
                 target = target.rpartition(".")[0]
-            if own in STILL and target in WHOLES:
-                continue
             if target in modules and target != own:
                 graph[own].setdefault(target, f"{source}:{line}")
     return graph
@@ -108,9 +98,6 @@ def test_no_import_of_the_inside_is_for_types_alone() -> None:
     The command line loads what only some commands need where they run, and the public surface on first use.
     """
     for source in sources():
-        own = ".".join(source.path.relative_to(ROOT).with_suffix("").parts)
-        if own in STILL:
-            continue
         if str(source).startswith("serve/cli/") or str(source).endswith("__init__.py"):
             continue
         for node in ast.walk(source.tree):

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from source_tree import LAYERS, ROOT
+from source_tree import INSTALLED_AS, LAYERS, ROOT
 
 ALLOWED_AT_THE_TOP = {
     "pyproject.toml", "README.md", "actors", "policies", "serve", "cluster", "tests", "examples",
@@ -48,7 +48,9 @@ def test_the_wheel_holds_every_module_and_its_types(wheel_names: list[str]) -> N
         assert f"offhook/{layer}/py.typed" in wheel_names
         for path in (ROOT / layer).rglob("*.py"):
             if "__pycache__" not in path.parts:
-                assert f"offhook/{path.relative_to(ROOT)}" in wheel_names, f"{path} is missing from the wheel"
+                folder = str(path.parent.relative_to(ROOT))
+                name = f"{INSTALLED_AS.get(folder, f'offhook/{folder}')}/{path.name}"
+                assert name in wheel_names, f"{path} is missing from the wheel"
 
 
 def test_no_generic_top_level_module_is_installed(tmp_path: Path) -> None:
@@ -63,6 +65,11 @@ def test_the_public_surface_is_declared_and_real(layer: str) -> None:
     assert module.__all__ == sorted(module.__all__), f"offhook.{layer}.__all__ is sorted"
     for name in module.__all__:
         assert getattr(module, name, None) is not None, f"offhook.{layer}.{name} is announced and missing"
+
+
+def test_what_users_test_with_has_a_short_name() -> None:
+    module = importlib.import_module("offhook.testing")
+    assert module.__all__ == sorted(module.__all__) and all(hasattr(module, name) for name in module.__all__)
 
 
 def test_the_lock_file_names_no_address() -> None:

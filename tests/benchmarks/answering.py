@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from offhook.actors.audio.mulaw import SILENCE, encode
+from offhook.actors.audio.format import SILENCE
+from offhook.actors.audio.mulaw import encode
 from offhook.actors.ears import Ears
 from offhook.policies.conversation.machine import step
 from offhook.policies.core import events as ev
@@ -151,17 +152,17 @@ def run(pickup: Pickup, words: bool) -> Outcome:
 
 def lay(kind: str, name: str, parts: list[tuple[bytes, str]], lead_ms: int, beep: bytes = b"") -> Pickup:
     """Put sounds one after the other on a line; words are spread evenly over the sound that carries them."""
-    audio = bytearray(bytes([SILENCE]) * (lead_ms * 8))
+    audio = bytearray(SILENCE * (lead_ms * 8))
     words: list[tuple[int, str]] = []
     for sound, text in parts:
         start_ms, length_ms, tokens = len(audio) // 8, len(sound) // 8, text.split()
         words += [(start_ms + length_ms * (i + 1) // len(tokens), token) for i, token in enumerate(tokens)]
-        audio += sound + bytes([SILENCE]) * 1_200
+        audio += sound + SILENCE * 1_200
     beep_ms = 0
     if beep:
-        audio += bytes([SILENCE]) * 2_400 + beep
+        audio += SILENCE * 2_400 + beep
         beep_ms = len(audio) // 8
-    audio += bytes([SILENCE]) * (PATIENCE_S * 8_000)
+    audio += SILENCE * (PATIENCE_S * 8_000)
     return Pickup(kind, name, bytes(audio), tuple(words), beep_ms)
 
 

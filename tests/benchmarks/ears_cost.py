@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from offhook.actors.audio.mulaw import SILENCE, encode
+from offhook.actors.audio.format import SILENCE
+from offhook.actors.audio.mulaw import encode
 from offhook.actors.ears import Ears
 from offhook.policies.core.policy import Ears as EarsPolicy
 from voice_activity_material import FRAME_MS, Floats, bursts, coloured, read_recordings, to_bytes
@@ -73,7 +74,7 @@ def lines(prompts: Path, data: Path | None) -> dict[str, bytes]:
     """What a line may carry."""
     digits = [((697.0 + 80 * (n % 4), 1_209.0 + 130 * (n % 3)), 120) for n in range(40)]
     found = {
-        "digital silence": bytes([SILENCE]) * (SECONDS * RATE),
+        "digital silence": SILENCE * (SECONDS * RATE),
         "hiss -70 dB": hiss(-70),
         "hiss -58 dB": hiss(-58),
         "hiss -45 dB": hiss(-45),

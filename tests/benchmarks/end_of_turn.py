@@ -33,6 +33,7 @@ from offhook.policies.core.policy import Endpointing
 from offhook.policies.core.proposals import Asks
 from offhook.policies.core.state import Cadence, Stage
 from offhook.policies.language.en import completeness
+from offhook.policies.language.port.port import UNWEIGHED
 from offhook.policies.speech import cadence
 
 PAUSE_MS = (200, 4_000)
@@ -184,7 +185,8 @@ def ours(scale: float, *, semantic: bool = True, learning: bool = True) -> Wait:
     )
 
     def wait(own: Cadence, words: str, asks: Asks) -> int:
-        return endpointing.patience(policy, Stage.QUALIFYING, own if learning else Cadence(), words, asks).ms
+        complete = completeness.judge(words, asks) if semantic else UNWEIGHED
+        return endpointing.patience(policy, Stage.QUALIFYING, own if learning else Cadence(), complete).ms
 
     return wait
 

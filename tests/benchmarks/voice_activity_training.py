@@ -14,7 +14,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from offhook.actors.audio.mulaw import SILENCE
+from offhook.actors.audio.format import SILENCE
 from offhook.actors.ears import confirm_weights
 from offhook.actors.ears.confirm import FAST, SLOW, Confirmation
 from offhook.actors.ears.measure import Frame
@@ -29,7 +29,7 @@ SEED = 7
 
 def inputs_of(audio: bytes) -> Floats:
     """Per frame, what the second stage weighs, made by the second stage itself; here it is asked about every frame."""
-    stage, floor, before = Confirmation(), NoiseFloor(), bytes([SILENCE]) * FRAME
+    stage, floor, before = Confirmation(), NoiseFloor(), SILENCE * FRAME
     rows: list[list[float]] = []
     for start in range(0, len(audio) - FRAME + 1, FRAME):
         frame = Frame(audio[start : start + FRAME], before)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from offhook.policies.language.en import assent
-from offhook.serve.engines import recognizer, sound
+from offhook.serve.engines import sound
+from offhook.serve.engines.moonshine.decoder import Decoder, Model
+from offhook.serve.engines.moonshine.engine import Moonshine
 
 ROWS = [
     line.split("\t")
@@ -20,23 +22,23 @@ WORDS_WRONG_MAX = 0.08  # of all words of all clips
 
 
 @pytest.fixture(scope="module")
-def model() -> recognizer.Model:
-    return recognizer.Moonshine()
+def model() -> Model:
+    return Moonshine()
 
 
-def heard(model: recognizer.Model, coded: bytes, between: str = " ") -> str:
+def heard(model: Model, coded: bytes, between: str = " ") -> str:
     """What is told in the end of a clip on an open line; `between` = what joins the pieces."""
     noise = random.Random(1)
 
     def hiss(ms: int) -> bytes:
         return bytes(noise.choices((0xFF, 0x7F, 0xFE, 0x7E, 0xFD, 0x7D), k=8 * ms))
 
-    decoder = recognizer.Decoder(model)
+    decoder = Decoder(model, 8_000)
     line = hiss(1_000) + coded + hiss(1_500)
     told = []
     for at in range(0, len(line), 800):
-        told += decoder.decode(recognizer._Chunk(line[at : at + 800], 0, False))
-    told += decoder.decode(recognizer._Chunk(b"", 0, True))
+        told += decoder.decode(sound.decode(line[at : at + 800]))
+    told += decoder.finish()
     return between.join(reading.text for reading in told if reading.final)
 
 
@@ -44,7 +46,7 @@ def words(text: str) -> list[str]:
     return re.sub(r"[^a-z' ]", " ", text.lower().replace("-", "")).split()
 
 
-def test_the_callers_are_understood(model: recognizer.Model, audio: Path) -> None:
+def test_the_callers_are_understood(model: Model, audio: Path) -> None:
     wrong = total = 0
     report = []
     for name, *_, text in ROWS:
@@ -59,7 +61,7 @@ def test_the_callers_are_understood(model: recognizer.Model, audio: Path) -> Non
     assert wrong <= WORDS_WRONG_MAX * total, "\n".join([f"{wrong} of {total} words wrong", *report])
 
 
-def test_a_listeners_token_is_read_as_one(model: recognizer.Model, audio: Path) -> None:
+def test_a_listeners_token_is_read_as_one(model: Model, audio: Path) -> None:
     assert words(heard(model, sound.read_wav(audio / "marcus" / "mm-hm.wav"))) == ["mmhmm"]
 
 
@@ -77,17 +79,17 @@ def test_a_listeners_token_is_read_as_one(model: recognizer.Model, audio: Path) 
     ],
 )
 def test_an_answer_to_a_read_back_is_taken_as_it_is_meant(
-    model: recognizer.Model, audio: Path, clip: str, value: str, says: str
+    model: Model, audio: Path, clip: str, value: str, says: str
 ) -> None:
     text = heard(model, sound.read_wav(audio / f"{clip}.wav"), between=", ")
     assert assent.read(text, [("time", value)]).says == says, text
 
 
-def test_a_cough_is_no_word(model: recognizer.Model, audio: Path) -> None:
+def test_a_cough_is_no_word(model: Model, audio: Path) -> None:
     assert heard(model, sound.read_wav(audio / "noises" / "cough.wav")) == ""
 
 
-def test_the_greeting_is_a_machines(model: recognizer.Model, audio: Path) -> None:
+def test_the_greeting_is_a_machines(model: Model, audio: Path) -> None:
     text = heard(model, sound.read_wav(audio / "voicemail" / "greeting.wav")).lower()
     assert "nobody is available to take your call" in text
     assert "leave your message" in text

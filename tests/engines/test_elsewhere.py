@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from installation import Installation
+from offhook.actors.audio.format import FRAME_BYTES, whole_frames
 from offhook.actors.engines.engine_places import RECOGNIZER, Place
-from offhook.serve.engines.recognizer import Recognizer
+from offhook.serve.engines.moonshine.engine import MoonshineRecognizer
+from offhook.serve.engines.recognizer_host import RecognizerHost
 from offhook.serve.engines.sound import read_wav
-from phone import FRAME_BYTES, Phone
+from phone import Phone
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 
@@ -24,7 +26,7 @@ class Elsewhere:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.engine = Recognizer(tcp="tcp:127.0.0.1:0")
+        self.engine = RecognizerHost(MoonshineRecognizer(), tcp="tcp:127.0.0.1:0")
 
     async def start(self, installation: Installation) -> None:
         """Start it, and have the node's calls use it and no other."""
@@ -42,7 +44,7 @@ class Elsewhere:
 
 def clip(path: Path) -> list[bytes]:
     coded = read_wav(path)
-    coded += b"\xff" * (-len(coded) % FRAME_BYTES)
+    coded = whole_frames(coded)
     return [coded[at : at + FRAME_BYTES] for at in range(0, len(coded), FRAME_BYTES)]
 
 

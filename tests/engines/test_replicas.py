@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from offhook.actors.audio.format import FRAME_BYTES, whole_frames
+from offhook.actors.audio.format import SILENT_FRAME as SILENCE
 from offhook.serve.chaos.processes import listener
 from offhook.serve.engines.sound import read_wav
 from raylets import Raylets, until
@@ -22,8 +24,6 @@ from twilio_phone import Phone
 pytestmark = [pytest.mark.ray, pytest.mark.fault, pytest.mark.timeout(240)]
 
 MONOLOGUE = Path(__file__).resolve().parents[2] / "examples" / "policies" / "monologue"
-FRAME_BYTES = 160
-SILENCE = b"\xff" * FRAME_BYTES
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def words(cluster: Raylets, call: str) -> str:
 
 def clip(path: Path) -> list[bytes]:
     coded = read_wav(path)
-    coded += b"\xff" * (-len(coded) % FRAME_BYTES)
+    coded = whole_frames(coded)
     return [coded[at : at + FRAME_BYTES] for at in range(0, len(coded), FRAME_BYTES)]
 
 

@@ -13,9 +13,11 @@ import numpy as np
 from offhook.actors.contracts import wire
 from offhook.actors.link.link import Link, Message, connect
 from offhook.serve.engines import sound
-from offhook.serve.engines.piper_program import PiperProgram, Rendered
-from offhook.serve.engines.synthesizer import Synthesizer
-from offhook.serve.engines.voice_file import stock_voice, with_durations
+from offhook.serve.engines.phrases.engine import PhraseSynthesizer
+from offhook.serve.engines.phrases.program import Rendered
+from offhook.serve.engines.piper.program import PiperProgram
+from offhook.serve.engines.piper.voice_file import stock_voice, with_durations
+from offhook.serve.engines.synthesizer_host import SynthesizerHost
 
 LONG = (
     "The trial is free for thirty days, and after that it is $49 a month, which you can cancel at any time. "
@@ -68,7 +70,7 @@ class Counted(PiperProgram):
 @asynccontextmanager
 async def running() -> AsyncIterator[tuple[Caller, Counted]]:
     program = Counted(stock_voice())
-    engine = Synthesizer(make=lambda: program)
+    engine = SynthesizerHost(PhraseSynthesizer("piper", lambda: program))
     await engine.start()
     caller = Caller()
     address = engine.endpoint()

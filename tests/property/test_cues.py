@@ -13,7 +13,8 @@ from offhook.policies.core.proposals import Asks, Purpose
 from offhook.policies.core.state import AgentSpeech, CallerSpeech, CallState, Playing, Sign, Utterance
 from offhook.policies.evidence import concerns, cues, evidence
 from offhook.policies.evidence.concerns import LIFECYCLE
-from offhook.policies.language.en.reading import Asked, read
+from offhook.policies.language.en.reading import read
+from offhook.policies.language.port.port import Asked
 
 POLICY = Policy.model_validate({"name": "test", "agents": {"none": {"code": "none:None"}}})
 

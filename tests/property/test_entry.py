@@ -52,7 +52,7 @@ USUAL: tuple[dict[str, Any], ...] = (
     {"kind": Kind.HANGUP, "action": "declined", "text": "Goodbye.", "purpose": Purpose.GOODBYE},
     {"kind": Kind.TIMER, "action": "later", "arguments": (("after_ms", "20"),)},
 )
-PAIRS = st.lists(st.tuples(st.sampled_from(["time", "after_ms", "announced"]), ODD_TEXT | JUNK), max_size=3)
+PAIRS = st.lists(st.tuples(st.sampled_from(["time", "after_ms", "to"]), ODD_TEXT | JUNK), max_size=3)
 RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "id": st.sampled_from(["", "p1", "p2"]),
     "agent": st.just("booking"),
@@ -73,6 +73,7 @@ RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "terms": st.sampled_from([(), (("time", "ten"),)]),
     "about": st.sampled_from(["g1", "nothing known"]),
     "rests_on": st.sampled_from([("words",), ("slot:time", "concern:price"), ("mood",)]),
+    "part": st.integers(0, 3),
 }
 
 
@@ -113,7 +114,8 @@ def test_what_is_taken_in_has_its_types_survives_every_way_and_is_taken_in_again
         assert decode(msgpack.unpackb(msgpack.packb(encode(refusal)))) == refusal
         assert refusal.required and refusal.actual
     sent = msgpack.unpackb(msgpack.packb([[encode(p) for p in good], None, [encode(r) for r in refused]]))
-    assert answer_of(sent) == (good, None, refused), "what leaves a host arrives at the call"
+    assert answer_of(sent) == (good, None, refused, 0, False), "what leaves a host arrives at the call"
+    assert answer_of([*sent, 3, True]) == (good, None, refused, 3, True), "and so does a part"
 
 
 LEAVES = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=8)
@@ -125,7 +127,7 @@ PLAIN_VALUES = st.recursive(
 
 
 @settings(max_examples=300, deadline=None)
-@given(sent=st.lists(st.lists(st.just("Proposal") | PLAIN_VALUES, max_size=9) | PLAIN_VALUES, max_size=4))
+@given(sent=st.lists(st.lists(st.just("Proposal") | PLAIN_VALUES, max_size=9) | PLAIN_VALUES, max_size=6))
 def test_whatever_crosses_a_link_becomes_an_event_that_can_be_written_down(sent: list[Any]) -> None:
     event = ev.AgentAnswered(0, "booking", 0, 0, *answer_of(sent))
     assert decode(msgpack.unpackb(msgpack.packb(encode(event)))) == event

@@ -89,6 +89,8 @@ HAPPENINGS: tuple[tuple[type[ev.Event], dict[str, st.SearchStrategy[Any]]], ...]
             "turn": st.sampled_from([1, 1, 1, 1, 0, 2]),
             "basis": st.sampled_from([0, 0, 0, 0, -1, 1]),
             "proposals": st.lists(PROPOSALS, max_size=2).map(tuple),
+            "part": st.sampled_from([0, 0, 1, 2]),
+            "more": st.sampled_from([False, False, True]),
         },
     ),
     (ev.ActionFinished, {"grant": st.sampled_from(["g1", "g2", "g3"]), "ok": st.booleans(), "result": st.just("r")}),

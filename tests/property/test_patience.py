@@ -27,7 +27,7 @@ def learnt(pauses: list[int], step_share: float = 0.15) -> Cadence:
 @given(CADENCES, SPOKEN, st.sampled_from(list(Stage)), st.sampled_from(list(Asks)))
 def test_patience_stays_between_floor_and_ceiling(pauses: list[int], words: str, stage: Stage, asks: Asks) -> None:
     policy = Endpointing()
-    assert policy.floor_ms <= patience(policy, stage, learnt(pauses), words, asks).ms <= policy.ceiling_ms
+    assert policy.floor_ms <= patience(policy, stage, learnt(pauses), judge(words, asks)).ms <= policy.ceiling_ms
 
 
 @given(CADENCES, PAUSES, st.floats(min_value=0, max_value=1))

@@ -152,7 +152,8 @@ def test_an_agent_that_raises_is_made_anew_and_the_call_hears_of_both(installati
         phone = await installation.call("raises", version)
         await installation.until(lambda: installation.events("raises", "AgentLost"))
         lost = (await installation.events("raises", "AgentLost"))[0]
-        assert lost[2:] == ["closer", "ValueError"]
+        assert lost[2] == "closer" and lost[3].startswith("ValueError at agents/")
+        assert lost[5] == "the first of its kind fails"
         joined = await installation.until(lambda: at_least(installation.events("raises", "AgentJoined"), 2))
         assert len(joined) == 2
         await phone.say(voice(40))

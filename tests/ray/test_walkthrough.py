@@ -35,8 +35,8 @@ class Walk:
         self.folder = folder / "walkthrough"
         shutil.copytree(WALKTHROUGH, self.folder)
         readme = (WALKTHROUGH / "README.md").read_text().partition("## 6. ")[2]
-        blocks = re.findall(r"```\n(.*?)```", readme, re.DOTALL)
-        self.left = [line for block in blocks for line in block.strip().splitlines()]
+        blocks = re.findall(r"^```(\w*)\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+        self.left = [line for language, block in blocks for line in block.strip().splitlines() if not language]
         self.environment = {
             **os.environ, "OFFHOOK_STATE_DIR": str(folder / "state"), "OFFHOOK_PORT": "0", "OFFHOOK_MEDIA_PORT": "0",
             "OFFHOOK_RING_S": "12",  # as long as carriers wait
@@ -104,8 +104,13 @@ def test_the_walk_through_as_its_readme_has_it(walk: Walk) -> None:
     assert "is there for calls that ask for it" in walk.step("policy", "publish")
     listed = walk.step("policy", "list")
     assert f"{first}  leading" in listed and f"{second}  unused" in listed
+    assert "hang_up" in walk.step("call")
+    assert "front-desk" in walk.step("calls")
+    assert "front-desk" in walk.step("show")
+    assert "say greeting by guide" in walk.step("explain")
     assert "shadow" in walk.step("rollout", "start")
     assert f"front-desk-1  {first} -> {second}  shadow" in walk.step("rollout", "status")
+    assert walk.step("call").count("hang_up") == 2
     take_calls_until(walk, api, "canary")
     assert "calls would have gone as they did" in walk.step("rollout", "report")
     assert f"{second}  canary" in walk.offhook("policy", "list")

@@ -7,6 +7,7 @@ or the book that the core goes by, never a checker's.
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -21,8 +22,8 @@ from offhook.policies.core.proposals import Polarity
 from offhook.policies.core.state import CallState, Utterance
 from offhook.policies.evidence import cues, heard, owed
 from offhook.policies.gate import acts, basis, consent, debts, rules
-from offhook.policies.language.en import assent
-from offhook.policies.language.en.assent import Assent
+from offhook.policies.language.port import registry
+from offhook.policies.language.port.port import Assent
 from offhook.policies.simulation import (
     account,
     consents,
@@ -56,7 +57,8 @@ def _let(patch: pytest.MonkeyPatch, *names: str) -> None:
 
 
 def every_answer_is_a_yes(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(assent, "read", lambda *_: Assent(Polarity.YES))
+    always_yes = dataclasses.replace(registry.named("en"), assent=lambda *_: Assent(Polarity.YES))
+    patch.setitem(registry._loaded, "en", always_yes)
 
 
 def nobody_is_asked(patch: pytest.MonkeyPatch) -> None:

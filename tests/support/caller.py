@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from offhook.actors.audio.format import BYTES_PER_S
 from offhook.actors.contracts.call_operations import CallAddress
 from offhook.actors.refs.supervisor import SupervisorRef
 from offhook.serve.contracts.claim import Claim
@@ -90,7 +91,7 @@ class Caller(Phone):
         self._order("mark", name)
 
     def clear(self) -> None:
-        left = int(self.buffered_s * 8_000)
+        left = int(self.buffered_s * BYTES_PER_S)
         if left:
             del self.heard[-left:]
         self._order("clear")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from offhook.actors.audio.format import BYTES_PER_MS, FRAME_BYTES
 from virtual_time import VirtualTime
-
-BYTES_PER_MS = 8
 
 
 class Carrier:
@@ -32,7 +31,7 @@ class Carrier:
     # --- the Line ---------------------------------------------------------------------------------------------------
 
     def play(self, audio: bytes) -> None:
-        assert len(audio) % 160 == 0, "a carrier takes whole frames"
+        assert len(audio) % FRAME_BYTES == 0, "a carrier takes whole frames"
         self.sent.append((self.time.ms, "play", len(audio) // BYTES_PER_MS))
         self._later(self.out_ms, lambda: self._arrive("play", audio))
 

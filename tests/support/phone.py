@@ -12,21 +12,19 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from offhook.actors.audio.format import BYTES_PER_S, FRAME_BYTES, FRAME_MS, RATE_HZ, TELEPHONE
+from offhook.actors.audio.format import SILENT_FRAME as SILENCE
+from offhook.actors.audio.mulaw import bytes_of_samples
 from offhook.actors.contracts import wire
 from offhook.actors.contracts.node_operations import Reservation
 from offhook.actors.link.link import Link, Message, connect
 
-FRAME_BYTES = 160
 PATIENCE_MS = 60_000  # for what must come: a machine that is busy may take its time
-SILENCE = b"\xff" * FRAME_BYTES
 
 
 def mulaw(sample: int) -> int:
-    """One 16-bit sample as G.711 mu-law."""
-    sign = 0x80 if sample < 0 else 0
-    magnitude = min(abs(sample), 32_635) + 132
-    exponent = magnitude.bit_length() - 8
-    return ~(sign | exponent << 4 | (magnitude >> (exponent + 3)) & 0x0F) & 0xFF
+    """One 16-bit sample as mu-law."""
+    return bytes_of_samples()[sample & 0xFFFF]
 
 
 PERIOD_FRAMES = 25  # two syllables and a whole number of glottal pulses: repeats without a click
@@ -43,10 +41,10 @@ def _buzz(pitch_hz: float = 125.0, level: int = 3_000) -> list[bytes]:
     for k in range(1, 20):
         hz = pitch_hz * k
         gain = 1 / (1 + ((hz - 600) / 300) ** 2) + 0.4 / (1 + ((hz - 1_400) / 300) ** 2)
-        partials.append((2 * math.pi * hz / 8_000, gain))
+        partials.append((2 * math.pi * hz / RATE_HZ, gain))
     samples = bytearray()
     for n in range(PERIOD_FRAMES * FRAME_BYTES):
-        syllable = 0.35 + 0.65 * abs(math.sin(math.pi * 4.0 * n / 8_000))
+        syllable = 0.35 + 0.65 * abs(math.sin(math.pi * 4.0 * n / RATE_HZ))
         samples.append(mulaw(int(level * syllable * sum(gain * math.sin(step * n) for step, gain in partials))))
     return [bytes(samples[i : i + FRAME_BYTES]) for i in range(0, len(samples), FRAME_BYTES)]
 
@@ -76,7 +74,7 @@ class Phone:
         await phone.dial(reserved.endpoint, reserved.token, stream)
         return phone
 
-    async def dial(self, endpoint: str, token: str, stream: str = "MZ1", codec: str = "mulaw8k") -> None:
+    async def dial(self, endpoint: str, token: str, stream: str = "MZ1", codec: str = TELEPHONE.name) -> None:
         self.link = await connect(endpoint, token, stream, codec, on_message=self._ordered, on_close=self._lost)
 
     # --- the caller -------------------------------------------------------------------------------------------------
@@ -97,14 +95,14 @@ class Phone:
 
     async def listen(self, ms: int) -> None:
         """Be silent for so long."""
-        await self.say([SILENCE] * (ms // 20))
+        await self.say([SILENCE] * (ms // FRAME_MS))
 
     async def listen_until(self, true: Callable[[], Any], within_ms: int = PATIENCE_MS) -> None:
         """Be silent until something has happened."""
-        for _ in range(within_ms // 20):
+        for _ in range(within_ms // FRAME_MS):
             if true():
                 return
-            await self.listen(20)
+            await self.listen(FRAME_MS)
         raise AssertionError(f"not within {within_ms} ms; heard {[name for _, name, _ in self.events][-20:]}")
 
     def hang_up(self, reason: str = "the caller hung up") -> None:
@@ -134,7 +132,7 @@ class Phone:
         self.events.append((now, name, fields))
         if name == wire.PLAY:
             self.played_bytes += len(fields[0])
-            self._free_at = max(now, self._free_at) + len(fields[0]) / 8_000
+            self._free_at = max(now, self._free_at) + len(fields[0]) / BYTES_PER_S
         elif name == wire.MARK and self.returns_marks:
             wait_s = max(0.0, self._free_at - now)
             self._pending[fields[0]] = asyncio.get_running_loop().call_later(wait_s, self._reached, fields[0])

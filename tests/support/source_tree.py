@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ("policies", "actors", "cluster", "serve")  # a layer may import those before it, never those after
+INSTALLED_AS = {"serve/testing": "offhook/testing"}  # folders with a public name of their own
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from offhook.actors.audio.format import FRAME_BYTES, FRAME_MS, SILENT_FRAME
 from offhook.serve.callers import scenario
 from offhook.serve.callers.softphone import CallRecord
 from offhook.serve.carriers.twilio.media_stream import ApplicationWriter, CarrierReader, Media
@@ -18,8 +19,8 @@ from virtual_loop import VirtualLoop
 
 PACE = 10.0
 SETTLE_S = 0.001
-LOUD = sound.encode(sound.to_samples((0.3 * np.sin(np.arange(160) / 3)).astype(np.float32)))  # 20 ms
-QUIET = bytes([sound.SILENCE]) * 160
+LOUD = sound.encode(sound.to_samples((0.3 * np.sin(np.arange(FRAME_BYTES) / 3)).astype(np.float32)))  # 20 ms
+QUIET = SILENT_FRAME
 
 On = Callable[["Agent", Any], None]
 
@@ -59,10 +60,10 @@ class Agent(WSListener):  # type: ignore[misc]
 
     @property
     def frames(self) -> int:
-        return len(self.audio) // 160
+        return len(self.audio) // FRAME_BYTES
 
     def caller_speaks(self) -> bool:
-        return max(bytes(self.audio[-160:]).translate(sound.MAGNITUDE)) > 20
+        return max(bytes(self.audio[-FRAME_BYTES:]).translate(sound.MAGNITUDE)) > 20
 
 
 @asynccontextmanager
@@ -81,7 +82,7 @@ async def agent(on: On) -> AsyncIterator[tuple[str, list[Agent]]]:
 
 
 def script(folder: Path, steps: str, clip_ms: int = 400, head: str = "") -> scenario.Script:
-    (folder / "clip.wav").write_bytes(sound.wav_bytes(LOUD * (clip_ms // 20)))
+    (folder / "clip.wav").write_bytes(sound.wav_bytes(LOUD * (clip_ms // FRAME_MS)))
     file = folder / "script.yaml"
     file.write_text(f"caller: Dana\naudio: .\nstay_s: 0\n{head}steps:\n{steps}")
     return scenario.load(file)

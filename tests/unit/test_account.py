@@ -5,7 +5,7 @@ from __future__ import annotations
 from booking_call import at_the_read_back
 from dialogue import Dialogue
 from offhook.policies.core import events as ev
-from offhook.policies.replay.account import SAID, Row, account
+from offhook.policies.replay.account import Row, account
 from offhook.serve.views import account_view
 
 
@@ -57,7 +57,7 @@ def test_what_people_said_stands_only_in_rows_of_its_own_and_is_shown_only_when_
     call, since = taken_back()
     rows = account(call.journal[since:])
     assert [row.kind for row in rows if "please" in row.words.lower()] == ["caller"]
-    assert {row.kind for row in rows} >= {*SAID, "verdict", "answer", "act", "debt"}
+    assert {row.kind for row in rows} >= {"caller", "agent", "verdict", "answer", "act", "debt"}
     for said in (True, False):
         shown = account_view.text(account_view.rows(call.journal, said), every_rule=True).plain
         assert ("please do not book" in shown) is said

@@ -14,6 +14,7 @@ from offhook.cluster.admission_queue import AdmissionQueue
 from offhook.cluster.capacity_keeper import CapacityKeeper
 from offhook.cluster.capacity_rules import CapacityRules
 from offhook.cluster.meters import FLEET_METERS, Meters
+from offhook.cluster.node_stages import NodeStages
 from offhook.cluster.scaling import SLOT
 from offhook.policies.fleet.cost import Usage
 
@@ -48,7 +49,7 @@ class Nodes:
     def __init__(self, **supervisors: Supervisor) -> None:
         self.known = supervisors
         self.cordoned: set[str] = set()
-        self.let_go: set[str] = set()
+        self.stages = NodeStages()
 
     def supervisors(self) -> dict[str, Supervisor]:
         return dict(self.known)
@@ -196,7 +197,7 @@ def test_a_restarted_supervisors_calls_are_compared_with_those_known() -> None:
         one.live = (("a", "acme"), ("b", "acme"))
         fleet = Fleet({}, one=one)
         await fleet.keeper.look()
-        one.change_feed = ChangeFeed()
+        one.change_feed = ChangeFeed(one.change_feed.life + 1)
         one.live = (("b", "acme"),)
         await fleet.keeper.look()
         assert one.orders == [("keep", 2, 10)] * 2  # it has forgotten what it was told

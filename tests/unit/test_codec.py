@@ -30,6 +30,14 @@ def test_plain_means_plain_for_msgpack_and_json() -> None:
     assert array[0] == "CallState" and ["a", "b"] in array
 
 
+def test_every_shorter_array_of_a_state_takes_the_defaults_of_what_it_lacks() -> None:
+    array = encode(CallState())
+    for size in range(1, len(array)):
+        assert decode(array[:size]) == CallState()
+    with pytest.raises(CodecFault, match="CallState: needs"):
+        decode([*array, 0])
+
+
 def test_a_shorter_array_of_an_older_version_takes_the_defaults() -> None:
     array = encode(CallState(call="c1"))
     assert decode(array[:3]) == CallState(call="c1")

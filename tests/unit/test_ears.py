@@ -8,7 +8,8 @@ from array import array
 from itertools import pairwise
 
 import pytest
-from offhook.actors.audio.mulaw import LINEAR, SILENCE, decode, encode
+from offhook.actors.audio.format import SILENCE
+from offhook.actors.audio.mulaw import LINEAR, decode, encode
 from offhook.actors.ears import Ears
 from offhook.actors.ears.measure import QUIETEST_DB, Frame, loudness_db, pitch, signs
 from offhook.actors.ears.vad import NoiseFloor
@@ -16,7 +17,7 @@ from offhook.policies.core.events import Event, SpeechEnded, SpeechMeasured, Spe
 from offhook.policies.core.policy import Ears as EarsPolicy
 
 FRAME = 160
-QUIET = bytes([SILENCE]) * FRAME
+QUIET = SILENCE * FRAME
 
 
 def sound(samples: list[float]) -> bytes:
@@ -74,7 +75,7 @@ def test_mulaw_round_trip_is_exact_for_every_byte() -> None:
     every = bytes(range(256))
     again = decode(encode(decode(every)))
     assert again == decode(every)
-    assert LINEAR[SILENCE] == 0
+    assert LINEAR[SILENCE[0]] == 0
     assert (LINEAR[0x00], LINEAR[0x80]) == (-32_124, 32_124)  # G.711's extremes
 
 
@@ -165,13 +166,13 @@ def test_a_voice_out_of_digital_silence_is_told_wherever_in_a_frame_it_begins() 
 
 def test_silence_lends_no_pitch_to_the_noise_beside_it() -> None:
     for seed in range(20):
-        quiet, noise = bytes([SILENCE]) * FRAME, sound(line(20, 3_000, seed))
+        quiet, noise = SILENCE * FRAME, sound(line(20, 3_000, seed))
         assert Frame(noise, quiet).pitch[0] == Frame(quiet, noise).pitch[0] == Frame(quiet, quiet).pitch[0] == 0.0
 
 
 def test_what_sounds_for_30_ms_beside_silence_has_its_own_pitch() -> None:
     audio = sound([4_000 * math.sin(2 * math.pi * 150 * n / 8_000) for n in range(250)])
-    stretch = bytes([SILENCE]) * 70 + audio
+    stretch = SILENCE * 70 + audio
     assert Frame(stretch[FRAME:], stretch[:FRAME]).pitch[0] == pytest.approx(150, rel=0.08)
 
 

@@ -7,14 +7,15 @@ import random
 from array import array
 
 import pytest
-from offhook.actors.audio.mulaw import LINEAR, SILENCE, decode, encode
+from offhook.actors.audio.format import SILENCE
+from offhook.actors.audio.mulaw import LINEAR, decode, encode
 from offhook.actors.ears import Ears, confirm, tones
 from offhook.actors.ears.measure import QUIETEST_DB, Frame, loudness_db
 from offhook.policies.core.events import ToneHeard
 from offhook.policies.core.policy import Ears as EarsPolicy
 
 FRAME = 160
-QUIET = bytes([SILENCE]) * FRAME
+QUIET = SILENCE * FRAME
 
 
 def frames_of(samples: list[float]) -> list[bytes]:

@@ -8,6 +8,8 @@ from offhook.policies.core.commands import CutSpeech, InviteAgents, Say
 from offhook.policies.core.policy import Endpointing
 from offhook.policies.core.proposals import Asks, Kind, Proposal, Purpose
 from offhook.policies.core.state import Cadence, Holder, Playing, Stage
+from offhook.policies.language.en.completeness import judge
+from offhook.policies.language.port.port import UNWEIGHED
 from offhook.policies.speech import cadence
 from scene import Scene, of, policy
 
@@ -38,9 +40,8 @@ def spurt(found: Scene, text: str = "", ms: int = 600, *, final: bool = True) ->
 
 
 def test_patience_is_the_product_of_its_factors_and_says_so() -> None:
-    found = endpointing.patience(
-        Endpointing(), Stage.QUALIFYING, Cadence(4, 860.0, 340.0), "I would like um", Asks.OPEN
-    )
+    complete = judge("I would like um", Asks.OPEN)
+    found = endpointing.patience(Endpointing(), Stage.QUALIFYING, Cadence(4, 860.0, 340.0), complete)
     own = cadence.factor(Cadence(4, 860.0, 340.0))
     assert own == 1.8 and found.ms == 2_500
     assert "700 ms qualifying" in found.why and "x 1.80 cadence (mean 860 ms, 4 pauses)" in found.why
@@ -49,12 +50,12 @@ def test_patience_is_the_product_of_its_factors_and_says_so() -> None:
 
 def test_the_floor_holds_for_the_shortest_answer() -> None:
     limits = Endpointing(base_ms={Stage.OPENING: 300}, floor_ms=250)
-    assert endpointing.patience(limits, Stage.OPENING, Cadence(), "yes", Asks.YES_NO).ms == 250
+    assert endpointing.patience(limits, Stage.OPENING, Cadence(), judge("yes", Asks.YES_NO)).ms == 250
 
 
 def test_words_may_be_left_unweighed() -> None:
     plain = Endpointing(semantic=False)
-    assert endpointing.patience(plain, Stage.OPENING, Cadence(), "and um", Asks.OPEN).ms == plain.base_ms[Stage.OPENING]
+    assert endpointing.patience(plain, Stage.OPENING, Cadence(), UNWEIGHED).ms == plain.base_ms[Stage.OPENING]
 
 
 # --- deciding -------------------------------------------------------------------------------------------------------

@@ -234,7 +234,7 @@ def test_the_same_answer_once_more_is_not_denied_twice() -> None:
 def test_an_answer_that_crossed_a_link_loses_what_is_none_and_keeps_the_rest() -> None:
     bad = encode(replace(TOOL, action=""))
     arrays = [encode(GOOD), ["Proposal", 1], 5, ["NoSuchThing"], encode(Reading(Polarity.YES)), bad, encode(TOOL)]
-    good, reading, refused = answer_of([arrays])
+    good, reading, refused, _, _ = answer_of([arrays])
     assert good == (GOOD, TOOL) and reading is None and len(refused) == 5
     assert refused[0].required == "a proposal as its array" and "elements" in refused[0].actual
     before = Refusal("x", Kind.TOOL, "note", "well_formed", "text", "int")
@@ -242,9 +242,11 @@ def test_an_answer_that_crossed_a_link_loses_what_is_none_and_keeps_the_rest() -
         (),
         Reading(Polarity.NO, "so"),
         (before,),
+        0,
+        False,
     )
-    assert answer_of([[], ["Reading", "perhaps", ""], "none"]) == ((), None, ())
-    assert answer_of([7]) == ((), None, ())
+    assert answer_of([[], ["Reading", "perhaps", ""], "none"]) == ((), None, (), 0, False)
+    assert answer_of([7]) == ((), None, (), 0, False)
     many = answer_of([[encode(GOOD)] * 10_000, None, [encode(before)] * 10_000])
     assert len(many[0]) == PROPOSALS_MAX and len(many[2]) == PROPOSALS_MAX + 2
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from offhook.policies.core.draft import Draft
 from offhook.policies.core.proposals import Asks, Kind, Polarity, Proposal, Purpose
 from offhook.policies.core.state import CallState, Playing, Slot, Utterance
 from offhook.policies.evidence import heard
 from offhook.policies.language.en import assent, values
+from scene import policy
 
 STATE = CallState(slots=(Slot("time", "tuesday at 10", False, 0), Slot("name", "Mary Jones", False, 0)))
 OFFER = "The trial is free for a month. After that it is forty nine dollars a month, and you can cancel. Shall we?"
@@ -20,7 +22,7 @@ def proposal(text: str, purpose: Purpose, **fields: Any) -> Proposal:
 
 
 def utterance(text: str, purpose: Purpose, heard_words: int, **fields: Any) -> Utterance:
-    terms = heard.terms_of(STATE, proposal(text, purpose, **fields))
+    terms = heard.terms_of(Draft(STATE, policy()), proposal(text, purpose, **fields))
     total = len(text.split())
     return Utterance(
         "u1", text, purpose, Asks.YES_NO, True, "a", "g", playing=Playing.CUT, started_ms=1, terms=terms,
@@ -41,7 +43,7 @@ def test_an_offer_is_told_once_its_last_amount_was_heard(words: int, told: bool)
 @pytest.mark.parametrize("price", ["$49", "49 dollars", "€49.90", "20 percent", "49 bucks", "free"])
 def test_amounts_are_found_however_they_are_written(price: str) -> None:
     text = f"We can do that for {price} if you like. Would you like that very much then?"
-    (term,) = heard.terms_of(STATE, proposal(text, Purpose.OFFER))
+    (term,) = heard.terms_of(Draft(STATE, policy()), proposal(text, Purpose.OFFER))
     assert term.ends == 5 + len(price.split()) - (1 if "dollars" not in price else 0) or term.ends >= 6
 
 
@@ -52,14 +54,14 @@ def test_where_no_words_matter_by_themselves_a_share_does(words: int, told: bool
 
 
 def test_what_the_words_do_not_say_is_not_told_by_them() -> None:
-    assert heard.terms_of(STATE, proposal("Is that right?", Purpose.CONFIRMATION, slot="time")) == ()
+    assert heard.terms_of(Draft(STATE, policy()), proposal("Is that right?", Purpose.CONFIRMATION, slot="time")) == ()
     named = proposal("Is that right?", Purpose.CONFIRMATION, terms=(("time", "tuesday at 10"),))
-    assert heard.terms_of(STATE, named) == ()
+    assert heard.terms_of(Draft(STATE, policy()), named) == ()
 
 
 def test_the_last_mention_counts() -> None:
     text = "Tuesday at 10, so that is Tuesday at 10. Right?"
-    (term,) = heard.terms_of(STATE, proposal(text, Purpose.CONFIRMATION, slot="time"))
+    (term,) = heard.terms_of(Draft(STATE, policy()), proposal(text, Purpose.CONFIRMATION, slot="time"))
     assert term.ends == 9
 
 

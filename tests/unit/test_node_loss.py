@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 from offhook.actors.contracts.errors import LinkLost
-from offhook.actors.node.call_table import CallRow, CallTable
+from offhook.actors.node.call_endings import CallEndings
+from offhook.actors.node.call_table import CallRow, CallTable, Doubts
 from offhook.actors.node.node_loss import NodeLoss
 from offhook.actors.node.takeover import Takeovers
-from offhook.actors.node.worker_events import WorkerEvents
 
 
 @dataclass
 class Node:
-    """As much of a supervisor as these parts look at."""
+    """As much of a node as these parts look at."""
 
     shared: bool
     gone: bool = False
@@ -27,14 +27,12 @@ class Node:
         self.ends: list[str] = []
         self.table = CallTable()
         self.node_loss = NodeLoss(self, self, self)  # type: ignore[arg-type]  # all it asks is here
-        self.leases = self.hosts = self.takeovers = self.intake = self.arms = self
+        self.arms = self
 
     # what an ending touches beside the table
     def end(self, *_: Any) -> None: ...
 
     def over(self, *_: Any, **__: Any) -> None: ...
-
-    def settle_doubts(self, *_: Any) -> None: ...
 
     def serving_call(self, _call: str) -> list[Any]:
         return []
@@ -57,7 +55,8 @@ def test_calls_are_left_only_where_the_raylet_is_gone_and_others_can_go_on(
     left = shared and gone and not head
     row = led(node)
     assert node.node_loss.left == left
-    WorkerEvents(node).close(row, "died", "no spare")  # type: ignore[arg-type]
+    others: Any = node
+    CallEndings(node.table, Doubts(), others, others, others, others, node.node_loss).close(row, "died", "no spare")
     assert node.ends == ([] if left else ["c1: no spare"])
     assert ("c1" in node.table) == left
 
@@ -80,7 +79,7 @@ def test_a_node_without_a_raylet_begins_no_call(shared: bool) -> None:
 def test_a_call_that_is_left_is_not_taken_over() -> None:
     async def test() -> None:
         node = Node(shared=True, gone=True)
-        takeovers = Takeovers(node, node, node, print, node.end, 1.0)  # type: ignore[arg-type]
+        takeovers = Takeovers(node, node, node, print, node.end, Doubts(), 1.0)  # type: ignore[arg-type]
         takeovers.left = lambda: node.node_loss.left
         takeovers.begin(led(node), "its process died")
         assert not takeovers.under_way("c1")

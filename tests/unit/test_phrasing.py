@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from offhook.serve.engines.phrasing import FIRST_CHARS_MAX, PHRASE_CHARS_MAX, Phoneme, phrases, word_ends
+from offhook.serve.engines.phrases.phrasing import FIRST_CHARS_MAX, PHRASE_CHARS_MAX, Phoneme, phrases, word_ends
 
 
 def said(groups: str, seconds: float = 0.1) -> list[Phoneme]:

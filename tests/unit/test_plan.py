@@ -116,11 +116,11 @@ def test_what_cannot_be_used_ends_with_2_and_says_why(plan: Plan, tmp_path: Path
         (("--arrivals", str(EXAMPLE), "--prices", str(prices)), "prices.yaml:1: carrier_minute: 1.2 has no unit"),
         (
             ("--arrivals", str(EXAMPLE), "--prices", str(prices)),
-            "prices.yaml:2: node_hour_cents: -3; allowed: 0 or more",
+            "prices.yaml:2: node_hour_cents: -3 cents; allowed: 0 cents at least (units: ",
         ),
         (
             ("--arrivals", str(EXAMPLE), "--prices", str(prices)),
-            "prices.yaml:3: coffee: not known; allowed: cpu_hour_cents",
+            "prices.yaml:3: coffee: unknown field; allowed: cpu_hour_cents",
         ),
     ):
         done = plan(*words)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from offhook.policies.core.proposals import Asks, Purpose
 from offhook.policies.core.state import Sign
-from offhook.policies.language.en.reading import NOTHING_ASKED, Asked, read
+from offhook.policies.language.en.reading import read
+from offhook.policies.language.port.port import NOTHING_ASKED, Asked
 
 YES_NO = Asked(Asks.YES_NO, Purpose.QUESTION)
 OFFER = Asked(Asks.YES_NO, Purpose.OFFER)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from offhook.serve.engines.readings import Line, Reading, Readings
+from offhook.serve.engines.moonshine.readings import Line, Readings
+from offhook.serve.engines.port import Reading
 
 
 def line(text: str, duration_s: float, final: bool = False, id: int = 7, start_s: float = 1.0) -> Line:

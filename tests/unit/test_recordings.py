@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from offhook.policies.language.en.recordings import Recording, keys, piece, read
+from offhook.policies.language.en.recordings import keys, piece, read
+from offhook.policies.language.port.port import Recording
 
 ANNOUNCEMENTS = """
 Your call is important to us, please stay on the line.

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from offhook.policies.core.errors import IllegalMove
 from offhook.policies.fleet import rollout as rules
-from offhook.policies.fleet.rollout import MOVES, UNDER_WAY, WORDS, Guard, IllegalMove, Plan, Rollout, Stage
+from offhook.policies.fleet.rollout import MOVES, UNDER_WAY, WORDS, Guard, Plan, Rollout, Stage
 from pydantic import ValidationError
 
 

@@ -18,9 +18,9 @@ from offhook.cluster.operations import RolloutRequest, RolloutStatus, SwapTotals
 from offhook.cluster.rollouts import NoSuchRollout, Rollouts
 from offhook.cluster.shadowing import Shadowing
 from offhook.cluster.state_store import FileMemory
-from offhook.policies.core.errors import CallerFault, PolicyError
+from offhook.policies.core.errors import CallerFault, IllegalMove, PolicyError
 from offhook.policies.core.policy import Policy
-from offhook.policies.fleet.rollout import IllegalMove, Plan
+from offhook.policies.fleet.rollout import Plan
 
 POLICY = Policy.model_validate({"name": "sales", "agents": {"a": {"code": "offhook.policies.agents.closing:Closing"}}})
 

@@ -10,6 +10,7 @@ from offhook.actors.contracts.node_operations import NodeFigures
 from offhook.cluster.meters import FLEET_METERS, NODE_METERS, Meters
 from offhook.cluster.scaling import BUNDLES_MAX, SLOT, Node, Orders, Scaling, decide
 from offhook.policies.fleet.capacity import Goals, Lead, Plan, Traffic, plan
+from offhook.policies.fleet.node_lifecycle import NodeStage
 
 
 class Told:
@@ -40,8 +41,8 @@ class Told:
 GOALS = Goals(slots_per_node=10, nodes_lost=0, calm_ms=60_000, spares_min=2)
 
 
-def node(name: str, calls: int = 0, **more: bool) -> Node:
-    return Node(name, calls, 0, 10, **more)
+def node(name: str, calls: int = 0, stage: NodeStage = NodeStage.SERVING, fixed: bool = False) -> Node:
+    return Node(name, calls, 0, 10, stage, fixed)
 
 
 def wanting(nodes: int, spares: int = 6) -> Plan:
@@ -57,12 +58,17 @@ def test_the_emptiest_nodes_are_cordoned_and_the_head_never() -> None:
 
 
 def test_a_node_is_released_only_once_its_last_call_has_ended() -> None:
-    nodes = [node("a", 1), node("b", 1, cordoned=True), node("c", cordoned=True)]
+    nodes = [node("a", 1), node("b", 1, stage=NodeStage.DRAINING), node("c", stage=NodeStage.DRAINING)]
     assert decide(wanting(1), 1, nodes, GOALS).release == ("c",)
 
 
 def test_cordoned_nodes_come_back_first_the_fullest_before_others() -> None:
-    nodes = [node("a", 9), node("b", 1, cordoned=True), node("c", 4, cordoned=True), node("d", cordoned=True)]
+    nodes = [
+        node("a", 9),
+        node("b", 1, stage=NodeStage.DRAINING),
+        node("c", 4, stage=NodeStage.DRAINING),
+        node("d", stage=NodeStage.DRAINING),
+    ]
     orders = decide(wanting(3), 3, nodes, GOALS)
     assert orders.uncordon == ("c", "b")
     assert orders.release == ("d",)
@@ -70,20 +76,25 @@ def test_cordoned_nodes_come_back_first_the_fullest_before_others() -> None:
 
 
 def test_a_node_that_is_taken_away_is_cordoned_and_does_not_count() -> None:
-    nodes = [node("a", 3), node("b", 3, leaving=True), node("c", 3, cordoned=True)]
+    nodes = [node("a", 3), node("b", 3, stage=NodeStage.NOTICED), node("c", 3, stage=NodeStage.DRAINING)]
     orders = decide(wanting(2), 2, nodes, GOALS)
     assert orders.cordon == ("b",)
     assert orders.uncordon == ("c",)
 
 
 def test_the_autoscaler_is_told_of_nodes_that_take_no_calls_too_or_none_would_come_in_their_place() -> None:
-    nodes = [node("a", 3), node("b", 3, cordoned=True, held=True), node("c", 1, cordoned=True), node("d", leaving=True)]
+    nodes = [
+        node("a", 3),
+        node("b", 3, stage=NodeStage.CORDONED),
+        node("c", 1, stage=NodeStage.DRAINING),
+        node("d", stage=NodeStage.NOTICED),
+    ]
     orders = decide(wanting(2), 2, nodes, GOALS)
     assert orders.uncordon == ("c",)  # b is the operator's
     assert orders.slots == 2 * 10 + 10  # d is not counted by the autoscaler any more
     assert not orders.release
     assert decide(wanting(2), 2, nodes, GOALS.model_copy(update={"nodes_max": 2})).slots == 20  # all or nothing
-    empty = [node("a", 3), node("b", cordoned=True, held=True), node("e", cordoned=True)]
+    empty = [node("a", 3), node("b", stage=NodeStage.CORDONED), node("e", stage=NodeStage.DRAINING)]
     orders = decide(wanting(1), 1, empty, GOALS)
     assert (orders.slots, orders.release) == (20, ("e",))
 
@@ -134,19 +145,19 @@ def test_scale_in_from_the_cordon_to_the_leaving() -> None:
         asyncio.run(scaling.look(float(second), list(nodes.values())))
         for what, value in told.orders:
             if what.startswith("cordon"):
-                nodes[what[-1]] = replace(nodes[what[-1]], cordoned=bool(value))
+                stage = NodeStage.DRAINING if value else NodeStage.SERVING
+                nodes[what[-1]] = replace(nodes[what[-1]], stage=stage)
             elif what.startswith("release"):
                 assert nodes[what[-1]].calls == 0, "a call was cut"
                 released_at = released_at or second
+                nodes[what[-1]] = replace(nodes[what[-1]], stage=NodeStage.RELEASED)
         told.orders.clear()
         if second == 120:
             nodes = {name: replace(each, calls=0) for name, each in nodes.items()}
-    assert sum(each.cordoned for each in nodes.values()) == 2, "one node is wanted"
+    stages = [each.stage for each in nodes.values()]
+    assert sorted(stages) == [NodeStage.RELEASED] * 2 + [NodeStage.SERVING], "one node is wanted"
     assert released_at == 125
-    gone = [name for name in nodes if scaling.released(name)]
-    assert len(gone) == 2
-    asyncio.run(scaling.look(205.0, [each for name, each in nodes.items() if name not in gone]))
-    assert not any(scaling.released(name) for name in nodes), "once it has left it is forgotten"
+    assert not scaling.let_go, "at that look alone"
 
 
 def test_a_restarted_director_lets_nothing_go_before_it_has_seen_traffic() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+from offhook.actors.audio.format import SILENCE
 from offhook.serve.callers import scenario
 from offhook.serve.contracts.errors import ScriptFault
 from offhook.serve.engines import sound
 
-CLIP = bytes([sound.SILENCE]) * 330
+CLIP = SILENCE * 330
 
 
 @pytest.fixture
@@ -73,8 +75,14 @@ def test_an_act_can_be_expected_and_needs_the_calls_journal(folder: Path, what: 
 def test_a_missing_clip_names_file_line_and_path(folder: Path) -> None:
     found = faults(folder, "caller: Dana\nsteps:\n  - pause_ms: 5\n  - say: nope.wav\n")
     assert len(found) == 1
-    assert found[0].startswith("dana.yaml:4: steps.1.say.clip: audio file ")
-    assert found[0].endswith("audio/nope.wav cannot be read: No such file or directory")
+    assert found[0].startswith("dana.yaml:4: steps.1.say.clip: there is no audio file ")
+    assert "calls/nope.wav nor " in found[0] and found[0].endswith("audio/nope.wav; or write: audio: FOLDER")
+
+
+def test_clips_are_found_beside_their_script(folder: Path) -> None:
+    shutil.copy(folder.parent / "audio" / "hello.wav", folder / "own.wav")
+    script = load(folder, "caller: D\nsteps: [{say: own.wav}, {say: hello.wav}]")
+    assert script.clips["own.wav"] == script.clips["hello.wav"] != b""
 
 
 def test_every_fault_is_told_at_once(folder: Path) -> None:
@@ -99,7 +107,7 @@ steps:
         ["dana.yaml:6", "steps.3.wait_until"],
         ["dana.yaml:7", "steps.4.listen.says"],
     ]
-    assert "allowed: clip" in found[0]
+    assert "unknown field; allowed: clip" in found[0]
 
 
 @pytest.mark.parametrize(
@@ -110,10 +118,11 @@ steps:
         ("caller: D\nsteps: []", "dana.yaml:2: steps"),
         ("caller: D", "dana.yaml:1: steps: missing"),
         ("caller: D\nsteps:\n  - sing: a song", "dana.yaml:3: steps.0: a step is one of say, listen"),
+        ("caller: D\nsteps:\n  - lisen: ", "did you mean 'listen'? a step is one of"),
         ("caller: D\nsteps:\n  - {say: hello.wav, pause_ms: 3}", "dana.yaml:3: steps.0: a step is one of"),
         ("caller: D\nsteps:\n  - dtmf: 5", "dana.yaml:3: steps.0.dtmf: a text of 1 to 40 of the digits 0-9 * # A-D"),
         ("caller: D\nsteps:\n  - hang_up: soon", "dana.yaml:3: steps.0.hang_up: true is the only value"),
-        ("caller: D\nsteps:\n  - say: ../calls/dana.yaml", "lies outside"),
+        ("caller: D\nsteps:\n  - say: ../../dana.yaml", "lies outside"),
         ("caller: D\ndirection: sideways\nsteps: [{listen: }]", "dana.yaml:2: direction: Input should be 'inbound'"),
         ("caller: D\nsteps:\n  - expect: {agent_stops_within_ms: 3}", "greater than or equal to 20"),
         ("caller: D\nsteps:\n  - expect: {done: a, not_done: a}", "name one of agent_stops_within_ms"),

@@ -64,7 +64,7 @@ def test_several_policies_are_separated_like_paths() -> None:
         ({"late_ms": 0.0}, "late_ms"),
         ({"slots": 0}, "slots"),
         ({"ring_s": 60.0}, "ring_s"),
-        ({"voice": "hal"}, "piper, deployed, clip, tone"),
+        ({"synthesizer": "hal"}, "espeak, flite, piper, deployed, clip, tone"),
         ({"recognizer": "ear"}, "moonshine, deployed, none"),
         ({"log_format": "xml"}, "text, json"),
         ({"log_level": "LOUD"}, "DEBUG, INFO, WARNING, ERROR"),
@@ -114,15 +114,26 @@ def test_a_table_that_cannot_be_used_names_the_line(tmp_path: Path) -> None:
     with pytest.raises(TableFault) as fault:
         rules_of(settings.read({}, admission=str(table)))
     assert "admission.yaml:3: tenants.acme.calls_max: -1" in str(fault.value)
-    assert "admission.yaml:4: keep: not known" in str(fault.value)
+    assert "admission.yaml:4: keep: unknown field; did you mean 'kept'? allowed: ring_ms" in str(fault.value)
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("- book", "holds actions and their tools"),
-        ("book: {url: ", "is no YAML, line 1"),
-        ("book: {url: 'ftp://x', headers: {Authorization: s3cret}}", "tool book: url is http"),
+        ("book: {url: ", "tools.yaml:1: not YAML"),
+        (
+            "book:\n  look_up: get\n  url: 'ftp://x'\n  headers: {Authorization: s3cret}",
+            "tools.yaml:3: tool book: url is http",
+        ),
+        (
+            "book:\n  url: http://x\n  lookup: get",
+            "tools.yaml:3: book.lookup: unknown field; did you mean 'look_up'\\? allowed: url, look_up",
+        ),
+        ("book:\n  url: http://x\n  look_up: post", "tools.yaml:3: book.look_up: 'post'; allowed: get, head, none"),
+        ("book:\n  url: http://x\n  limit: 5", "tools.yaml:3: book.limit: 5 has no unit"),
+        ("book:\n  limit: 5 s", "tools.yaml:1: book.url: missing"),
+        ("book:\n  url: http://x\n  headers: {Authorization: [s3cret]}", "book.headers.Authorization: \\(not shown\\)"),
         (None, "cannot be read"),
     ],
 )

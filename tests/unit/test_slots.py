@@ -26,7 +26,10 @@ class Talk:
         known = slots.find(self.state, "time")
         text = f"So that is {known.value if known is not None else 'it'}, is that right?"
         back = Proposal("p", "booking", Kind.SAY, 1, 0, text=text, purpose=purpose, asks=asks, slot=given["slot"])
-        given |= {"terms": heard.terms_of(self.state, back), "words": len(given.get("heard_text", "").split())}
+        given |= {
+            "terms": heard.terms_of(Draft(self.state, POLICY), back),
+            "words": len(given.get("heard_text", "").split()),
+        }
         said = Utterance("u", text, purpose, asks, True, "booking", "g", **given)
         self.state.speech = AgentSpeech(None, said)
         self.state.hearing = CallerSpeech(answering=asks)

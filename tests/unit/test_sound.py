@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import struct
-import wave
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from offhook.actors.audio import mulaw
+from offhook.actors.audio import mulaw, wav
+from offhook.actors.audio.format import LINEAR16, AudioFormat
 from offhook.actors.audio.sound import SOUND_MS_MAX, WORD_TAIL_MS, Sound
-from offhook.actors.contracts.errors import EngineAway, ProtocolFault
-from offhook.actors.engines.sources import ClipSource, ToneSource, plan, read_wav, text_key
+from offhook.actors.contracts.errors import EngineAway, ProtocolFault, WrongSound
+from offhook.actors.engines.sources import ClipSource, ToneSource, plan, read_clip, text_key
 from offhook.actors.process.clock import MonotonicClock
 
 TEXT = "Hello there,  how are you?"
@@ -135,11 +135,7 @@ def test_a_tone_for_every_word_with_silence_between_and_exact_times() -> None:
 
 
 def write_wav(path: Path, samples: list[int], rate_hz: int = 8_000, channels: int = 1) -> None:
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(channels)
-        out.setsampwidth(2)
-        out.setframerate(rate_hz)
-        out.writeframes(struct.pack(f"<{len(samples)}h", *samples))
+    path.write_bytes(wav.write(AudioFormat(LINEAR16, rate_hz, channels), struct.pack(f"<{len(samples)}h", *samples)))
 
 
 def test_clips_by_text_and_the_default_one_looped_or_cut(tmp_path: Path) -> None:
@@ -153,7 +149,7 @@ def test_clips_by_text_and_the_default_one_looped_or_cut(tmp_path: Path) -> None
     other = Sound("One two three four.")
     clips.speak("u2", other)
     assert other.total_ms == plan(other.text)[-1][2]
-    clip = read_wav(tmp_path / "default.wav")
+    clip = read_clip(tmp_path / "default.wav")
     assert other.slice(0, 200) == clip * 2
     assert max(abs(a - b) for a, b in zip(struct.unpack("<800h", mulaw.decode(clip)), ramp, strict=True)) < 200
 
@@ -163,7 +159,7 @@ def test_a_mu_law_wav_is_taken_as_it_is(tmp_path: Path) -> None:
     chunks = b"fmt " + struct.pack("<IHHIIHH", 16, 7, 1, 8_000, 8_000, 1, 8) + b"LIST" + struct.pack("<I", 3) + b"abc\0"
     chunks += b"data" + struct.pack("<I", len(body)) + body
     (tmp_path / "a.wav").write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks)
-    assert read_wav(tmp_path / "a.wav") == body
+    assert read_clip(tmp_path / "a.wav") == body
 
 
 def test_what_is_not_a_clip_is_named(tmp_path: Path) -> None:
@@ -174,10 +170,10 @@ def test_what_is_not_a_clip_is_named(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("RIFF, but not really")
     (tmp_path / "cut.wav").write_bytes(b"RIFF\0\0\0\0WAVEfmt ")
     for name, why in (("fast", "16000 Hz"), ("two", "2 channels"), ("text", "not a WAV"), ("cut", "not a WAV")):
-        with pytest.raises(ProtocolFault, match=f"{name}.wav.*{why}"):
-            read_wav(tmp_path / f"{name}.wav")
+        with pytest.raises(WrongSound, match=f"{name}.wav.*{why}"):
+            read_clip(tmp_path / f"{name}.wav")
     with pytest.raises(EngineAway, match=r"nothing\.wav"):
-        read_wav(tmp_path / "nothing.wav")
+        read_clip(tmp_path / "nothing.wav")
 
 
 def test_the_clock_counts_from_the_calls_creation_and_never_back() -> None:

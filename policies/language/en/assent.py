@@ -10,24 +10,14 @@ names the kind and never quotes, because verdicts repeat it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from ...core.proposals import Polarity
+from ..port.port import DIGITS, Assent, Terms
 from . import assent_words as lexicon
 from . import values
 from .phrases import Clause, clauses
 from .values import parse
 from .vocabulary import NUMBERS
-
-Terms = Sequence[tuple[str, str]]  # (name, value as it was read back)
-
-
-class Assent(NamedTuple):
-    """What an answer says, and which kind of word keeps it from being a clean yes or no."""
-
-    says: Polarity
-    why: str = ""
-
 
 LISTENING_CHARS_MAX = 48  # a listener who says more says something
 QUESTION_WORDS_MIN = 3  # a shorter one is a tag: "is it?"
@@ -50,8 +40,8 @@ def read(text: str, terms: Terms = ()) -> Assent:
             worst = wrong
     if worst is not None:
         if worst.why == _REFUSAL and not affirmed:
-            return Assent(Polarity.NO, worst.why)
-        return Assent(Polarity.UNCLEAR, worst.why)
+            return Assent(Polarity.NO, worst.why, takes_back=True)
+        return Assent(Polarity.UNCLEAR, worst.why, takes_back=worst.why in _REFUSING)
     if affirmed and not _brushed_off(parts):
         return Assent(Polarity.YES)
     return Assent(Polarity.UNCLEAR, _NO_AFFIRMATION)
@@ -90,7 +80,7 @@ _IRONY, _CONDITION, _REFUSAL, _CHANGE = "irony", "a condition", "a refusal", "a 
 _DOUBT, _OTHER_VALUE = "doubt", "another value than was read back"
 _FIRST, _UNFINISHED = "a question that comes first", "a sentence that is not finished"
 _UNREAD, _NO_AFFIRMATION = "words beyond a plain yes", "nothing affirms it"
-REFUSING = frozenset({_REFUSAL, _CHANGE})  # what takes back even that which needs no consent
+_REFUSING = frozenset({_REFUSAL, _CHANGE})  # what takes back even that which needs no consent
 _GRAVITY = {
     why: gravity
     for gravity, why in enumerate(
@@ -216,7 +206,7 @@ def _beyond_the_values(rest: tuple[str, ...], spoken: tuple[str, ...], terms: Te
         return _unclear(_UNREAD)
     said = [_plain(word) for word in spoken]
     kind, value = values.told(tuple(word.removesuffix(":00") for word in spoken))
-    if kind == values.DIGITS:
+    if kind == DIGITS:
         numbers = all(word in lexicon.DIGITS or word[0].isdigit() for word in spoken)
         return None if numbers and any(_same_digits(value, term) for _, term in terms) else _unclear(_OTHER_VALUE)
     own = [form for _, term in terms for form in _forms(term)]

@@ -12,16 +12,8 @@ judgement, and the benchmark's generated dictations test them.
 
 from __future__ import annotations
 
-from ...core.parts import part
 from ...core.proposals import Asks
-
-
-@part
-class Completeness:
-    """`factor` multiplies patience: above 1 = more is coming, below 1 = nothing more is needed; `why` in words."""
-
-    factor: float
-    why: str
+from ..port.port import Completeness
 
 
 def _words(text: str) -> frozenset[str]:
@@ -66,7 +58,6 @@ _DIGITS_SHORT = 7  # a telephone number without its area code; fewer digits are 
 _DIGITS_FULL = 10  # a telephone number; waiting longer is rarely rewarded
 
 NOTHING_SAID = Completeness(1.0, "no words")
-UNWEIGHED = Completeness(1.0, "words not weighed")
 _PLAIN = Completeness(1.0, "words")
 
 

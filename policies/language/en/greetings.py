@@ -8,34 +8,9 @@ are matched on whole words, in plain lower case, apostrophes kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import StrEnum
-
-from ...core.dialogue import Segment
-from ...core.events import WordsHeard
-from ...core.parts import part
+from ..port.port import Heard, Voice
 from . import questions, recordings
 from .questions import word_class
-
-
-class Voice(StrEnum):
-    """Whose words these are."""
-
-    PERSON = "person"  # asks the caller something, or answers as only somebody who is there does
-    GREETING = "greeting"  # so short and plain that it is probably a person's
-    MACHINE = "machine"
-    SCREENER = "screener"
-    UNKNOWN = ""
-
-
-@part
-class Heard:
-    """How a greeting is read. `phrase` is what decided: one of this file, or the form of a question."""
-
-    voice: Voice = Voice.UNKNOWN
-    phrase: str = ""
-    sure: bool = False  # of a machine: these words leave nothing to wait for
-
 
 # Said by voicemail and by network announcements. A person says hardly any of these within the first seconds.
 MACHINE: tuple[str, ...] = (
@@ -235,33 +210,6 @@ def read(text: str) -> Heard:
         return Heard(Voice.MACHINE, machine or sure, bool(sure))
     human = find(HUMAN, plain)
     return Heard(Voice.GREETING, human) if human and len(words) <= _GREETING_WORDS_MAX else Heard()
-
-
-def of_turn(segments: Sequence[Segment], event: WordsHeard, pause_ms: int, *, suspected: bool, late: bool) -> Heard:
-    """Whose words the turn's are, now that `event` is in.
-
-    Where a machine's words were followed by a pause, what came after it speaks for itself. `suspected` = a machine by
-    its cadence alone: a short greeting after a pause is a person's then; `late` = because nothing had been said at all.
-    """
-    if not any(segment.id == event.segment for segment in segments):
-        return read(event.text)  # it belongs to what was said earlier
-    found = read(" ".join(segment.text for segment in segments if segment.text))
-    if found.voice is Voice.PERSON or not (suspected or found.voice in (Voice.MACHINE, Voice.SCREENER)):
-        return found
-    pauses = (at for at in range(len(segments) - 1, 0, -1) if _pause_ms(segments, at) >= pause_ms)
-    apart = next(pauses, 0)
-    if not apart and not late:
-        return found
-    words = " ".join(segment.text for segment in segments[apart:] if segment.text)
-    after = read(words)
-    if suspected and after.voice is Voice.GREETING:
-        return Heard(Voice.PERSON, after.phrase)
-    phrase = after.phrase if after.voice is Voice.PERSON else live(words)
-    return Heard(Voice.PERSON, phrase) if phrase else found
-
-
-def _pause_ms(segments: Sequence[Segment], at: int) -> int:
-    return segments[at].started_ms - segments[at - 1].ended_ms
 
 
 def live(text: str) -> str:

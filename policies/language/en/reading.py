@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ...core.parts import part
 from ...core.proposals import Asks, Purpose
 from ...core.state import Sign
+from ..port.port import NOTHING_ASKED, Asked, Cue
 from . import values
 from .lexicon import CONDITIONS, Says
 from .phrases import Clause, clauses, phrases
@@ -29,39 +29,13 @@ COUNTER_OFFER = 0.6  # a commitment this weak is terms proposed in return
 SOCIAL_WORDS_MAX = 2  # "really?", "oh yeah?": a question mark on so little asks nothing
 
 
-class Cue(NamedTuple):
-    """One thing that a segment says. `text` are the words that carry it, in normal form; a detail's value."""
-
-    sign: Sign
-    strength: float
-    topic: str = ""
-    text: str = ""
-
-
-@part
-class Asked:
-    """What the words may answer. `overheard` = the agent was still speaking, and had not asked yet."""
-
-    asks: Asks = Asks.NOTHING
-    purpose: Purpose | None = None
-    topic: str = ""
-    slot: str = ""
-    overheard: bool = False
-
-    @property
-    def met(self) -> tuple[str, ...]:
-        """The lexicon's conditions that hold for an answer to this."""
-        return _MET[self.asks is Asks.YES_NO, self.purpose is Purpose.OFFER]
-
-
+# The lexicon's conditions that hold for an answer: (a yes or no was asked, an offer was made) -> their names.
 _MET = {
     (False, False): (),
     (True, False): ("asked",),
     (False, True): ("offered",),
     (True, True): ("asked", "offered"),
 }
-
-NOTHING_ASKED = Asked()
 
 # What a sign becomes under a "not"; None = nothing.
 _NEGATED: dict[Sign, tuple[Sign, float] | None] = {
@@ -77,6 +51,10 @@ _ADVERSE = frozenset({Sign.CONCERN, Sign.DENIAL, Sign.HESITATION, Sign.STOP})
 _TAKEN_BACK = frozenset({Sign.CONFIRMATION, Sign.COMMITMENT, Sign.DENIAL, Sign.DETAIL, Sign.INTEREST, Sign.SOFTENING})
 _CORRECTING = frozenset(marker[0] for marker in CORRECTIONS)
 _BELIEF = ("i", "do", "not")  # "I do not think": its "not" belongs to what is thought
+
+
+def _met(asked: Asked) -> tuple[str, ...]:
+    return _MET[asked.asks is Asks.YES_NO, asked.purpose is Purpose.OFFER]
 
 
 def read(text: str, asked: Asked = NOTHING_ASKED) -> tuple[Cue, ...]:
@@ -99,7 +77,7 @@ def read(text: str, asked: Asked = NOTHING_ASKED) -> tuple[Cue, ...]:
 
 def _of_clause(clause: Clause, asked: Asked, first: bool) -> list[Cue]:
     words = clause.words
-    matches = [_Said(start, end, says) for start, end, meant in phrases(words, asked.met) for says in meant]
+    matches = [_Said(start, end, says) for start, end, meant in phrases(words, _met(asked)) for says in meant]
     cues: list[Cue] = []
     if matches:
         cues = _weighed(clause, matches, asked)

@@ -10,20 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from enum import StrEnum
 from itertools import pairwise
 
+from ..port.port import Recording
 from . import questions
 from .questions import word_class
-
-
-class Recording(StrEnum):
-    """What kind of recording the words are."""
-
-    MENU = "menu"
-    ANNOUNCEMENT = "announcement"
-    NONE = ""
-
 
 _KEY_VERBS = word_class("press dial push enter select choose oprima marque pulse appuyez")
 _KEYS = word_class(

@@ -11,10 +11,9 @@ import re
 
 from ...core.parts import part
 from ...core.proposals import Asks
+from ..port.port import DIGITS, NAME, TIME
 from .phrases import clauses
 from .vocabulary import NUMBERS, words_of
-
-TIME, DIGITS, NAME = "time", "number", "name"  # what a value is called where the agent has not named a slot
 
 _SAME_DIGITS_MIN = 3  # fewer may be anything
 UNASKED_DIGITS_MIN = 7  # a shorter number that nobody asked for is no phone number

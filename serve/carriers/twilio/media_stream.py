@@ -16,6 +16,8 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from offhook.actors.audio.format import TELEPHONE
+
 from ...contracts.errors import LineFault
 from .messages import Clear, Connected, Digit, FromApplication, FromCarrier, Mark, Media, Outbound, Start, Stop
 
@@ -37,9 +39,7 @@ __all__ = [
 ]
 
 NAME = "twilio"
-SAMPLE_RATE_HZ = 8_000
-FRAME_BYTES = 160  # 20 ms of mu-law at 8 kHz: what the carrier sends at a time
-ENCODING = "audio/x-mulaw"
+ENCODING = "audio/x-mulaw"  # how the carrier names the encoding of `TELEPHONE`
 MESSAGE_BYTES_MAX = 64 << 10  # a media message has 400 bytes; 64 KiB is 6 s of audio in one message
 MARK_NAME_BYTES_MAX = 256
 NUMBER_DIGITS_MAX = 12  # of a sequence number, a chunk, a timestamp: 600 years of frames
@@ -217,8 +217,8 @@ def _check_format(form: Any) -> None:
     if not isinstance(form, dict):
         raise LineFault("format", "'start' needs an object mediaFormat", CLOSE_UNSUPPORTED)
     actual = (form.get("encoding"), form.get("sampleRate"), form.get("channels"))
-    if actual != (ENCODING, SAMPLE_RATE_HZ, 1):
-        allowed = f"{ENCODING}, {SAMPLE_RATE_HZ} Hz, 1 channel"
+    if actual != (ENCODING, TELEPHONE.rate_hz, TELEPHONE.channels):
+        allowed = f"{ENCODING}, {TELEPHONE.rate_hz} Hz, 1 channel"
         raise LineFault("format", f"media format {str(actual)[:60]} is not {allowed}", CLOSE_UNSUPPORTED)
 
 
@@ -339,7 +339,11 @@ class CarrierWriter:
             "streamSid": self.stream,
             "callSid": self.call_sid,
             "tracks": ["inbound"],
-            "mediaFormat": {"encoding": ENCODING, "sampleRate": SAMPLE_RATE_HZ, "channels": 1},
+            "mediaFormat": {
+                "encoding": ENCODING,
+                "sampleRate": TELEPHONE.rate_hz,
+                "channels": TELEPHONE.channels,
+            },
             "customParameters": dict(parameters or {}),
         }
         return self._numbered("start", start)

@@ -22,6 +22,7 @@ from typing import Any
 
 from live_calls import CLIP, EXAMPLES, Installation, cpu_s, percentile, processes, pss_mb
 from offhook.actors.audio import mulaw
+from offhook.actors.audio.format import RATE_HZ
 from offhook.actors.audio.sound import Sound
 from offhook.actors.engines.sources import ToneSource
 
@@ -123,7 +124,7 @@ def monologue(path: Path) -> Path:
     with wave.open(str(path), "wb") as writer:
         writer.setnchannels(1)
         writer.setsampwidth(2)
-        writer.setframerate(mulaw.RATE_HZ)
+        writer.setframerate(RATE_HZ)
         writer.writeframes(mulaw.decode(sound.slice(0, sound.length_ms)))
     return path
 

@@ -1,0 +1,25 @@
+"""English, as the core's port wants it."""
+
+from __future__ import annotations
+
+from ..port.port import Language
+from . import assent, completeness, greetings, questions, reading, recordings, values
+from .vocabulary import words_of
+
+LANGUAGE = Language(
+    name="en",
+    read=reading.read,
+    assent=assent.read,
+    listening=assent.listening,
+    takes_back=assent.takes_back,
+    completeness=completeness.judge,
+    same=values.same,
+    merged=values.merged,
+    is_moment=values.is_moment,
+    greeting=greetings.read,
+    live=greetings.live,
+    asks=lambda text: questions.closing(text) is not None,
+    recording=recordings.read,
+    piece=recordings.piece,
+    money=words_of("dollar dollars cent cents euro euros pound pounds percent free buck bucks"),
+)

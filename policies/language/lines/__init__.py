@@ -1,0 +1,1 @@
+"""What the core says by default, in the language of a policy."""

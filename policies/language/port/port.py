@@ -1,0 +1,140 @@
+"""The port of a language: what the call's core asks of the words, and in which terms it is answered.
+
+One package a language (`en/` is the first), found by the name that a policy gives (`registry.py`): its `language.py`
+has `LANGUAGE`, its `lines.py` what the core says by default. Everything is pure: text in, what it says out, no state of
+a call. A language that cannot tell answers with the cautious value that is named at each question; the core never takes
+what was not understood for a yes. `tests/support/language_conformance.py` is what every language passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from ...core.parts import part
+from ...core.proposals import Asks, Polarity, Purpose
+from ...core.state import Sign
+
+Terms = Sequence[tuple[str, str]]  # (name, value as it was read back)
+
+
+# --- what words say -------------------------------------------------------------------------------------------------
+
+
+class Cue(NamedTuple):
+    """What a piece of text says, once; `strength` 0 to 1. A DETAIL's topic is the value's slot, its text the value."""
+
+    sign: Sign
+    strength: float
+    topic: str = ""
+    text: str = ""
+
+
+@part
+class Asked:
+    """What the words may answer. `overheard` = the agent was still speaking, and had not asked yet."""
+
+    asks: Asks = Asks.NOTHING
+    purpose: Purpose | None = None
+    topic: str = ""
+    slot: str = ""
+    overheard: bool = False
+
+
+NOTHING_ASKED = Asked()
+
+
+class Assent(NamedTuple):
+    """What an answer says, and which kind of word keeps it from being a clean yes or no."""
+
+    says: Polarity
+    why: str = ""
+    takes_back: bool = False  # a refusal or a change: it takes back even that which needs no consent
+
+
+@part
+class Completeness:
+    """`factor` multiplies patience: above 1 = more is coming, below 1 = nothing more is needed; `why` in words."""
+
+    factor: float
+    why: str
+
+
+UNWEIGHED = Completeness(1.0, "words not weighed")
+
+
+# --- who speaks -----------------------------------------------------------------------------------------------------
+
+
+class Voice(StrEnum):
+    """Whose words these are."""
+
+    PERSON = "person"  # asks the caller something, or answers as only somebody who is there does
+    GREETING = "greeting"  # so short and plain that it is probably a person's
+    MACHINE = "machine"
+    SCREENER = "screener"
+    UNKNOWN = ""
+
+
+@part
+class Heard:
+    """How a greeting is read. `phrase` is what decided."""
+
+    voice: Voice = Voice.UNKNOWN
+    phrase: str = ""
+    sure: bool = False  # of a machine: these words leave nothing to wait for
+
+
+class Recording(StrEnum):
+    """What kind of recording the words are."""
+
+    MENU = "menu"
+    ANNOUNCEMENT = "announcement"
+    NONE = ""
+
+
+# --- values ---------------------------------------------------------------------------------------------------------
+
+TIME, DIGITS, NAME = "time", "number", "name"  # what a value is called where the agent has not named a slot
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language as its functions. Each is called often (several times for each reading of a recognizer) and is quick.
+
+    Args:
+        name: as a policy names it, an ISO 639-1 code: "en".
+        read: the cues of one segment, at most one for each sign and topic, in the order in which they are first said.
+            What is not understood has none.
+        assent: what a whole turn answers to a question that had these terms read back. Not understood: UNCLEAR.
+        listening: a listener's words alone ("okay", "mm-hm"): they answer and change nothing. Not sure: False.
+        takes_back: said of something that was agreed, and done: it shall not stand.
+        completeness: how complete the words of a turn are, given what was asked. Not sure: `UNWEIGHED`.
+        same: two wordings of a value are the same value. Not sure: False.
+        merged: a value that was said in pieces: what was known, and what came now.
+        is_moment: a value is a day or a time.
+        greeting: how the words read by which somebody, or something, picks up. Not sure: UNKNOWN.
+        live: which phrase only somebody says who is there; "" = none.
+        asks: the text ends in a question to the one who listens.
+        recording: which kind of recording the words are. Not sure: NONE.
+        piece: the words are a piece of what was heard before: a recording that comes again.
+        money: words for amounts of money, lower case: an offer's price stands where one of them is.
+    """
+
+    name: str
+    read: Callable[[str, Asked], tuple[Cue, ...]]
+    assent: Callable[[str, Terms], Assent]
+    listening: Callable[[str], bool]
+    takes_back: Callable[[str, Terms], bool]
+    completeness: Callable[[str, Asks], Completeness]
+    same: Callable[[str, str], bool]
+    merged: Callable[[str, str], str]
+    is_moment: Callable[[str], bool]
+    greeting: Callable[[str], Heard]
+    live: Callable[[str], str]
+    asks: Callable[[str], bool]
+    recording: Callable[[str], Recording]
+    piece: Callable[[Sequence[str], Sequence[str]], bool]
+    money: frozenset[str]

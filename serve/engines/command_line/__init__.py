@@ -1,0 +1,1 @@
+"""Synthesizers that are run once a phrase, as commands: flite and espeak-ng."""

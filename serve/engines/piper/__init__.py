@@ -1,0 +1,1 @@
+"""The synthesizer piper: its program, its voice file."""
