@@ -1,7 +1,7 @@
 """Keeps the cluster's capacity: asks every node how it fares, and tells those who decide by it.
 
 One look after the other: the nodes' reports go to the front desk (who may have a slot), to scaling (how many nodes and
-spares), to the accounts (what calls cost) and to the meters. Nothing is decided here. While callers ring, looks follow
+spares), to the accounts (what calls cost) and to the metrics. Nothing is decided here. While callers ring, looks follow
 each other faster: a slot that comes free is theirs at once.
 """
 
@@ -22,7 +22,7 @@ from offhook.policies.fleet.cost import Accounts, Usage, bill
 
 from .admission_queue import AdmissionQueue
 from .capacity_rules import CapacityRules
-from .meters import Meters
+from .fleet_metrics import FleetMetrics
 from .nodes import Nodes
 from .ray_executor import BY, RayExecutor, Seen, nodes_seen
 from .scaling import Node, Scaling
@@ -44,7 +44,7 @@ class CapacityKeeper:
         nodes: the director's.
         desk: the front desk that is told of them.
         let_go: awaited before a node is released; ends its gateway.
-        meters: None = nobody measures.
+        metrics: None = nobody measures.
         see: what Ray says of its nodes; blocks.
     """
 
@@ -54,7 +54,7 @@ class CapacityKeeper:
         nodes: Nodes,
         desk: AdmissionQueue,
         let_go: Callable[[str], Awaitable[None]] | None = None,
-        meters: Meters | None = None,
+        metrics: FleetMetrics | None = None,
         see: Callable[[], Seen] = nodes_seen,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -63,7 +63,7 @@ class CapacityKeeper:
         self.since_unix_s = time.time()
         self._nodes = nodes
         self._desk = desk
-        self._meters = meters
+        self._metrics = metrics
         self._see = see
         self._now_s = now_s
         self._scaled_s = -LOOK_S
@@ -127,7 +127,7 @@ class CapacityKeeper:
         if now_s - self._scaled_s >= LOOK_S * EARLY:
             self._scaled_s = now_s
             await self._scale(now_s, rows, set(advertised))
-            self._measure({node: report["stats"] for node, report in reports.items()})
+            self._measure(len(reports))
 
     async def _scale(self, now_s: float, rows: list[Node], alive: set[str]) -> None:
         """At every look but the fast ones: arrivals within a moment say little of a rate."""
@@ -246,16 +246,10 @@ class CapacityKeeper:
             return len(self._cursors)
         return orders.slots // orders.slots_per_node
 
-    def _measure(self, stats: Mapping[str, Mapping[str, Any]]) -> None:
-        if self._meters is None:
+    def _measure(self, answering: int) -> None:
+        if self._metrics is None:
             return
-        told = self._desk.figures()
-        self._meters.nodes(stats)
-        self._meters.fleet(
-            nodes_wanted=self._nodes_wanted(),
-            offered_erlangs=self.scaling.traffic.offered,
-            waiting=told["waiting"],
-            asked_total=told["asked"],
-            overflowed_total=told["overflowed"],
-            cents_total=self.accounts.of().cents,
-        )
+        self._metrics.nodes(answering, len(self._nodes.supervisors()) - answering, self._nodes_wanted())
+        desk = self._desk.desk
+        self._metrics.callers(self.scaling.traffic.offered, desk.waiting(), desk.counts)
+        self._metrics.cost(self.accounts.of().cents)

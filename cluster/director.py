@@ -15,6 +15,7 @@ from typing import Any
 import ray
 from offhook.actors.contracts.errors import LinkLost, UnknownPolicy
 from offhook.actors.node.swaps import WITHIN_S, merged
+from offhook.actors.process.exporter import Exporter
 from offhook.actors.refs.handles import LASTING, NAMESPACE
 from offhook.actors.refs.supervisor import SupervisorRef
 
@@ -24,8 +25,8 @@ from .capacity_keeper import CapacityKeeper
 from .capacity_rules import CapacityRules
 from .desired_state import DesiredState
 from .engine_registry import EngineRegistry
+from .fleet_metrics import FleetMetrics
 from .media import Gateways, StartGateway
-from .meters import Meters, ray_gauge
 from .nodes import ANSWER_S, Nodes
 from .publishing import Publishing, PublishingRef
 from .rollouts import Rollouts, keep_ticking
@@ -38,6 +39,7 @@ NAME = "director"
 LOOK_S = 2.0  # between two looks at the nodes: a node that joins takes many seconds to do so
 RESUME_S = 60.0  # a carrier asks the webhook within a second or two, and may ask again
 RING_S_MAX = 15.0  # a carrier gives up on a webhook then
+LOOPBACK = "127.0.0.1"
 HEAD = "node:__internal_head__"  # the resource by which Ray marks the head node
 
 
@@ -65,11 +67,15 @@ class Director(Publishing):
         self._engines = EngineRegistry(self._wanted, self._nodes)
         self._rollouts = Rollouts(self, self._wanted, Shadowing(self))
         rules = CapacityRules.of(capacity or {}, options)
+        self._metrics = FleetMetrics()
+        self._exporter = Exporter(self._metrics.text)
         self._desk = AdmissionQueue(rules.admission, self._place)
-        self._capacity = CapacityKeeper(rules, self._nodes, self._desk, self._gateways.end, Meters(ray_gauge))
+        self._capacity = CapacityKeeper(rules, self._nodes, self._desk, self._gateways.end, self._metrics)
         await self._recall()
         await self._nodes.look()
         await self._capacity.look()
+        port = int(options.get("metrics_port", 0))
+        await self._exporter.start(str(options.get("metrics_host", LOOPBACK)), port + 1 if port else 0)
         loop = asyncio.get_running_loop()
         self._keeping = loop.create_task(self._capacity.run())
         self._looking = loop.create_task(self._keep_looking())
@@ -156,8 +162,16 @@ class Director(Publishing):
             "free_slots": sum(int(told["free_slots"]) for told in nodes.values()),
             "cordoned": sorted(self._nodes.cordoned),
             "silent": sorted(self._nodes.silent),
+            "metrics": self._exporter.address,
             **self._calls.figures(),
             "capacity": self._capacity.figures(),
+        }
+
+    async def measured(self) -> dict[str, Any]:
+        """The metrics of every node that answers, and the fleet's: {nodes: {node: rows}, fleet: rows}."""
+        return {
+            "nodes": await self._nodes.everywhere(lambda s: s.measured()),
+            "fleet": self._metrics.registry.rows(),
         }
 
     async def cost(self) -> dict[str, Any]:
@@ -300,6 +314,9 @@ class DirectorRef(PublishingRef):
     async def ready(self) -> None:
         """Waits until carriers can bring audio. Raises: StartFault."""
         await self.ask("ready")
+
+    async def measured(self) -> dict[str, Any]:
+        return dict(await self.ask("measured"))
 
     async def cost(self) -> dict[str, Any]:
         return dict(await self.ask("cost"))

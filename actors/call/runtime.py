@@ -32,6 +32,7 @@ from ..contracts.setup import Setup
 from ..engines.engines import make_recognizer, make_synthesizer
 from ..link.link import Link, LinkServer, Message
 from ..process.clock import MonotonicClock
+from ..process.metric_registry import MetricRegistry
 from ..voice.voice import Voice
 from .broadcaster import Broadcaster, Subscriber
 from .call_figures import counts
@@ -58,6 +59,8 @@ LINGER_MS = 5_000  # after the end: for the journal's acknowledgement and for to
 class Uplink(Protocol):
     """The way to the supervisor; a `Resident` is one."""
 
+    metrics: MetricRegistry
+
     def send(self, *message: Any) -> bool: ...
 
     @property
@@ -83,7 +86,7 @@ class CallRuntime:
             self.policy = legacy.policy
         self.clock = MonotonicClock(setup.origin_unix_ms, setup.at_least_ms, setup.anchor)
         self.recorder = Recorder(setup.call, setup.epoch, uplink.send, self._journal_health, setup.after_seq)
-        self._measures = Measures(self.recorder)
+        self._measures = Measures(self.recorder, uplink.metrics)
         state = legacy.state if legacy is not None else None
         self.funnel = Funnel(self.policy, self.recorder, self.carry_out, self._settled, self.give_up, state)
         self.broadcaster = Broadcaster(self._subscriber_left)
@@ -122,11 +125,6 @@ class CallRuntime:
     @property
     def state(self) -> CallState:
         return self.funnel.state
-
-    @property
-    def synthesized_s(self) -> float:
-        """Seconds of sound that an engine has made."""
-        return self.synthesizer.used_s
 
     def now(self) -> int:
         """The present moment on the call's clock."""
@@ -258,6 +256,7 @@ class CallRuntime:
     def carry_out(self, command: cmd.Command) -> None:
         """Do what a command asks for."""
         CARRIERS[type(command)](self, command)
+        self._measures.carried(command, self.state)
 
     def _speak(self, command: cmd.Command) -> None:
         if self.takeover_resume is not None and not self.takeover_resume.line_is_back:
@@ -266,7 +265,8 @@ class CallRuntime:
         before = self.line.clears
         self.voice.carry_out(command)
         if isinstance(command, cmd.HoldSpeech) and self.line.clears > before and self.line.reactions_us:
-            self._measures.held(self.now(), command.utterance, self.line.reactions_us[-1])
+            us, onset_ms = self.line.reactions_us[-1], self.state.hearing.onset_ms
+            self._measures.held(self.now(), command.utterance, us, onset_ms)
 
     def _publish(self, command: cmd.Publish) -> None:
         self.broadcaster.publish(command.topic, command.body, self.state.revision, self.state.turn)
@@ -299,7 +299,7 @@ class CallRuntime:
 
     def _settled(self, event: ev.Event) -> None:
         """After an event and its effects."""
-        self._measures.settled(event)
+        self._measures.settled(event, self.state)
         if self.state.line is Line.CLOSED:
             self.end(self.state.outcome or getattr(event, "reason", "") or "closed")
         elif self.funnel.snapshot_due:
@@ -359,6 +359,7 @@ class CallRuntime:
         self.tool_calls.close()
         if not self._failsafe.begun:
             self.funnel.snapshot()
+        self._measures.close(self.funnel.faults)
         used = in_record(self._meter.read(self), self.setup.prices)
         self.recorder.write(self.now(), "end", {"outcome": self.ending, "counts": counts(self), **used})
         self.recorder.flush()

@@ -38,7 +38,7 @@ class Meter:
             cpu_s=max(0.0, time.process_time() - self._cpu_s),
             memory_byte_s=pss_kb() * 1_024 * held_s,
             recognizer_s=call.hearing.recognizer.used_s,
-            synthesizer_s=call.synthesized_s,
+            synthesizer_s=call.synthesizer.used_s,
             carrier_s=call.line.frames * FRAME_S if call.takeover_resume is None else talk_s,
             tool_cents=state.authority.spent_cents,
         )

@@ -64,6 +64,7 @@ def figures(node: Supervisor) -> dict[str, Any]:
         "hosts": [{**row, "pid": pid(str(row["host"]))} for row in hosts.stats()],
         "gateways": [{"name": name, "pid": pid(name)} for name in residents.names("gateway")],
         "machine": boot(),
+        "metrics": node.exporter.address,
         "journal": str(node.places.journal) if isinstance(node.places.journal, Path) else "",
         "engines": [endpoint for endpoint, _token in (*engines.recognizer_endpoints, *engines.synthesizer_endpoints)],
         "agents_given_up": {f"{version}/{agent}": why for (version, agent), why in hosts.given_up.items()},

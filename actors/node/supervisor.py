@@ -15,7 +15,7 @@ import sys
 import time
 from typing import Any
 
-from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.errors import CallerFault, OffhookError
 from offhook.policies.core.policy import AgentSpec
 
 from ..call.swap import FORCE
@@ -24,6 +24,8 @@ from ..contracts.errors import NoSpare
 from ..journals.damage_monitor import DamageMonitor, Damages
 from ..journals.stores import open_journal, open_register
 from ..process.clock import boot
+from ..process.exporter import Exporter
+from ..process.metric_registry import Row
 from ..process.raylet import Raylet
 from ..refs.handles import ResidentRef
 from .agent_pool import AgentPool
@@ -38,6 +40,7 @@ from .http_tool import offered
 from .intake import Intake
 from .leases import LeaseBook
 from .node_loss import NodeLoss
+from .node_metrics import NodeMetrics
 from .options import Options
 from .orphans import Orphans
 from .outbox import Outbox
@@ -73,8 +76,11 @@ class Supervisor(CallQueries):
         self.damages = Damages()
         store = open_journal(self.places.journal, self._journal_health, on_damage=self.damages.of_store)
         self._journal = DamageMonitor(store, self.damages)
-        self.intake = Intake(self._journal, self.table, self.tell, worker_events.moved)
-        self.residents = Residents(worker_events.owner(), self.places.roster, self.options.hung_ms)
+        self.catalog = Catalog(self.places.memory, node, boot())
+        self.metrics = NodeMetrics(node, self.catalog, lambda: figures(self))
+        registry = self.metrics.registry
+        self.intake = Intake(self._journal, self.table, self.tell, worker_events.moved, registry)
+        self.residents = Residents(worker_events.owner(), self.places.roster, self.options.hung_ms, registry)
         self.node_loss = NodeLoss(Raylet(), self._journal, self.residents)
         self.pool = CallPool(self.options.sizes(), self._start_call_actor, self.residents.end)
         self.pool.late = lambda: drift_ms(self.residents.watch.drifts()) >= LATE_MS
@@ -83,7 +89,6 @@ class Supervisor(CallQueries):
         self.hosts = AgentPool(self._start_host, self.residents.end)
         self.register = open_register(self.places.journal, self.places.tools, node)
         self.outbox = Outbox(self.register, offered(self.options.tools), self.leases, self.residents)
-        self.catalog = Catalog(self.places.memory, node, boot())
         self.shadows = ShadowRefs(node, self.catalog)
         self.catalog.prices = self.options.prices
         parts = Parts(
@@ -98,14 +103,18 @@ class Supervisor(CallQueries):
         )
         self.call_start = CallStart(parts, self.options.ring_ms)
         wait_s = self.options.takeover_ms / 1_000
-        self.takeovers = Takeovers(parts, self.intake, self.call_start, self.tell_gateways, worker_events.close, wait_s)
+        self.takeovers = Takeovers(
+            parts, self.intake, self.call_start, self.tell_gateways, worker_events.close, wait_s, registry
+        )
         self.orphans = Orphans(parts, self.takeovers)
         self.recovery = Recovery(parts, self.takeovers, self.intake, self.spawn)
         self.swaps = Swaps(self)
         self.intake.led_by = self.swaps.led_by
         self.takeovers.left = lambda: self.node_loss.left
         self.takeovers.calm = lambda row: self.spawn(self.swaps.swap(row.calmed, "", [row.call], CALM_MS, FORCE))
+        self.exporter = Exporter(self.metrics.text)
         await self._recover()
+        await self.exporter.start(self.options.metrics_host, self.options.metrics_port)
         self.node_loss.watch()
         self.spawn(self._tend())
 
@@ -140,8 +149,12 @@ class Supervisor(CallQueries):
             NoSpare: none came free within the ring budget. UnknownPolicy. CallerFault: no call id, or one that is live.
             LinkLost: this node is gone.
         """
-        self.node_loss.may_begin()
-        row = await self.call_start.begin(request)
+        try:
+            self.node_loss.may_begin()
+            row = await self.call_start.begin(request)
+        except OffhookError as fault:
+            self.metrics.refused(fault, self.pool.draining)
+            raise
         if row.arm:
             self.intake.arms.began(row.call, row.arm, seated=not set(row.agent_tokens) - set(row.seats))
         return {**door(row, row.media_token), "call": row.call, "node": self.node}
@@ -225,6 +238,10 @@ class Supervisor(CallQueries):
         """Figures for operators; plain values."""
         return figures(self)
 
+    async def measured(self) -> list[Row]:
+        """Every metric of this node, a row a series."""
+        return self.metrics.look().rows()
+
     async def processes(self) -> list[dict[str, Any]]:
         """PSS and CPU time of every call process that answers; asking costs each some milliseconds."""
         names = self.residents.names("call")
@@ -255,6 +272,7 @@ class Supervisor(CallQueries):
         for task in self._tasks:
             task.cancel()
         self.catalog.forget()
+        await self.exporter.stop()
         await asyncio.to_thread(self.shadows.end_all)
         await self.residents.close()
         await self._journal.close()

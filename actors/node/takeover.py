@@ -25,9 +25,11 @@ from offhook.policies.fleet.supervision import Act, ChildSpec, decide
 from ..call.resume import trimmed
 from ..contracts import wire
 from ..contracts.errors import JournalAway, NoSpare, NoSuchCall, ProtocolFault
+from ..contracts.metrics import TAKEOVER, TAKEOVERS
 from ..contracts.setup import Engines, Setup
 from ..journals.journal import Tail
 from ..journals.queries import since_snapshot
+from ..process.metric_registry import MetricRegistry
 from .call_start import CallStart, Parts
 from .call_table import CallRow
 from .intake import Intake
@@ -59,6 +61,7 @@ class Takeovers:
         tell_gateways: Callable[..., None],
         close: Callable[[CallRow, str, str | None], None],
         wait_s: float,
+        metrics: MetricRegistry | None = None,
     ) -> None:
         self._parts = parts
         self._intake = intake
@@ -66,6 +69,7 @@ class Takeovers:
         self._tell_gateways = tell_gateways
         self._close = close
         self._wait_s = wait_s
+        self._metrics = metrics or MetricRegistry()
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._doubts: dict[str, asyncio.Event] = {}  # somebody wonders whether the owner lives
         self.calm: Callable[[CallRow], None] = _nobody_calms  # has `row.calmed` lead the call from now on
@@ -134,16 +138,21 @@ class Takeovers:
             while why:
                 row, why = await self._try(row, why)
         except NoSpare as fault:
+            self._metrics.count(TAKEOVERS, "lost")
             self._close(self._latest(row), DIED, f"{why}; {fault}")
             return
         except Exception as error:
             log.exception("a takeover failed", extra={"call": row.call})
+            self._metrics.count(TAKEOVERS, "lost")
             self._close(self._latest(row), DIED, f"{why}; the takeover failed: {type(error).__name__}")
             return
         if row.call not in self._parts.table:
             return
         self.done += 1
-        self.times_ms.append((time.monotonic() - began) * 1_000)
+        took_s = time.monotonic() - began
+        self.times_ms.append(took_s * 1_000)
+        self._metrics.observe(TAKEOVER, took_s)
+        self._metrics.count(TAKEOVERS, "goodbye" if row.farewell else "led")
         self._tell_gateways(wire.OWNER, row.call, row.epoch, row.endpoint, row.media_token)
         log.warning("call taken over", extra={"call": row.call, "epoch": row.epoch, "owner": row.owner})
         asyncio.get_running_loop().call_soon(self._call_start.seat_anew, row)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..contracts import wire
 from ..contracts.errors import ProtocolFault
+from ..contracts.metrics import AGENTS_GIVEN_UP
 from ..contracts.orders import Order
 from ..contracts.setup import Setup
 from ..link.link import Message
@@ -94,6 +95,7 @@ class WorkerEvents:
                 node.swaps.answered(call, version, refusal)
             case [wire.GAVE_UP, str(call), str(agent), str(reason)]:
                 log.warning("agent %s is given up in a call: %s", agent, reason, extra={"call": call})
+                node.metrics.registry.count(AGENTS_GIVEN_UP, agent, "call")
                 node.hosts.leave(resident.name, call)
             case _:
                 raise ProtocolFault(f"a resident does not send {message[0]!r} with {len(message) - 1} fields")
@@ -107,6 +109,7 @@ class WorkerEvents:
             node.leases.end(call, epoch)
             node.intake.over(call)
             node.intake.arms.over(call, row.arm, outcome)
+            node.metrics.ended(outcome, row.policy_version)
             node.takeovers.settle_doubts(call)
             self._leave_seats(row)
         node.pool.free(resident.name)
@@ -121,6 +124,7 @@ class WorkerEvents:
             return
         node.leases.end(row.call, row.epoch)
         node.intake.arms.over(row.call, row.arm, outcome, lost=True)
+        node.metrics.ended(outcome, row.policy_version)
         node.takeovers.settle_doubts(row.call)
         self._leave_seats(row)
         if why is None:
@@ -166,6 +170,8 @@ class WorkerEvents:
         elif resident.role == "agents":
             log.warning("agent host %s is gone: %s", resident.name, why)
             host = node.hosts.gone(resident.name, why)
+            if host is not None and (host.version, host.agent) in node.hosts.given_up:
+                node.metrics.registry.count(AGENTS_GIVEN_UP, host.agent, "node")
             for call in host.calls if host is not None else ():
                 led = node.table.get(call)
                 if led is None or host is None or led.policy_version != host.version:

@@ -9,6 +9,7 @@ from typing import Any
 import ray
 
 from ..contracts.errors import LinkLost
+from ..process.metric_registry import Row
 from .handles import NAMESPACE, ActorRef, start_lasting
 
 SUPERVISOR = "supervisor"  # name of a node's supervisor: supervisor:<node id>
@@ -119,6 +120,10 @@ class SupervisorRef(ActorRef):
 
     async def stats(self) -> dict[str, Any]:
         return dict(await self.ask("stats"))
+
+    async def measured(self) -> list[Row]:
+        """Every metric of the node, a row a series."""
+        return list(await self.ask("measured"))
 
     async def report(self, life: int = 0, number: int = 0) -> dict[str, Any]:
         return dict(await self.ask("report", life, number))

@@ -100,6 +100,9 @@ class ClusterClient:
     async def cost(self) -> dict[str, Any]:
         return await (await self._cluster()).cost()
 
+    async def measured(self) -> dict[str, Any]:
+        return await (await self._cluster()).measured()
+
     async def stats(self) -> dict[str, Any]:
         return await (await self._cluster()).stats()
 

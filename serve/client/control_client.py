@@ -93,5 +93,8 @@ class ControlClient(Protocol):
     async def cost(self) -> dict[str, Any]:
         """What calls have cost: {since_unix_s, prices, rows, total}."""
 
+    async def measured(self) -> dict[str, Any]:
+        """Metrics of every node that answers, and the fleet's: {nodes: {node: rows}, fleet: rows}; a row a series."""
+
     async def stats(self) -> dict[str, Any]:
         """Figures of every node."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Path
+from offhook.actors.contracts.metrics import NODE
+from offhook.actors.node.node_metrics import NODE_CHARS
 from offhook.policies.core.errors import CallerFault
 
 from ..client.control_client import ControlClient
@@ -14,6 +16,7 @@ NodeId = Annotated[str, Path(pattern=r"^[0-9a-f]{4,64}$", description="a node's 
 # What of `Supervisor.stats` is told of a node.
 FIGURES = (
     "calls", "spare", "starting", "free_slots", "lag_ms_max", "takeovers", "hung", "journal_up", "draining", "up_s",
+    "metrics",
 )  # fmt: skip
 
 
@@ -27,6 +30,18 @@ def add_nodes(app: FastAPI, control_client: ControlClient) -> None:
         told = stats.get("nodes", {})
         rows = [{"node": node, **{name: told[node].get(name) for name in FIGURES}} for node in told]
         return {"nodes": rows, "silent": stats.get("silent", []), "unled_calls": stats.get("unled", 0)}
+
+    @app.get("/v1/metrics", tags=["nodes"])
+    async def measured() -> dict[str, Any]:
+        """What every node has measured, a row a series; a node that does not answer has none. For people and scripts:
+        Prometheus reads each node's own address (`metrics` of /v1/nodes)."""
+        told = await control_client.measured()
+        rows = [
+            {**row, "labels": {NODE: node[:NODE_CHARS], **row["labels"]}}
+            for node, measured in told["nodes"].items()
+            for row in measured
+        ]
+        return {"metrics": [*rows, *told["fleet"]]}
 
     @app.post("/v1/nodes/{node}/drain", status_code=202, tags=["nodes"])
     async def drain(node: NodeId) -> dict[str, Any]:

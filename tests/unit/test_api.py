@@ -68,6 +68,10 @@ class Memory:
     async def cost(self) -> dict[str, Any]:
         return {"rows": [{"policy_version": "v1", "tenant": "", "cents": 1.0}]}
 
+    async def measured(self) -> dict[str, Any]:
+        row = {"name": "offhook_calls", "kind": "gauge", "unit": "", "says": "live calls", "labels": {}, "value": 3.0}
+        return {"nodes": {NODES[0]: [row]}, "fleet": [{**row, "name": "offhook_nodes"}]}
+
     def _row(self, call: str) -> dict[str, Any]:
         if call not in self.rows:
             raise NoSuchCall(f"call {call!r} is not known on this node")
@@ -361,6 +365,17 @@ def test_what_calls_have_cost_is_told() -> None:
     run(test)
 
 
+def test_metrics_are_told_with_their_node() -> None:
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        rows = (await client.get("/v1/metrics")).json()["metrics"]
+        assert [(row["name"], row["labels"]) for row in rows] == [
+            ("offhook_calls", {"node": NODES[0][:8]}),
+            ("offhook_nodes", {}),
+        ]
+
+    run(test)
+
+
 def test_public_addresses_are_told_to_the_carrier() -> None:
     async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
         text = (await client.post("/carriers/twilio/voice", data=FORM)).text
@@ -407,6 +422,7 @@ def test_openapi_lists_every_address_and_the_console_is_served() -> None:
             "/v1/calls/{call_id}/journal",
             "/v1/calls/{call_id}/verdicts",
             "/v1/calls/{call_id}/proposals/{proposal_id}",
+            "/v1/metrics",
             "/v1/nodes",
             "/v1/nodes/{node}/drain",
             "/v1/policies",

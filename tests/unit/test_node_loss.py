@@ -27,12 +27,14 @@ class Node:
         self.ends: list[str] = []
         self.table = CallTable()
         self.node_loss = NodeLoss(self, self, self)  # type: ignore[arg-type]  # all it asks is here
-        self.leases = self.hosts = self.takeovers = self.intake = self.arms = self
+        self.leases = self.hosts = self.takeovers = self.intake = self.arms = self.metrics = self
 
     # what an ending touches beside the table
     def end(self, *_: Any) -> None: ...
 
     def over(self, *_: Any, **__: Any) -> None: ...
+
+    def ended(self, *_: Any) -> None: ...
 
     def settle_doubts(self, *_: Any) -> None: ...
 
