@@ -16,6 +16,7 @@ from ..contracts.errors import LinkLost, NoSuchCall
 from ..journals import queries
 from ..journals.damage_monitor import DamageMonitor, Damages
 from ..journals.register import Register
+from .call_followers import CallFollowers, News
 from .call_table import CallRow, CallTable
 from .node_loss import NodeLoss
 from .orphans import Orphans
@@ -37,6 +38,7 @@ class CallQueries:
     register: Register
     damages: Damages
     node_loss: NodeLoss
+    followers: CallFollowers
     _journal: DamageMonitor
 
     async def claim(self, call: str, lost_epoch: int = 0) -> dict[str, Any]:
@@ -55,6 +57,10 @@ class CallQueries:
         """Where the call's owner takes observers: {endpoint, token, epoch}; waits like `claim`. Raises: NoSuchCall."""
         row = await self.recovery.owner(call)
         return door(row, row.observer_token)
+
+    async def follow(self, call: str, after_seq: int, wait_s: float) -> News:
+        """What is new of a live call after a notice's number; waits for it. Raises: NoSuchCall: it is not live here."""
+        return await self.followers.follow(call, after_seq, wait_s)
 
     async def knows(self, call: str) -> str:
         """Whether a call is led here ("live"), in this node's journal ("kept"), or was never heard of ("")."""

@@ -29,6 +29,7 @@ from ..process.metric_registry import Row
 from ..process.raylet import Raylet
 from ..refs.handles import ResidentRef
 from .agent_pool import AgentPool
+from .call_followers import CallFollowers
 from .call_pool import CallPool, Standing
 from .call_queries import CallQueries, door
 from .call_start import CallStart, Parts
@@ -108,6 +109,7 @@ class Supervisor(CallQueries):
         )
         self.orphans = Orphans(parts, self.takeovers)
         self.recovery = Recovery(parts, self.takeovers, self.intake, self.spawn)
+        self.followers = CallFollowers(self.recovery.owner)
         self.swaps = Swaps(self)
         self.intake.led_by = self.swaps.led_by
         self.takeovers.left = lambda: self.node_loss.left
@@ -273,6 +275,7 @@ class Supervisor(CallQueries):
             task.cancel()
         self.catalog.forget()
         await self.exporter.stop()
+        self.followers.close()
         await asyncio.to_thread(self.shadows.end_all)
         await self.residents.close()
         await self._journal.close()

@@ -54,6 +54,10 @@ class SupervisorRef(ActorRef):
         """Where an observer subscribes: {endpoint, token, epoch}. Raises: NoSuchCall."""
         return dict(await self.ask("observe", call))
 
+    async def follow(self, call: str, after_seq: int, wait_s: float) -> dict[str, Any]:
+        """What is new of a live call: see `call_followers.News`. Raises: NoSuchCall."""
+        return dict(await self.ask("follow", call, after_seq, wait_s))
+
     async def knows(self, call: str) -> str:
         """Whether a call is led there ("live"), in its journal ("kept"), or unknown ("")."""
         return str(await self.ask("knows", call))

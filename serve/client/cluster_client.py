@@ -55,6 +55,9 @@ class ClusterClient:
     async def journal(self, call: str, after_seq: int, limit: int) -> list[list[Any]]:
         return await (await self._node_of(call)).journal(call, after_seq, limit)
 
+    async def follow(self, call: str, after_seq: int, wait_s: float) -> dict[str, Any]:
+        return await (await self._node_of(call)).follow(call, after_seq, wait_s)
+
     async def verdicts(self, call: str) -> list[Any]:
         return await (await self._node_of(call)).verdicts(call)
 

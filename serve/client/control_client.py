@@ -45,6 +45,13 @@ class ControlClient(Protocol):
     async def journal(self, call: str, after_seq: int, limit: int) -> list[list[Any]]:
         """Records `[call, epoch, seq, at_ms, kind, body]` after `after_seq`, in order."""
 
+    async def follow(self, call: str, after_seq: int, wait_s: float) -> dict[str, Any]:
+        """What is new of a live call after a notice's number; waits for it: {notices, next_after_seq, missed, live}.
+
+        Raises:
+            NoSuchCall: it is not live.
+        """
+
     async def verdicts(self, call: str) -> list[Any]:
         """Every answer of the gate as a codec array, oldest first."""
 

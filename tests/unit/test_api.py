@@ -97,6 +97,12 @@ class Memory:
         self._row(call)
         return [record for record in self.records if record[2] > after_seq][:limit]
 
+    async def follow(self, call: str, after_seq: int, wait_s: float) -> dict[str, Any]:
+        self._row(call)
+        assert wait_s <= 20
+        notice = {"seq": after_seq + 1, "at_ms": 5, "revision": 3, "turn": 1, "topic": "stage", "body": {}}
+        return {"notices": [notice], "next_after_seq": after_seq + 1, "missed": False, "live": True}
+
     async def verdicts(self, call: str) -> list[dict[str, Any]]:
         self._row(call)
         return [codec.encode(VERDICT)]
@@ -365,6 +371,17 @@ def test_what_calls_have_cost_is_told() -> None:
     run(test)
 
 
+def test_a_call_is_followed_from_a_notice_on() -> None:
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        call = (await client.post("/v1/calls")).json()["call_id"]
+        told = (await client.get(f"/v1/calls/{call}/notices", params={"after_seq": 4, "wait_s": 1})).json()
+        assert (told["call_id"], told["next_after_seq"], told["notices"][0]["seq"]) == (call, 5, 5)
+        problem(await client.get("/v1/calls/nobody/notices"), 404, "no-such-call")
+        assert (await client.get(f"/v1/calls/{call}/notices", params={"wait_s": 21})).status_code == 422
+
+    run(test)
+
+
 def test_metrics_are_told_with_their_node() -> None:
     async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
         rows = (await client.get("/v1/metrics")).json()["metrics"]
@@ -420,6 +437,7 @@ def test_openapi_lists_every_address_and_the_console_is_served() -> None:
             "/v1/calls",
             "/v1/calls/{call_id}",
             "/v1/calls/{call_id}/journal",
+            "/v1/calls/{call_id}/notices",
             "/v1/calls/{call_id}/verdicts",
             "/v1/calls/{call_id}/proposals/{proposal_id}",
             "/v1/metrics",
