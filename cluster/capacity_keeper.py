@@ -1,7 +1,7 @@
 """Keeps the cluster's capacity: asks every node how it fares, and tells those who decide by it.
 
 One look after the other: the nodes' reports go to the front desk (who may have a slot), to scaling (how many nodes and
-spares), to the accounts (what calls cost) and to the meters. Nothing is decided here. While callers ring, looks follow
+spares), to the accounts (what calls cost) and to the metrics. Nothing is decided here. While callers ring, looks follow
 each other faster: a slot that comes free is theirs at once.
 """
 
@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from offhook.actors.contracts.errors import LinkLost
 from offhook.actors.contracts.node_operations import NodeFigures, NodeReport
@@ -23,7 +23,7 @@ from offhook.policies.fleet.node_lifecycle import SCALING, NodeMove, NodeStage
 
 from .admission_queue import AdmissionQueue
 from .capacity_rules import CapacityRules
-from .meters import Meters
+from .fleet_metrics import FleetMetrics
 from .nodes import Nodes
 from .operations import CapacityFigures, Cost, CostRow
 from .ray_executor import RayExecutor, Seen, nodes_seen
@@ -46,7 +46,7 @@ class CapacityKeeper:
         nodes: the director's.
         desk: the front desk that is told of them.
         let_go: awaited before a node is released; ends its gateway.
-        meters: None = nobody measures.
+        metrics: None = nobody measures.
         see: what Ray says of its nodes; blocks.
     """
 
@@ -56,7 +56,7 @@ class CapacityKeeper:
         nodes: Nodes,
         desk: AdmissionQueue,
         let_go: Callable[[str], Awaitable[None]] | None = None,
-        meters: Meters | None = None,
+        metrics: FleetMetrics | None = None,
         see: Callable[[], Seen] = nodes_seen,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -65,7 +65,7 @@ class CapacityKeeper:
         self.since_unix_s = time.time()
         self._nodes = nodes
         self._desk = desk
-        self._meters = meters
+        self._metrics = metrics
         self._see = see
         self._now_s = now_s
         self._scaled_s = -LOOK_S
@@ -128,7 +128,7 @@ class CapacityKeeper:
         if now_s - self._scaled_s >= LOOK_S * EARLY:
             self._scaled_s = now_s
             await self._scale(now_s, rows)
-            self._measure({node: report.stats for node, report in reports.items()})
+            self._measure(len(reports))
 
     async def _scale(self, now_s: float, rows: list[Node]) -> None:
         """At every look but the fast ones: arrivals within a moment say little of a rate."""
@@ -232,19 +232,13 @@ class CapacityKeeper:
             return len(self._cursors)
         return orders.slots // orders.slots_per_node
 
-    def _measure(self, stats: Mapping[str, NodeFigures]) -> None:
-        if self._meters is None:
+    def _measure(self, answering: int) -> None:
+        if self._metrics is None:
             return
-        told = self._desk.figures()
-        self._meters.nodes(stats)
-        self._meters.fleet(
-            nodes_wanted=self._nodes_wanted(),
-            offered_erlangs=self.scaling.traffic.offered,
-            waiting=told.waiting,
-            asked_total=told.asked,
-            overflowed_total=told.overflowed,
-            cents_total=self.accounts.of().cents,
-        )
+        self._metrics.nodes(answering, len(self._nodes.supervisors()) - answering, self._nodes_wanted())
+        desk = self._desk.desk
+        self._metrics.callers(self.scaling.traffic.offered, desk.waiting(), desk.counts)
+        self._metrics.cost(self.accounts.of().cents)
 
 
 def cost_row(account: Account, version: str = "", tenant: str = "") -> CostRow:

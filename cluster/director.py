@@ -15,9 +15,12 @@ from typing import Any
 
 from offhook.actors.contracts.call_operations import CallList, CallSummary
 from offhook.actors.contracts.errors import UnknownPolicy
+from offhook.actors.contracts.metrics import NODE
 from offhook.actors.contracts.node_operations import CallRequest, EngineChoice, NodeFigures, Reservation, SwapOutcome
 from offhook.actors.contracts.operations import Answering
+from offhook.actors.node.node_metrics import NODE_CHARS
 from offhook.actors.node.swaps import WITHIN_S, merged
+from offhook.actors.process.exporter import Exporter
 from offhook.actors.refs.handles import start_lasting
 from offhook.actors.refs.supervisor import SupervisorRef
 
@@ -28,10 +31,10 @@ from .capacity_rules import CapacityRules
 from .desired_state import DesiredState
 from .director_ref import NAME, DirectorRef
 from .engine_registry import EngineRegistry
+from .fleet_metrics import FleetMetrics
 from .media import Gateways, StartGateway
-from .meters import Meters, ray_gauge
 from .nodes import ANSWER_S, Nodes
-from .operations import ClusterFigures, Cost, Resumption
+from .operations import ClusterFigures, Cost, MetricList, Resumption
 from .publishing import Publishing
 from .rollouts import Rollouts, keep_ticking
 from .shadowing import Shadowing
@@ -42,6 +45,7 @@ log = logging.getLogger(__name__)
 LOOK_S = 2.0  # between two looks at the nodes: a node that joins takes many seconds to do so
 RESUME_S = 60.0  # a carrier asks the webhook within a second or two, and may ask again
 RING_S_MAX = 15.0  # a carrier gives up on a webhook then
+LOOPBACK = "127.0.0.1"
 HEAD = "node:__internal_head__"  # the resource by which Ray marks the head node
 
 
@@ -69,11 +73,15 @@ class Director(Publishing, Answering):
         self._engines = EngineRegistry(self._wanted, self._nodes)
         self._rollouts = Rollouts(self, self._wanted, Shadowing(self))
         rules = CapacityRules.of(capacity or {}, options)
+        self._metrics = FleetMetrics()
+        self._exporter = Exporter(self._metrics.text)
         self._desk = AdmissionQueue(rules.admission, self._place)
-        self._capacity = CapacityKeeper(rules, self._nodes, self._desk, self._gateways.end, Meters(ray_gauge))
+        self._capacity = CapacityKeeper(rules, self._nodes, self._desk, self._gateways.end, self._metrics)
         await self._recall()
         await self._nodes.look()
         await self._capacity.look()
+        port = int(options.get("metrics_port", 0))
+        await self._exporter.start(str(options.get("metrics_host", LOOPBACK)), port + 1 if port else 0)
         loop = asyncio.get_running_loop()
         self._keeping = loop.create_task(self._capacity.run())
         self._looking = loop.create_task(self._keep_looking())
@@ -164,7 +172,18 @@ class Director(Publishing, Answering):
             unled=self._calls.unled,
             resuming=self._calls.resuming,
             capacity=self._capacity.figures(),
+            metrics=self._exporter.address,
         )
+
+    async def measured(self) -> MetricList:
+        """All metrics."""
+        nodes = await self._nodes.everywhere(lambda supervisor: supervisor.measured())
+        rows = (
+            replace(row, labels={NODE: node[:NODE_CHARS], **row.labels})
+            for node, measured in nodes.items()
+            for row in measured
+        )
+        return MetricList((*rows, *self._metrics.registry.rows()))
 
     async def cost(self) -> Cost:
         """What calls have cost."""

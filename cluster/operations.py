@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from offhook.actors.contracts.call_operations import CallList
+from offhook.actors.contracts.metrics import MetricRow
 from offhook.actors.contracts.node_operations import (
     Bundle,
     CallRequest,
@@ -79,6 +80,14 @@ class ClusterFigures:
     unled: int = 0  # calls that nobody leads
     resuming: int = 0
     capacity: CapacityFigures = field(default_factory=CapacityFigures)
+    metrics: str = ""  # where the director shows the fleet's metrics
+
+
+@dataclass(frozen=True, slots=True)
+class MetricList:
+    """What was measured, a row a series; what a node has measured has its label "node"."""
+
+    metrics: tuple[MetricRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +372,11 @@ class ClusterOperations(Operations):
     @repeatable
     async def stats(self) -> ClusterFigures:
         """How every node fares, and the cluster as a whole."""
+
+    @repeatable(at="GET /v1/metrics")
+    async def measured(self) -> MetricList:
+        """What every node and the director have measured; a node that does not answer has no row. For people and
+        scripts: Prometheus reads each node's own address (`metrics` of /v1/nodes)."""
 
     @repeatable(at="GET /v1/cost")
     async def cost(self) -> Cost:

@@ -89,6 +89,28 @@ class ActBegun:
     tries: int  # how often it was begun
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One notice of a call. `at_ms`: when its node heard of it, on the call's clock."""
+
+    seq: int
+    at_ms: int = 0
+    revision: int = 0
+    turn: int = 0
+    topic: str = ""
+    body: Annotated[Mapping[str, Any], PLAIN] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What is new of a call. `missed`: notices before these are not here any more, so look at the whole state."""
+
+    notices: tuple[Notice, ...] = ()
+    next_after_seq: int = -1
+    missed: bool = False
+    live: bool = True
+
+
 class CallOperations(Operations):
     """Asked of the supervisor of the node that has the call. Each raises NoSuchCall where the call is not known."""
 
@@ -103,6 +125,15 @@ class CallOperations(Operations):
     @repeatable
     async def observe(self, call: str) -> CallAddress:
         """Where the call's owner takes observers; waits like `claim`."""
+
+    @repeatable
+    async def follow(self, call: str, after_seq: int = -1, wait_s: float = 0.0) -> News:
+        """What is new of a live call. `live` False tells who has followed it to its end that there will be no more.
+
+        Args:
+            after_seq: of a notice; -1 = all that is kept.
+            wait_s: for news, where there is none; 20 at most.
+        """
 
     @repeatable
     async def state(self, call: str) -> View:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from offhook.policies.fleet.cost import Usage
 
 from .call_operations import CallList
+from .metrics import MetricRow
 from .operations import PLAIN, Operations, once, repeatable
 
 Bundle = str | bytes  # an archive (`node/bundle_archive.py`), or a folder that the node has; "" = stock agents only
@@ -126,6 +127,7 @@ class NodeFigures:
     journal: str = ""  # its file; "" = in Redis (a URL may hold a password)
     engines: tuple[str, ...] = ()  # endpoints that calls of this node dial, in this order
     agents_given_up: Mapping[str, str] = field(default_factory=dict)  # "version/agent" -> why
+    metrics: str = ""  # where its supervisor shows its metrics: host:port
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +329,10 @@ class NodeOperations(Operations):
     @repeatable
     async def stats(self) -> NodeFigures:
         """How the node fares."""
+
+    @repeatable
+    async def measured(self) -> list[MetricRow]:
+        """Every metric of the node, a row a series."""
 
     @repeatable
     async def processes(self) -> list[CallProcess]:

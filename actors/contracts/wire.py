@@ -44,7 +44,8 @@ GONE = "gone"  # call -> subscriber:   gone, reason: cut off for being slow, or 
 
 # resident (call actor, agent host, gateway) -> supervisor
 #                             hello, token, role ("call" | "agents" | "gateway"), name, pid, node, endpoint, running
-BEAT = "beat"  # resident -> supervisor: beat, lag_ms (worst of its loop since the last), live (it beats fast)
+BEAT = "beat"  # resident -> supervisor: beat, lag_ms (worst of its loop since the last), live (it beats fast)[, changes
+#                             of its metrics since it told of them last: [[name, labels, total, buckets], ...]]
 JOURNAL = "journal"  # call -> supervisor: journal, [[call, epoch, seq, at_ms, kind, body], ...]
 ASSIGNED = "assigned"  # call -> supervisor: assigned, call, epoch, refusal ("" = the call is primed; agents may join)
 ENDED = "ended"  # call -> supervisor:  ended, call, epoch, outcome: the actor is a spare again

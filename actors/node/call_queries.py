@@ -14,12 +14,13 @@ from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
 
 from ..contracts import wire
-from ..contracts.call_operations import ActBegun, CallAddress, CallList, CallOperations, Records, View
+from ..contracts.call_operations import ActBegun, CallAddress, CallList, CallOperations, News, Records, View
 from ..contracts.errors import JournalAway, JournalDamaged, LinkLost, NoSuchCall
 from ..contracts.operations import plain
 from ..journals import queries
 from ..journals.damage_monitor import DamageMonitor, Damages
 from ..journals.register import Register
+from .call_followers import CallFollowers
 from .call_table import CallRow, CallTable, of_journal
 from .node_loss import NodeLoss
 from .orphans import Orphans
@@ -42,6 +43,7 @@ class CallQueries(CallOperations):
     register: Register
     damages: Damages
     node_loss: NodeLoss
+    followers: CallFollowers
     _journal: DamageMonitor
 
     async def claim(self, call: str, lost_epoch: int = 0) -> CallAddress:
@@ -53,6 +55,10 @@ class CallQueries(CallOperations):
         """The owner's door for observers."""
         row = await self.recovery.owner(call)
         return CallAddress(row.endpoint, row.observer_token, row.epoch)
+
+    async def follow(self, call: str, after_seq: int = -1, wait_s: float = 0.0) -> News:
+        """What is new of a live call, by its notices."""
+        return await self.followers.follow(call, after_seq, wait_s)
 
     async def knows(self, call: str) -> str:
         """Whether a call is led here ("live"), in this node's journal ("kept"), or was never heard of ("")."""

@@ -22,11 +22,13 @@ from ..contracts.node_operations import CallRequest
 from ..contracts.setup import Setup
 from ..journals.journal import CALL_CHARS_MAX, Journal
 from ..process.clock import anchor_now
+from ..process.metric_registry import MetricRegistry
 from .agent_pool import AgentPool
 from .call_pool import CallPool
 from .call_table import CallRow, CallTable
 from .catalog import Catalog
 from .leases import LeaseBook
+from .outcomes import NOT_BEGUN
 from .residents import Resident, Residents
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ class Parts:
     table: CallTable
     journal: Journal
     close: Callable[[CallRow, str], None]
+    metrics: MetricRegistry
 
 
 class CallStart:
@@ -94,10 +97,10 @@ class CallStart:
             row.setup(parts.catalog.plain(version), parts.catalog.engines_for(version), prices=parts.catalog.prices),
         )
         if refusal:
-            parts.close(row, f"could not begin: {refusal}")
+            parts.close(row, f"{NOT_BEGUN}: {refusal}")
             # It is not known what state that process is in: a fresh one takes its place.
             parts.residents.kill(resident.name, f"refused a call: {refusal}")
-            raise NoSpare(f"call {row.call} could not begin: {refusal}")
+            raise NoSpare(f"call {row.call} {NOT_BEGUN}: {refusal}")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ATTACH_S):
                 await asyncio.gather(*(self._attach(row, agent) for agent in tuple(row.seats)))

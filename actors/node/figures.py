@@ -10,6 +10,7 @@ from pathlib import Path
 from ..contracts.node_operations import GatewayProcess, NodeFigures
 from ..journals.damage_monitor import Damages
 from ..process.clock import boot
+from ..process.exporter import Exporter
 from .call_pool import Standing
 from .call_start import Parts
 from .intake import Intake
@@ -34,6 +35,7 @@ class Figures:
     swaps: Swaps
     outbox: Outbox
     damages: Damages
+    exporter: Exporter
     began_unix_s: float = field(default_factory=time.time)
 
     def told(self) -> NodeFigures:
@@ -82,6 +84,7 @@ class Figures:
             hosts=tuple(replace(row, pid=pid(row.host)) for row in hosts.stats()),
             gateways=tuple(GatewayProcess(name, pid(name)) for name in residents.names("gateway")),
             machine=boot(),
+            metrics=self.exporter.address,
             journal=str(self.places.journal) if isinstance(self.places.journal, Path) else "",
             engines=tuple(
                 endpoint for endpoint, _token in (*engines.recognizer_endpoints, *engines.synthesizer_endpoints)

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from ..contracts import wire
 from ..contracts.errors import LinkLost, ProtocolFault
 from ..link.link import Link, LinkServer, Message
+from ..process.metric_registry import MetricRegistry
 from .watch import TICK_MS, Watch
 
 log = logging.getLogger(__name__)
@@ -75,11 +76,11 @@ class Owner:
 
 
 class Residents:
-    """All residents of one node."""
+    """All residents of one node. What they have measured is added to `metrics`."""
 
     _owner: Owner  # from `open` on; nobody connects before
 
-    def __init__(self, roster: Path, hung_ms: int) -> None:
+    def __init__(self, roster: Path, hung_ms: int, metrics: MetricRegistry | None = None) -> None:
         self._roster = roster
         self._known: dict[str, Resident] = {}
         self._queries: dict[int, asyncio.Future[Any]] = {}
@@ -87,6 +88,7 @@ class Residents:
         self._tasks: set[asyncio.Task[None]] = set()
         self.server = LinkServer(self._hello)
         self.watch = Watch(self._hung, hung_ms)
+        self.metrics = metrics or MetricRegistry()
         self.hung = 0
 
     async def open(self, endpoint: str, owner: Owner) -> None:
@@ -239,6 +241,9 @@ class Residents:
             self.watch.beat(resident.name, message[1], message[2])
             return
         match message:
+            case [wire.BEAT, float(lag_ms), bool(live), list(changes)]:
+                self.watch.beat(resident.name, lag_ms, live)
+                self.metrics.add(changes)
             case [wire.REPLY, int(number), body]:
                 answer = self._queries.get(number)
                 if answer is not None and not answer.done():

@@ -16,12 +16,13 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.errors import CallerFault, OffhookError
 from offhook.policies.core.policy import AgentSpec
 
 from ..call.swap import FORCE
 from ..contracts import wire
 from ..contracts.errors import NoSpare
+from ..contracts.metrics import MetricRow
 from ..contracts.node_operations import (
     ArmReport,
     Bundle,
@@ -43,10 +44,12 @@ from ..contracts.operations import Answering, read
 from ..journals.damage_monitor import DamageMonitor, Damages
 from ..journals.stores import open_journal, open_register
 from ..process.clock import boot
+from ..process.exporter import Exporter
 from ..process.raylet import Raylet
 from ..refs.handles import ResidentRef
 from .agent_pool import AgentPool
 from .call_endings import CallEndings
+from .call_followers import CallFollowers
 from .call_pool import CallPool, Standing
 from .call_queries import CallQueries
 from .call_start import CallStart, Parts
@@ -58,9 +61,11 @@ from .http_tool import offered
 from .intake import Intake
 from .leases import LeaseBook
 from .node_loss import NodeLoss
+from .node_metrics import NodeMetrics
 from .options import Options
 from .orphans import Orphans
 from .outbox import Outbox
+from .outcomes import STOPPED
 from .recovery import Recovery
 from .residents import Residents
 from .shadow_refs import ShadowRefs
@@ -91,8 +96,12 @@ class Supervisor(CallQueries, NodeOperations, Answering):
         self.damages = Damages()
         store = open_journal(self.places.journal, self._journal_health, on_damage=self.damages.of_store)
         self._journal = DamageMonitor(store, self.damages)
-        self.intake = Intake(self._journal, self.table, self.tell, self._moved)
-        self.residents = Residents(self.places.roster, self.options.hung_ms)
+        self.catalog = Catalog(self.places.memory, node, boot())
+        self.metrics = NodeMetrics(node, self.catalog, lambda: self._figures.told())
+        self.exporter = Exporter(self.metrics.text)
+        registry = self.metrics.registry
+        self.intake = Intake(self._journal, self.table, self.tell, self._moved, registry)
+        self.residents = Residents(self.places.roster, self.options.hung_ms, registry)
         self.node_loss = NodeLoss(Raylet(), self._journal, self.residents)
         self.pool = CallPool(self.options.sizes(), self._start_call_actor, self.residents.end)
         self.pool.late = lambda: drift_ms(self.residents.watch.drifts()) >= LATE_MS
@@ -100,11 +109,11 @@ class Supervisor(CallQueries, NodeOperations, Answering):
         self.hosts = AgentPool(self._start_host, self.residents.end)
         self.register = open_register(self.places.journal, self.places.tools, node)
         self.outbox = Outbox(self.register, offered(self.options.tools), self.leases, self.residents)
-        self.catalog = Catalog(self.places.memory, node, boot())
         self.shadows = ShadowRefs(node, self.catalog)
         self.catalog.prices = self.options.prices
         self._compose()
         await self._recover()
+        await self.exporter.start(self.options.metrics_host, self.options.metrics_port)
         self.node_loss.watch()
         self.spawn(self._tend())
 
@@ -112,7 +121,7 @@ class Supervisor(CallQueries, NodeOperations, Answering):
         """The parts that work together on calls, each with those that it uses."""
         doubts = Doubts()
         self._endings = endings = CallEndings(
-            self.table, doubts, self.leases, self.intake, self.hosts, self.residents, self.node_loss
+            self.table, doubts, self.leases, self.intake, self.hosts, self.residents, self.node_loss, self.metrics
         )
         parts = Parts(
             self.catalog,
@@ -123,6 +132,7 @@ class Supervisor(CallQueries, NodeOperations, Answering):
             self.table,
             self._journal,
             endings.close,
+            self.metrics.registry,
         )
         self.call_start = call_start = CallStart(parts, self.options.ring_ms)
         wait_s = self.options.takeover_ms / 1_000
@@ -131,12 +141,13 @@ class Supervisor(CallQueries, NodeOperations, Answering):
         )
         self.orphans = Orphans(parts, takeovers)
         self.recovery = Recovery(parts, takeovers, self.intake, self.spawn)
+        self.followers = CallFollowers(self.recovery.owner)
         self.swaps = Swaps(parts, call_start, takeovers)
         self.intake.led_by = self.swaps.led_by
         takeovers.left = lambda: self.node_loss.left
         takeovers.calm = lambda row: self.spawn(self.swaps.swap(row.calmed, "", [row.call], CALM_MS, FORCE))
         self._figures = Figures(
-            self.node, self.places, parts, self.intake, takeovers, self.swaps, self.outbox, self.damages
+            self.node, self.places, parts, self.intake, takeovers, self.swaps, self.outbox, self.damages, self.exporter
         )
         self._worker_events = WorkerEvents(
             parts,
@@ -172,8 +183,12 @@ class Supervisor(CallQueries, NodeOperations, Answering):
 
     async def reserve(self, request: CallRequest) -> Reservation:
         """Lease a call actor."""
-        self.node_loss.may_begin()
-        row = await self.call_start.begin(request)
+        try:
+            self.node_loss.may_begin()
+            row = await self.call_start.begin(request)
+        except OffhookError as fault:
+            self.metrics.refused(fault, self.pool.draining)
+            raise
         if row.arm:
             self.intake.arms.began(row.call, row.arm, seated=not set(row.agent_tokens) - set(row.seats))
         return Reservation(row.call, self.node, row.epoch, row.endpoint, row.media_token)
@@ -235,6 +250,10 @@ class Supervisor(CallQueries, NodeOperations, Answering):
         """The node's figures."""
         return self._figures.told()
 
+    async def measured(self) -> list[MetricRow]:
+        """Everything that was measured."""
+        return self.metrics.look().rows()
+
     async def processes(self) -> list[CallProcess]:
         """The call processes that answer."""
         names = self.residents.names("call")
@@ -259,10 +278,12 @@ class Supervisor(CallQueries, NodeOperations, Answering):
     async def stop(self) -> None:
         """End everything that runs here."""
         for row in self.table.live():
-            self._endings.close(row, "the node was stopped")
+            self._endings.close(row, STOPPED)
         for task in self._tasks:
             task.cancel()
         self.catalog.forget()
+        await self.exporter.stop()
+        self.followers.close()
         await asyncio.to_thread(self.shadows.end_all)
         await self.residents.close()
         await self._journal.close()

@@ -23,6 +23,7 @@ from ..call.offer import READY_MS
 from ..call.swap import FORCE, KEEP, KEPT, TRIAL_MS
 from ..contracts import wire
 from ..contracts.errors import LinkLost, NoSuchCall
+from ..contracts.metrics import SWAPS
 from ..contracts.node_operations import SwapOutcome
 from ..contracts.setup import agent_tokens
 from .call_start import CallStart, Parts
@@ -114,6 +115,7 @@ class Swaps:
             self._tidy(call)
         self.swapped += not why
         self.undone += why.startswith("undone")
+        self._parts.metrics.count(SWAPS, _outcome(why))
         if why:
             log.warning("a swap to %s did not take place: %s", version, why, extra={"call": call})
         return why
@@ -219,6 +221,12 @@ class Swaps:
             if not any(host.policy == version for host in parts.hosts.stats()):  # its processes are gone
                 parts.catalog.drop(version)
                 log.info("policy %s is not used any more and is forgotten", version)
+
+
+def _outcome(why: str) -> str:
+    if not why:
+        return "swapped"
+    return "kept" if why.startswith(KEPT) else "undone" if why.startswith("undone") else "refused"
 
 
 def merged(answers: Mapping[str, SwapOutcome | BaseException]) -> SwapOutcome:

@@ -292,6 +292,8 @@ def _supervisor_options(settings: Settings) -> dict[str, Any]:
     return {
         "state_dir": settings.runtime_dir,
         "journal": settings.journal,
+        "metrics_host": settings.host,
+        "metrics_port": settings.metrics_port,
         "spares": settings.spares,
         "slots_max": settings.slots,
         "ring_ms": max(1, round(settings.ring_s * 1_000)),

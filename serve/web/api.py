@@ -33,6 +33,7 @@ from .webhooks import add_twilio
 
 RECORDS_MAX = 10_000
 CALL_ID_BYTES = 8
+NEWS_WAIT_S_MAX = 20.0  # as `actors/node/call_followers.py` has it: proxies give up after 30 or 60 s
 
 CallId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="the call's id")]
 _PROBLEM: dict[str, Any] = {"model": problems.Problem, "content": {problems.MEDIA_TYPE: {}}}
@@ -159,6 +160,18 @@ def _add_records(app: FastAPI, control_client: ControlClient) -> None:
         ]
         more = entries[-1]["seq"] if len(entries) == limit else None
         return {"call_id": call_id, "records": entries, "next_after_seq": more}
+
+    @app.get("/v1/calls/{call_id}/notices", tags=["records"])
+    async def follow_call(
+        call_id: CallId,
+        after_seq: Annotated[int, Query(ge=-1)] = -1,
+        wait_s: Annotated[float, Query(ge=0, le=NEWS_WAIT_S_MAX, description="for news, where there is none yet")] = 0,
+    ) -> dict[str, Any]:
+        """Follow a live call: what it tells its subscribers, as it tells it; reads no journal.
+
+        Ask again with `next_after_seq`. `missed`: some before these are not kept; `live` false: these are the last.
+        """
+        return {"call_id": call_id, **plain(await control_client.follow(call_id, after_seq, wait_s))}
 
     @app.get("/v1/calls/{call_id}/verdicts", tags=["records"])
     async def read_verdicts(call_id: CallId) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import redis_server
 from installation import Installation
 from offhook.actors.journals.journal import Journal
 from offhook.actors.journals.stores import open_journal
-from offhook.actors.node.call_endings import MOVED
+from offhook.actors.node.outcomes import MOVED
 from offhook.policies.replay.replay import replay
 from redis_server import RedisServer
 

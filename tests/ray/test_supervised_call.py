@@ -11,6 +11,7 @@ import pytest
 import ray
 from installation import Installation
 from offhook.actors.contracts import wire
+from offhook.actors.contracts.call_operations import Notice
 from offhook.actors.contracts.errors import NoSpare, NoSuchCall, UnknownPolicy
 from offhook.actors.contracts.node_operations import CallRequest
 from offhook.actors.link.link import connect
@@ -79,6 +80,39 @@ def test_a_process_serves_call_after_call(installation: Installation) -> None:
                 break
         assert served[-1] in served[:-1], served
         assert (await installation.records(name))[0][2] == 1
+
+    installation.run(test)
+
+
+def test_a_call_is_followed_by_its_notices_to_its_end_and_its_journal_is_not_read_for_it(
+    installation: Installation,
+) -> None:
+    async def test() -> None:
+        version = await installation.publish()
+        phone = await installation.call("followed", version)
+        told: list[Notice] = []
+        after_seq = -1
+
+        async def heard(topic: str) -> bool:
+            nonlocal after_seq
+            news = await installation.supervisor.follow("followed", after_seq, 0.0)
+            assert not news.missed and news.live
+            told.extend(news.notices)
+            after_seq = news.next_after_seq
+            return topic in [notice.topic for notice in told]
+
+        await installation.listens(phone, lambda: heard("verdict"))
+        await phone.say(voice(40))
+        await installation.listens(phone, lambda: heard("overlap"))
+        assert [notice.seq for notice in told] == list(range(1, len(told) + 1))
+        verdicts = await installation.supervisor.verdicts("followed")
+        assert [n.body["id"] for n in told if n.topic == "verdict"] == [v[1] for v in verdicts][: len(told)]
+        phone.hang_up()
+        await installation.ended("followed")
+        while (news := await installation.supervisor.follow("followed", after_seq, 5.0)).live:
+            after_seq = news.next_after_seq
+        with pytest.raises(NoSuchCall):
+            await installation.supervisor.follow("never-was", -1, 0.0)
 
     installation.run(test)
 

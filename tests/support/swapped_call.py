@@ -14,6 +14,7 @@ from offhook.actors.call.runtime import CallRuntime
 from offhook.actors.contracts import wire
 from offhook.actors.contracts.setup import Engines, Setup, agent_tokens
 from offhook.actors.link.link import Link, LinkServer, connect
+from offhook.actors.process.metric_registry import MetricRegistry
 from offhook.policies.core.codec import encode
 from offhook.policies.core.proposals import Kind, Proposal, Purpose
 from phone import Phone
@@ -63,6 +64,7 @@ class SwappedCall:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.up = True
+        self.metrics = MetricRegistry()
         self.records: list[list[Any]] = []
         self.sent: list[tuple[Any, ...]] = []
         self.over: asyncio.Future[str] = asyncio.get_running_loop().create_future()

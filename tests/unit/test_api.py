@@ -8,17 +8,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
 import httpx
 import pytest
-from offhook.actors.contracts.call_operations import CallList, CallSummary
+from offhook.actors.contracts.call_operations import CallList, CallSummary, News, Notice
 from offhook.actors.contracts.errors import LinkLost, NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.contracts.metrics import MetricRow
 from offhook.actors.contracts.node_operations import CallRequest, NodeFigures, Reservation
 from offhook.actors.contracts.operations import plain, read
 from offhook.cluster.errors import Overflow
-from offhook.cluster.operations import ClusterFigures, Cost, CostRow, Resumption
+from offhook.cluster.operations import ClusterFigures, Cost, CostRow, MetricList, Resumption
 from offhook.policies.core import codec
 from offhook.policies.core.errors import CallerFault
 from offhook.policies.core.proposals import Answer, Kind, RuleResult, Verdict
@@ -71,6 +73,10 @@ class Memory(ControlClient):
     async def cost(self) -> Cost:
         return Cost(rows=(CostRow(policy_version="v1", cents=1.0),))
 
+    async def measured(self) -> MetricList:
+        row = MetricRow("offhook_calls", "gauge", "", "live calls", {"node": NODES[0][:8]}, 3.0)
+        return MetricList((row, replace(row, name="offhook_nodes", labels={})))
+
     def _row(self, call: str) -> dict[str, Any]:
         if call not in self.rows:
             raise NoSuchCall(f"call {call!r} is not known on this node")
@@ -97,6 +103,11 @@ class Memory(ControlClient):
     async def journal(self, call: str, after_seq: int, limit: int) -> list[list[Any]]:
         self._row(call)
         return [record for record in self.records if record[2] > after_seq][:limit]
+
+    async def follow(self, call: str, after_seq: int = -1, wait_s: float = 0.0) -> News:
+        self._row(call)
+        assert wait_s <= 20
+        return News((Notice(after_seq + 1, 5, 3, 1, "stage", {}),), after_seq + 1)
 
     async def verdicts(self, call: str) -> list[dict[str, Any]]:
         self._row(call)
@@ -367,6 +378,28 @@ def test_what_calls_have_cost_is_told() -> None:
     run(test)
 
 
+def test_a_call_is_followed_from_a_notice_on() -> None:
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        call = (await client.post("/v1/calls")).json()["call_id"]
+        told = (await client.get(f"/v1/calls/{call}/notices", params={"after_seq": 4, "wait_s": 1})).json()
+        assert (told["call_id"], told["next_after_seq"], told["notices"][0]["seq"]) == (call, 5, 5)
+        problem(await client.get("/v1/calls/nobody/notices"), 404, "no-such-call")
+        assert (await client.get(f"/v1/calls/{call}/notices", params={"wait_s": 21})).status_code == 422
+
+    run(test)
+
+
+def test_metrics_are_told_with_their_node() -> None:
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        rows = (await client.get("/v1/metrics")).json()["metrics"]
+        assert [(row["name"], row["labels"]) for row in rows] == [
+            ("offhook_calls", {"node": NODES[0][:8]}),
+            ("offhook_nodes", {}),
+        ]
+
+    run(test)
+
+
 def test_public_addresses_are_told_to_the_carrier() -> None:
     async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
         text = (await client.post("/carriers/twilio/voice", data=FORM)).text
@@ -411,8 +444,10 @@ def test_openapi_lists_every_address_and_the_console_is_served() -> None:
             "/v1/calls",
             "/v1/calls/{call_id}",
             "/v1/calls/{call_id}/journal",
+            "/v1/calls/{call_id}/notices",
             "/v1/calls/{call_id}/verdicts",
             "/v1/calls/{call_id}/proposals/{proposal_id}",
+            "/v1/metrics",
             "/v1/nodes",
             "/v1/nodes/{node}/drain",
             "/v1/policies",

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from offhook.actors.contracts.errors import LinkLost
+from offhook.actors.contracts.metrics import FLEET_METRICS
 from offhook.actors.contracts.node_operations import CallRequest, Change, NodeFigures, NodeReport, Reservation
 from offhook.actors.node.change_feed import BEGAN, ENDED, STARTED, ChangeFeed
 from offhook.cluster.admission_queue import AdmissionQueue
 from offhook.cluster.capacity_keeper import CapacityKeeper
 from offhook.cluster.capacity_rules import CapacityRules
-from offhook.cluster.meters import FLEET_METERS, Meters
+from offhook.cluster.fleet_metrics import FleetMetrics
 from offhook.cluster.node_stages import NodeStages
 from offhook.cluster.scaling import SLOT
 from offhook.policies.fleet.cost import Usage
@@ -65,25 +66,16 @@ class Fleet:
         self.nodes = Nodes(**supervisors)
         self.advertised: dict[str, int] = dict.fromkeys(supervisors, 0)
         self.leaving: dict[str, int] = {}
-        self.meters: dict[str, float] = {}
+        self.metrics = FleetMetrics()
         self.s = 0.0
         self.step_s = 2.0  # between two looks
         checked = CapacityRules.of(rules, {"spares": 2, "ring_ms": 1_000})
         self.desk = AdmissionQueue(checked.admission, self.place)
-        fleet = self
-
-        class Meter:
-            def __init__(self, name: str) -> None:
-                self.name = name
-
-            def set(self, value: float, tags: dict[str, str] | None = None) -> None:
-                fleet.meters[f"{self.name} {tags['node']}" if tags else self.name] = value
-
         self.keeper = CapacityKeeper(
             checked,
             self.nodes,  # type: ignore[arg-type]
             self.desk,
-            meters=Meters(lambda name, _says, _keys: Meter(name)),
+            metrics=self.metrics,
             see=lambda: (self.advertised, self.leaving),
             now_s=lambda: self.s,
         )
@@ -166,8 +158,14 @@ def test_comings_and_goings_reach_desk_scaling_and_accounts() -> None:
         assert fleet.desk.desk._tenant_calls["acme"] == 1
         assert fleet.keeper.scaling.traffic.ended == 2
         assert fleet.keeper.scaling.lead.spare_s > 2.0
-        assert fleet.meters["offhook_cents_total"] == 3.0
-        assert {name for name in fleet.meters if " " not in name} == set(FLEET_METERS)
+        told = {row.name: row.value for row in fleet.metrics.registry.rows()}
+        assert told["offhook_cents"] == 3.0
+        assert (told["offhook_nodes"], told["offhook_nodes_silent"]) == (1, 0)
+        assert set(told) == set(FLEET_METRICS)
+        one.away = True
+        await fleet.keeper.look()
+        told = {row.name: row.value for row in fleet.metrics.registry.rows()}
+        assert (told["offhook_nodes"], told["offhook_nodes_silent"]) == (0, 1)
 
     asyncio.run(test())
 
