@@ -22,8 +22,11 @@ from typing import Any
 import httpx
 from offhook.actors.contracts.call_operations import CallAddress
 from offhook.actors.contracts.errors import LinkLost
+from offhook.actors.contracts.node_operations import NodeFigures
+from offhook.actors.contracts.operations import read
 from offhook.actors.journals.journal import Kept
 from offhook.actors.refs.supervisor import SupervisorRef
+from offhook.cluster.operations import ClusterFigures
 from offhook.policies.core.errors import CallerFault, OffhookError
 from offhook.policies.simulation.chaos import UNNAMED, schedule
 
@@ -32,7 +35,7 @@ from ..callers.scenario import Script
 from ..callers.softphone import CallRecord, place
 from .journal_checks import Evidence, Struck, check_journal
 from .line_checks import GAP_MS_MAX, check_line
-from .strikes import NothingThereError, Striker
+from .strikes import LiveCall, NothingThereError, Striker
 
 RETRY_S = 0.5  # between two tries to place a call while nobody takes one
 STAGGER_S = 0.4
@@ -82,16 +85,17 @@ class Installation:
         self._owns_ray = owns_ray
         self._nodes: dict[str, bool] = {}  # node -> its journal is a file of its own; such a one is remembered
 
-    async def figures(self) -> list[dict[str, Any]]:
+    async def figures(self) -> list[NodeFigures]:
         """See `strikes.System`."""
-        answer = (await self._get("/healthz"))["nodes"]
+        nodes = read(ClusterFigures, await self._get("/healthz"), "the installation's figures").nodes
         self._nodes = {name: own for name, own in self._nodes.items() if own}
-        self._nodes |= {name: bool(node["journal"]) for name, node in answer.items()}
-        return list(answer.values())
+        self._nodes |= {name: bool(node.journal) for name, node in nodes.items()}
+        return list(nodes.values())
 
-    async def live_calls(self) -> list[dict[str, Any]]:
+    async def live_calls(self) -> list[LiveCall]:
         """See `strikes.System`."""
-        return list((await self._get("/v1/calls", live="true", limit=1_000))["calls"])
+        body = await self._get("/v1/calls", live="true", limit=1_000)
+        return list(read(list[LiveCall], body["calls"], "the list of calls"))
 
     async def observe(self, call: str) -> CallAddress:
         """See `strikes.System`."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import Any
 
 import ray
 from offhook.actors.contracts import wire
 from offhook.actors.contracts.errors import ProtocolFault
+from offhook.actors.contracts.operations import Answering
 from offhook.actors.link.link import Message
 from offhook.actors.link.resident import Resident
 from offhook.actors.process.raylet import Raylet
@@ -25,6 +25,7 @@ from ..client.cluster_client import ClusterClient
 from ..contracts.claim import Claim
 from ..contracts.errors import StartFault
 from .gateway import Gateway
+from .gateway_operations import GatewayFigures, GatewayOperations
 
 GATEWAY = "gateway"  # the name of a node's gateway: gateway:<node id>
 LISTEN_RETRY_S = 0.1  # a predecessor's port is free a moment after its death
@@ -36,7 +37,7 @@ LOOK_MS = 5
 log = logging.getLogger(__name__)
 
 
-class GatewayActor:
+class GatewayActor(GatewayOperations, Answering):
     """One node's gateway. All methods run on its one event loop."""
 
     def __init__(self, host: str, port: int, secret: str) -> None:
@@ -49,20 +50,16 @@ class GatewayActor:
         self._residing = asyncio.get_running_loop().create_task(self._reside())
 
     async def ready(self) -> int:
-        """Waits until it listens and knows whom to ask for calls; the port.
-
-        Raises:
-            StartFault: the port is taken.
-        """
+        """Waits for the port."""
         await self._control_client.prepare()
         return await asyncio.shield(self._listening)
 
-    async def stats(self) -> dict[str, Any]:
-        """See `Gateway.stats`."""
+    async def stats(self) -> GatewayFigures:
+        """Its figures."""
         return self._gateway.stats()
 
     async def stop(self) -> None:
-        """Say goodbye to every socket."""
+        """End the lines."""
         self._listening.cancel()
         self._residing.cancel()
         await self._gateway.stop()
@@ -137,8 +134,8 @@ class GatewayStart:
         return GatewayRef.start(node, self.host, self.port if own_port else 0, self.secret)
 
 
-class GatewayRef(ActorRef):
-    """A node's gateway."""
+class GatewayRef(ActorRef, GatewayOperations):
+    """A node's gateway. Each operation may raise LinkLost."""
 
     @classmethod
     def start(cls, node: str, host: str, port: int, secret: str) -> GatewayRef:
@@ -154,14 +151,7 @@ class GatewayRef(ActorRef):
         except ValueError:
             return None
 
-    async def ready(self) -> int:
-        """Waits until it listens; the port. Raises: StartFault."""
-        return int(await self.ask("ready"))
-
-    async def stats(self) -> dict[str, Any]:
-        return dict(await self.ask("stats"))
-
     async def stop(self) -> None:
         """Close every line and end the process."""
-        await self.ask("stop")
+        await super().stop()
         self.kill()
