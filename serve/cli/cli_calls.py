@@ -18,6 +18,7 @@ from offhook.policies.core.errors import CallerFault
 from rich.markup import escape
 
 from ..client import running
+from ..contracts.bodies import JournalEntry
 from ..views import terminal
 from .cli_options import ApiUrl, AsJson, By, CallId, StateDir, api_of, signed, writable
 from .cli_options import show as answer
@@ -206,7 +207,7 @@ def _ended(state: dict[str, Any]) -> str:
     return f"had ended already, at {when}: {ending['outcome'] or 'outcome not known'}{by}"
 
 
-def as_records(entries: list[dict[str, Any]], call: str) -> list[list[Any]]:
+def as_records(entries: list[JournalEntry], call: str) -> list[list[Any]]:
     """The API's journal entries as the records that they were."""
     return [[call, each["epoch"], each["seq"], each["at_ms"], each["kind"], each["body"]] for each in entries]
 
@@ -254,7 +255,7 @@ def _published(asked: running.Api, name: str) -> str:
     return name if name in known else ""
 
 
-def _needed(entries: list[dict[str, Any]], call: str, action: str, at_ms: int | None) -> dict[str, Any]:
+def _needed(entries: list[JournalEntry], call: str, action: str, at_ms: int | None) -> dict[str, Any]:
     from offhook.policies.core.policy import Policy
     from offhook.policies.replay.explain import ACTIONS, needed
     from offhook.policies.replay.replay import replay

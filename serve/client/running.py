@@ -21,6 +21,7 @@ import httpx
 from offhook.actors.contracts.operations import operation_of
 from offhook.policies.core.errors import Bug, CallerFault, WorldFault
 
+from ..contracts.bodies import JournalEntry
 from ..contracts.errors import NotRunning, StopFault
 
 P = ParamSpec("P")
@@ -197,9 +198,9 @@ class Api:
             raise CallerFault(f"{written!r} is the beginning of {len(found)} calls: {', '.join(found[:5])}")
         return str(found[0]) if found else written  # the journal may know a call that the list has forgotten
 
-    def journal(self, call: str) -> list[dict[str, Any]]:
+    def journal(self, call: str) -> list[JournalEntry]:
         """All records of a call."""
-        records: list[dict[str, Any]] = []
+        records: list[JournalEntry] = []
         after_seq: int | None = -1
         while after_seq is not None:
             page = self.get(f"/v1/calls/{call}/journal", after_seq=after_seq, limit=5_000)

@@ -22,6 +22,7 @@ from offhook.policies.core import codec
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..client.control_client import ControlClient
+from ..contracts.bodies import Decided, JournalEntry, JournalPage, NoticePage, Readiness
 from . import problems
 from .node_routes import add_nodes
 from .operation_routes import add_operations
@@ -137,12 +138,10 @@ def _add_calls(app: FastAPI, control_client: ControlClient, door: PublicAddresse
             await control_client.state(call_id)
 
     @app.post("/v1/calls/{call_id}/proposals/{proposal_id}", status_code=202, tags=["calls"])
-    async def decide(
-        call_id: CallId, proposal_id: Annotated[str, Path(max_length=64)], decision: Decision
-    ) -> dict[str, Any]:
+    async def decide(call_id: CallId, proposal_id: Annotated[str, Path(max_length=64)], decision: Decision) -> Decided:
         """Approve or refuse what an agent wants to do; the gate still checks it against the present moment."""
         await control_client.decide(call_id, proposal_id, decision.approved, decision.operator)
-        return {"call_id": call_id, "proposal": proposal_id, "approved": decision.approved}
+        return Decided(call_id, proposal_id, decision.approved)
 
 
 def _add_records(app: FastAPI, control_client: ControlClient) -> None:
@@ -151,10 +150,10 @@ def _add_records(app: FastAPI, control_client: ControlClient) -> None:
         call_id: CallId,
         after_seq: Annotated[int, Query(ge=-1)] = -1,
         limit: Annotated[int, Query(ge=1, le=RECORDS_MAX)] = 1_000,
-    ) -> dict[str, Any]:
+    ) -> JournalPage:
         """A call's ordered facts. `next_after_seq` continues; null = this was the end so far."""
         records = await control_client.journal(call_id, after_seq, limit)
-        entries = [
+        entries: list[JournalEntry] = [
             {"epoch": epoch, "seq": seq, "at_ms": at_ms, "kind": kind, "body": body}
             for _call, epoch, seq, at_ms, kind, body in records
         ]
@@ -166,12 +165,13 @@ def _add_records(app: FastAPI, control_client: ControlClient) -> None:
         call_id: CallId,
         after_seq: Annotated[int, Query(ge=-1)] = -1,
         wait_s: Annotated[float, Query(ge=0, le=NEWS_WAIT_S_MAX, description="for news, where there is none yet")] = 0,
-    ) -> dict[str, Any]:
+    ) -> NoticePage:
         """Follow a live call: what it tells its subscribers, as it tells it; reads no journal.
 
         Ask again with `next_after_seq`. `missed`: some before these are not kept; `live` false: these are the last.
         """
-        return {"call_id": call_id, **plain(await control_client.follow(call_id, after_seq, wait_s))}
+        news = await control_client.follow(call_id, after_seq, wait_s)
+        return NoticePage(call_id, news.notices, news.next_after_seq, news.missed, news.live)
 
     @app.get("/v1/calls/{call_id}/verdicts", tags=["records"])
     async def read_verdicts(call_id: CallId) -> dict[str, Any]:
@@ -187,13 +187,13 @@ def _add_installation(app: FastAPI, control_client: ControlClient) -> None:
         return {"status": "ok", **plain(await control_client.stats())}
 
     @app.get("/readyz", tags=["house"])
-    async def ready() -> dict[str, Any]:
+    async def ready() -> Readiness:
         """Readiness: 200 while some node takes new calls. One that finds no slot rings, so a full house is ready."""
         stats = await control_client.stats()
         taking = [node for node, told in stats.nodes.items() if not told.draining]
         if not taking:
             raise NoSpare(f"no node takes calls: {len(stats.nodes)} drain, {len(stats.silent)} do not answer")
-        return {"status": "ok", "nodes": len(taking), "free_slots": stats.free_slots}
+        return Readiness("ok", len(taking), stats.free_slots)
 
     @app.get("/", include_in_schema=False)
     async def root() -> Response:
