@@ -17,6 +17,7 @@ from offhook.actors.contracts.errors import LinkLost
 from offhook.actors.contracts.node_operations import NodeFigures, NodeReport
 from offhook.actors.node.change_feed import BEGAN, ENDED, STARTED
 from offhook.actors.refs.supervisor import SupervisorRef
+from offhook.policies.core.principal import Principal, PrincipalKind
 from offhook.policies.fleet.capacity import Lead
 from offhook.policies.fleet.cost import MINUTE_S, Account, Accounts, Usage, bill
 from offhook.policies.fleet.node_lifecycle import SCALING, NodeMove, NodeStage
@@ -36,7 +37,8 @@ EARLY = 0.9  # of it: timers are not exact, and a look that is left out is anoth
 RING_LOOK_S = 0.1  # while somebody rings
 REPORTS_PER_S = 200.0  # at most, in a large cluster: an actor call costs the director 0.7 ms of a core
 REPORT_S = 5.0  # for a node's answer: a restarted supervisor is there again after 2 s
-NO_SLOTS = "no call_slot"  # why a node takes no calls in a cluster that is scaled by that resource
+# Closes the nodes without that resource in a cluster that is scaled by it.
+NO_SLOTS = Principal(PrincipalKind.SYSTEM, "no call_slot")
 
 
 class CapacityKeeper:
@@ -182,7 +184,7 @@ class CapacityKeeper:
         if rules.scale and not advertised:
             return None
         slots = self._slots[node] = advertised or stats.slots
-        by_hand = node in self._nodes.cordoned or (stats.draining and stats.drained_by != SCALING)
+        by_hand = node in self._nodes.cordoned or (stats.draining and stats.drained_by != SCALING.text)
         calls = stats.calls + self._desk.desk.promised(node)
         return Node(
             node,

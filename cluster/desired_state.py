@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgpack
 from offhook.actors.contracts.errors import UnknownPolicy
 from offhook.actors.contracts.node_operations import EngineChoice
 from offhook.policies.core.errors import PolicyError
+from offhook.policies.core.principal import NOBODY, Principal
 
 from .operations import PolicyList, PolicySummary, VersionSummary
 from .state_store import Memory
@@ -35,6 +36,7 @@ class Version:
     policy: Mapping[str, Any]
     bundle: bytes | str
     published_unix_ms: int = 0
+    by: Principal = NOBODY  # who has published it
 
     @property
     def name(self) -> str:
@@ -58,7 +60,7 @@ class DesiredState:
         self.default = ""  # the name that new calls get which ask for none
         self.engines: tuple[EngineChoice, EngineChoice] | None = None
         self.engine_places: list[dict[str, str]] = []  # where their replicas listened when it was last written
-        self.cordoned: set[str] = set()
+        self.cordoned: dict[str, Principal] = {}  # node -> who has cordoned it
         self.recalled = False
 
     async def recall(self) -> None:
@@ -69,8 +71,9 @@ class DesiredState:
             if blob is None:
                 continue
             if name.startswith(POLICY):
-                policy, bundle, published_unix_ms = msgpack.unpackb(blob)
-                versions.append(Version(name.removeprefix(POLICY), policy, bundle, published_unix_ms))
+                policy, bundle, published_unix_ms, *by = msgpack.unpackb(blob)
+                who = Principal.of(by[0]) if by else NOBODY
+                versions.append(Version(name.removeprefix(POLICY), policy, bundle, published_unix_ms, who))
             elif name == LEADS:
                 told = json.loads(blob)
                 self.leads, self.started, self.default = told["leads"], told["started"], told["default"]
@@ -79,7 +82,8 @@ class DesiredState:
                 self.engines = (recognizer, synthesizer)
                 self.engine_places = places[0] if places else []
             elif name == CORDONED:
-                self.cordoned = set(json.loads(blob))
+                told = json.loads(blob)  # a list of nodes, as it was kept before who had cordoned them
+                self.cordoned = {node: Principal.of(told[node] if isinstance(told, dict) else "") for node in told}
         for each in sorted(versions, key=lambda each: each.published_unix_ms):
             self.versions.setdefault(each.version, each)
         self.recalled = True
@@ -125,10 +129,9 @@ class DesiredState:
                 f"{OTHERS_MAX} versions that do not lead are kept, and all are in use; end a rollout or a call that"
                 " uses one, then: offhook policy withdraw VERSION"
             )
-        version = Version(version.version, version.policy, version.bundle, time.time_ns() // 1_000_000)
-        await self.memory.put(
-            POLICY + version.version, msgpack.packb([version.policy, version.bundle, version.published_unix_ms])
-        )
+        version = replace(version, published_unix_ms=time.time_ns() // 1_000_000)
+        written = [version.policy, version.bundle, version.published_unix_ms, version.by.text]
+        await self.memory.put(POLICY + version.version, msgpack.packb(written))
         self.versions.pop(version.version, None)
         self.versions[version.version] = version
         return gone
@@ -172,6 +175,7 @@ class DesiredState:
                     calls=calls.get(each.version, 0),
                     bytes=each.size_bytes,
                     published_unix_ms=each.published_unix_ms,
+                    published_by=each.by.text,
                 )
                 for each in reversed(mine)
             )
@@ -189,10 +193,12 @@ class DesiredState:
         await self.memory.put(ENGINES, json.dumps([recognizer, synthesizer, places]).encode())
         self.engines, self.engine_places = (recognizer, synthesizer), places
 
-    async def cordon(self, node: str, on: bool, present: Collection[str]) -> None:
+    async def cordon(self, node: str, on: bool, present: Collection[str], by: Principal = NOBODY) -> None:
         """A node takes no new calls, or takes them again; nodes that are gone are forgotten. Raises: MemoryAway."""
-        cordoned = ((self.cordoned & set(present)) | {node}) if on else (self.cordoned & set(present)) - {node}
-        await self.memory.put(CORDONED, json.dumps(sorted(cordoned)).encode())
+        cordoned = {each: who for each, who in self.cordoned.items() if each in present and each != node}
+        if on:
+            cordoned[node] = by
+        await self.memory.put(CORDONED, json.dumps({each: who.text for each, who in cordoned.items()}).encode())
         self.cordoned = cordoned
 
 

@@ -23,6 +23,7 @@ from offhook.actors.node.swaps import WITHIN_S, merged
 from offhook.actors.process.exporter import Exporter
 from offhook.actors.refs.handles import start_lasting
 from offhook.actors.refs.supervisor import SupervisorRef
+from offhook.policies.core.principal import NOBODY, Principal
 
 from .admission_queue import AdmissionQueue
 from .call_directory import CallDirectory
@@ -152,13 +153,13 @@ class Director(Publishing, Answering):
         """A replica is there no more."""
         await self._engines.withdraw(replica)
 
-    async def drain(self, node: str, on: bool = True) -> NodeFigures:
+    async def drain(self, node: str, on: bool = True, by: Principal = NOBODY) -> NodeFigures:
         """New calls or none."""
         supervisor = self._nodes.get(node)
-        await self._wanted.cordon(node, on, self._nodes.names())
+        await self._wanted.cordon(node, on, self._nodes.names(), by)
         self._nodes.cordon(node, on)
         self._desk.cordon(node, on)
-        return await supervisor.drain(on)
+        return await supervisor.drain(on, by)
 
     async def stats(self) -> ClusterFigures:
         """All figures."""
@@ -236,7 +237,7 @@ class Director(Publishing, Answering):
                 await supervisor.publish_policy(version, kept.policy, kept.bundle)
         await self._engines.tell(node, supervisor)
         if node in self._wanted.cordoned:
-            await supervisor.drain(True)
+            await supervisor.drain(True, self._wanted.cordoned[node])
 
     async def _recall(self) -> None:
         """What was wanted before this director's start. While it cannot be read, nodes go on with what they have."""

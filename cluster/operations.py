@@ -25,12 +25,12 @@ from offhook.actors.contracts.node_operations import (
     SwapOutcome,
 )
 from offhook.actors.contracts.operations import PLAIN, Operations, once, repeatable
+from offhook.policies.core.principal import NOBODY, Principal
 from offhook.policies.fleet.rollout import ChangeFeed, Note, Plan, ShadowTally
 from pydantic import Field, StringConstraints
 
 VersionName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}(\+[a-z]{1,10})?$")]
 RolloutName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,80}$")]  # or its policy's: the newest
-Operator = Annotated[str, StringConstraints(max_length=100)]  # who gave an order; kept in a history
 ROWS_MAX = 1_000  # differences in one answer
 
 
@@ -122,6 +122,7 @@ class VersionSummary:
     calls: int = 0  # live ones that it leads
     bytes: int = 0  # of its archive
     published_unix_ms: int = 0
+    published_by: str = ""  # a principal, as text
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,6 @@ class RolloutRequest:
 
     version: Annotated[str, StringConstraints(min_length=1, max_length=64)]  # the published one that shall lead
     plan: Plan = field(default_factory=Plan)
-    by: Operator = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +275,12 @@ class ClusterOperations(Operations):
 
     @repeatable
     async def publish_policy(
-        self, version: str, policy: PlainPolicy, bundle: Bundle = "", lead: str = "first"
+        self,
+        version: str,
+        policy: PlainPolicy,
+        bundle: Bundle = "",
+        lead: str = "first",
+        by: Principal = NOBODY,
     ) -> Published:
         """Offer a policy version to new calls on every node, now and on those that join.
 
@@ -301,7 +306,7 @@ class ClusterOperations(Operations):
         """One version by its name or its policy's. Raises: UnknownPolicy."""
 
     @repeatable(at="DELETE /v1/policies/{version}", status=204)
-    async def withdraw_policy(self, version: VersionName) -> None:
+    async def withdraw_policy(self, version: VersionName, by: Principal = NOBODY) -> None:
         """Forget a version that nothing uses. Raises: UnknownPolicy. CallerFault: it is in use."""
 
     @repeatable
@@ -313,7 +318,7 @@ class ClusterOperations(Operations):
     # --- rollouts ---------------------------------------------------------------------------------------------------
 
     @once(at="POST /v1/rollouts", status=201)
-    async def rollout_start(self, request: RolloutRequest) -> RolloutStatus:
+    async def rollout_start(self, request: RolloutRequest, by: Principal = NOBODY) -> RolloutStatus:
         """Begin to roll a version out, from the one that leads its policy now.
 
         Raises:
@@ -331,7 +336,7 @@ class ClusterOperations(Operations):
 
     @once(at="POST /v1/rollouts/{name}/{word}")
     async def rollout_order(
-        self, name: RolloutName, word: Literal["pause", "resume", "promote", "abort"], by: Operator = ""
+        self, name: RolloutName, word: Literal["pause", "resume", "promote", "abort"], by: Principal = NOBODY
     ) -> RolloutStatus:
         """An operator's word. `abort` of a rollout that is live goes back to the version that led before.
 
@@ -352,7 +357,7 @@ class ClusterOperations(Operations):
         """The nodes that have a supervisor."""
 
     @repeatable
-    async def drain(self, node: str, on: bool = True) -> NodeFigures:
+    async def drain(self, node: str, on: bool = True, by: Principal = NOBODY) -> NodeFigures:
         """Give a node no new calls; its live ones stay. Or let it take them again. Raises: LinkLost: no such node."""
 
     @repeatable

@@ -22,6 +22,7 @@ from offhook.actors.contracts.node_operations import (
 )
 from offhook.policies.core.errors import CallerFault, PolicyError
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.principal import NOBODY, Principal
 from pydantic import ValidationError
 
 from .desired_state import DesiredState, Version
@@ -53,7 +54,12 @@ class Publishing(ClusterOperations):
     _rollouts: Rollouts
 
     async def publish_policy(
-        self, version: str, policy: PlainPolicy, bundle: Bundle = "", lead: str = "first"
+        self,
+        version: str,
+        policy: PlainPolicy,
+        bundle: Bundle = "",
+        lead: str = "first",
+        by: Principal = NOBODY,
     ) -> Published:
         """A version is offered everywhere."""
         try:
@@ -63,7 +69,7 @@ class Publishing(ClusterOperations):
         if lead == "now":
             self._rollouts.refuse_while_under_way(name, "a version cannot be made to lead")
         used = await self._used()
-        for old in await self._wanted.keep(Version(version, policy, bundle), used):
+        for old in await self._wanted.keep(Version(version, policy, bundle, by=by), used):
             await self.unoffer(old)
         await self.offer(version, policy, bundle)
         leads = self._wanted.leads.get(name) == version
@@ -111,7 +117,7 @@ class Publishing(ClusterOperations):
         found = self._wanted.version(asked)
         return PublishedBundle(found.name, found.version, found.policy, found.bundle)
 
-    async def withdraw_policy(self, version: str) -> None:
+    async def withdraw_policy(self, version: str, by: Principal = NOBODY) -> None:
         """A version is forgotten."""
         if version not in self._wanted.versions:
             raise self._wanted.unknown(version)
@@ -121,9 +127,10 @@ class Publishing(ClusterOperations):
         live = (await self.live_versions()).get(version, 0)
         use = self._rollouts.uses().get(version)
         if live or use:
-            by = f"{live} live calls" if live else f"the rollout of {name} ({use})"
-            raise CallerFault(f"{version} is in use by {by}; withdraw it when they are over")
+            user = f"{live} live calls" if live else f"the rollout of {name} ({use})"
+            raise CallerFault(f"{version} is in use by {user}; withdraw it when they are over")
         await self._wanted.forget(version)
+        log.info("a policy version is withdrawn", extra={"policy_version": version, "pii_by": by.text})
         await self.unoffer(version)
 
     async def unoffer(self, version: str) -> None:
@@ -167,11 +174,11 @@ class Publishing(ClusterOperations):
 
     # --- rollouts ---------------------------------------------------------------------------------------------------
 
-    async def rollout_start(self, request: RolloutRequest) -> RolloutStatus:
+    async def rollout_start(self, request: RolloutRequest, by: Principal = NOBODY) -> RolloutStatus:
         """A rollout begins."""
-        return await self._rollouts.start(request)
+        return await self._rollouts.start(request, by)
 
-    async def rollout_order(self, name: str, word: str, by: str = "") -> RolloutStatus:
+    async def rollout_order(self, name: str, word: str, by: Principal = NOBODY) -> RolloutStatus:
         """An operator's word."""
         return await self._rollouts.order(name, word, by)
 

@@ -20,6 +20,7 @@ from offhook.actors.contracts.node_operations import ArmReport, Bundle, CallRequ
 from offhook.actors.contracts.operations import plain, read
 from offhook.policies.core.errors import CallerFault, IllegalMove, OffhookError
 from offhook.policies.core.policy import Level, Policy
+from offhook.policies.core.principal import NOBODY, Principal
 from offhook.policies.fleet import rollout as rules
 from offhook.policies.fleet.rollout import Rollout, Stage
 from offhook.policies.gate.autonomy import capped
@@ -152,7 +153,7 @@ class Rollouts:
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
-    async def start(self, request: RolloutRequest) -> RolloutStatus:
+    async def start(self, request: RolloutRequest, by: Principal = NOBODY) -> RolloutStatus:
         """See `ClusterOperations.rollout_start`."""
         plan = request.plan
         candidate = self._wanted.version(request.version)
@@ -175,12 +176,11 @@ class Rollouts:
         await asyncio.gather(*map(self._fleet.agents_up, dict.fromkeys((candidate.version, *fresh.versions()))))
         async with self._turn:
             self.refuse_while_under_way(policy, "a rollout cannot be started")
-            by = request.by
             await self._forget_oldest()
-            await self._become(rules.begun(fresh, self._now(), f"started by {by}" if by else "started"))
+            await self._become(rules.begun(fresh, self._now(), f"started by {by}" if by != NOBODY else "started"))
         return self.status(fresh.name)
 
-    async def order(self, name: str, word: str, by: str = "") -> RolloutStatus:
+    async def order(self, name: str, word: str, by: Principal = NOBODY) -> RolloutStatus:
         """See `ClusterOperations.rollout_order`."""
         if word not in rules.WORDS:
             raise IllegalMove(f"{word!r}: a rollout can be told to {', '.join(rules.WORDS)}")
@@ -189,7 +189,7 @@ class Rollouts:
             newest = next(each for each in reversed(self._all.values()) if each.policy == rollout.policy)
             if newest.name != rollout.name:
                 raise IllegalMove(f"rollout {rollout.name} is over: {newest.name} came after it")
-            why = f"{word} by {by or 'an operator'}"
+            why = f"{word} by {by if by != NOBODY else 'an operator'}"
             await self._become(rules.moved(rollout, word, self._now(), why))
         return self.status(rollout.name)
 

@@ -93,7 +93,7 @@ class CallRuntime:
         self.tool_calls = ToolCalls(self.recorder, session.uplink.send, loop, take, session.now)
         self.hearing = Hearing(
             policy.ears,
-            make_recognizer(setup, policy.speech, take, clock),
+            make_recognizer(setup, policy.engine_speech(), take, clock),
             self.broadcaster,
             self.recorder,
             clock,
@@ -103,7 +103,7 @@ class CallRuntime:
         )
         hearer = Hearer(self.hearing.frame, self._marked, self.hearing.digit, self._line_stopped, self._line_lost)
         self.line = self.hearing.line = PhoneLine(setup.epoch, hearer)
-        self.synthesizer = make_synthesizer(setup, policy.speech, take, clock)
+        self.synthesizer = make_synthesizer(setup, policy.engine_speech(), take, clock)
         self.voice = Voice(self.line, self.synthesizer, take, clock, loop, policy.voice, setup.epoch)
         self.parts = Parts(
             self.funnel,

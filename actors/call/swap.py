@@ -277,7 +277,7 @@ class PolicySwap:
         if clips is not None and spoken is not None:
             spoken.exchange(clips)
         parts.hearing.lead_by(policy.ears)
-        lead_by(parts.hearing.recognizer, parts.synthesizer, setup, policy.speech)
+        lead_by(parts.hearing.recognizer, parts.synthesizer, setup, policy.engine_speech())
         session.take(ev.PolicyChanged(session.now(), version, tuple(parts.broadcaster.agents()), reason))
         session.recorder.flush()
 

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from offhook.policies.core.principal import Principal
+
 from .operations import PLAIN, Operations, repeatable
 
 Records = Annotated[list[list[Any]], PLAIN]  # of a journal: [[call, epoch, seq, at_ms, kind, body], ...]
@@ -157,11 +159,11 @@ class CallOperations(Operations):
         dropped; None = it is none of the newest."""
 
     @repeatable
-    async def hangup(self, call: str, by: str, reason: str) -> None:
+    async def hangup(self, call: str, by: Principal, reason: str) -> None:
         """End a live call, with its goodbye where the policy has one. Raises: LinkLost: its owner is away."""
 
     @repeatable
-    async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
+    async def decide(self, call: str, proposal: str, approved: bool, operator: Principal) -> None:
         """An operator's answer to a proposal that waits for approval. Raises: LinkLost: the owner is away."""
 
     @repeatable

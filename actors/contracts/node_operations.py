@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from offhook.policies.core.principal import NOBODY, Principal
 from offhook.policies.fleet.cost import Usage
 
 from .call_operations import CallList
@@ -103,7 +104,7 @@ class NodeFigures:
     slots: int = 0
     spares_wanted: int = 0
     draining: bool = False
-    drained_by: str = ""
+    drained_by: str = ""  # a principal, as text
     hung: int = 0  # processes that stopped answering and were killed
     takeovers: int = 0
     farewells: int = 0
@@ -347,7 +348,7 @@ class NodeOperations(Operations):
         """Keep so many spares warm, and carry at most `slots_max` calls (0 = as it was started)."""
 
     @repeatable
-    async def drain(self, on: bool = True, by: str = "") -> NodeFigures:
+    async def drain(self, on: bool = True, by: Principal = NOBODY) -> NodeFigures:
         """Take no new calls (and let the spares go), or take them again, as `by` says; live calls are not touched.
 
         Raises:

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from offhook.policies.core.principal import NOBODY, Principal
 from offhook.policies.fleet.node_lifecycle import NodeStage, closing, of_node
 from offhook.policies.fleet.supervision import Act, ChildSpec, decide
 
@@ -221,14 +222,14 @@ class CallPool:
         self._stands(member, Standing.RETIRING)
         self._end(member.name, why)
 
-    def drain(self, on: bool, by: str = "") -> None:
+    def drain(self, on: bool, by: Principal = NOBODY) -> None:
         """Take no new calls and let the spares go (`on`), or fill up again, as `by` says.
 
         Raises:
             IllegalMove: scaling closes or opens a node that is an operator's.
         """
         self.lifecycle.move(closing(on, by))
-        self.drained_by = by if on else ""
+        self.drained_by = by.text if on else ""
         if on:
             for member in tuple(self.members.values()):
                 if member.standing is Standing.SPARE:

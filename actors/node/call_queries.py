@@ -12,6 +12,7 @@ from typing import Any
 
 from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
+from offhook.policies.core.principal import Principal
 
 from ..contracts import wire
 from ..contracts.call_operations import ActBegun, CallAddress, CallList, CallOperations, News, Records, View
@@ -147,7 +148,7 @@ class CallQueries(CallOperations):
         """What the journal has noted of a call."""
         return await queries.noted(self._journal, call)
 
-    async def hangup(self, call: str, by: str, reason: str) -> None:
+    async def hangup(self, call: str, by: Principal, reason: str) -> None:
         """End a call, with its goodbye where the policy has one. Raises: NoSuchCall, LinkLost."""
         self._event(call, ev.HangupRequested(0, by, reason))
 
@@ -156,7 +157,7 @@ class CallQueries(CallOperations):
         why = f"the number that the caller was handed to: {how}"
         self._event(call, ev.LineClosed(0, why) if taken else ev.ActionFinished(0, grant, False, why))
 
-    async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
+    async def decide(self, call: str, proposal: str, approved: bool, operator: Principal) -> None:
         """An operator's answer to a proposal that waits for approval. Raises: NoSuchCall, LinkLost."""
         self._event(call, ev.OperatorDecided(0, proposal, bool(approved), operator))
 

@@ -87,7 +87,7 @@ class Outbox:
         self._away_ms = away_ms
         self._tasks: set[asyncio.Task[Any]] = set()
         self._under_way: dict[str, _ToolCall] = {}
-        self._unwritten: dict[str, str] = {}  # key -> grant: withdrawn, and the register does not have it yet
+        self._unwritten: set[tuple[str, str]] = set()  # (key, grant): withdrawn, and the register does not have it yet
         self.unknown = 0  # outcomes that a person has to settle
 
     # --- what calls ask for -----------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ class Outbox:
         if tool is None and not tool_call.withdrawn:
             return Outcome(False, f"no tool carries out {order.action!r}; known are {', '.join(sorted(self._tools))}")
         tool = tool or _NOBODY  # of another node, perhaps, and there the withdrawal must count
-        if self._unwritten.get(order.key) == order.grant:
+        if (order.key, order.grant) in self._unwritten:
             return WITHDRAWN
         try:
             begun = await self._begin(order, token, tool)
@@ -229,7 +229,13 @@ class Outbox:
         return WITHDRAWN
 
     async def _claim(self, order: Order, token: str) -> None:
-        """Write a withdrawal down for whoever orders the same later. Raises: JournalAway."""
+        """Write a withdrawal down for whoever orders the same later.
+
+        Raises:
+            JournalAway: not now; also while a later grant of the key is under way, whose row in the register it is.
+        """
+        if order.key in self._under_way:
+            raise JournalAway("a later grant of the key is under way")
         begun = await self._register.begin(order, token, 0)
         if begun.wait_ms:
             raise JournalAway("another node may be at it")
@@ -246,7 +252,7 @@ class Outbox:
     def _write_later(self, order: Order, outcome: Outcome, write: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         """Go on trying to write down what was told; no copy of a withdrawn order gets past it here meanwhile."""
         if outcome.withdrawn:
-            self._unwritten[order.key] = order.grant
+            self._unwritten.add((order.key, order.grant))
         self._spawn(self._written(order, write))
 
     async def _written(self, order: Order, write: Callable[[], Coroutine[Any, Any, Any]]) -> None:
@@ -260,7 +266,7 @@ class Outbox:
                     continue
             log.error("what came of an act could not be written down", extra={"call": order.call, "key": order.key})
         finally:
-            self._unwritten.pop(order.key, None)
+            self._unwritten.discard((order.key, order.grant))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

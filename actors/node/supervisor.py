@@ -18,6 +18,7 @@ from typing import Any
 
 from offhook.policies.core.errors import CallerFault, OffhookError
 from offhook.policies.core.policy import AgentSpec
+from offhook.policies.core.principal import NOBODY, Principal
 
 from ..call.swap import FORCE
 from ..contracts import wire
@@ -270,7 +271,7 @@ class Supervisor(CallQueries, NodeOperations, Answering):
         """How many spares and calls."""
         self.pool.keep(max(0, spares), slots_max if slots_max > 0 else self.options.slots_max)
 
-    async def drain(self, on: bool = True, by: str = "") -> NodeFigures:
+    async def drain(self, on: bool = True, by: Principal = NOBODY) -> NodeFigures:
         """New calls or none."""
         self.pool.drain(on, by)
         return await self.stats()

@@ -28,6 +28,7 @@ from ..core.proposals import Asks, Kind, Proposal, Purpose
 from ..core.view import View as View
 from ..core.view import ViewAct as ViewAct
 from ..core.view import ViewConcern
+from ..language.lines.lines import DEFAULT, lines_of, section
 from ..language.port import registry
 
 # What `propose` may return: all at once, when it has awaited something, or one after another.
@@ -41,10 +42,14 @@ _PLACEHOLDER = re.compile(r"\{(\w+)(?::\s*([^{}]*?)\s*)?\}")
 
 
 class Agent:
-    """Base of all agents. Subclasses override `propose`, and give a default for every line that they use in LINES."""
+    """Base of all agents. Subclasses override `propose`, and give a default for every line that they use in LINES.
+
+    What the stock agents say by default stands with each language (`language/*/lines.py`), under SECTION.
+    """
 
     topics: ClassVar[tuple[str, ...]] = ()  # notices that it wants to hear of (see `notice` above)
     LINES: ClassVar[Mapping[str, str]] = {}
+    SECTION: ClassVar[str] = ""
 
     def __init__(self, name: str, spec: AgentSpec) -> None:
         self.name = name
@@ -65,7 +70,7 @@ class Agent:
 
     def has_line(self, key: str) -> bool:
         """True where the policy (or the agent itself) has a text under this key."""
-        return bool(self._lines.get(key))
+        return bool(self._lines.get(key) or lines_of(DEFAULT).get(f"{self.SECTION}.{key}"))
 
     def line(self, key: str, view: View, act: ViewAct | None = None) -> str:
         """A text of the policy, with `{slot}` replaced by what the caller said for it, or by the act's own argument.
@@ -79,9 +84,11 @@ class Agent:
         self, key: str, view: View, act: ViewAct | None, values: Mapping[str, str] | None = None
     ) -> tuple[str, tuple[tuple[str, str], ...]]:
         """A text, and the terms in it: the words that have to be heard for it to be told."""
-        text = self._lines.get(key)
+        language = lines_of(view.get("language", DEFAULT))
+        text = self._lines.get(key) or language.get(f"{self.SECTION}.{key}")
         if not text:
-            raise PolicyError(f"agents.{self.name}.lines: '{key}' is missing; there are: {', '.join(self._lines)}")
+            there_are = ", ".join({**section(DEFAULT, self.SECTION), **self._lines})
+            raise PolicyError(f"agents.{self.name}.lines: '{key}' is missing; there are: {there_are}")
         terms: dict[str, str] = {}
 
         def fill(found: re.Match[str]) -> str:
@@ -90,7 +97,7 @@ class Agent:
             value = words or (values or {}).get(name, "") or said
             if value:
                 terms[name] = value
-            return value or "that"
+            return value or language["agent.unknown_value"]
 
         return _PLACEHOLDER.sub(fill, text), tuple(terms.items())
 

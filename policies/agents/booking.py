@@ -4,11 +4,9 @@ the caller has really agreed is for the gate to say. What it says of a booking i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 from ..core.policy import AgentSpec
-from ..core.proposals import Asks, Proposal, Purpose
+from ..core.proposals import Asks, Polarity, Proposal, Purpose
+from ..language.port import registry
 from .base import (
     UNDO,
     Agent,
@@ -38,23 +36,7 @@ class Booking(Agent):
     `tool`: the tool that books, default `book_meeting`; what undoes it is the policy's (`gate.actions.TOOL.undo`).
     """
 
-    LINES: ClassVar[Mapping[str, str]] = {
-        "invite": "Shall we find a time for a short call to get you started?",
-        "ask_time": "What day and time would suit you?",
-        "ask_time_again": "Sorry, which day and time shall it be?",
-        "read_back": "That is {time}, right?",
-        "read_back_again": "I want to be sure. I have {time}. Shall I book it, yes or no?",
-        "shall_i": "Shall I book {time} for you?",
-        "booking": "Good, one moment, I am booking that.",
-        "booked": "You are booked for {time}. Is there anything else?",
-        "failed": "I could not book {time} just now. Shall I try once more?",
-        "withdrawn": "All right, I have not booked {time}.",
-        "too_late": "I am sorry, {time} was booked already. Shall I cancel it?",
-        "undoing": "All right, I am cancelling it.",
-        "undone": "{time} is cancelled.",
-        "not_undone": "I am sorry, I could not cancel {time}. A colleague has to do it.",
-        "kept": "Then {time} stays booked.",
-    }
+    SECTION = "booking"
 
     def __init__(self, name: str, spec: AgentSpec) -> None:
         super().__init__(name, spec)
@@ -122,12 +104,12 @@ class Booking(Agent):
         return self.say(view, "too_late", Purpose.QUESTION, Asks.YES_NO, priority=0.95, slot=UNDO, reason=why, act=done)
 
     def _undo(self, view: View, done: ViewAct) -> list[Proposal]:
-        words = str(view["pii_words"]).lower().replace("n't", " not").split()
-        keeps = not {"not", "keep", "leave"}.isdisjoint(words)
+        says = registry.named(str(view["language"])).undoing(str(view["pii_words"]))
+        keeps = says is Polarity.NO
         agrees = heard(view, "confirmation", "commitment")
         if agrees and keeps:
             return [self._ask_to_undo(view, done)]  # "yes, don't cancel it"
-        if agrees or ("cancel" in words and not keeps):
+        if agrees or says is Polarity.YES:
             why = "the caller wants it cancelled"
             return [self.act(view, done["undo"], done["arguments"], line="undoing", priority=0.9, reason=why)]
         if keeps or heard(view, "denial"):

@@ -4,9 +4,6 @@ details in writing after a no, with a goodbye when all is said.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 from ..core.policy import AgentSpec
 from ..core.proposals import Asks, Kind, Proposal, Purpose
 from .base import (
@@ -35,17 +32,7 @@ class Closing(Agent):
     `transfer_to` (a number for people who ask for a person; empty = a call back is promised).
     """
 
-    LINES: ClassVar[Mapping[str, str]] = {
-        "stop": "I am sorry to have troubled you. We will not call again. Goodbye.",
-        "human": "Of course, I will put you through to a colleague.",
-        "no_human": "Of course. A colleague will call you back. Is there anything else?",
-        "details": "No problem. Would it help if I sent you the details in writing?",
-        "sending": "Good, I am sending them.",
-        "sent": "The details are on their way. Thank you for your time. Goodbye.",
-        "declined": "That is quite all right. Thank you for your time. Goodbye.",
-        "booked": "Wonderful. We look forward to it. Goodbye.",
-        "goodbye": "Thank you for your time. Goodbye.",
-    }
+    SECTION = "closing"
 
     def __init__(self, name: str, spec: AgentSpec) -> None:
         super().__init__(name, spec)

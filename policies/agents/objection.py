@@ -5,9 +5,6 @@ Whether a resolved concern may be argued again is the gate's matter; who moves t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 from ..core.proposals import Asks, Proposal, Purpose
 from ..core.view import ViewConcern
 from .base import Agent, View, heard, times, topic_of, unsettled, wordless
@@ -19,10 +16,7 @@ class Objection(Agent):
     without lines gets `other`. `escalate` is said when a concern was answered as often as the policy allows.
     """
 
-    LINES: ClassVar[Mapping[str, str]] = {
-        "other": "I understand. What would you need to know to decide?",
-        "escalate": "I do not want to press you. Shall I send you the details in writing instead?",
-    }
+    SECTION = "objection"
 
     def propose(self, view: View, reason: str) -> list[Proposal]:
         if wordless(view, reason):

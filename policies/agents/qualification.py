@@ -5,9 +5,6 @@ What then stands in the way is `objection.py`'s matter, the meeting `booking.py`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 from ..core.policy import AgentSpec
 from ..core.proposals import Asks, Proposal, Purpose
 from .base import Agent, View, answered_what, heard, times, unsettled, wordless
@@ -18,12 +15,7 @@ class Qualification(Agent):
     `resume` (said before going on after an interruption that had no words).
     """
 
-    LINES: ClassVar[Mapping[str, str]] = {
-        "greeting": "Hello, thank you for taking the call. Do you have a minute?",
-        "about": "I am calling to see whether our trial would be of use to you.",
-        "offer": "We have a trial that you can start at any time. Would you like to?",
-        "resume": "Sorry, please go ahead.",
-    }
+    SECTION = "qualification"
 
     def __init__(self, name: str, spec: AgentSpec) -> None:
         super().__init__(name, spec)

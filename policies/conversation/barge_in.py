@@ -29,6 +29,7 @@ from ..core.parts import replace
 from ..core.proposals import Asks
 from ..core.state import AgentSpeech, CallState, Holder, Overlap, Playing, Utterance
 from ..gate import debts, execution
+from ..language.port import registry
 from ..speech import speaking, turns
 from ..speech.floor import Move
 from . import endpointing, overlap
@@ -247,7 +248,8 @@ def _estimate(draft: Draft) -> float:
             held_ms=max(0, found.onset_ms - current.started_ms) if current.started_ms else 0,
             stage=state.stage,
             read_ms=max(0, found.read_ms - found.onset_ms),
-        )
+        ),
+        registry.of(draft.policy).overlap,
     )
     state.overlap = replace(found, take=take)
     return take

@@ -1,9 +1,10 @@
 """Is the caller taking the floor? One probability from what is known at this moment; what follows is `barge_in.py`.
 
 A logistic regression over sparse features of the words so far, of how long there was voice and of what the agent is
-saying. Its weights (`overlap_weights.py`) come from `tests/benchmarks/overlap_training.py`, out of meetings, not phone
-calls. What meetings cannot teach (loudness and pitch against the caller's own baseline, a question that waits for an
-answer) is a prior written by hand, in PRIORS. Pure, about 20 us.
+saying. The words' weights are the language's, the others' stand in `overlap_weights.py`; both come from
+`tests/benchmarks/overlap_training.py`, out of meetings, not phone calls. What meetings cannot teach (loudness and pitch
+against the caller's own baseline, a question that waits for an answer) is a prior written by hand, in PRIORS. Pure,
+about 20 us.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from itertools import pairwise
 from ..core.parts import part
 from ..core.proposals import Asks, Purpose
 from ..core.state import Stage
+from ..language.port.port import OverlapWords
 from .overlap_weights import WEIGHTS
 
 
@@ -50,10 +52,6 @@ PRIORS: dict[Purpose | Stage, float] = {
     Stage.OBJECTING: 0.3,  # whoever has a concern wants it heard
 }
 
-_SAME = {"o_k": "okay", "ok": "okay", "mhm": "mm-hmm", "mm-hm": "mm-hmm", "mmhmm": "mm-hmm", "mhmm": "mm-hmm",
-         "uhhuh": "uh-huh", "uh-hm": "mm-hmm", "mm": "mmm", "hm": "hmm",
-         "mm-h": "mm-hmm", "m-hm": "mm-hmm", "mmh": "mm-hmm", "mh": "mm-hmm", "uh-h": "uh-huh",
-         "yea": "yeah", "ya": "yeah"}  # fmt: skip
 _STRIPPED = '.,!?;:"()[]'
 _QUIET_FROM_MS = 110  # voice is measured every 100 ms: less than this since the last measure says nothing
 _WORDS_MAX = 4  # further ones add nothing: three words are a take already
@@ -61,22 +59,23 @@ _WORD_MS = 300  # a listener's token; how far unknown words are taken to reach
 _QUESTIONS = (Asks.OPEN, Asks.YES_NO, Asks.TIME, Asks.DIGITS, Asks.NAME)
 
 
-def judge(view: OverlapView) -> float:
-    """Probability, 0 to 1, that the caller takes the floor."""
-    weigh = WEIGHTS.get
-    odds = sum([weigh(feature, 0.0) for feature in features(view)]) + _prior(view)
+def judge(view: OverlapView, spelled: OverlapWords) -> float:
+    """Probability, 0 to 1, that the caller takes the floor; `spelled` = what words weigh in the caller's language."""
+    by_voice, by_words = features(view, spelled)
+    weigh, weigh_word = WEIGHTS.get, spelled.weights.get
+    odds = sum([weigh(each, 0.0) for each in by_voice] + [weigh_word(each, 0.0) for each in by_words]) + _prior(view)
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, odds))))
 
 
-def features(view: OverlapView) -> list[str]:
-    """The names of the features that hold; each weighs what WEIGHTS says, or nothing."""
-    words = normal(view.words)
+def features(view: OverlapView, spelled: OverlapWords) -> tuple[list[str], list[str]]:
+    """The names of the features that hold: of the voice, which weigh what WEIGHTS says or nothing, and of the words."""
+    words = normal(view.words, spelled)
     quiet_ms = max(0, view.elapsed_ms - view.voiced_ms)
     voice = "over" if view.spurt_over else "on" if quiet_ms < _QUIET_FROM_MS else "off"
     voiced = f"v{_bin(view.voiced_ms)}"
     found = ["bias", f"question {view.asks in _QUESTIONS}", f"held {min(7, view.held_ms.bit_length() // 2)}"]
     if not words and not view.read_ms:  # nothing but the voice to go by
-        return [*found, f"unread {voice}", f"unread {voiced}", f"unread {voice} {voiced}"]
+        return [*found, f"unread {voice}", f"unread {voiced}", f"unread {voice} {voiced}"], []
     unread_ms = max(0, view.elapsed_ms - quiet_ms - (view.read_ms or _WORD_MS * len(words)))
     behind = f"behind {min(4, (unread_ms + 40) // 150)}"
     count = min(len(words), 5)
@@ -88,14 +87,14 @@ def features(view: OverlapView) -> list[str]:
         f"n{count} {behind} {voice}",
     ]
     if not words:
-        return found
+        return found, []
     first, last = words[0], words[-1]
     whole = " ".join(words[:3])
-    found += [f"1 {first}", f"1 {first} {voice}", f"1 {first} {behind}", f"l {last}", f"l {last} {voice}"]
-    found += [f"= {whole}", f"= {whole} {voice}"]
-    found += [f"w {word}" for word in dict.fromkeys(words[:_WORDS_MAX])]
-    found += [f"b {before} {after}" for before, after in pairwise(words[:_WORDS_MAX])]
-    return found
+    said = [f"1 {first}", f"1 {first} {voice}", f"1 {first} {behind}", f"l {last}", f"l {last} {voice}"]
+    said += [f"= {whole}", f"= {whole} {voice}"]
+    said += [f"w {word}" for word in dict.fromkeys(words[:_WORDS_MAX])]
+    said += [f"b {before} {after}" for before, after in pairwise(words[:_WORDS_MAX])]
+    return found, said
 
 
 def _bin(voiced_ms: int) -> int:
@@ -103,10 +102,10 @@ def _bin(voiced_ms: int) -> int:
     return voiced_ms // 100 if voiced_ms < 700 else 7 if voiced_ms < 900 else 9 if voiced_ms < 1_200 else 12
 
 
-def normal(words: str) -> list[str]:
+def normal(words: str, spelled: OverlapWords) -> list[str]:
     """Words as the weights spell them."""
     plain = [word.strip(_STRIPPED) for word in words.lower().split()]
-    return [_SAME.get(word, word) for word in plain if word]
+    return [spelled.same.get(word, word) for word in plain if word]
 
 
 def _prior(view: OverlapView) -> float:

@@ -3,8 +3,9 @@
     encode(Say("u1", "Hello.", Purpose.GREETING, True, "g1"))  ->  ["Say", "u1", "Hello.", "greeting", True, "g1"]
 
 The first element of an encoded object is its class's name; the rest are its fields in order. A field whose class is
-known from the annotation (a `Proposal` inside `AgentAnswered`, a `Floor` inside `CallState`) carries no tag. Fields
-are only ever added at the end and with a default, so a shorter array from an older version still decodes.
+known from the annotation (a `Proposal` inside `AgentAnswered`, a `Floor` inside `CallState`) carries no tag; a
+`Principal` is its text. Fields are only ever added at the end and with a default, so a shorter array from an older
+version still decodes.
 
 An encoder and a decoder are compiled per class on first use, as `dataclasses` compiles `__init__`: the journal encodes
 every event of every call, and a call process must not pay at import for classes that it never meets. Decoding checks
@@ -22,6 +23,7 @@ from typing import Any, NoReturn
 
 from . import commands, events, proposals, signals, state
 from .errors import CallerFault
+from .principal import Principal
 
 
 class CodecFault(CallerFault):
@@ -164,6 +166,8 @@ def _encoding(source: _Source, hint: Any, value: str) -> str:
         return value
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return f"{value}._value_"
+    if hint is Principal:
+        return f"{value}.text"
     if dataclasses.is_dataclass(hint):
         return f"{source.name(_compile_encoder(typing.cast(type, hint), tagged=False))}({value})"
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
@@ -238,6 +242,8 @@ def _decoding(source: _Source, hint: Any, value: str, where: str) -> str:
     """The expression that turns the plain `value` into what `hint` says, checking it on the way."""
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return f"{source.name(_enum_reader(hint, where))}({value})"
+    if hint is Principal:
+        return f"{source.name(Principal.of)}({_decoding(source, str, value, where)})"
     if dataclasses.is_dataclass(hint):
         return f"{source.name(_compile_decoder(typing.cast(type, hint), tagged=False))}({value})"
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)

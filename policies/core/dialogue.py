@@ -30,6 +30,7 @@ class Turn:
     utterance: str = ""  # an agent's
     cut: bool = False  # an agent's that was not heard to its end
     segments: tuple[Segment, ...] = ()  # a caller's, in their newest reading; personal data
+    chars: int = 0  # how long its words are: they are counted against the transcript's limit at every turn
 
     @property
     def words(self) -> str:

@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import Any
 
 from .commands import Command, Publish
+from .parts import clone
 from .policy import Policy
 from .state import CallState
 
@@ -34,7 +35,7 @@ class Draft:
     __slots__ = ("commands", "follow_ups", "policy", "state", "timers")
 
     def __init__(self, state: CallState, policy: Policy) -> None:
-        self.state = state.copy()
+        self.state = clone(state)
         self.policy = policy
         self.timers: Mapping[str, int] = state.timers  # replaced, never edited: most steps touch none
         self.commands: list[Command] = []

@@ -8,6 +8,7 @@ before `at_ms`: a detector confirms an onset after it began.
 from __future__ import annotations
 
 from .parts import part
+from .principal import Principal
 from .proposals import Proposal, Reading, Refusal
 
 
@@ -227,14 +228,14 @@ class OperatorDecided(Event):
 
     proposal: str
     approved: bool
-    operator: str
+    operator: Principal
 
 
 @part
 class HangupRequested(Event):
     """Somebody with the right to do so wants the call to end now."""
 
-    by: str
+    by: Principal
     reason: str
 
 

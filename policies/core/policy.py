@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ..language.lines.lines import DEFAULT, lines_of, section
+from ..language.lines.lines import DEFAULT, TAG, UnknownLanguageError, lines_of, section
 from .proposals import CORE
 from .state import Stage
 from .units import Section
@@ -233,7 +233,7 @@ class Voice(Section):
 class Speech(Section):
     """What the speech engines are asked for. An engine that has no such language or voice refuses, and says so."""
 
-    language: str = Field("en", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$", max_length=35)  # a BCP 47 tag
+    language: str = Field("", pattern=rf"^$|{TAG}", max_length=35)  # a BCP 47 tag; empty = the policy's own language
     voice: str = Field("", max_length=200)  # the synthesizer's own name of it; empty = the installation's
     hints: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
         default=(), max_length=200
@@ -269,7 +269,9 @@ class Policy(Section):
     limits: Limits = Field(default_factory=Limits)
     voice: Voice = Field(default_factory=Voice)
     speech: Speech = Field(default_factory=Speech)
-    language: str = DEFAULT  # in which callers are understood and the core speaks; see policies/language
+    # In which callers are understood and the core speaks, and what the speech engines are asked for: a BCP 47 tag
+    # ("en", "nl-BE"). The language that is installed for its main part leads where there is none for the whole tag.
+    language: str = Field(DEFAULT, pattern=TAG, max_length=35)
 
     @model_validator(mode="before")
     @classmethod
@@ -278,10 +280,22 @@ class Policy(Section):
         language = raw.get("language", DEFAULT) if isinstance(raw, Mapping) else DEFAULT
         if language == DEFAULT or not isinstance(language, str):
             return raw
+        try:
+            lines = lines_of(language)
+        except UnknownLanguageError:
+            return raw  # told below, where the field has a name
         filled = dict(raw)
-        for key, text in lines_of(language).items():
-            _fill(filled, _LINE_OF[key.partition(".")[0]], key.partition(".")[2], text)
+        for key, text in lines.items():
+            place = _LINE_OF.get(key.partition(".")[0])
+            if place is not None:
+                _fill(filled, place, key.partition(".")[2], text)
         return filled
+
+    @field_validator("language")
+    @classmethod
+    def _language_is_there(cls, language: str) -> str:
+        lines_of(language)
+        return language
 
     @field_validator("agents")
     @classmethod
@@ -290,8 +304,12 @@ class Policy(Section):
             raise ValueError(f"no agent can be named {CORE!r}: the call itself proposes under this name; rename it")
         return agents
 
+    def engine_speech(self) -> Speech:
+        """What the speech engines are asked for: `speech`, in the policy's language where it names none itself."""
+        return self.speech if self.speech.language else self.speech.model_copy(update={"language": self.language})
 
-# Where the lines of a language stand in a policy, by the first part of their keys.
+
+# Where the core's lines of a language stand in a policy, by the first part of their keys.
 _LINE_OF: dict[str, tuple[str, ...]] = {
     "gate": ("gate", "lines"),
     "silence": ("silence", "lines"),

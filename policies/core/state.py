@@ -15,6 +15,7 @@ from .dialogue import Answer, Debt, Segment, Term, Told, Turn
 from .far_end import Answering as Answering
 from .far_end import Presence as Presence
 from .parts import clone, part
+from .principal import Principal
 from .proposals import Asks, Grant, Proposal, Purpose
 from .signals import Ledger as Ledger
 from .signals import Sign as Sign
@@ -268,7 +269,7 @@ class Authority:
     spent_cents: float = 0.0
     spoke_revision: int = 0  # the revision at which something was last granted to be heard
     recent: tuple[str, ...] = ()  # digests of the last acts, oldest first; the loop breaker reads them
-    approved: tuple[tuple[str, str, int], ...] = ()  # (act, operator, at_ms): a yes is to the act, not to one proposal
+    approved: tuple[tuple[str, Principal, int], ...] = ()  # (act, who, at_ms): a yes is to the act, not to one proposal
     acts: tuple[Act, ...] = ()  # the last acts that are over, oldest first
     refused: tuple[tuple[str, str, str], ...] = ()  # (act, its name, why) that no operator allows in this call
     spoke_for: tuple[str, int, int] = ("", 0, 0)  # whose answer that was: its agent, basis and part

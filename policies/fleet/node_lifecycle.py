@@ -19,8 +19,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from ..core.lifecycle import Lifecycle
+from ..core.principal import Principal, PrincipalKind
 
-SCALING = "scaling"  # who has closed a node that is not needed; whoever else closes one is an operator
+SCALING = Principal(PrincipalKind.SYSTEM, "scaling")  # closes a node that is not needed; who else does is an operator
 
 
 class NodeStage(StrEnum):
@@ -97,7 +98,7 @@ def of_node(node: str = "") -> NodeLifecycle:
     return Lifecycle(f"node {node[:8]}" if node else "this node", NODE_MOVES, NodeStage.SERVING)
 
 
-def closing(on: bool, by: str) -> NodeMove:
+def closing(on: bool, by: Principal) -> NodeMove:
     """The move that an order to take no new calls (`on`), or to take them again, is; `by` as the order says."""
     if by == SCALING:
         return NodeMove.DRAIN if on else NodeMove.RETURN

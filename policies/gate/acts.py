@@ -18,6 +18,7 @@ from ..core.policy import Policy
 from ..core.proposals import ACTS, Answer, Grant, Kind, Proposal, RuleResult, Verdict
 from ..core.state import Act, Line
 from ..evidence import owed
+from ..language.port import registry
 from ..speech import speaking, turns
 from . import agreement, gate, grants, rules
 from .agreement import PROVISIONAL
@@ -142,19 +143,38 @@ def reconsider(draft: Draft, event: WordsHeard | DigitPressed) -> None:
     final = not isinstance(event, WordsHeard) or event.final
     if not final and draft.state.evidence_revision != draft.state.revision:
         return
+    refused_late = _refused_late(draft, event) if isinstance(event, WordsHeard) else None
     for grant in draft.state.authority.grants:
         if grant.proposal.kind is not Kind.TOOL and grant.stage != ANNOUNCED:
             continue
         case = case_of(draft.state, draft.policy, grant.proposal, "withdrawal" if final else PROVISIONAL)
         if grant.stage in (*_RECALLABLE, ""):
-            broken = _broken(case)
+            broken = _broken(case) or refused_late
             if broken is not None:
                 gate.refuse(draft, grant.proposal, "withdrawal", broken)
                 _withdraw(draft, grant)
-        elif grant.stage == BEGUN and _broken(case) is not None:
+        elif grant.stage == BEGUN and (_broken(case) or refused_late) is not None:
             _put(draft, replace(grant, stage=REGRETTED))
     if isinstance(event, WordsHeard) and gate.READING_TIMER in draft.timers and not turns.unread(draft.state):
         draft.arm(gate.READING_TIMER, draft.state.now_ms)  # they are read: what waited for them need wait no longer
+
+
+def _refused_late(draft: Draft, event: WordsHeard) -> RuleResult | None:
+    """The turn that was answered is read to its end only now, and refuses: that counts as it would have in time.
+
+    The other rules read the words of the present turn, and what signs the language found in any words.
+    """
+    before = draft.state.hearing.before
+    if not draft.state.authority.grants or not event.final or not turns.belongs_to_an_earlier_turn(draft, event):
+        return None
+    if not before or event.ended_ms <= before[0].started_ms:
+        return None  # of a turn before that one
+    if any(known.id == event.segment and turns.plain(known.text) == turns.plain(event.text) for known in before):
+        return None  # as it was read when it was answered
+    read = registry.of(draft.policy).assent(event.text, ())
+    if not read.takes_back:
+        return None
+    return RuleResult("contrary", "nothing against it in the turn that was answered", f"{read.why}, read late", False)
 
 
 def _broken(case: Case) -> RuleResult | None:

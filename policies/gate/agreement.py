@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..core.dialogue import Answer
-from ..core.proposals import ACTS, Polarity, Purpose
+from ..core.proposals import ACTS, Kind, Polarity, Purpose
 from ..core.state import Sign, Standing
 from ..evidence import evidence, heard
 from ..evidence.concerns import AGREES_AT
@@ -23,6 +23,7 @@ OPEN = frozenset({Standing.OPEN, Standing.REOPENED})
 _AGREEING = frozenset({Sign.COMMITMENT, Sign.CONFIRMATION})
 _TELLING = _AGREEING | {Sign.DENIAL}
 _ASKING = _AGREEING | {Sign.HUMAN, Sign.INTEREST}
+_PERSON = frozenset({Sign.HUMAN})
 _CONTRARY = frozenset({Sign.DENIAL, Sign.WAIT, Sign.STOP})
 _PURPOSES = frozenset(str(purpose) for purpose in Purpose)
 
@@ -168,7 +169,7 @@ def contrary(case: Case) -> Result | None:
     if case.needs.yes == "clean" and given is not None:
         since = min(since, given.revision)
     wanted = f"nothing against it after revision {since}"
-    taken_back = _taken_back(case)
+    taken_back = _taken_back(case) or _called_off(case)
     if taken_back:
         return wanted, taken_back, False
     for signal in evidence.standing(state.ledger):
@@ -184,6 +185,23 @@ def contrary(case: Case) -> Result | None:
         if read.takes_back:
             return wanted, f"{read.why} at revision {state.said_revision}", False
     return wanted, "nothing", True
+
+
+def _called_off(case: Case) -> str:
+    """A person was asked for, and refused again in the same turn: a transfer's basis is newer than both.
+
+    What the request's own segment says beside it is a reason ("a person, I don't want a machine").
+    """
+    state = case.state
+    asked = next(evidence.standing(state.ledger, _PERSON), None) if case.proposal.kind is Kind.TRANSFER else None
+    if asked is None or not any(segment.id == asked.segment for segment in state.hearing.segments):
+        return ""
+    for signal in evidence.standing(state.ledger, _CONTRARY):
+        if signal.id < asked.id:
+            break
+        if signal.strength >= CONTRARY_AT and signal.segment != asked.segment:
+            return f"{signal.sign} at revision {signal.revision}, after a person was asked for"
+    return ""
 
 
 def _taken_back(case: Case) -> str:

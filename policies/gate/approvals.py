@@ -29,12 +29,12 @@ def operator_decided(draft: Draft, event: OperatorDecided) -> None:
     authority = draft.state.authority
     proposal = next((p for p in authority.approvals if p.id == event.proposal), None)
     if proposal is None:
-        draft.publish("approval", what="unknown", proposal=event.proposal, operator=event.operator)
+        draft.publish("approval", what="unknown", proposal=event.proposal, operator=event.operator.text)
         return
     left = tuple(p for p in authority.approvals if p is not proposal)
     draft.state.authority = replace(authority, approvals=left)
     what = "approved" if event.approved else "refused"
-    draft.publish("approval", what=what, proposal=proposal.id, operator=event.operator)
+    draft.publish("approval", what=what, proposal=proposal.id, operator=event.operator.text)
     if not left:
         draft.disarm(approval_queue.TIMER)
     if not event.approved:

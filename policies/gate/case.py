@@ -12,6 +12,7 @@ from typing import Any
 
 from ..core.parts import part
 from ..core.policy import ActionRules, Level, Policy
+from ..core.principal import Principal
 from ..core.proposals import ACTS, Kind, Proposal
 from ..core.state import Act, CallState, Playing
 from .autonomy import lower
@@ -65,7 +66,7 @@ def done(state: CallState, name: str) -> tuple[int, int]:
     return next(((count, last_ms) for key, count, last_ms in state.authority.done if key == name), (0, 0))
 
 
-def approval(case: Case) -> tuple[str, int] | None:
+def approval(case: Case) -> tuple[Principal, int] | None:
     """Which operator said yes to this act, and when, while that yes lasts: to the end of an act that it has begun."""
     authority = case.state.authority
     begun = any(act_of(grant.proposal) == case.act for grant in authority.grants)

@@ -13,7 +13,7 @@ from ..core.draft import Draft, FollowUp
 from ..core.events import WordsHeard
 from ..core.parts import replace
 from ..core.proposals import Asks, Polarity, Purpose, Reading
-from ..core.state import CallState, Sign, Utterance
+from ..core.state import CallState, Sign, Signal, Utterance
 from ..evidence import cues, evidence, heard, owed, slots
 from ..language.port import registry
 from ..language.port.port import Assent
@@ -55,7 +55,7 @@ def conclude(draft: Draft) -> None:
             confirms=question.purpose is Purpose.CONFIRMATION and heard.whole(question) and known == question.terms,
             action=question.action,
         ),
-        pressed if not segments else None,
+        _beside_words(draft, question, segments) if segments else pressed,
     )
 
 
@@ -146,17 +146,36 @@ def _borne_out(draft: Draft, answer: Answer) -> None:
         draft.then(FollowUp.SETTLE_UP)
 
 
-def _pressed(state: CallState, question: Utterance) -> Assent | None:
-    """The one key that was pressed since the question, where callers know it for yes or no; several are a number."""
+def _keys_since(state: CallState, question: Utterance) -> list[Signal]:
+    """The keys that were pressed since the question, oldest first."""
     pressed = []
     for signal in evidence.standing(state.ledger):
         if signal.at_ms < question.started_ms:
             break
         if signal.source == "digits" and signal.text != "#":
-            pressed.append(signal.sign)
-    if pressed == [Sign.CONFIRMATION]:
+            pressed.append(signal)
+    return pressed[::-1]
+
+
+def _pressed(state: CallState, question: Utterance) -> Assent | None:
+    """The one key that was pressed since the question, where callers know it for yes or no; several are a number."""
+    signs = [signal.sign for signal in _keys_since(state, question)]
+    if signs == [Sign.CONFIRMATION]:
         return Assent(Polarity.YES)
-    return Assent(Polarity.NO, "a key") if pressed == [Sign.DENIAL] else None
+    return Assent(Polarity.NO, "a key") if signs == [Sign.DENIAL] else None
+
+
+def _beside_words(draft: Draft, question: Utterance, segments: tuple[Segment, ...]) -> Assent | None:
+    """What keys leave over beside a spoken yes: a "no", or a number that was not read back; None = nothing."""
+    keys = _keys_since(draft.state, question)
+    language, terms = registry.of(draft.policy), heard.terms(question)
+    typed = "".join(signal.text for signal in keys)
+    if not keys or [signal.sign for signal in keys] == [Sign.CONFIRMATION]:
+        return None
+    if any(language.same(term.value, typed) for term in terms):
+        return None
+    spoken = language.assent(_words(segments), [(term.name, term.value) for term in terms])
+    return Assent(Polarity.UNCLEAR, "keys beside it") if spoken.says is Polarity.YES else spoken
 
 
 def _follows(answer: Answer, event: WordsHeard) -> bool:

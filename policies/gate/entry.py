@@ -21,6 +21,7 @@ from ..core.errors import CallerFault
 from ..core.events import ActionFinished, Event, HangupRequested, LineClosed, OperatorDecided
 from ..core.fields import CHECKS, COUNT_MAX, NAME_CHARS_MAX, REASON_CHARS_MAX, WELL_FORMED, Refused
 from ..core.parts import replace
+from ..core.principal import Principal
 from ..core.proposals import Kind, Polarity, Proposal, Purpose, Reading, Refusal
 from ..core.sayable import Unsayable, on_one_line, sayable
 
@@ -100,6 +101,8 @@ def event_of(array: list[Any], at_ms: int) -> Event:
         text = getattr(event, field.name)
         if isinstance(text, str) and (len(text) > WORD_CHARS_MAX or not text.isprintable()):
             raise CallerFault(f"{array[0]}.{field.name}: up to {WORD_CHARS_MAX} printable characters on one line")
+        if isinstance(text, Principal) and not text.fits:
+            raise CallerFault(f"{array[0]}.{field.name}: who asks has an id, and printable characters on one line")
     return event
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..conversation.limits import REQUESTED
 from ..core.codec import decode
 from ..core.commands import Publish, RecordVerdict, Say
 from ..core.errors import CallerFault
+from ..core.principal import Principal
 from ..core.proposals import Kind, Verdict
 
 SAID = frozenset({"caller", "agent", "error"})  # kinds of rows that hold what people said, or may quote it
@@ -23,8 +25,8 @@ class Row(NamedTuple):
 
     seq: int  # of the journal's record
     at_ms: int
-    # "verdict", "answer", "reading", "act", "debt", "failure" of an agent, "error" (its own words), "caller", "agent",
-    # "unreadable"
+    # "verdict", "answer", "reading", "act", "debt", "person" (an order of one), "failure" of an agent, "error" (its own
+    # words), "caller", "agent", "unreadable"
     kind: str
     words: str = ""
     verdict: Verdict | None = None
@@ -58,7 +60,7 @@ def account(records: Iterable[Sequence[Any]]) -> list[Row]:
 
 
 class Teller:
-    """Puts notices into words. It remembers which act a grant was for, because later notices name the grant alone."""
+    """Puts notices into words. It remembers the act of each grant and proposal: later notices name these alone."""
 
     def __init__(self) -> None:
         self._acts: dict[str, str] = {}
@@ -78,7 +80,19 @@ class Teller:
             return "act", f"{action}: {words}" if words else ""
         if topic == "agent":
             return "failure", _failure(body) if body.get("what") == "lost" else ""
+        if topic == "approval":
+            return "person", self._approval(body)
+        if topic == "call":
+            return "person", f"ends the call, {body['reason']}" if _is_order(body) else ""
         return ("debt", self._debt(body)) if topic == "debt" else (topic, "")
+
+    def _approval(self, body: Mapping[str, Any]) -> str:
+        what, proposal = str(body.get("what", "")), str(body.get("proposal", ""))
+        if what == "asked":
+            self._acts[proposal] = str(body.get("action", ""))
+        if what not in ("approved", "refused"):
+            return ""
+        return f"{self._acts.get(proposal, proposal)} {what} by {Principal.of(str(body.get('operator', '')))}"
 
     def _debt(self, body: Mapping[str, Any]) -> str:
         of = str(body.get("of", ""))
@@ -133,6 +147,10 @@ def _answer(body: Mapping[str, Any]) -> str:
     says, why = str(body.get("says", "")), str(body.get("why", ""))
     question = "the read-back" if body.get("confirms") else "the question"
     return f"{_SAYS.get(says, says)}{': ' + why if why else ''} (to {question} {body.get('utterance', '')})"
+
+
+def _is_order(body: Mapping[str, Any]) -> bool:
+    return body.get("what") == "ending" and body.get("outcome") == REQUESTED
 
 
 def _failure(body: Mapping[str, Any]) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from ..core import events as ev
 from ..core.commands import RecordVerdict
+from ..core.principal import Principal, PrincipalKind
 from ..core.proposals import Answer, Verdict
 from .world import Record, World
 
 ANSWERS_MS = (300, 9_000)  # from the question to the answer; approvals last from 4 s on
+OPERATOR = Principal(PrincipalKind.PERSON, "operator")
 APPROVES, REFUSES = 0.5, 0.25  # shares of the questions; the rest is never answered
 
 
@@ -37,7 +39,7 @@ class Operator:
 
     def _decide(self, proposal: str, approved: bool) -> None:
         if not self._world.over:
-            self._world.feed(ev.OperatorDecided(self._world.now_ms, proposal, approved, "operator"))
+            self._world.feed(ev.OperatorDecided(self._world.now_ms, proposal, approved, OPERATOR))
 
 
 def _waits_for_a_yes(verdict: Verdict) -> bool:

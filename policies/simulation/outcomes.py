@@ -13,6 +13,7 @@ from functools import cache
 from ..agents.booking import Booking
 from ..core.commands import Say
 from ..core.policy import Policy
+from ..language.lines.lines import section
 from .account import Account, Ordered, plain
 from .violations import Report
 
@@ -66,7 +67,7 @@ def claim_in(text: str, policy: Policy) -> tuple[str, str] | None:
 
 def _templates(policy: Policy) -> tuple[tuple[str, str], ...]:
     """What each line claims: of every agent whose lines have the booking agent's names, whatever its act is."""
-    lines = [Booking.LINES] if "booking" in policy.agents else []
+    lines = [section(policy.language, Booking.SECTION)] if "booking" in policy.agents else []
     own = [
         (spoken[name], claim)
         for spoken in (*lines, *(spec.lines for spec in policy.agents.values()))

@@ -28,7 +28,7 @@ from .debt_watch import Debts
 from .drawn import drawn_policy, stock_agents
 from .faults import Faults
 from .freshness import Freshness
-from .operators import Operator
+from .operators import OPERATOR, Operator
 from .outcomes import Outcomes
 from .sequels import Sequels
 from .swaps import swapping
@@ -210,7 +210,7 @@ def _plan_faults(world: World, answered_ms: int) -> None:
     if faults.hits(fault.POLICY_SWAP):
         world.after(some_time(), lambda: swapping(world, drawn_policy(world.chance)).begin())
     if faults.hits(fault.HANG_UP_BY_OPERATOR):
-        world.after(some_time(), lambda: _unless_over(world, ev.HangupRequested(world.now_ms, "operator", "test")))
+        world.after(some_time(), lambda: _unless_over(world, ev.HangupRequested(world.now_ms, OPERATOR, "test")))
 
 
 def _unless_over(world: World, event: ev.Event) -> None:

@@ -125,7 +125,7 @@ def playback_stopped(draft: Draft, event: PlaybackStopped) -> None:
         _tell(draft, current, "held", pii_heard=event.heard_text, heard_ms=event.heard_ms)
     elif state.speech.last is not None and state.speech.last.id == event.utterance:
         last = _noted(draft, _stopped_at(state.speech.last, event))
-        transcript.spoken(draft, last)
+        transcript.heard_otherwise(draft, last)
         asked = state.speech.question
         question = last if asked is not None and asked.id == last.id else asked
         state.speech = AgentSpeech(state.speech.current, last, question)

@@ -11,7 +11,7 @@ from ..core.dialogue import Segment, Turn
 from ..core.draft import Draft
 from ..core.parts import replace
 from ..core.state import CallState, Playing, Utterance
-from ..language.en import assent
+from ..language.port import registry
 
 TURNS_MAX = 40  # the newest: some five minutes of lively talk
 CHARS_MAX = 8_000  # in all: what an invitation to an agent can carry without weighing on a call
@@ -21,15 +21,17 @@ Turns = tuple[Turn, ...]
 
 
 def spoken(draft: Draft, utterance: Utterance) -> None:
-    """An agent's utterance is over, or it is known better how much of it was heard."""
-    turns = draft.state.transcript
+    """An agent's utterance is over."""
     heard = _heard(utterance)
-    for at in range(len(turns) - 1, -1, -1):
-        if turns[at].utterance == utterance.id:
-            draft.state.transcript = (*turns[:at], *heard, *turns[at + 1 :])
-            return
     if heard:
-        draft.state.transcript = _bounded((*turns, *heard))
+        draft.state.transcript = _bounded((*draft.state.transcript, *heard))
+
+
+def heard_otherwise(draft: Draft, utterance: Utterance) -> None:
+    """It is known better how much was heard of an utterance that is over."""
+    turns = draft.state.transcript
+    at = next((at for at, turn in enumerate(turns) if turn.utterance == utterance.id), len(turns))
+    draft.state.transcript = _bounded((*turns[:at], *_heard(utterance), *turns[at + 1 :]))
 
 
 def answered(draft: Draft, segments: tuple[Segment, ...]) -> None:
@@ -47,7 +49,7 @@ def corrected(draft: Draft, reading: Segment) -> None:
         draft.state.transcript = _bounded(tuple([turn for turn in anew if turn.words]))
         return
     known = reading.id in draft.state.ledger.finals  # and was left out
-    if reading.text.strip() and not known and not assent.listening(reading.text):
+    if reading.text.strip() and not known and not registry.of(draft.policy).listening(reading.text):
         at = len(turns)
         while at and turns[at - 1].from_ms > reading.started_ms:
             at -= 1
@@ -77,11 +79,16 @@ def _heard(utterance: Utterance) -> Turns:
     until_ms = utterance.ended_ms or utterance.started_ms + utterance.heard_ms
     cut = utterance.playing in (Playing.CUT, Playing.FAILED) and count < len(words)
     text = utterance.text if count >= len(words) else " ".join(words[:count])
-    return (Turn(utterance.agent, utterance.started_ms, until_ms, text, utterance.id, cut),)
+    return (Turn(utterance.agent, utterance.started_ms, until_ms, text, utterance.id, cut, chars=len(text)),)
 
 
 def _said(segments: tuple[Segment, ...]) -> Turn:
-    return Turn(CALLER, segments[0].started_ms, segments[-1].ended_ms, segments=segments)
+    from_ms, until_ms = segments[0].started_ms, segments[-1].ended_ms
+    return Turn(CALLER, from_ms, until_ms, segments=segments, chars=_chars(segments))
+
+
+def _chars(segments: tuple[Segment, ...]) -> int:
+    return sum([len(segment.text) + 1 for segment in segments])
 
 
 def _sorted_in(turns: Turns, segments: tuple[Segment, ...]) -> tuple[Turns, Turns]:
@@ -95,24 +102,26 @@ def _sorted_in(turns: Turns, segments: tuple[Segment, ...]) -> tuple[Turns, Turn
         at = at_of.get(segment.id)
         if at is not None and segment not in turns[at].segments:
             anew = tuple([segment if each.id == segment.id else each for each in turns[at].segments])
-            turns = (*turns[:at], replace(turns[at], segments=anew), *turns[at + 1 :])
+            turns = (*turns[:at], replace(turns[at], segments=anew, chars=_chars(anew)), *turns[at + 1 :])
     return turns, (_said(fresh),) if fresh else ()
 
 
 def _bounded(turns: Turns) -> Turns:
     """The newest of them, within both limits; of one turn that is too long by itself, its newest words."""
     turns = turns[-TURNS_MAX:]
-    left = CHARS_MAX
-    for at in range(len(turns) - 1, -1, -1):
-        left -= len(turns[at].words)
-        if left < 0:
-            return turns[at + 1 :] if at + 1 < len(turns) else (_shortened(turns[at]),)
-    return turns
+    over = sum([turn.chars for turn in turns]) - CHARS_MAX
+    if over <= 0:
+        return turns
+    for at, turn in enumerate(turns[:-1]):
+        over -= turn.chars
+        if over <= 0:
+            return turns[at + 1 :]
+    return (_shortened(turns[-1]),)
 
 
 def _shortened(turn: Turn) -> Turn:
     if not turn.segments:
-        return replace(turn, text=turn.text[:CHARS_MAX])
+        return replace(turn, text=turn.text[:CHARS_MAX], chars=CHARS_MAX)
     kept: list[Segment] = []
     left = CHARS_MAX
     for segment in reversed(turn.segments):
@@ -122,4 +131,4 @@ def _shortened(turn: Turn) -> Turn:
         kept.append(segment)
     last = turn.segments[-1]
     segments = tuple(reversed(kept)) or (replace(last, text=last.text[-CHARS_MAX:]),)
-    return replace(turn, segments=segments, from_ms=segments[0].started_ms)
+    return replace(turn, segments=segments, from_ms=segments[0].started_ms, chars=_chars(segments))

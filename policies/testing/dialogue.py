@@ -30,6 +30,7 @@ from ..core.commands import (
     Withdraw,
 )
 from ..core.policy import Policy
+from ..core.principal import Principal, PrincipalKind
 from ..core.proposals import Proposal, Verdict
 from ..core.state import Line
 from ..core.view import View
@@ -128,7 +129,7 @@ class Dialogue(Told):
 
     # --- an operator ------------------------------------------------------------------------------------------------
 
-    def operator_decides(self, approved: bool, action: str = "", by: str = "an operator") -> None:
+    def operator_decides(self, approved: bool, action: str = "", by: str = "operator") -> None:
         """An operator answers what waits for a yes: `action`, or the first.
 
         Raises:
@@ -137,7 +138,9 @@ class Dialogue(Told):
         waiting = [each for each in self.asked_of_operators if action in ("", name_of(each))]
         if not waiting:
             self.fail(f"{action or 'nothing'} waits for an operator", [name_of(p) for p in self.asked_of_operators])
-        self.happens(ev.OperatorDecided, proposal=waiting[0].id, approved=approved, operator=by)
+        self.happens(
+            ev.OperatorDecided, proposal=waiting[0].id, approved=approved, operator=Principal(PrincipalKind.PERSON, by)
+        )
         self.settles()
 
     # --- carrying out -----------------------------------------------------------------------------------------------

@@ -1,19 +1,17 @@
 """The carrier's end of one media stream: a clock of 20 ms, a playout buffer, marks, clear. It has no will of its own.
 
-It does what Twilio does: a frame every 20 ms whether or not somebody speaks, what it is sent is played in order, a
+It does what a carrier does: a frame every 20 ms whether or not somebody speaks, what it is sent is played in order, a
 mark comes back when everything before it was played, `clear` empties the buffer and returns the pending marks at once.
 On top it keeps what the caller heard and said, sample by sample from the stream's start, so that position is time.
 When a stream ends and the call may not be over, the caller stays on the line, hears nothing, and another stream may be
-dialled. What a caller does with such a line is `softphone.py`'s matter, what follows a stream's end `redirect.py`'s.
-
-Source: https://www.twilio.com/docs/voice/media-streams/websocket-messages
+dialled. What a caller does with such a line is `softphone.py`'s matter, what follows a stream's end `redirect.py`'s,
+how a carrier words it all `carriers/`'.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-import secrets
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +20,8 @@ from typing import Any
 from offhook.actors.audio.format import BYTES_PER_MS, BYTES_PER_S, FRAME_BYTES, FRAME_MS, SILENCE
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from ..carriers.twilio.media_stream import CarrierWriter, Mark, Media, read_application
+from ..carriers.messages import HangUp, Mark, Media, SendKeys, SocketMessage, Transfer
+from ..carriers.port import PlayedCarrier
 from ..contracts.errors import LineFault
 from ..engines.sound import MAGNITUDE
 
@@ -73,17 +72,20 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
 
     def __init__(
         self,
-        stream: str,
-        call_sid: str,
+        carrier: PlayedCarrier,
+        call: str,
         on_tick: Callable[[Heard], None],
         pace: float = 1.0,
         may_resume: bool = False,
     ) -> None:
-        self.writer = CarrierWriter(stream, call_sid)
+        self._carrier = carrier
+        self._call = call
+        self.stream = carrier.stream(call)
         self.heard = Heard()
         self.traffic = Traffic()
         self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.stream_over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.transferred_to = ""  # the number that the application has ordered on the stream
         self._may_resume = may_resume
         self._over_since_ms = -1  # since when there is no stream; -1 = there is one
         self._on_tick = on_tick
@@ -96,7 +98,7 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
         self._mouth: deque[bytes] = deque()
         self._dry_since_ms = -1  # the buffer ran dry then, in the midst of speech; -1 = it did not
         self._clock: asyncio.Task[None] | None = None
-        noise = random.Random(call_sid)  # the same hiss on every run of the same script
+        noise = random.Random(call)  # the same hiss on every run of the same script
         self._hiss = [bytes(noise.choices(NOISE_CODES, k=FRAME_BYTES)) for _ in range(50)]
 
     # --- the caller's side ------------------------------------------------------------------------------------------
@@ -113,13 +115,13 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
             return
         self._transport = transport
         if self._over_since_ms >= 0:
-            self.writer = CarrierWriter("MZ" + secrets.token_hex(16), self.writer.call_sid)
+            self.stream = self._carrier.stream(self._call)
             self.stream_over = asyncio.get_running_loop().create_future()
             self.traffic.interruptions.append((self._over_since_ms, self.heard.now_ms - self._over_since_ms))
-            self.note("resumed", after_ms=self.heard.now_ms - self._over_since_ms, stream=self.writer.stream)
+            self.note("resumed", after_ms=self.heard.now_ms - self._over_since_ms, stream=self.stream.name)
             self._over_since_ms = -1
-        self._send(self.writer.connected())
-        self._send(self.writer.start())
+        for message in self.stream.opening({}):
+            self._send(message)
         if self._clock is None:
             self._clock = asyncio.get_running_loop().create_task(self._run())
 
@@ -141,13 +143,14 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
     def press(self, digit: str) -> None:
         """Press a key."""
         self.note("digit", digit=digit)
-        self._send(self.writer.dtmf(digit))
+        self._send(self.stream.digit(digit))
 
     async def hang_up(self) -> None:
         """End the stream as a carrier does when the caller hangs up."""
         if not self.closed.done():
             self.closed.set_result("the caller hung up")
-            self._send(self.writer.stop())
+            for message in self.stream.closing():
+                self._send(message)
         await self.stop()
 
     async def stop(self) -> None:
@@ -176,8 +179,8 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
             await asyncio.sleep(max(0.0, ahead_s))  # late: the missing frames follow at once, as from a carrier
 
     def _tick(self) -> None:
-        frame = self._mouth.popleft() if self._mouth else self._hiss[self.writer.chunk % len(self._hiss)]
-        self._send(self.writer.media(frame))
+        frame = self._mouth.popleft() if self._mouth else self._hiss[self.heard.now_ms // FRAME_MS % len(self._hiss)]
+        self._send(self.stream.media(frame))
         played = self._play()
         heard = self.heard
         if heard.now_ms < RECORD_MS_MAX:
@@ -208,11 +211,11 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
 
     def _return_mark(self, name: str) -> None:
         self.note("mark", name=name)
-        self._send(self.writer.mark(name))
+        self._send(self.stream.mark(name))
 
-    def _send(self, message: bytes) -> None:
+    def _send(self, message: SocketMessage) -> None:
         if self._transport is not None and not self._transport.is_disconnected:
-            self._transport.send(WSMsgType.TEXT, message)
+            self._transport.send(WSMsgType.BINARY if message.binary else WSMsgType.TEXT, message.payload)
 
     # --- the application's messages (picows) --------------------------------------------------------------------------
 
@@ -224,10 +227,10 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
             transport.send_close()
             transport.disconnect()
             return
-        if frame.msg_type != WSMsgType.TEXT:
+        if frame.msg_type not in (WSMsgType.TEXT, WSMsgType.BINARY):
             return
         try:
-            message = read_application(frame.get_payload_as_bytes())
+            message = self.stream.read(frame.get_payload_as_bytes(), frame.msg_type == WSMsgType.BINARY)
         except LineFault as fault:
             self.note("fault", reason=str(fault))
             return
@@ -236,6 +239,13 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
         elif isinstance(message, Mark):
             self._marks.append((self._received, message.name))
             self.traffic.marks.append((self._received, message.name))
+        elif isinstance(message, HangUp):
+            self.give_up(f"the far end hung up: {message.reason}" if message.reason else "the far end hung up")
+        elif isinstance(message, Transfer):
+            self.transferred_to = message.target
+            self.note("transfer")
+        elif isinstance(message, SendKeys):
+            self.note("keys", digits=message.keys)
         else:
             self._clear()
 
@@ -254,7 +264,7 @@ class CarrierEnd(WSListener):  # type: ignore[misc]  # picows ships no types
         self.traffic.media_bytes += len(audio)
 
     def _clear(self) -> None:
-        """Twilio drops the buffer and sends every pending mark back at once."""
+        """A carrier drops the buffer and sends every pending mark back at once."""
         self.note("clear", dropped_ms=len(self._playout) // BYTES_PER_MS, played_bytes=self._played)
         self._played += len(self._playout)
         self._playout.clear()

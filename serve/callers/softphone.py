@@ -1,7 +1,7 @@
 """A scripted caller: carries a script out on one line, and hands back what was heard, said and found.
 
 Use:
-    record = await place(scenario.load(path), media_url)
+    record = await place(scenario.load(path), media_url, carrier)
     record.wav("heard")
 
 The line itself (clock, playout, marks) is `carrier_end.py`; what a script may say is `scenario.py`; what follows the
@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from picows import WSError
 
+from ..carriers.port import Carrier, PlayedCarrier
 from ..contracts.errors import ScriptFault
 from ..engines.sound import wav_bytes
 from .carrier_end import SILENT_MS, CarrierEnd, Heard, Traffic
@@ -98,6 +99,7 @@ class _Wait:
 async def place(
     script: Script,
     media_url: str,
+    carrier: Carrier,
     *,
     captions: Captions | None = None,
     on_line: Callable[[Traffic, Heard], None] | None = None,
@@ -105,7 +107,7 @@ async def place(
     pace: float = 1.0,
     resume: Resume | None = None,
 ) -> CallRecord:
-    """Call `media_url` (a carrier's media stream) and carry the script out. Always returns a record.
+    """Call `media_url` as a caller of this carrier, and carry the script out. Always returns a record.
 
     `on_line` is told once, when the line is open: the live traffic and what the ear knows. `pace` is how many times
     faster than the clock the line runs, for tests against something that keeps up. `resume` is the webhook that is
@@ -116,7 +118,7 @@ async def place(
     """
     if script.needs_captions and captions is None:
         raise ScriptFault(f"{script.path}: waits for what the agent says, and nothing here tells what that is")
-    caller = _Caller(script, captions, pace, resume)
+    caller = _Caller(script, carrier.played(), captions, pace, resume)
     try:
         await caller.line.dial(media_url)
     except (OSError, WSError, TimeoutError) as error:
@@ -138,13 +140,19 @@ async def place(
 class _Caller:
     """A script being carried out."""
 
-    def __init__(self, script: Script, captions: Captions | None, pace: float, resume: Resume | None) -> None:
+    def __init__(
+        self,
+        script: Script,
+        carrier: PlayedCarrier,
+        captions: Captions | None,
+        pace: float,
+        resume: Resume | None,
+    ) -> None:
         self.script = script
-        stream = "MZ" + secrets.token_hex(16)
-        call_sid = resume.call_sid if resume is not None else "CA" + secrets.token_hex(16)
-        self.line = CarrierEnd(stream, call_sid, self._on_tick, pace, may_resume=resume is not None)
-        self._redirects = Redirects(resume, self.line.dial, pace) if resume is not None else None
-        self.record = CallRecord(script.name, script.caller, stream, traffic=self.line.traffic)
+        call = resume.call if resume is not None else "CA" + secrets.token_hex(16)
+        self.line = CarrierEnd(carrier, call, self._on_tick, pace, may_resume=resume is not None)
+        self._redirects = Redirects(carrier, resume, self.line.dial, pace) if resume is not None else None
+        self.record = CallRecord(script.name, script.caller, self.line.stream.name, traffic=self.line.traffic)
         self._captions = captions
         self._utterances_before = 0  # utterances begun before the caller's last words: the ones not listened for now
         self._utterances_seen = 0
@@ -190,6 +198,7 @@ class _Caller:
     async def hang_up(self) -> None:
         """Leave the line, if it is still there, and close the record."""
         await self.line.hang_up()
+        self.record.transferred_to = self.record.transferred_to or self.line.transferred_to
         self.record.ended = self.line.closed.result()
         self.record.duration_ms = self.line.heard.now_ms
 

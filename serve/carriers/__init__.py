@@ -1,1 +1,1 @@
-"""Carriers: one folder each."""
+"""Carriers: the port that all of them fit (`port.py`), and a folder each."""

@@ -33,6 +33,8 @@ from offhook.policies.simulation.chaos import UNNAMED, schedule
 from ..callers.redirect import Resume
 from ..callers.scenario import Script
 from ..callers.softphone import CallRecord, place
+from ..carriers import registry
+from ..config.settings import read as read_settings
 from .journal_checks import Evidence, Struck, check_journal
 from .line_checks import GAP_MS_MAX, check_line
 from .strikes import LiveCall, NothingThereError, Striker
@@ -264,14 +266,15 @@ class Chaos:
     async def _call(self, number: int, script: Script, placed: dict[str, Any], left_s: float) -> None:
         taken = _Taken(placed["call_id"])
         self._taken.append(taken)
-        resume = Resume.of(str(self.installation.api.base_url), taken.call)
+        carrier = registry.named(placed["carrier"], read_settings().carrier_choices)
+        resume = Resume.of(carrier, str(self.installation.api.base_url), taken.call)
 
         def on_line(*_: Any) -> None:
             taken.began_ms = self._now_ms()
             self._ringing.discard(number)
 
         taken.record = await place(
-            script, placed["media_url"], resume=resume, on_line=on_line, call_s_max=left_s + LEAVE_S
+            script, placed["media_url"], carrier, resume=resume, on_line=on_line, call_s_max=left_s + LEAVE_S
         )
 
     # --- accounting -------------------------------------------------------------------------------------------------

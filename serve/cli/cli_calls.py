@@ -216,6 +216,8 @@ async def _place(caller: Script, url: str, placed: dict[str, Any], quiet: bool) 
     """Carry the script out, and show the call's timeline meanwhile."""
     from ..callers.redirect import Resume
     from ..callers.softphone import place
+    from ..carriers import registry
+    from ..config.settings import read as read_settings
     from ..views.call_summary import CallSummary
     from ..views.timeline import Timeline
     from .demo import Captions
@@ -226,8 +228,9 @@ async def _place(caller: Script, url: str, placed: dict[str, Any], quiet: bool) 
         with show_lines or contextlib.nullcontext():
             watching = asyncio.create_task(_watch(api, placed["call_id"], summary, show_lines))
             try:
-                resume = Resume.of(url, placed["call_id"])
-                record = await place(caller, placed["media_url"], captions=Captions(summary), resume=resume)
+                carrier = registry.named(placed["carrier"], read_settings().carrier_choices)
+                resume = Resume.of(carrier, url, placed["call_id"])
+                record = await place(caller, placed["media_url"], carrier, captions=Captions(summary), resume=resume)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(watching, SETTLE_S)
                 return record

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Callable
 from dataclasses import is_dataclass
@@ -13,7 +12,7 @@ import typer
 from offhook.actors.contracts.operations import plain
 from offhook.policies.core.errors import CallerFault
 
-from ..client import running
+from ..client import login, running
 from ..config.settings import read as read_settings
 from ..contracts.errors import ScriptFault
 from ..views import terminal
@@ -50,12 +49,9 @@ def signed(by: str | None) -> str:
     Raises:
         CallerFault: there is neither.
     """
-    if by:
-        return by
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a user without a name, as in some containers
-        raise CallerFault("this user has no login name; say who you are with --by NAME") from None
+    if name := by or login.login_name():
+        return name
+    raise CallerFault("this user has no login name; say who you are with --by NAME")
 
 
 def show(value: Any, json: bool, text: Callable[[], Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 import time
 from pathlib import Path
@@ -78,7 +77,7 @@ def start(
     if live:
         plan["live"] = {"deadline": deadline, "at_deadline": at_deadline}
     try:
-        request = RolloutRequest(version, Plan.model_validate(plan), _me())
+        request = RolloutRequest(version, Plan.model_validate(plan))
     except ValidationError as error:
         raise CallerFault(f"plan: {wrong(error)}") from None
     told = api_of(state_dir, api).ask(ClusterOperations.rollout_start, request)
@@ -146,7 +145,7 @@ def _order(word: Literal["pause", "resume", "promote", "abort"], help: str) -> N
     @rollout_cli.command(word, help=help)
     def order(name: Name, state_dir: StateDir = None, api: ApiUrl = None, json: AsJson = False) -> None:
         asked = api_of(state_dir, api)
-        told = asked.ask(ClusterOperations.rollout_order, name, word, _me())
+        told = asked.ask(ClusterOperations.rollout_order, name, word)
         show(told, json, lambda: rollout_view.status(told))
 
 
@@ -154,14 +153,6 @@ _order("pause", "Give its candidate no more new calls; those that go on are stil
 _order("resume", "Go on where it was paused.")
 _order("promote", "Let the candidate lead all new calls now.")
 _order("abort", "Go back to the version that led before; running calls too. Also for one that is live.")
-
-
-def _me() -> str:
-    """Who gives the order; a user without a name in a container gives it too."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return "an operator"
 
 
 def steps_of(canary: str, autonomy: str) -> dict[str, Any]:

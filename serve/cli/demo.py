@@ -25,6 +25,7 @@ from ..callers import scenario
 from ..callers.redirect import Resume
 from ..callers.scenario import Script
 from ..callers.softphone import CallRecord, place
+from ..carriers import registry
 from ..client.running import Running
 from ..config.settings import Settings
 from ..config.settings import read as read_settings
@@ -178,9 +179,10 @@ async def _call(
         return _result(script, summary, None, "", [failure])
     placed: Mapping[str, str] = answer.json()
     watch = asyncio.create_task(_watch(api, placed["call_id"], summary, timeline))
-    resume = Resume.of(str(api.base_url), placed["call_id"])
+    carrier = registry.named(placed["carrier"], read_settings().carrier_choices)
+    resume = Resume.of(carrier, str(api.base_url), placed["call_id"])
     captions = Captions(summary)
-    record = await place(script, placed["media_url"], captions=captions, call_s_max=CALL_S_MAX, resume=resume)
+    record = await place(script, placed["media_url"], carrier, captions=captions, call_s_max=CALL_S_MAX, resume=resume)
     failures = list(record.failures)
     try:
         await asyncio.wait_for(watch, SETTLE_S)

@@ -19,10 +19,13 @@ from urllib.parse import quote
 
 import httpx
 from offhook.actors.contracts.operations import operation_of
+from offhook.actors.contracts.operations import read as read_as
 from offhook.policies.core.errors import Bug, CallerFault, WorldFault
+from offhook.policies.core.principal import Principal
 
 from ..contracts.bodies import JournalEntry
 from ..contracts.errors import NotRunning, StopFault
+from . import login
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -151,7 +154,7 @@ class Api:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self._client = httpx.Client(base_url=self.url, timeout=ASK_WITHIN_S)
+        self._client = httpx.Client(base_url=self.url, timeout=ASK_WITHIN_S, headers=login.headers())
 
     def ask(self, declared: Callable[Concatenate[Any, P], Awaitable[T]], *given: P.args, **named: P.kwargs) -> T:
         """Have an operation carried out that has an address, as in `api.ask(ClusterOperations.rollout, "sales")`.
@@ -168,6 +171,9 @@ class Api:
         in_path = {name: str(value) for name, value in arguments.items() if f"{{{name}}}" in address.path}
         path = address.path.format_map({name: quote(value, safe="") for name, value in in_path.items()})
         rest = {name: value for name, value in arguments.items() if name not in in_path}
+        for name in rest:
+            if parameters[name].annotation is Principal:
+                rest[name] = read_as(Principal, rest[name], name).text
         body = next((rest.pop(name) for name in tuple(rest) if is_dataclass(parameters[name].annotation)), None)
         return operation.answer(self._ask(address.method, path, params=rest, json=body))
 

@@ -14,6 +14,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from offhook.policies.language.lines.lines import DEFAULT, UnknownLanguageError, section
+
+from ..contracts.carrier_choice import CarrierChoice
 from ..contracts.errors import SettingFault
 from . import plug_ins
 
@@ -21,9 +24,9 @@ PREFIX = "OFFHOOK_"
 DEPLOYED = "deployed"  # by somebody else in this cluster (`serve deploy cluster/deploy/serve.yaml`)
 NO_RECOGNIZER = "none"
 IN_CALLS = ("clip", "tone")  # what a call speaks with by itself, without an engine
+CARRIER_OPTIONS = "carrier_options"  # the one setting that is many variables
 OVERFLOWS = ("busy", "queue", "redirect")
-SORRY = "We are sorry, we cannot take your call right now. Please try again later. Goodbye."
-UNREACHED = "We are sorry, nobody could be reached. Please call again later. Goodbye."
+MESSAGES = section(DEFAULT, "installation")  # what an installation says by itself: "queue", "sorry", "unreached"
 LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 RUNTIME_DIR_BYTES_MAX = 60  # a Unix socket's path has 107 bytes (unix(7)); the parts of a node append up to 47
@@ -54,7 +57,12 @@ class Settings:
     public_media_url: str = ""  # how carriers reach the media port: ws(s)://host[:port]
     media_secret: str = field(default="", repr=False)  # signs media tokens; empty = a new one at every start
     publish_key: str = field(default="", repr=False)  # signs bundles; where it is set, unsigned ones are refused
-    twilio_auth_token: str = field(default="", repr=False)  # checks the webhooks' signatures; empty = not checked
+    carriers: tuple[str, ...] = ("twilio",)  # that may bring calls, as their entry points are called; the first one's
+    # media protocol is spoken where nothing else is said
+    carrier_options: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict, repr=False
+    )  # by carrier: what stands
+    # in the environment as OFFHOOK_NAME_OPTION, in lower case; which there are says the carrier
     spares_max: int = 0  # above `spares`: a node's spares follow the traffic, up to so many; 0 = they do not
     blocking: float = 0.001  # share of callers that may find no slot
     burst: float = 0.999  # share of lead times whose arrivals the reserve holds
@@ -66,9 +74,11 @@ class Settings:
     calm_s: float = 600.0  # how long less must have been enough before a node is let go
     overflow: str = "busy"  # what becomes of a call that gets no slot within ring_s: busy, queue, redirect
     queue_s: float = 120.0  # how long a caller may stay in the queue
-    queue_message: str = "All lines are busy. Please stay on the line."  # said to them; or the URL of a recording
-    sorry_message: str = SORRY  # said to callers whose call cannot be taken or go on; or the URL of a recording
-    unreached_message: str = UNREACHED  # ... whom nobody took after a transfer, and whose call is over
+    queue_message: str = MESSAGES["queue"]  # said to them; or the URL of a recording
+    sorry_message: str = MESSAGES[
+        "sorry"
+    ]  # said to callers whose call cannot be taken or go on; or the URL of a recording
+    unreached_message: str = MESSAGES["unreached"]  # ... whom nobody took after a transfer, and whose call is over
     redirect_to: str = ""  # the number for `overflow` redirect
     late_ms: float = 30.0  # reaction lag at which a node takes no more calls
     admission: str = ""  # a YAML file with tenants' limits and slots kept for priorities (examples/admission.yaml)
@@ -79,6 +89,7 @@ class Settings:
     ring_s: float = 5.0  # how long a caller rings while no spare is free; carriers give up on a webhook after 15 s
     recognizer_options: str = field(default="", repr=False)  # of its engine (may hold a key): "name=value name=value"
     synthesizer_options: str = field(default="", repr=False)
+    language: str = DEFAULT  # of the three messages above, where they are not set; a call's is its policy's
 
     def __post_init__(self) -> None:
         _between("port", self.port, 0, 65_535)
@@ -120,6 +131,11 @@ class Settings:
             raise SettingFault(f"runtime_dir {self.runtime_dir!r} is too long for Unix sockets; at most {room} bytes")
 
     @property
+    def carrier_choices(self) -> tuple[CarrierChoice, ...]:
+        """The carriers with their options, for whoever loads them."""
+        return tuple(CarrierChoice(name, dict(self.carrier_options.get(name, {}))) for name in self.carriers)
+
+    @property
     def state_path(self) -> Path:
         """The state directory."""
         return Path(self.state_dir)
@@ -140,9 +156,12 @@ def read(environ: Mapping[str, str] | None = None, **chosen: Any) -> Settings:
     values: dict[str, Any] = {}
     for item in fields(Settings):
         name = next((name for name in _names(item.name) if name in environ), "")
-        if name:
+        if name and item.name != CARRIER_OPTIONS:
             values[item.name] = _parse(name, environ[name], getattr(_DEFAULTS, item.name))
     values.update({name: value for name, value in chosen.items() if value is not None})
+    values = {**_messages(values.get("language", DEFAULT)), **values}
+    carriers = values.get("carriers", _DEFAULTS.carriers)
+    values[CARRIER_OPTIONS] = {name: _options_of(name, environ) for name in carriers}
     values["state_dir"] = str(Path(values.get("state_dir") or _default_state_dir(environ)).expanduser().resolve())
     name = hashlib.sha256(values["state_dir"].encode()).hexdigest()[:8]  # one path a state directory
     values["runtime_dir"] = values.get("runtime_dir") or f"/tmp/offhook-{os.getuid()}/{name}"
@@ -153,10 +172,30 @@ def read(environ: Mapping[str, str] | None = None, **chosen: Any) -> Settings:
     return replace(_DEFAULTS, **values)
 
 
+def _messages(language: str) -> dict[str, str]:
+    """What the installation says in this language.
+
+    Raises:
+        SettingFault: it is not installed.
+    """
+    try:
+        return {f"{name}_message": text for name, text in section(language, "installation").items()}
+    except UnknownLanguageError as error:
+        raise SettingFault(f"setting language: {error}") from error
+
+
 def unknown(environ: Mapping[str, str]) -> list[str]:
-    """What looks like a setting of ours in the environment and is none, each with the nearest one that is."""
+    """What looks like a setting of ours in the environment and is none, each with the nearest one that is.
+
+    Options of the carriers that are used are the carriers' to judge (`carriers/registry.py`).
+    """
     known = [name for item in fields(Settings) for name in _names(item.name)]
+    carriers = _DEFAULTS.carriers
+    if given := environ.get(_variable("carriers")):
+        carriers = _parse(_variable("carriers"), given, carriers)
+    options = tuple(_variable(name) + "_" for name in carriers)
     strange = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    strange = [name for name in strange if not name.startswith(options)]
     return [
         " - ".join((name, *(f"did you mean {each}?" for each in get_close_matches(name, known, 1)))) for name in strange
     ]
@@ -164,7 +203,22 @@ def unknown(environ: Mapping[str, str]) -> list[str]:
 
 def _names(setting: str) -> tuple[str, ...]:
     """How the environment may name a setting, the present name first."""
-    return tuple(PREFIX + name.upper() for name in (setting, *_FORMER.get(setting, ())))
+    return tuple(map(_variable, (setting, *_FORMER.get(setting, ()))))
+
+
+def _variable(name: str) -> str:
+    """The environment variable of a setting, or what those of a carrier begin with."""
+    return PREFIX + name.upper().replace("-", "_")
+
+
+def _options_of(carrier: str, environ: Mapping[str, str]) -> dict[str, str]:
+    own = {name for item in fields(Settings) for name in _names(item.name)}
+    prefix = _variable(carrier) + "_"
+    return {
+        name.removeprefix(prefix).lower(): value
+        for name, value in environ.items()
+        if name.startswith(prefix) and name not in own
+    }
 
 
 def prepare_ray_environment() -> None:

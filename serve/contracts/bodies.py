@@ -73,3 +73,19 @@ class NoticePage:
     next_after_seq: int = -1
     missed: bool = False
     live: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierSummary:
+    """A carrier that may bring calls: what it can be asked to do, and the addresses that it asks."""
+
+    name: str
+    signals: tuple[str, ...] = ()
+    webhooks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierList:
+    """The carriers that are set up, the default first."""
+
+    carriers: tuple[CarrierSummary, ...] = ()

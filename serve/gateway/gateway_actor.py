@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import ray
@@ -21,7 +22,9 @@ from offhook.actors.refs.handles import NAMESPACE, ActorRef, on_node, start_last
 from offhook.actors.refs.supervisor import SupervisorRef
 from offhook.policies.core.errors import OffhookError
 
+from ..carriers import registry
 from ..client.cluster_client import ClusterClient
+from ..contracts.carrier_choice import CarrierChoice
 from ..contracts.claim import Claim
 from ..contracts.errors import StartFault
 from .gateway import Gateway
@@ -40,10 +43,10 @@ log = logging.getLogger(__name__)
 class GatewayActor(GatewayOperations, Answering):
     """One node's gateway. All methods run on its one event loop."""
 
-    def __init__(self, host: str, port: int, secret: str) -> None:
+    def __init__(self, host: str, port: int, secret: str, carriers: Sequence[CarrierChoice]) -> None:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
         self._control_client = ClusterClient()
-        self._gateway = Gateway(secret, self._claim)
+        self._gateway = Gateway(secret, self._claim, registry.load(carriers))
         self._leaves = False  # when the node is gone: its calls can go on on another
         Raylet().follow(self._leave, lambda: self._leaves)
         self._listening = asyncio.get_running_loop().create_task(self._listen(host, port))
@@ -128,20 +131,21 @@ class GatewayStart:
     host: str
     port: int
     secret: str = field(repr=False)
+    carriers: tuple[CarrierChoice, ...]
 
     def __call__(self, node: str, own_port: bool) -> GatewayRef:
         """The gateway of a node, at the port of the settings, or at any free one."""
-        return GatewayRef.start(node, self.host, self.port if own_port else 0, self.secret)
+        return GatewayRef.start(node, self.host, self.port if own_port else 0, self.secret, self.carriers)
 
 
 class GatewayRef(ActorRef, GatewayOperations):
     """A node's gateway. Each operation may raise LinkLost."""
 
     @classmethod
-    def start(cls, node: str, host: str, port: int, secret: str) -> GatewayRef:
+    def start(cls, node: str, host: str, port: int, secret: str, carriers: tuple[CarrierChoice, ...]) -> GatewayRef:
         """The gateway of `node`, started where there is none. Blocks for a round trip to the control store."""
         name = f"{GATEWAY}:{node}"
-        return cls(start_lasting(GatewayActor, name, on_node(node), host, port, secret), name)
+        return cls(start_lasting(GatewayActor, name, on_node(node), host, port, secret, carriers), name)
 
     @classmethod
     def find(cls, node: str) -> GatewayRef | None:

@@ -30,7 +30,7 @@ READ_OUT_S = 0.05  # for what a former owner had sent before its death; it is in
 TRANSFERRED = "transferred"  # why a line makes way for the number that its caller is handed to
 
 
-class Carrier(Protocol):
+class CarrierStream(Protocol):
     """What a line asks of the carrier's side; every call is carried out at once, none waits."""
 
     def play(self, audio: bytes) -> None:
@@ -43,6 +43,12 @@ class Carrier(Protocol):
         """Drop what is buffered."""
 
     def hang_up(self, reason: str) -> None:
+        """End the call, and the stream with it."""
+
+    def transfer(self, target: str) -> None:
+        """Hand the caller over to a number, as far as the carrier takes that on the stream; `end_stream` follows."""
+
+    def end_stream(self, reason: str) -> None:
         """End the stream; what the carrier does with the caller then is the resume webhook's answer."""
 
 
@@ -100,7 +106,9 @@ class Playback:
 class Line:
     """One stream of one call. Everything runs on the gateway's loop; only `attach` awaits."""
 
-    def __init__(self, call: str, stream: str, carrier: Carrier, on_orphaned: Callable[[Line, str], None]) -> None:
+    def __init__(
+        self, call: str, stream: str, carrier: CarrierStream, on_orphaned: Callable[[Line, str], None]
+    ) -> None:
         self.call = call
         self.stream = stream
         self.epoch = 0
@@ -309,7 +317,8 @@ class Line:
     def _transfer(self, target: str, *_earlier: Any) -> None:  # earlier releases say one thing more
         # The journal has the target: the resume webhook reads it there, even after this gateway is gone. The call waits
         # for what becomes of it: who is not reached comes back.
-        del target
+        if not self.over:
+            self._carrier.transfer(target)
         self.make_way(TRANSFERRED)
 
     def hang_up(self, reason: str) -> None:
@@ -321,7 +330,7 @@ class Line:
     def make_way(self, reason: str) -> None:
         """Another line of the same call takes over: this one ends, the call does not."""
         if not self.over:
-            self._carrier.hang_up(reason)
+            self._carrier.end_stream(reason)
             self.lost(reason)
 
     def _end(self, reason: str) -> None:

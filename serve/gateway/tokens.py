@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from ..contracts.errors import TokenFault
 
-MEDIA_PATH = "/media"  # a socket opens MEDIA_PATH/TOKEN, or MEDIA_PATH with the token as a parameter of its `start`
+MEDIA_PATH = "/media"  # a socket opens MEDIA_PATH[/CARRIER]/TOKEN, or without TOKEN, which its `start` has then
 LIFETIME_S = 60  # a carrier opens the stream within a second of the webhook's answer; retries take a few more
 USED_MAX = 100_000  # nonces remembered; 1,600 calls a second would fill it within a lifetime
 TOKEN_CHARS_MAX = 160

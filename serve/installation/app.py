@@ -33,6 +33,7 @@ from ray.serve.schema import LoggingConfig
 from ..bundles import policy_files
 from ..bundles.policy_files import Bundle
 from ..callers.clips import stock_clips
+from ..carriers import registry
 from ..client import running
 from ..client.cluster_client import ClusterClient
 from ..client.running import Running
@@ -87,6 +88,7 @@ class Installation:
         if not settings.policies:
             raise SettingFault("no policy to lead calls by; give one: --policy DIR, a folder with a policy.yaml in it")
         self._bundles = policy_files.find(settings.policies)
+        registry.load(settings.carrier_choices)
         read_tools(settings.tools)  # what is wrong with it is said before anything is started
         _check_clips(settings.clips)
         before = running.read(settings.state_file)
@@ -141,7 +143,8 @@ class Installation:
     async def _compose(self) -> Running:
         settings = self._settings
         self._progress("starting supervisors, gateways, engines and API")
-        gateways = GatewayStart(settings.host, settings.media_port, settings.media_secret)
+        choices = settings.carrier_choices
+        gateways = GatewayStart(settings.host, settings.media_port, settings.media_secret, choices)
         rules = rules_of(settings)
         director = start_director(_supervisor_options(settings), gateways, settings.resume_s, rules)
         self._director = director
@@ -187,13 +190,14 @@ class Installation:
             media_port=settings.media_port,
             public_url=settings.public_url,
             public_media_url=settings.public_media_url,
-            twilio_auth_token=settings.twilio_auth_token,
+            carriers=settings.carrier_choices,
             publish_key=settings.publish_key,
             bundles_dir=str(settings.state_path / "bundles"),
             ring_s=settings.ring_s,
             queue_message=settings.queue_message,
             sorry_message=settings.sorry_message,
             unreached_message=settings.unreached_message,
+            language=settings.language,
         )
 
         def api() -> Any:

@@ -16,7 +16,7 @@ from .terminal import seconds
 
 STYLES = {
     "grant": "green", "deny": "red", "taken back": "red", "written off": "red", "wait": "yellow", "suggest": "yellow",
-    "answer": "magenta", "caller": "cyan", "agent": "green", "failure": "red",
+    "answer": "magenta", "caller": "cyan", "agent": "green", "failure": "red", "person": "yellow",
 }  # fmt: skip
 
 

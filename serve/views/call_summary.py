@@ -223,9 +223,14 @@ class CallSummary:
         words = self._teller.tell("agent", body)[1].partition("\n")[0]
         return [Line(at_ms, "failure", words, good=False)] if words else []
 
-    def _on_call(self, _at_ms: int, body: Mapping[str, Any]) -> list[Line]:
+    def _on_call(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
         self.outcome = str(body.get("outcome") or self.outcome)
-        return []
+        words = self._teller.tell("call", body)[1]
+        return [Line(at_ms, "person", words)] if words else []
+
+    def _on_approval(self, at_ms: int, body: Mapping[str, Any]) -> list[Line]:
+        words = self._teller.tell("approval", body)[1]
+        return [Line(at_ms, "person", words)] if words else []
 
     # --- figures ----------------------------------------------------------------------------------------------------
 
@@ -285,4 +290,5 @@ _TOLD: dict[str, Callable[[CallSummary, int, Mapping[str, Any]], list[Line]]] = 
     "debt": CallSummary._on_debt,
     "agent": CallSummary._on_agent,
     "call": CallSummary._on_call,
+    "approval": CallSummary._on_approval,
 }

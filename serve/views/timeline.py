@@ -28,6 +28,7 @@ MARKS = {  # what stands before a line: a sign and its colour
     "answer": ("answer", "magenta"),
     "debt": ("debt", "blue"),
     "failure": ("agent", "bold red"),
+    "person": ("person", "bold yellow"),
     "stage": ("stage", "blue"),
     "silence": ("silence", "blue"),
     "end": ("over", "bold"),

@@ -19,18 +19,22 @@ from offhook.actors.contracts.errors import NoSpare, NoSuchCall
 from offhook.actors.contracts.node_operations import CallRequest
 from offhook.actors.contracts.operations import plain
 from offhook.policies.core import codec
+from offhook.policies.core.errors import CallerFault
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..carriers import registry
+from ..carriers.port import Carrier
 from ..client.control_client import ControlClient
-from ..contracts.bodies import Decided, JournalEntry, JournalPage, NoticePage, Readiness
+from ..contracts.bodies import CarrierList, CarrierSummary, Decided, JournalEntry, JournalPage, NoticePage, Readiness
 from . import problems
 from .node_routes import add_nodes
 from .operation_routes import add_operations
 from .policy_routes import add_policies
+from .principals import CHARS_MAX, WRITTEN, AskedBy, named_in, signed
 from .public_addresses import PublicAddresses
 from .recorded import Recorded
 from .rollout_routes import add_rollouts
-from .webhooks import add_twilio
+from .webhooks import ROOT, add_carrier
 
 RECORDS_MAX = 10_000
 CALL_ID_BYTES = 8
@@ -52,13 +56,15 @@ class NewCall(BaseModel):
     direction: Literal["inbound", "outbound"] = "inbound"
     tenant: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9_.-]*$", description="for limits and accounts")
     priority: Literal["low", "normal", "high", "urgent"] = "normal"
+    carrier: str = Field(default="", max_length=32, description="whose media protocol; empty = the first one set up")
 
 
 class PlacedCall(BaseModel):
-    """Where to bring the audio: Twilio Media Streams over a WebSocket, within a minute."""
+    """Where to bring the audio within a minute: over a WebSocket, in the media protocol of `carrier`."""
 
     call_id: str
     media_url: str
+    carrier: str
 
 
 class Decision(BaseModel):
@@ -67,11 +73,16 @@ class Decision(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     approved: bool
-    operator: str = Field(min_length=1, max_length=128)
+    operator: str = Field(default="", max_length=CHARS_MAX, description=f"who decides: {WRITTEN}")
 
 
 def make_api(control_client: ControlClient, door: PublicAddresses) -> FastAPI:
-    """The whole API over one control client."""
+    """The whole API over one control client.
+
+    Raises:
+        SettingFault: a carrier cannot be used.
+    """
+    carriers = registry.load(door.carriers)
     app = FastAPI(
         lifespan=lambda _app: _prepared(control_client),
         title="offhook",
@@ -80,14 +91,15 @@ def make_api(control_client: ControlClient, door: PublicAddresses) -> FastAPI:
         responses={"4XX": _PROBLEM, "5XX": _PROBLEM},
     )
     problems.install(app)
-    _add_calls(app, control_client, door)
+    _add_calls(app, control_client, door, carriers)
     _add_records(app, control_client)
-    _add_installation(app, control_client)
+    _add_installation(app, control_client, carriers)
     add_operations(app, control_client)
     add_nodes(app, control_client)
     add_policies(app, control_client, door)
     add_rollouts(app, control_client)
-    add_twilio(app, control_client, door)
+    for carrier in carriers.values():
+        add_carrier(app, carrier, control_client, door)
     return app
 
 
@@ -97,17 +109,23 @@ async def _prepared(control_client: ControlClient) -> AsyncIterator[None]:
     yield
 
 
-def _add_calls(app: FastAPI, control_client: ControlClient, door: PublicAddresses) -> None:
+def _add_calls(
+    app: FastAPI, control_client: ControlClient, door: PublicAddresses, carriers: Mapping[str, Carrier]
+) -> None:
     recorded = Recorded(control_client)
 
     @app.post("/v1/calls", status_code=201, tags=["calls"])
     async def place_call(request: Request, new: Annotated[NewCall | None, Body()] = None) -> PlacedCall:
         """Prime a warm call actor; the answer says where to bring the audio."""
         new = new or NewCall()
+        carrier = new.carrier or next(iter(carriers))
+        if carrier not in carriers:
+            raise CallerFault(f"no carrier {carrier!r} is set up here; these are: {', '.join(carriers)}")
         call = f"call-{secrets.token_hex(CALL_ID_BYTES)}"
-        wanted = {name: value for name, value in new if value is not None}
+        wanted = {name: value for name, value in new if value is not None and name != "carrier"}
         placed = await control_client.reserve(CallRequest(call=call, **wanted, wait_s=door.ring_s))
-        return PlacedCall(call_id=call, media_url=door.media_url(request, call, placed.media))
+        url = door.media_url(request, carrier, call, placed.media)
+        return PlacedCall(call_id=call, media_url=url, carrier=carrier)
 
     @app.get("/v1/calls", tags=["calls"])
     async def list_calls(
@@ -126,9 +144,7 @@ def _add_calls(app: FastAPI, control_client: ControlClient, door: PublicAddresse
 
     @app.delete("/v1/calls/{call_id}", status_code=204, tags=["calls"])
     async def hang_up(
-        call_id: CallId,
-        reason: Annotated[str, Query(max_length=200)] = "hung up by an operator",
-        by: Annotated[str, Query(max_length=128, description="who asks for it; kept in the journal")] = "api",
+        call_id: CallId, by: AskedBy, reason: Annotated[str, Query(max_length=200)] = "hung up by an operator"
     ) -> None:
         """End a call at once."""
         try:
@@ -138,9 +154,11 @@ def _add_calls(app: FastAPI, control_client: ControlClient, door: PublicAddresse
             await control_client.state(call_id)
 
     @app.post("/v1/calls/{call_id}/proposals/{proposal_id}", status_code=202, tags=["calls"])
-    async def decide(call_id: CallId, proposal_id: Annotated[str, Path(max_length=64)], decision: Decision) -> Decided:
+    async def decide(
+        call_id: CallId, proposal_id: Annotated[str, Path(max_length=64)], decision: Decision, by: AskedBy
+    ) -> Decided:
         """Approve or refuse what an agent wants to do; the gate still checks it against the present moment."""
-        await control_client.decide(call_id, proposal_id, decision.approved, decision.operator)
+        await control_client.decide(call_id, proposal_id, decision.approved, signed(named_in(decision.operator, by)))
         return Decided(call_id, proposal_id, decision.approved)
 
 
@@ -180,7 +198,7 @@ def _add_records(app: FastAPI, control_client: ControlClient) -> None:
         return {"call_id": call_id, "verdicts": verdicts}
 
 
-def _add_installation(app: FastAPI, control_client: ControlClient) -> None:
+def _add_installation(app: FastAPI, control_client: ControlClient, carriers: Mapping[str, Carrier]) -> None:
     @app.get("/healthz", tags=["house"])
     async def health() -> dict[str, Any]:
         """Liveness: 200 while the director answers; every node's figures."""
@@ -195,6 +213,11 @@ def _add_installation(app: FastAPI, control_client: ControlClient) -> None:
             raise NoSpare(f"no node takes calls: {len(stats.nodes)} drain, {len(stats.silent)} do not answer")
         return Readiness("ok", len(taking), stats.free_slots)
 
+    @app.get("/v1/carriers", tags=["carriers"])
+    async def list_carriers() -> CarrierList:
+        """The carriers that may bring calls, and what each can be asked to do; the first one is the default."""
+        return CarrierList(tuple(map(_carrier, carriers.values())))
+
     @app.get("/", include_in_schema=False)
     async def root() -> Response:
         return RedirectResponse("/console")
@@ -203,6 +226,11 @@ def _add_installation(app: FastAPI, control_client: ControlClient) -> None:
     async def console() -> Response:
         page = files("offhook.serve.web").joinpath("console.html").read_text(encoding="utf-8")
         return HTMLResponse(page, headers={"Content-Security-Policy": _CONSOLE_POLICY})
+
+
+def _carrier(carrier: Carrier) -> CarrierSummary:
+    paths = tuple(f"{ROOT}/{carrier.name}/{path}" for path in carrier.webhooks.paths)
+    return CarrierSummary(carrier.name, tuple(sorted(carrier.capabilities.signals)), paths)
 
 
 def named(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..bundles.policy_files import Bundle, digests, load
 from ..client.control_client import ControlClient
+from .principals import AskedBy
 from .public_addresses import PublicAddresses
 
 
@@ -56,14 +57,14 @@ def add_policies(app: FastAPI, control_client: ControlClient, door: PublicAddres
         return ShownPolicy(name=told.name, version=told.version, policy=told.policy, files=files)
 
     @app.post("/v1/policies", status_code=201, tags=["policies"])
-    async def publish(new: NewBundle) -> Published:
+    async def publish(new: NewBundle, by: AskedBy) -> Published:
         """Offer a version to calls on every node. Calls that go on keep theirs."""
         parcel = bytes.fromhex(new.parcel if len(new.parcel) % 2 == 0 else "")
         known = folder_of(parcel, FilePath(door.bundles_dir)).is_dir()
         bundle = await asyncio.to_thread(_received, door, new, parcel)
         try:
             lead = "now" if new.lead else "first"
-            return await control_client.publish_policy(bundle.version, bundle.plain(), parcel, lead)
+            return await control_client.publish_policy(bundle.version, bundle.plain(), parcel, lead, by)
         except OffhookError:
             if not known:  # what nobody has taken need not lie here; it is unpacked again when it is sent again
                 await asyncio.to_thread(shutil.rmtree, bundle.path, ignore_errors=True)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import typer
 from offhook.serve.bundles.policy_files import load
+from offhook.serve.carriers import registry
 from offhook.serve.cli import cli
 from offhook.serve.config.settings import Settings
 from source_tree import ROOT
@@ -68,7 +69,8 @@ def test_settings_exist() -> None:
     (table,) = re.findall(r"^\| setting .*?\n\n", readme, re.MULTILINE | re.DOTALL)
     named |= set(re.findall(r"`([A-Z_]{4,})`", table))
     assert len(named) > 15
-    assert {name.lower() for name in named} <= set(Settings.__dataclass_fields__)
+    options = {f"{name}_{each}" for name in Settings().carriers for each in registry.factory(name).options}
+    assert {name.lower() for name in named} <= set(Settings.__dataclass_fields__) | options
 
 
 def test_the_policy_that_the_readme_shows_is_one(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from offhook.policies.conversation.overlap import OverlapView, judge
 from offhook.policies.core.policy import BargeIn
+from offhook.policies.language.en.language import LANGUAGE
 from overlap_replay import UNREAD_MS, Row, is_take, read, view_at
 
 MOMENTS_MS = (200, 300, 500, 800)
@@ -30,7 +31,10 @@ def table(rows: list[Row], words_delay_ms: int, take_at: float) -> None:
         right = cut = cut_right = takes = 0
         late: list[int] = []
         for row in rows:
-            take, said = is_take(row), judge(view_at(row, at_ms, words_delay_ms=words_delay_ms)) >= take_at
+            take, said = (
+                is_take(row),
+                judge(view_at(row, at_ms, words_delay_ms=words_delay_ms), LANGUAGE.overlap) >= take_at,
+            )
             right += take == said
             cut += said
             cut_right += said and take
@@ -49,7 +53,7 @@ def talked_over_ms(row: Row, at_ms: int, words_delay_ms: int, take_at: float) ->
     """How much longer the agent talks over a taker whom the decision missed; ends with the taker's last word too."""
     ended_ms = min(GIVE_UP_MS, round(row["words"][-1][1] * 1_000))
     for later_ms in range(at_ms + 100, GIVE_UP_MS + 1, 100):
-        if judge(view_at(row, later_ms, words_delay_ms=words_delay_ms)) >= take_at:
+        if judge(view_at(row, later_ms, words_delay_ms=words_delay_ms), LANGUAGE.overlap) >= take_at:
             return min(later_ms, max(ended_ms, at_ms)) - at_ms
     return max(0, ended_ms - at_ms)
 
@@ -71,7 +75,7 @@ def main() -> None:
         print(f"\n{title}")
         table(rows, delay_ms, options.take_at)
     view = OverlapView(500, 400, "yeah but i don't think so", held_ms=3_000, read_ms=500)
-    took_us = statistics.median(timeit.repeat(lambda: judge(view), number=1_000, repeat=5)) * 1_000
+    took_us = statistics.median(timeit.repeat(lambda: judge(view, LANGUAGE.overlap), number=1_000, repeat=5)) * 1_000
     print(f"\none judgement: {took_us:.0f} us")
 
 

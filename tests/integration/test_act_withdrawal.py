@@ -18,6 +18,7 @@ from offhook.actors.contracts.errors import JournalAway, ProtocolFault
 from offhook.actors.contracts.orders import Order, Outcome
 from offhook.actors.journals.register import Begun, Register
 from offhook.actors.journals.stores import open_register
+from offhook.actors.node import outbox
 from offhook.actors.node.leases import LeaseBook
 from offhook.actors.node.outbox import WITHDRAWN, Outbox
 from offhook.actors.node.tools import Tool
@@ -314,6 +315,52 @@ def test_a_register_that_stays_away_cannot_save_an_order_that_is_here(run: Calla
         node.register.away = False
         await node.register.finished.wait()
         await stage.nothing_follows()
+
+    run(test)
+
+
+async def _taken_back_unwritten(node: Node, order: Order) -> None:
+    """Ordered and taken back while the register is away: this node alone knows of it."""
+    node.register.away = True
+    node.register.asked.clear()
+    node.register.open.clear()
+    ordered = node.soon(node.box.perform(order))
+    await node.register.asked.wait()
+    withdrawn = node.soon(node.box.withdraw(order))
+    await asyncio.sleep(0)
+    node.register.open.set()
+    assert await ordered == await withdrawn == WITHDRAWN
+
+
+def test_two_grants_of_one_key_that_were_taken_back_do_not_shadow_each_other(run: Callable[[Test], None]) -> None:
+    async def test(stage: Stage) -> None:
+        node = stage.node(tool=Tool(stage.world.act, idempotent=True), away_ms=0)
+        for grant in ("g1", "g2"):
+            await _taken_back_unwritten(node, replace(ORDER, grant=grant))
+        for grant in ("g1", "g2"):
+            assert await node.box.perform(replace(ORDER, grant=grant)) == WITHDRAWN
+        assert not stage.world.happened
+
+    run(test)
+
+
+def test_a_withdrawal_that_is_written_late_leaves_a_later_grant_of_the_key_alone(
+    run: Callable[[Test], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(stage: Stage) -> None:
+        monkeypatch.setattr(outbox, "PAUSE_MS", 1)
+        tool = Tool(stage.world.act)  # it cannot be asked whether it happened: the register alone knows
+        node, anew = stage.node(tool=tool, away_ms=0), replace(ORDER, grant="g2")
+        await _taken_back_unwritten(node, ORDER)
+        stage.world.may_go_on.clear()
+        node.register.away = False
+        ordered = node.soon(node.box.perform(anew))
+        await stage.world.called.wait()
+        await asyncio.sleep(0.05)  # many tries to write the withdrawal
+        stage.world.may_go_on.set()
+        assert await ordered == DONE
+        assert await stage.node(tool=tool).box.perform(anew) == DONE
+        assert stage.world.happened == ["g2"]
 
     run(test)
 

@@ -16,10 +16,12 @@ from offhook.actors.contracts import wire
 from offhook.actors.contracts.errors import NoSpare
 from offhook.actors.link.link import Link, LinkServer, Message
 from offhook.policies.core.errors import CallerFault
+from offhook.serve.carriers import messages, registry
 from offhook.serve.carriers.twilio import media_stream
+from offhook.serve.contracts.carrier_choice import CarrierChoice
 from offhook.serve.contracts.claim import Claim
+from offhook.serve.gateway import carrier_socket, tokens
 from offhook.serve.gateway import gateway as gateway_module
-from offhook.serve.gateway import tokens
 from offhook.serve.gateway.frame_batching import TOGETHER
 from offhook.serve.gateway.gateway import Gateway
 from offhook.serve.gateway.line import FRAMES_KEPT, Playback
@@ -66,7 +68,7 @@ class Installation:
         self.claims: Callable[[str], Claim] = lambda _call: owner.claim()
         self.claimed: list[str] = []
         self.lost: list[int] = []
-        self.gateway = Gateway(SECRET, self._claim)
+        self.gateway = Gateway(SECRET, self._claim, registry.load([CarrierChoice("twilio")]))
         self.phones: list[Phone] = []
 
     async def _claim(self, call: str, lost_epoch: int) -> Claim:
@@ -123,7 +125,7 @@ def test_frames_marks_and_digits_reach_the_call_and_its_orders_reach_the_carrier
         link.send(wire.CLEAR, 1)
         played = await phone.heard()
         assert (played["event"], played["streamSid"]) == ("media", "MZ1")
-        assert media_stream.read_application(json.dumps(played).encode()) == media_stream.Media(FRAME * 3)
+        assert media_stream.read_application(json.dumps(played).encode()) == messages.Media(FRAME * 3)
         assert await phone.heard() == {"event": "mark", "streamSid": "MZ1", "mark": {"name": "u1:500"}}
         assert await phone.heard() == {"event": "clear", "streamSid": "MZ1"}
         phone.send(phone.writer.stop())
@@ -650,7 +652,7 @@ def test_a_call_that_comes_back_makes_its_old_line_give_way(tmp_path: Path) -> N
 
 
 def test_a_socket_that_never_starts_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway_module, "START_WITHIN_S", 0.01)
+    monkeypatch.setattr(carrier_socket, "START_WITHIN_S", 0.01)
 
     async def test(installation: Installation) -> None:
         phone = await installation.phone()

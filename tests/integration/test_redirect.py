@@ -9,16 +9,21 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from offhook.serve.callers.redirect import ASKS_MAX, RESUME_PATH, Resume
+from offhook.serve.callers.redirect import ASKS_MAX, Resume
 from offhook.serve.callers.softphone import CallRecord, place
+from offhook.serve.carriers.messages import Start
 from offhook.serve.carriers.twilio import twiml, twiml_reader
-from offhook.serve.carriers.twilio.media_stream import Start
-from offhook.serve.carriers.twilio.twiml_reader import Connect, Dial, Hangup, Pause, Redirect
+from offhook.serve.carriers.webhook import Connect, Dial, Hangup, Pause, Redirect, Say, Steps
 from offhook.serve.contracts.errors import LineFault
-from talker import LOUD, PACE, Agent, agent, events, run, script
+from talker import LOUD, PACE, TWILIO, Agent, agent, events, run, script
 
+RESUME_PATH = "/carriers/twilio/resume"
 NOBODY = "ws://127.0.0.1:9/media"
 ANSWER_S = 0.01  # virtual: a tenth of a second of the line
+
+
+def connected(media_url: str, then_url: str) -> str:
+    return twiml.write((Connect(media_url), Redirect(then_url)))
 
 
 @asynccontextmanager
@@ -69,7 +74,7 @@ def called(
 
     async def call() -> CallRecord:
         async with agent(cut_once(agents)) as (url, _), webhook(answers(url)) as (api, asked):
-            record = await place(script(folder, steps), url, pace=PACE, resume=Resume.of(api, "call-1"))
+            record = await place(script(folder, steps), url, TWILIO, pace=PACE, resume=Resume.of(TWILIO, api, "call-1"))
             kept.extend(asked)
             return record
 
@@ -77,13 +82,13 @@ def called(
 
 
 def test_a_stream_that_is_cut_is_dialled_again_where_the_webhook_says(tmp_path: Path) -> None:
-    answers = lambda url: [twiml.stream(url, "http://127.0.0.1:9/never")]  # noqa: E731
+    answers = lambda url: [connected(url, "http://127.0.0.1:9/never")]  # noqa: E731
     record, agents, asked = called(tmp_path, answers, "  - pause_ms: 1500\n  - dtmf: '5'\n  - hang_up: true")
     assert not record.failures
     assert record.ended == "the caller hung up"
     assert asked == [f"{RESUME_PATH} call-1"]
     first, second = (next(m for m in each.messages if isinstance(m, Start)) for each in agents)
-    assert first.call_sid == second.call_sid == "call-1"
+    assert first.call == second.call == "call-1"
     assert first.stream != second.stream
     assert type(agents[1].messages[-1]).__name__ == "Stop"
     ((at_ms, ms),) = record.traffic.interruptions
@@ -103,9 +108,11 @@ def test_a_stream_that_cannot_be_opened_goes_on_to_the_redirect(tmp_path: Path) 
         bodies: list[str] = []
         async with agent(cut_once(agents)) as (url, _), webhook(bodies) as (api, asked):
             again = api + RESUME_PATH
-            bodies += [twiml.stream(NOBODY, again), twiml.wait(1, again), twiml.stream(url, again)]
+            bodies += [connected(NOBODY, again), twiml.write((Pause(1), Redirect(again))), connected(url, again)]
             steps = "  - pause_ms: 6000\n  - hang_up: true"
-            record = await place(script(tmp_path, steps), url, pace=PACE, resume=Resume.of(api, "call-1"))
+            record = await place(
+                script(tmp_path, steps), url, TWILIO, pace=PACE, resume=Resume.of(TWILIO, api, "call-1")
+            )
             assert len(asked) == 3
             return record
 
@@ -117,16 +124,16 @@ def test_a_stream_that_cannot_be_opened_goes_on_to_the_redirect(tmp_path: Path) 
 
 def test_a_call_that_is_over_or_handed_on_ends_as_the_webhook_says(tmp_path: Path) -> None:
     steps = "  - pause_ms: 60000"
-    record, _, _ = called(tmp_path, lambda _url: [twiml.hang_up()], steps)
+    record, _, _ = called(tmp_path, lambda _url: [twiml.write((Hangup(),))], steps)
     assert (record.ended, record.transferred_to) == ("the line was cut without a goodbye", "")
-    record, _, _ = called(tmp_path, lambda _url: [twiml.dial("+15550199")], steps)
+    record, _, _ = called(tmp_path, lambda _url: [twiml.write((Dial("+15550199"),))], steps)
     assert (record.ended, record.transferred_to) == ("transferred to +15550199", "+15550199")
     assert record.duration_ms < 10_000
 
 
 def test_a_webhook_that_fails_is_asked_again_and_then_the_carrier_gives_up(tmp_path: Path) -> None:
     steps = "  - pause_ms: 6000\n  - hang_up: true"
-    record, agents, asked = called(tmp_path, lambda url: ["", "", twiml.stream(url, "http://127.0.0.1:9/")], steps)
+    record, agents, asked = called(tmp_path, lambda url: ["", "", connected(url, "http://127.0.0.1:9/")], steps)
     assert (len(asked), len(agents), record.failures) == (3, 2, [])
     record, agents, asked = called(tmp_path, lambda _url: [""], "  - pause_ms: 60000")
     assert (len(asked), len(agents)) == (ASKS_MAX, 1)
@@ -134,17 +141,20 @@ def test_a_webhook_that_fails_is_asked_again_and_then_the_carrier_gives_up(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("text", "verbs"),
+    "steps",
     [
-        (twiml.stream("wss://h/media/a&b", "https://h/r"), (Connect("wss://h/media/a&b"), Redirect("https://h/r"))),
-        (twiml.wait(2, "https://h/r"), (Pause(2), Redirect("https://h/r"))),
-        (twiml.dial("+15550100"), (Dial("+15550100"),)),
-        (twiml.hang_up(), (Hangup(),)),
-        (twiml.reject(), (Hangup(busy=True),)),
+        (Connect("wss://h/media/a&b"), Redirect("https://h/r")),
+        (Pause(2), Redirect("https://h/r")),
+        (Dial("+15550100"),),
+        (Dial("+15550100", "https://h/r?a=1&b=2", 12),),
+        (Say("We are <sorry>."), Hangup()),
+        (Say("https://cdn.example/hold.mp3"), Hangup()),
+        (Hangup(busy=True),),
+        (),
     ],
 )
-def test_every_answer_of_the_webhooks_is_read(text: str, verbs: tuple[object, ...]) -> None:
-    assert twiml_reader.read(text) == verbs
+def test_every_answer_of_the_webhooks_is_read(steps: Steps) -> None:
+    assert twiml_reader.read(twiml.write(steps)) == steps
 
 
 @pytest.mark.parametrize(

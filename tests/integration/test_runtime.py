@@ -24,9 +24,12 @@ from offhook.policies.conversation import machine
 from offhook.policies.core import commands as cmd
 from offhook.policies.core import events as ev
 from offhook.policies.core.codec import TAGS, encode
+from offhook.policies.core.principal import Principal
 from offhook.policies.core.proposals import Kind, Proposal, Purpose, Refusal
 from offhook.policies.replay.replay import replay
 from phone import SILENCE, Phone, voice
+
+ANN = Principal.of("person:ann")
 
 GREETING = "Good morning, this is a rather long greeting. " * 8
 POLICY = {"name": "test", "agents": {"closer": {"code": "x:Y", "calls_per_actor": 50}}}
@@ -461,7 +464,7 @@ def test_an_operators_word_enters_at_the_calls_own_moment(run: Any) -> None:
     async def test(bench: Bench) -> None:
         await bench.begin()
         phone = await bench.speaking()
-        assert bench.call.told([wire.EVENT, "c1", encode(ev.HangupRequested(FAR_MS, "ann", "enough"))])
+        assert bench.call.told([wire.EVENT, "c1", encode(ev.HangupRequested(FAR_MS, ANN, "enough"))])
         await phone.have(wire.HANGUP)
         await bench.over
         assert bench.uplink.events("HangupRequested")[0][1] < FAR_MS
@@ -489,7 +492,7 @@ def test_an_operators_word_that_is_none_costs_itself(run: Any, array: list[Any])
         before = bench.call.state.revision
         assert bench.call.told([wire.EVENT, "c1", array])
         assert bench.call.state.revision == before and bench.call.session.refused_words == 1
-        assert bench.call.told([wire.EVENT, "c1", encode(ev.HangupRequested(0, "ann", "enough"))])
+        assert bench.call.told([wire.EVENT, "c1", encode(ev.HangupRequested(0, ANN, "enough"))])
         await phone.have(wire.HANGUP)
         await bench.over
         assert bench.uplink.of("end")[0]["counts"]["refused_words"] == 1

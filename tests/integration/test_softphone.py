@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from offhook.serve.callers.softphone import CallRecord, place
-from offhook.serve.carriers.twilio.media_stream import Connected, Media, Start, Stop
+from offhook.serve.carriers.messages import Connected, Media, Start, Stop
 from offhook.serve.contracts.errors import ScriptFault
 from picows import WSMsgType
-from talker import LOUD, PACE, QUIET, Agent, agent, events, run, script
+from talker import LOUD, PACE, QUIET, TWILIO, Agent, agent, events, run, script
 
 
 class Texts:
@@ -36,7 +36,7 @@ def test_speaks_the_carriers_side(tmp_path: Path) -> None:
         async with agent(lambda *_: None) as (url, agents):
             held.extend(agents)
             record = await place(
-                script(tmp_path, '  - say: clip.wav\n  - dtmf: "5"\n  - hang_up: true'), url, pace=PACE
+                script(tmp_path, '  - say: clip.wav\n  - dtmf: "5"\n  - hang_up: true'), url, TWILIO, pace=PACE
             )
             held[:] = agents
             return record
@@ -64,7 +64,7 @@ def test_plays_in_order_and_returns_a_mark_when_it_was_played(tmp_path: Path) ->
 
     async def call() -> CallRecord:
         async with agent(on) as (url, _):
-            return await place(script(tmp_path, "  - listen: {silent_for_ms: 400}"), url, pace=PACE)
+            return await place(script(tmp_path, "  - listen: {silent_for_ms: 400}"), url, TWILIO, pace=PACE)
 
     record = run(call)
     first = events(record, "mark")[0]["at_ms"]
@@ -88,7 +88,7 @@ def test_clear_empties_the_buffer_and_returns_pending_marks_at_once(tmp_path: Pa
     async def call() -> CallRecord:
         async with agent(on) as (url, _):
             steps = "  - interrupt: {clip: clip.wav, after_ms: 500}\n  - expect: {agent_stops_within_ms: 900}"
-            return await place(script(tmp_path, steps), url, pace=PACE)
+            return await place(script(tmp_path, steps), url, TWILIO, pace=PACE)
 
     record = run(call)
     (clear,) = events(record, "clear")
@@ -109,7 +109,7 @@ def test_an_agent_that_talks_on_fails_the_expectation_with_its_line(tmp_path: Pa
     async def call() -> CallRecord:
         async with agent(on) as (url, _):
             steps = "  - interrupt: {clip: clip.wav, after_ms: 200}\n  - expect: {agent_stops_within_ms: 500}"
-            return await place(script(tmp_path, steps), url, pace=PACE)
+            return await place(script(tmp_path, steps), url, TWILIO, pace=PACE)
 
     record = run(call)
     assert len(record.failures) == 1
@@ -128,7 +128,7 @@ def test_a_buffer_that_runs_dry_in_speech_is_a_gap_and_a_pause_is_none(tmp_path:
 
     async def call() -> CallRecord:
         async with agent(on) as (url, _):
-            return await place(script(tmp_path, "  - listen: {silent_for_ms: 900}"), url, pace=PACE)
+            return await place(script(tmp_path, "  - listen: {silent_for_ms: 900}"), url, TWILIO, pace=PACE)
 
     record = run(call)
     assert len(record.traffic.gaps) == 1
@@ -156,7 +156,7 @@ def test_an_act_is_expected_done_or_not_done(tmp_path: Path, expected: str, stan
     async def call() -> CallRecord:
         async with agent(lambda *_: None) as (url, _):
             steps = f"  - say: clip.wav\n  - expect: {{{expected}: book}}\n  - hang_up: true"
-            return await place(script(tmp_path, steps), url, captions=texts, pace=PACE)
+            return await place(script(tmp_path, steps), url, TWILIO, captions=texts, pace=PACE)
 
     record = run(call)
     assert bool(record.failures) is bool(failure)
@@ -181,7 +181,7 @@ def test_answers_what_the_agent_says_until_it_says_goodbye(tmp_path: Path) -> No
         async with agent(on) as (url, _):
             head = 'answers:\n  - {says: "how many", clip: clip.wav}\n'
             steps = "  - converse: {until: goodbye, within_s: 5, silent_for_ms: 200}"
-            return await place(script(tmp_path, steps, 200, head), url, captions=texts, pace=PACE)
+            return await place(script(tmp_path, steps, 200, head), url, TWILIO, captions=texts, pace=PACE)
 
     record = run(call)
     assert not record.failures
@@ -190,11 +190,11 @@ def test_answers_what_the_agent_says_until_it_says_goodbye(tmp_path: Path) -> No
 
 def test_words_without_captions_are_refused_before_anything_rings(tmp_path: Path) -> None:
     with pytest.raises(ScriptFault, match=r"script\.yaml: waits for what the agent says"):
-        run(lambda: place(script(tmp_path, "  - listen: {says: hello}"), "ws://127.0.0.1:9/"))
+        run(lambda: place(script(tmp_path, "  - listen: {says: hello}"), "ws://127.0.0.1:9/", TWILIO))
 
 
 def test_a_line_that_cannot_be_opened_is_a_record(tmp_path: Path) -> None:
-    record = run(lambda: place(script(tmp_path, "  - say: clip.wav"), "ws://127.0.0.1:9/"))
+    record = run(lambda: place(script(tmp_path, "  - say: clip.wav"), "ws://127.0.0.1:9/", TWILIO))
     assert record.failures[0].startswith("the line could not be opened")
 
 
@@ -205,7 +205,7 @@ def test_the_far_end_hanging_up_ends_the_call(tmp_path: Path) -> None:
 
     async def call() -> CallRecord:
         async with agent(on) as (url, _):
-            return await place(script(tmp_path, "  - pause_ms: 60000"), url, pace=PACE)
+            return await place(script(tmp_path, "  - pause_ms: 60000"), url, TWILIO, pace=PACE)
 
     record = run(call)
     assert record.ended == "the far end closed the stream (1000: goodbye)"
@@ -220,7 +220,7 @@ def test_nonsense_from_the_far_end_is_noted_and_the_call_goes_on(tmp_path: Path)
 
     async def call() -> CallRecord:
         async with agent(on) as (url, _):
-            return await place(script(tmp_path, "  - pause_ms: 500"), url, pace=PACE)
+            return await place(script(tmp_path, "  - pause_ms: 500"), url, TWILIO, pace=PACE)
 
     record = run(call)
     assert len(events(record, "fault")) == 3

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from offhook.policies.core.codec import TAGS, CodecFault, decode, encode
+from offhook.policies.core.principal import Principal
 
 NUMBERS = st.integers(-(2**53), 2**53)
 LEAVES: dict[Any, st.SearchStrategy[Any]] = {
@@ -22,6 +23,7 @@ LEAVES: dict[Any, st.SearchStrategy[Any]] = {
     int: NUMBERS,
     float: st.floats(allow_nan=False, allow_infinity=False),
     bool: st.booleans(),
+    Principal: (st.text(max_size=12) | st.sampled_from(["ann", "person:ann (Ann Lee)", "system:"])).map(Principal.of),
     Any: st.recursive(
         st.none() | st.booleans() | NUMBERS | st.text(max_size=5),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),

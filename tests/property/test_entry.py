@@ -12,10 +12,13 @@ from offhook.policies.core import events as ev
 from offhook.policies.core.codec import decode, encode
 from offhook.policies.core.commands import Perform, Say, TransferCall
 from offhook.policies.core.policy import AgentSpec, Policy
+from offhook.policies.core.principal import Principal
 from offhook.policies.core.proposals import Answer, Asks, Kind, Polarity, Proposal, Purpose, Reading, Refusal
 from offhook.policies.core.sayable import Unsayable, _cleaned, _is_plain, sayable
 from offhook.policies.gate.entry import PROPOSALS_MAX, answer_of, proposals_of
 from scene import Scene, of, verdicts
+
+ANN = Principal.of("person:ann")
 
 POLICY = Policy(
     name="test",
@@ -163,7 +166,7 @@ def _acts_end(scene: Scene) -> None:
 
 def _operator_says_yes(scene: Scene) -> None:
     for proposal in scene.state.authority.approvals:
-        scene.happens(ev.OperatorDecided, proposal=proposal.id, approved=True, operator="ann")
+        scene.happens(ev.OperatorDecided, proposal=proposal.id, approved=True, operator=ANN)
 
 
 def _line_breaks(scene: Scene) -> None:

@@ -17,8 +17,11 @@ from offhook.policies.core.codec import decode, encode
 from offhook.policies.core.commands import Perform, RecordVerdict, Say
 from offhook.policies.core.errors import IllegalEvent
 from offhook.policies.core.policy import AgentSpec, AnsweringMachine, Policy
+from offhook.policies.core.principal import Principal
 from offhook.policies.core.proposals import Answer, Asks, Kind, Proposal, Purpose
 from offhook.policies.core.state import CallState
+
+ANN = Principal.of("person:ann")
 
 POLICY = Policy(
     name="test",
@@ -94,7 +97,7 @@ HAPPENINGS: tuple[tuple[type[ev.Event], dict[str, st.SearchStrategy[Any]]], ...]
         },
     ),
     (ev.ActionFinished, {"grant": st.sampled_from(["g1", "g2", "g3"]), "ok": st.booleans(), "result": st.just("r")}),
-    (ev.OperatorDecided, {"proposal": st.text(max_size=3), "approved": st.booleans(), "operator": st.just("ann")}),
+    (ev.OperatorDecided, {"proposal": st.text(max_size=3), "approved": st.booleans(), "operator": st.just(ANN)}),
     (
         ev.HealthChanged,
         {"part": st.sampled_from(["recognizer", "synthesizer", "journal"]), "up": st.booleans()},
@@ -142,7 +145,7 @@ def event_of(state: CallState, happens: tuple[type[ev.Event], dict[str, Any], in
 @given(
     st.lists(happening(), min_size=5, max_size=40),
     st.sampled_from([POLICY, ANSWERS_AT_ONCE, ANSWERS_AT_ONCE]),
-    st.sampled_from([ev.LineClosed(10**9, "caller hung up"), ev.HangupRequested(10**9, "ann", "drain")]),
+    st.sampled_from([ev.LineClosed(10**9, "caller hung up"), ev.HangupRequested(10**9, ANN, "drain")]),
 )
 def test_any_sequence_of_events(
     sequence: list[tuple[type[ev.Event], dict[str, Any], int, int]], policy: Policy, last: ev.Event

@@ -26,7 +26,7 @@ class Exchange:
     """A gateway without sockets: its callers' lines, claimed from a real supervisor or from whomever a test says."""
 
     def __init__(self, claim: Callable[[str, int], Awaitable[Claim]]) -> None:
-        self.gateway = Gateway(NO_SECRET, claim)
+        self.gateway = Gateway(NO_SECRET, claim, {})
 
     @classmethod
     def of(cls, supervisor: SupervisorRef) -> Exchange:
@@ -100,6 +100,12 @@ class Caller(Phone):
     def hang_up(self, reason: str = "") -> None:
         self.closed = reason or "hung up"
         self._news.set()
+
+    def transfer(self, target: str) -> None:
+        """Nothing is said of it on this line; `end_stream` follows."""
+
+    def end_stream(self, reason: str) -> None:
+        self.hang_up(reason)
 
     def _order(self, name: str, *fields: Any) -> None:
         self._ordered(None, [name, self.line.epoch, *fields])  # type: ignore[arg-type]

@@ -12,11 +12,15 @@ import numpy as np
 from offhook.actors.audio.format import FRAME_BYTES, FRAME_MS, SILENT_FRAME
 from offhook.serve.callers import scenario
 from offhook.serve.callers.softphone import CallRecord
-from offhook.serve.carriers.twilio.media_stream import ApplicationWriter, CarrierReader, Media
+from offhook.serve.carriers import registry
+from offhook.serve.carriers.messages import Media
+from offhook.serve.carriers.twilio.media_stream import ApplicationWriter, CarrierReader
+from offhook.serve.contracts.carrier_choice import CarrierChoice
 from offhook.serve.engines import sound
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 from virtual_loop import VirtualLoop
 
+TWILIO = registry.carrier(CarrierChoice("twilio"))
 PACE = 10.0
 SETTLE_S = 0.001
 LOUD = sound.encode(sound.to_samples((0.3 * np.sin(np.arange(FRAME_BYTES) / 3)).astype(np.float32)))  # 20 ms

@@ -8,9 +8,10 @@ import pytest
 from booking_call import at_the_read_back, booked
 from dialogue import Dialogue, sales_policy
 from offhook.policies.core import events as ev
-from offhook.policies.core.commands import AwaitJournal, Perform, RecordVerdict, Withdraw
+from offhook.policies.core.commands import AwaitJournal, Command, Perform, RecordVerdict, Say, Withdraw
 from offhook.policies.core.proposals import Answer, Kind, Proposal
-from scene import of
+from scene import Scene, of
+from scene import verdicts as verdicts_of
 
 TAKES_BACK = [
     "No, wait.",
@@ -187,3 +188,70 @@ def test_after_a_takeover_an_act_that_waits_for_the_journal_still_waits_for_it()
     assert grant.stage == "journal"
     call.happens(ev.Journaled, grant=grant.id)
     assert of(call.commands, Perform)
+
+
+def a_transfer_is_proposed(scene: Scene) -> list[Command]:
+    turn, basis = scene.state.turn, scene.state.revision
+    to = Proposal("p1", "closing", Kind.TRANSFER, turn, basis, text="I will put you through.", action="+15550123")
+    return scene.happens(ev.AgentAnswered, agent="closing", turn=turn, basis=basis, proposals=(to,))
+
+
+def speaks_against_a_transfer(*turn: str) -> bool:
+    """Whether something speaks against a transfer that is proposed when a turn, said in these pieces, is over."""
+    scene = Scene().answered("closing")
+    for piece in turn:
+        scene.speech_starts()
+        scene.speech_goes_on(600)
+        scene.words(piece)
+        scene.speech_ends()
+        scene.passes(100)
+    while scene.state.round is None:
+        scene.passes(20)
+    (verdict,) = [v for v in verdicts_of(a_transfer_is_proposed(scene)) if v.kind is Kind.TRANSFER]
+    (contrary,) = [result for result in verdict.rules if result.rule == "contrary"]
+    return not contrary.ok
+
+
+@pytest.mark.parametrize("words", ["no no that's not what I meant", "no, wait", "no, please don't"])
+def test_a_person_who_is_called_off_within_the_turn_is_not_called(words: str) -> None:
+    assert speaks_against_a_transfer("can I talk to a person", words)
+
+
+@pytest.mark.parametrize(
+    "turn", [("give me a person, I don't want a machine",), ("no", "can I talk to a person"), ("a person, please",)]
+)
+def test_a_no_to_the_machine_or_before_the_request_calls_nobody_off(turn: tuple[str, ...]) -> None:
+    assert not speaks_against_a_transfer(*turn)
+
+
+def transfer_announced(words: str) -> Scene:
+    """The caller's words, as they were read so far, are answered by a transfer, whose announcement is being heard."""
+    scene = Scene().answered("closing")
+    scene.speech_starts()
+    scene.speech_goes_on(900)
+    scene.words(words, final=False, segment=1)
+    scene.speech_ends()
+    while scene.state.round is None:
+        scene.passes(20)
+    (say,) = of(a_transfer_is_proposed(scene), Say)
+    scene.passes(20)
+    scene.happens(ev.PlaybackStarted, utterance=say.utterance)
+    scene.passes(500)
+    return scene
+
+
+@pytest.mark.parametrize("late", ["can I talk to a person, I did not mean that", "can I talk to a person no don't"])
+def test_a_refusal_in_the_answered_turn_that_is_read_late_takes_the_act_back(late: str) -> None:
+    scene = transfer_announced("can I talk to a person")
+    assert scene.state.hearing.before, "the turn is answered"
+    onset_ms, ended_ms = scene.state.hearing.onset_ms, scene.state.hearing.ended_ms
+    scene.happens(ev.WordsHeard, segment=1, text=late, final=True, started_ms=onset_ms, ended_ms=ended_ms)
+    assert [act.withdrawn for act in scene.state.authority.acts] == [True]
+
+
+@pytest.mark.parametrize("words", ["can I talk to a person", "I don't want a machine can I talk to a person"])
+def test_the_answered_turn_read_to_its_end_as_it_was_takes_nothing_back(words: str) -> None:
+    scene = transfer_announced(words)
+    onset_ms, ended_ms = scene.state.hearing.onset_ms, scene.state.hearing.ended_ms
+    scene.happens(ev.WordsHeard, segment=1, text=words, final=True, started_ms=onset_ms, ended_ms=ended_ms)
+    assert not scene.state.authority.acts

@@ -23,9 +23,12 @@ from offhook.cluster.errors import Overflow
 from offhook.cluster.operations import ClusterFigures, Cost, CostRow, MetricList, Resumption
 from offhook.policies.core import codec
 from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.principal import NOBODY, Principal
 from offhook.policies.core.proposals import Answer, Kind, RuleResult, Verdict
 from offhook.serve.carriers.twilio import twiml
+from offhook.serve.carriers.webhook import Hangup, Pause, Say
 from offhook.serve.client.control_client import ControlClient
+from offhook.serve.contracts.carrier_choice import CarrierChoice
 from offhook.serve.gateway import tokens
 from offhook.serve.web.api import make_api
 from offhook.serve.web.public_addresses import PublicAddresses
@@ -52,6 +55,7 @@ class Memory(ControlClient):
         self.rows: dict[str, dict[str, Any]] = {}
         self.records: list[list[Any]] = []
         self.decided: list[tuple[Any, ...]] = []
+        self.drained_by: list[str] = []
         self.away = False
         self.overflow: Overflow | None = None
 
@@ -113,19 +117,20 @@ class Memory(ControlClient):
         self._row(call)
         return [codec.encode(VERDICT)]
 
-    async def hangup(self, call: str, by: str, reason: str) -> None:
+    async def hangup(self, call: str, by: Principal, reason: str) -> None:
         if not self._row(call)["live"]:
             raise NoSuchCall(f"call {call!r} is not live on this node")
         self._row(call).update(live=False, outcome=f"{by}: {reason}")
 
-    async def decide(self, call: str, proposal: str, approved: bool, operator: str) -> None:
+    async def decide(self, call: str, proposal: str, approved: bool, operator: Principal) -> None:
         self._row(call)
         if proposal == "late":
             raise CallerFault("proposal 'late' does not wait for approval")
         self.decided.append((call, proposal, approved, operator))
 
-    async def drain(self, node: str, on: bool = True) -> NodeFigures:
+    async def drain(self, node: str, on: bool = True, by: Principal = NOBODY) -> NodeFigures:
         self.drained = {node} if on else set()
+        self.drained_by.append(by.text)
         return NodeFigures(node=node, draining=on, calls=3)
 
     async def stats(self) -> ClusterFigures:
@@ -167,7 +172,7 @@ def test_a_call_from_placing_to_hanging_up() -> None:
         assert memory.rows[call]["policy"] == "v2"
         assert (memory.rows[call]["caller"], memory.rows[call]["callee"]) == ("+1", "+2")
         base, _, token = media_url.rpartition("/")
-        assert base == "ws://voice.example:8790/media"
+        assert base == "ws://voice.example:8790/media/twilio"
         assert tokens.TokenVerifier(SECRET).redeem(token, time.time()) == call
         listed = (await client.get("/v1/calls")).json()
         assert [row["call_id"] for row in listed["calls"]] == [call]
@@ -307,9 +312,14 @@ def test_an_operator_decides() -> None:
         call = (await client.post("/v1/calls", json={})).json()["call_id"]
         word = {"approved": True, "operator": "kim"}
         assert (await client.post(f"/v1/calls/{call}/proposals/p1", json=word)).status_code == 202
-        assert memory.decided == [(call, "p1", True, "kim")]
+        assert memory.decided == [(call, "p1", True, Principal.of("person:kim"))]
+        url, no = f"/v1/calls/{call}/proposals/p2", {"approved": False}
+        assert (await client.post(url, json=no, headers={"X-Offhook-By": "program:console"})).status_code == 202
+        assert memory.decided[-1][2:] == (False, Principal.of("program:console"))
+        assert "say who decides" in problem(await client.post(url, json=no), 409, "not-possible")["detail"]
+        assert len(memory.decided) == 2
         problem(await client.post(f"/v1/calls/{call}/proposals/late", json=word), 409, "not-possible")
-        problem(await client.post(f"/v1/calls/{call}/proposals/p1", json={"approved": 1}), 422, "invalid-request")
+        problem(await client.post(f"/v1/calls/{call}/proposals/p1", json={"approved": "so"}), 422, "invalid-request")
 
     run(test)
 
@@ -324,7 +334,7 @@ def test_twilio_s_webhook_connects_the_audio_and_names_what_comes_after() -> Non
         stream = response.find("Connect/Stream")
         assert stream is not None
         base, _, token = stream.attrib["url"].rpartition("/")
-        assert base == "ws://voice.example:8790/media"
+        assert base == "ws://voice.example:8790/media/twilio"
         assert tokens.TokenVerifier(SECRET).redeem(token, time.time()) == "CA123"
         assert response[1].text == "http://voice.example:8000/carriers/twilio/resume"
         assert memory.rows["CA123"]["policy"] == "v2"
@@ -336,7 +346,7 @@ def test_twilio_s_webhook_connects_the_audio_and_names_what_comes_after() -> Non
 def test_a_busy_house_lets_the_carrier_reject() -> None:
     async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
         answer = await client.post("/carriers/twilio/voice", data=FORM)
-        assert (answer.status_code, answer.text) == (200, twiml.reject())
+        assert (answer.status_code, answer.text) == (200, twiml.write((Hangup(busy=True),)))
 
     run(test, Memory(spares=0))
 
@@ -367,7 +377,7 @@ def test_an_overflow_is_a_busy_line_a_message_in_the_queue_or_another_number() -
 
 
 def test_a_recorded_message_is_played() -> None:
-    verbs = ElementTree.fromstring(twiml.queue("https://cdn.example/hold.mp3", 2, "https://a.example/x"))
+    verbs = ElementTree.fromstring(twiml.write((Say("https://cdn.example/hold.mp3"), Pause(2))))
     assert (verbs[0].tag, verbs[0].text) == ("Play", "https://cdn.example/hold.mp3")
 
 
@@ -403,7 +413,7 @@ def test_metrics_are_told_with_their_node() -> None:
 def test_public_addresses_are_told_to_the_carrier() -> None:
     async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
         text = (await client.post("/carriers/twilio/voice", data=FORM)).text
-        assert 'url="wss://media.example/media/CA123.' in text
+        assert 'url="wss://media.example/media/twilio/CA123.' in text
         assert "https://api.example/carriers/twilio/resume<" in text
 
     run(test, public_url="https://api.example/", public_media_url="wss://media.example/")
@@ -421,7 +431,7 @@ def test_a_webhook_that_is_not_signed_by_twilio_is_refused_when_there_is_a_secre
             headers = {"X-Twilio-Signature": strange.encode(errors="surrogatepass")}
             problem(await client.post(url, data=FORM, headers=headers), 403, "forbidden")
 
-    run(test, twilio_auth_token="auth")
+    run(test, carriers=(CarrierChoice("twilio", {"auth_token": "auth"}),))
 
 
 def test_the_signature_is_twilio_s() -> None:
@@ -457,6 +467,7 @@ def test_openapi_lists_every_address_and_the_console_is_served() -> None:
             "/v1/rollouts/{name}/{word}",
             "/v1/rollouts/{name}/divergence",
             "/v1/rollouts/{name}/report",
+            "/v1/carriers",
             "/v1/cost",
             "/healthz",
             "/readyz",
@@ -478,6 +489,7 @@ def test_a_node_is_drained_by_the_beginning_of_its_id_and_takes_calls_again() ->
         assert (told["nodes"][0]["calls"], told["silent"]) == (3, [NODES[1]])
         answer = await client.post("/v1/nodes/ab12c/drain")
         assert (answer.status_code, answer.json()["node"], memory.drained) == (202, NODES[0], {NODES[0]})
+        assert memory.drained_by == ["program:anonymous@127.0.0.1"]
         assert (await client.delete("/v1/nodes/ab12c/drain")).json()["draining"] is False
         ambiguous = problem(await client.post("/v1/nodes/ab12/drain"), 409, "not-possible")
         assert "more than one node; nodes are ab12c000, ab12d000" in ambiguous["detail"]

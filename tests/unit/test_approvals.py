@@ -10,7 +10,10 @@ from dialogue import Dialogue, sales_policy
 from offhook.policies.core import events as ev
 from offhook.policies.core.commands import Publish
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.principal import Principal
 from scene import of
+
+ANN = Principal.of("person:ann")
 
 ASKED = "One moment, please. I have to ask a colleague about that."
 NO_YES = "I am sorry, I could not get that confirmed just now."
@@ -33,7 +36,7 @@ def waiting(**gate: Any) -> Dialogue:
 
 def decided(call: Dialogue, approved: bool) -> None:
     (proposal,) = call.state.authority.approvals
-    call.happens(ev.OperatorDecided, proposal=proposal.id, approved=approved, operator="ann")
+    call.happens(ev.OperatorDecided, proposal=proposal.id, approved=approved, operator=ANN)
 
 
 @pytest.mark.parametrize("after_s", [1, 15, 30])

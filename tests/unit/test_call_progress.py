@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,12 @@ from offhook.actors.node.call_progress import CallProgress
 from offhook.policies.conversation.view import view_of
 from offhook.policies.core import events as ev
 from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.principal import Principal
+from offhook.policies.replay.account import account
+from offhook.policies.replay.replay import replay
 from offhook.serve.cli import cli_calls
 from offhook.serve.views import terminal
+from offhook.serve.views.call_summary import CallSummary
 from rich.console import Console
 
 CALL = "call-0123"
@@ -72,7 +77,7 @@ def test_agents_that_failed_and_who_ended_a_call_are_told() -> None:
         ev.AgentLost, agent="booking", reason="KeyError at agents/b.py:3 in propose", trace=("b",), pii_message="x"
     )
     call.happens(ev.AgentJoined, agent="booking")
-    call.happens(ev.HangupRequested, by="ann", reason="a test call")
+    call.happens(ev.HangupRequested, by=Principal.of("person:ann"), reason="a test call")
     call.passes(1_000)
     told = progress_of(call).summary(call.now_ms)
     assert (told.failures, told.failed) == (1, "booking: KeyError at agents/b.py:3 in propose")
@@ -153,3 +158,26 @@ def test_a_call_that_had_ended_is_told_with_its_end(
     api = installation({"live": True})
     cli_calls.hangup("last", "over", by="kim")
     assert api.orders == [(f"/v1/calls/{CALL}", {"reason": "over", "by": "kim"})]
+
+
+def test_explain_and_the_timeline_tell_which_person_approved_and_which_ended_the_call() -> None:
+    call = waiting()
+    call.operator_decides(True, "book_meeting", by="kim")
+    call.happens(ev.HangupRequested, by=Principal.of("person:ann (Ann Lee)"), reason="a test call")
+    told = ["book_meeting approved by kim", "ends the call, ann (Ann Lee): a test call"]
+    assert [row.words for row in account(call.journal) if row.kind == "person"] == told
+    summary = CallSummary("Dana")
+    lines = [
+        line
+        for _call, epoch, seq, at_ms, kind, body in call.journal
+        for line in summary.fold({"epoch": epoch, "seq": seq, "at_ms": at_ms, "kind": kind, "body": body})
+    ]
+    assert [line.text for line in lines if line.kind == "person"] == told
+
+
+def test_a_journal_that_has_a_name_alone_tells_it_and_folds_to_the_same() -> None:
+    call = waiting()
+    call.operator_decides(True, "book_meeting", by="kim")
+    earlier = json.loads(json.dumps(call.journal).replace("person:kim", "kim"))
+    assert [row.words for row in account(earlier) if row.kind == "person"] == ["book_meeting approved by kim"]
+    assert replay(earlier).same

@@ -17,6 +17,7 @@ from offhook.cluster.capacity_rules import CapacityRules
 from offhook.cluster.fleet_metrics import FleetMetrics
 from offhook.cluster.node_stages import NodeStages
 from offhook.cluster.scaling import SLOT
+from offhook.policies.core.principal import Principal
 from offhook.policies.fleet.cost import Usage
 
 
@@ -39,9 +40,9 @@ class Supervisor:
     async def keep(self, spares: int, slots: int) -> None:
         self.orders.append(("keep", spares, slots))
 
-    async def drain(self, on: bool, by: str) -> None:
-        self.stats = replace(self.stats, draining=on, drained_by=by if on else "")
-        self.orders.append(("drain", on, by))
+    async def drain(self, on: bool, by: Principal) -> None:
+        self.stats = replace(self.stats, draining=on, drained_by=by.text if on else "")
+        self.orders.append(("drain", on, by.text))
 
 
 class Nodes:
@@ -211,7 +212,7 @@ def test_in_a_scaled_cluster_only_nodes_with_call_slots_take_calls() -> None:
         fleet.advertised["worker"] = 4
         fleet.keeper.scaling._executor.request_slots = _asked(asked := [])  # type: ignore[method-assign]
         await fleet.keeper.look()
-        assert head.orders == [("drain", True, "no call_slot")]
+        assert head.orders == [("drain", True, "system:no call_slot")]
         assert worker.orders == [("keep", 2, 4)]
         assert sum(bundle[SLOT] for bundle in asked[0]) >= 100
         assert (await fleet.desk.admit(CallRequest("c"))).node == "worker"
@@ -235,7 +236,7 @@ def test_a_node_that_is_taken_away_is_cordoned_and_an_operators_cordon_is_left_a
         two.stats = replace(two.stats, draining=True)
         await fleet.keeper.look()
         await fleet.keeper.look()
-        assert one.orders == [("drain", True, "scaling")]
+        assert one.orders == [("drain", True, "system:scaling")]
         assert two.orders == []
         assert (await fleet.desk.admit(CallRequest("c"))).node == "three"
 

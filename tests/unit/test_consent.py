@@ -168,6 +168,21 @@ def test_a_key_known_for_yes_is_a_clean_yes() -> None:
     assert booked(call) == ["tuesday at 10"]
 
 
+@pytest.mark.parametrize(("keys", "books"), [("555", False), ("2", False), ("0", False), ("1", True), ("#", True)])
+def test_keys_beside_a_spoken_yes_agree_with_it_or_spoil_it(keys: str, books: bool) -> None:
+    call = at_the_read_back()
+    call.speech_starts()
+    call.speech_goes_on(600)
+    for key in keys:
+        call.happens(ev.DigitPressed, digit=key)
+    call.words("Yes, that's right.", final=False, segment=80)
+    call.speech_ends()
+    call.passes(100)
+    call.words("Yes, that's right.", segment=80)
+    call.passes(4_000)
+    assert bool(booked(call)) is books
+
+
 # --- bound to what was read back --------------------------------------------------------------------------------------
 
 

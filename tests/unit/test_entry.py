@@ -12,6 +12,7 @@ from offhook.policies.core.codec import encode
 from offhook.policies.core.commands import Command, InviteAgents, Perform, Say
 from offhook.policies.core.errors import CallerFault
 from offhook.policies.core.fields import ARGUMENTS_CHARS_MAX, ARGUMENTS_MAX
+from offhook.policies.core.principal import Principal
 from offhook.policies.core.proposals import Answer, Asks, Kind, Polarity, Proposal, Purpose, Reading, Refusal, Verdict
 from offhook.policies.gate.entry import (
     DELAY_MAX_MS,
@@ -24,6 +25,8 @@ from offhook.policies.gate.entry import (
 )
 from offhook.policies.replay.explain import explain, lines
 from scene import Scene, of, verdicts
+
+ANN = Principal.of("person:ann")
 
 GOOD = Proposal("good", "booking", Kind.SAY, 0, 0, "Hello.", Purpose.GREETING, priority=0.1)
 TOOL = replace(GOOD, id="bad", kind=Kind.TOOL, text="", action="note")
@@ -288,8 +291,8 @@ def test_turns_and_revisions_are_counts(numbers: tuple[Any, ...], right: bool) -
 
 
 def test_an_operators_word_enters_at_its_moment() -> None:
-    assert event_of(encode(ev.HangupRequested(7, "ann", "enough")), 9) == ev.HangupRequested(9, "ann", "enough")
-    assert event_of(encode(ev.OperatorDecided(7, "p1", True, "ann")), 9) == ev.OperatorDecided(9, "p1", True, "ann")
+    assert event_of(encode(ev.HangupRequested(7, ANN, "enough")), 9) == ev.HangupRequested(9, ANN, "enough")
+    assert event_of(encode(ev.OperatorDecided(7, "p1", True, ANN)), 9) == ev.OperatorDecided(9, "p1", True, ANN)
     assert event_of(encode(ev.LineClosed(7, "completed")), 9) == ev.LineClosed(9, "completed")
     assert event_of(encode(ev.ActionFinished(7, "g1", False, "busy")), 9) == ev.ActionFinished(9, "g1", False, "busy")
 

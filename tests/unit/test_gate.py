@@ -13,6 +13,7 @@ from offhook.policies.core.dialogue import Answer as CleanAnswer
 from offhook.policies.core.dialogue import Segment, Term
 from offhook.policies.core.draft import Draft
 from offhook.policies.core.policy import AgentSpec, Policy
+from offhook.policies.core.principal import Principal
 from offhook.policies.core.proposals import Answer, Kind, Polarity, Proposal, Purpose, Verdict
 from offhook.policies.core.state import (
     Act,
@@ -34,6 +35,8 @@ from offhook.policies.core.state import (
 from offhook.policies.gate import acts, approval_queue, approvals, execution, gate
 from offhook.policies.gate.case import case_of, share_of
 from offhook.policies.gate.rules import RULES
+
+ANN = Principal.of("person:ann")
 
 BOOKING = {
     "irreversible": True,
@@ -510,7 +513,7 @@ def test_an_operators_yes_is_judged_again_and_then_done() -> None:
     assert approval_queue.TIMER in draft.timers
     assert [s.purpose for s in of(draft, Say)] == [Purpose.REASSURANCE], "the caller is told, once"
     draft.state.speech = AgentSpeech(None, None)
-    approvals.operator_decided(draft, ev.OperatorDecided(60_000, "p1", True, "ann"))
+    approvals.operator_decided(draft, ev.OperatorDecided(60_000, "p1", True, ANN))
     journaled(draft)
     assert len(of(draft, Perform)) == 1
     of_the_act = [v.verdict.moment for v in of(draft, RecordVerdict) if v.verdict.proposal == "p1"]
@@ -525,7 +528,7 @@ def test_a_yes_that_comes_too_late_is_to_the_act_and_the_act_is_proposed_anew() 
     draft.state.revision += 1
     draft.evidence_changed()
     draft.state.said_revision = draft.state.revision
-    approvals.operator_decided(draft, ev.OperatorDecided(60_000, "p1", True, "ann"))
+    approvals.operator_decided(draft, ev.OperatorDecided(60_000, "p1", True, ANN))
     assert not of(draft, Perform), "the words have moved on since it was computed"
     assert failed(of(draft, RecordVerdict)[-1].verdict) == {"contrary"}
     assert approvals.REPROPOSE_TIMER in draft.timers
@@ -539,7 +542,7 @@ def test_an_operators_no_is_recorded() -> None:
     draft = Draft(agreed(), with_autonomy("approve"))
     executed(draft, book())
     draft.state.speech = AgentSpeech(None, None)
-    approvals.operator_decided(draft, ev.OperatorDecided(60_000, "p1", False, "ann"))
+    approvals.operator_decided(draft, ev.OperatorDecided(60_000, "p1", False, ANN))
     last = next(v.verdict for v in of(draft, RecordVerdict) if v.verdict.moment == "approval")
     assert last.answer is Answer.DENY and last.reason == "autonomy: needs an operator's yes, is no from ann"
     assert not of(draft, Perform)
@@ -547,7 +550,7 @@ def test_an_operators_no_is_recorded() -> None:
 
 def test_an_answer_to_an_unknown_question_changes_nothing_but_is_told() -> None:
     draft = Draft(agreed(), with_autonomy("approve"))
-    approvals.operator_decided(draft, ev.OperatorDecided(60_000, "nope", True, "ann"))
+    approvals.operator_decided(draft, ev.OperatorDecided(60_000, "nope", True, ANN))
     (notice,) = of(draft, Publish)
     assert notice.body["what"] == "unknown" and draft.state.authority == Authority()
 

@@ -24,6 +24,7 @@ from offhook.policies.core import events as ev
 from offhook.policies.core.errors import IllegalMove
 from offhook.policies.core.lifecycle import Lifecycle
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.principal import Principal
 from offhook.policies.fleet.node_lifecycle import (
     BY_OPERATOR,
     NODE_MOVES,
@@ -150,12 +151,12 @@ def test_a_nodes_pool_is_not_opened_by_scaling_where_an_operator_has_closed_it()
     async def test() -> None:
         pool = CallPool(Sizes(spares=0), start, lambda _name, _why: None)
         pool.drain(True, SCALING)
-        assert (pool.draining, pool.drained_by) == (True, SCALING)
-        pool.drain(True, "ann")
+        assert (pool.draining, pool.drained_by) == (True, "system:scaling")
+        pool.drain(True, Principal.of("person:ann"))
         for on in (True, False):
             with pytest.raises(IllegalMove, match="this node is cordoned"):
                 pool.drain(on, SCALING)
-        assert (pool.draining, pool.drained_by) == (True, "ann")
+        assert (pool.draining, pool.drained_by) == (True, "person:ann")
         pool.drain(False)
         assert (pool.draining, pool.drained_by) == (False, "")
         assert of_node("abcdefghij").may(closing(True, SCALING))

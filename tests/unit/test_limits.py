@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from offhook.policies.core import events as ev
 from offhook.policies.core.commands import HangUp, InviteAgents, Say, TransferCall
+from offhook.policies.core.principal import Principal
 from offhook.policies.core.proposals import Kind, Proposal, Purpose
 from offhook.policies.core.state import Line
 from scene import Scene, of, policy
@@ -105,13 +106,15 @@ def test_a_line_that_stays_away_ends_the_call() -> None:
 def test_a_requested_hang_up_is_carried_out_at_once() -> None:
     found = call()
     found.agent_says("Our plan has three parts")
-    assert of(found.happens(ev.HangupRequested, by="operator", reason="test"), HangUp) == [HangUp("requested")]
+    assert of(found.happens(ev.HangupRequested, by=Principal.of("person:ann"), reason="test"), HangUp) == [
+        HangUp("requested")
+    ]
     assert closed(found) == "requested"
 
 
 def test_a_carrier_that_does_not_close_is_asked_again() -> None:
     found = call()
-    found.happens(ev.HangupRequested, by="operator", reason="test")
+    found.happens(ev.HangupRequested, by=Principal.of("person:ann"), reason="test")
     assert of(found.passes(5_000), HangUp) == [HangUp("requested")]
 
 

@@ -7,12 +7,19 @@ import timeit
 from dataclasses import replace
 
 import pytest
-from offhook.policies.conversation.overlap import OverlapView, features, judge, normal
+from offhook.policies.conversation import overlap
+from offhook.policies.conversation.overlap import OverlapView
 from offhook.policies.conversation.overlap_weights import WEIGHTS
 from offhook.policies.core.proposals import Asks, Purpose
+from offhook.policies.language.en.language import LANGUAGE
+from offhook.policies.language.port.port import OverlapWords
 
 NOW = OverlapView(elapsed_ms=500, voiced_ms=440, held_ms=4_000, read_ms=500)
 LATE = replace(NOW, read_ms=0)
+
+
+def judge(view: OverlapView) -> float:
+    return overlap.judge(view, LANGUAGE.overlap)
 
 
 @pytest.mark.parametrize("words", ["mm-hmm", "Mhm.", "uh-huh", "yeah", "Right.", "OK", "okay", "yeah yeah", "oh okay"])
@@ -69,15 +76,22 @@ def test_no_measurement_runs_away_with_the_judgement() -> None:
 
 
 def test_nothing_but_words_spelling_matters() -> None:
-    assert normal("Mhm, O_K!") == ["mm-hmm", "okay"]
+    assert overlap.normal("Mhm, O_K!", LANGUAGE.overlap) == ["mm-hmm", "okay"]
     assert judge(replace(NOW, words="Yeah, but...")) == judge(replace(NOW, words="yeah but"))
 
 
 def test_every_weight_can_be_reached() -> None:
-    heads = {feature.split()[0] for feature in WEIGHTS}
+    heads = {feature.split()[0] for feature in (*WEIGHTS, *LANGUAGE.overlap.weights)}
     views = [replace(NOW, words="yeah but i"), replace(NOW, words=""), LATE, replace(NOW, spurt_over=True, words="no")]
-    made = {feature.split()[0] for view in views for feature in features(view)}
+    made = {
+        feature.split()[0] for view in views for each in overlap.features(view, LANGUAGE.overlap) for feature in each
+    }
     assert {head for head in heads if not head.startswith(("n", "o"))} <= made
+
+
+def test_in_a_language_that_weighs_no_words_they_count_as_words_that_are_not_known() -> None:
+    for words, unknown in (("ja", "zzz"), ("nee maar", "zzz zzy")):
+        assert overlap.judge(replace(NOW, words=words), OverlapWords({}, {})) == judge(replace(NOW, words=unknown))
 
 
 def test_one_judgement_takes_less_than_200_us() -> None:

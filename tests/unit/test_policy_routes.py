@@ -17,6 +17,7 @@ from offhook.cluster.desired_state import DesiredState, Version
 from offhook.cluster.operations import PolicyList, Published, PublishedBundle
 from offhook.cluster.state_store import FileMemory
 from offhook.policies.core.errors import PolicyError
+from offhook.policies.core.principal import Principal
 from offhook.serve.bundles import policy_start
 from offhook.serve.bundles.policy_files import Bundle, load
 from offhook.serve.client.control_client import ControlClient
@@ -31,9 +32,11 @@ class Memory(ControlClient):
         self.published: list[tuple[str, str, bytes]] = []
         self.wanted = DesiredState(FileMemory(folder))
 
-    async def publish_policy(self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: str) -> Published:
+    async def publish_policy(
+        self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: str, by: Principal
+    ) -> Published:
         self.published.append((version, policy["name"], parcel))
-        await self.wanted.keep(Version(version, dict(policy), parcel), set())
+        await self.wanted.keep(Version(version, dict(policy), parcel, by=by), set())
         name = policy["name"]
         leads = self.wanted.leads.get(name) == version
         if lead == "now" or name not in self.wanted.leads:
@@ -47,7 +50,8 @@ class Memory(ControlClient):
         found = self.wanted.version(asked)
         return PublishedBundle(found.name, found.version, found.policy, found.bundle)
 
-    async def withdraw_policy(self, version: str) -> None:
+    async def withdraw_policy(self, version: str, by: Principal) -> None:
+        self.withdrawn_by = by
         await self.wanted.forget(version)
 
 

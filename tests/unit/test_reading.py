@@ -134,6 +134,17 @@ def test_a_correction_takes_back_the_yes() -> None:
     assert signs("yes no wait i mean yes", YES_NO) == {Sign.CONFIRMATION}
 
 
+@pytest.mark.parametrize(
+    "text", ["no no wait", "no no that's not what I meant", "no, that is not what I meant", "tuesday at ten no wait"]
+)
+def test_a_refusal_that_ends_with_a_correction_refuses(text: str) -> None:
+    assert Sign.DENIAL in signs(text)
+
+
+def test_a_person_who_is_called_off_in_the_same_breath_is_to_wait() -> None:
+    assert {Sign.HUMAN, Sign.WAIT} <= signs("can I talk to a person no wait")
+
+
 def test_a_correction_replaces_a_detail() -> None:
     cues = read("tuesday at ten no wait wednesday at eleven", Asked(Asks.TIME, slot="slot"))
     assert [cue.text for cue in cues if cue.sign is Sign.DETAIL] == ["wednesday at 11"]

@@ -20,7 +20,10 @@ from offhook.cluster.shadowing import Shadowing
 from offhook.cluster.state_store import FileMemory
 from offhook.policies.core.errors import CallerFault, IllegalMove, PolicyError
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.principal import Principal
 from offhook.policies.fleet.rollout import Plan
+
+ANN = Principal.of("person:ann")
 
 POLICY = Policy.model_validate({"name": "sales", "agents": {"a": {"code": "offhook.policies.agents.closing:Closing"}}})
 
@@ -95,7 +98,7 @@ class Installation:
     async def start(self, **plan: Any) -> RolloutStatus:
         plan.setdefault("steps", [{"share": 0.5}])
         whole = Plan.model_validate({"calls_min": 10, "step_ms": 1_000, **plan})
-        return await self.rollouts.start(RolloutRequest("v2", whole, "ann"))
+        return await self.rollouts.start(RolloutRequest("v2", whole), ANN)
 
     def led(self, call: str, policy: str = "sales") -> CallRequest:
         return self.rollouts.assign(CallRequest(call, policy=policy, caller="+1"), self.wanted.resolve(policy))
@@ -175,7 +178,7 @@ def test_who_asks_for_a_version_is_pinned_to_it_and_counts_for_nobody(tmp_path: 
         assert {installation.led(f"c{n}", "v1").policy for n in range(20)} == {"v1"}
         assert not any(installation.led(f"c{n}", "v2").arm for n in range(20))
         assert {installation.led(f"c{n}", "").policy for n in range(50)} == {"v1", "v2"}, "the default's name"
-        await installation.rollouts.order("sales", "pause", "ann")
+        await installation.rollouts.order("sales", "pause", ANN)
         assert {installation.led(f"c{n}").policy for n in range(50)} == {"v1"}
         assert installation.led("x", "elsewhere").policy == "elsewhere"
 
@@ -204,7 +207,7 @@ def test_a_swap_that_could_not_be_asked_for_is_asked_for_again_also_after_a_deat
     async def test(installation: Installation) -> None:
         await installation.start(live={})
         installation.fleet.swap_fault = LinkLost("the node is away")
-        await installation.rollouts.order("sales", "promote", "ann")
+        await installation.rollouts.order("sales", "promote", ANN)
         await installation.tick()
         assert installation.fleet.swaps == []
         installation = await installation.again()
@@ -214,7 +217,7 @@ def test_a_swap_that_could_not_be_asked_for_is_asked_for_again_also_after_a_deat
         installation = await installation.again()
         await installation.tick()
         assert len(installation.fleet.swaps) == 1
-        told = await installation.rollouts.order("sales-1", "abort", "ann")  # back, by hand
+        told = await installation.rollouts.order("sales-1", "abort", ANN)  # back, by hand
         assert (told.stage, told.reason) == ("rolled back", "abort by ann")
         assert installation.wanted.leads == {"sales": "v1"}
         await installation.tick()
@@ -232,7 +235,7 @@ def test_nothing_is_done_that_could_not_be_written_down(tmp_path: Path) -> None:
 
         put, installation.wanted.memory.put = installation.wanted.memory.put, away  # type: ignore[method-assign]
         with pytest.raises(LinkLost):
-            await installation.rollouts.order("sales", "promote", "ann")
+            await installation.rollouts.order("sales", "promote", ANN)
         assert installation.rollouts.status("sales").stage == "canary"
         assert installation.wanted.leads == {"sales": "v1"}
         installation.wanted.memory.put = put  # type: ignore[method-assign]

@@ -8,6 +8,7 @@ from offhook.policies.core.codec import decode, encode
 from offhook.policies.core.dialogue import Segment
 from offhook.policies.core.draft import Draft
 from offhook.policies.core.events import WordsHeard
+from offhook.policies.core.parts import replace
 from offhook.policies.core.proposals import Asks, Purpose
 from offhook.policies.core.state import CallState, Playing, Utterance
 from offhook.policies.core.view import ViewTurn
@@ -105,6 +106,7 @@ def test_it_is_bounded_and_a_snapshot_has_it() -> None:
         transcript.answered(draft, (Segment(number, "all right then", True, at_ms + 600, at_ms + 900),))
     found = draft.state.transcript
     assert len(found) == transcript.TURNS_MAX and found[-1].segments[0].id == 99
+    assert all(len(turn.words) <= turn.chars <= len(turn.words) + len(turn.segments) for turn in found)
     assert decode(encode(draft.state)).transcript == found
     for number in range(100, 110):
         long = Segment(number, "x" * 3_000, True, number * 1_000, number * 1_000 + 900)
@@ -115,3 +117,8 @@ def test_it_is_bounded_and_a_snapshot_has_it() -> None:
     (left,) = draft.state.transcript
     assert [segment.id for segment in left.segments] == [203, 204]
     assert sum(len(turn.words) for turn in draft.state.transcript) <= transcript.CHARS_MAX
+    longest = Segment(300, "z" * 9_000, True, 300_000, 300_900)
+    transcript.answered(draft, (longest,))
+    transcript.corrected(draft, replace(longest, text="z" * 8_500))
+    (left,) = draft.state.transcript
+    assert len(left.words) <= transcript.CHARS_MAX and left.chars >= len(left.words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from offhook.serve.carriers import messages
 from offhook.serve.carriers.twilio import media_stream
 from offhook.serve.contracts.errors import LineFault
 
@@ -26,29 +27,27 @@ def refused(reader: media_stream.CarrierReader, raw: bytes) -> LineFault:
 
 def test_a_whole_stream_reads_as_it_was_written() -> None:
     reader, writer = media_stream.CarrierReader(), media_stream.CarrierWriter("MZ1", "CA1", "AC1")
-    assert reader.read(writer.connected()) == media_stream.Connected("Call", "1.0.0")
-    assert reader.read(writer.start({"token": "t"})) == media_stream.Start(
-        "MZ1", "CA1", 1, "AC1", ("inbound",), {"token": "t"}
-    )
-    assert reader.read(writer.media(FRAME)) == media_stream.Media(FRAME, 2, 1, 0)
-    assert reader.read(writer.media(FRAME)) == media_stream.Media(FRAME, 3, 2, 20)
-    assert reader.read(writer.mark("half way")) == media_stream.Mark("half way", 4)
-    assert reader.read(writer.dtmf("#")) == media_stream.Digit("#", 5)
-    assert reader.read(writer.stop()) == media_stream.Stop(6, "CA1")
+    assert reader.read(writer.connected()) == messages.Connected("Call", "1.0.0")
+    assert reader.read(writer.start({"token": "t"})) == messages.Start("MZ1", "CA1", 1, {"token": "t"})
+    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME, 2, 1, 0)
+    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME, 3, 2, 20)
+    assert reader.read(writer.mark("half way")) == messages.Mark("half way", 4)
+    assert reader.read(writer.dtmf("#")) == messages.Digit("#", 5)
+    assert reader.read(writer.stop()) == messages.Stop(6, "CA1")
 
 
 def test_media_in_another_form_reads_the_same() -> None:
     reader, writer = started()
     spaced = json.dumps(json.loads(writer.media(FRAME)), indent=1, sort_keys=True).encode()
-    assert reader.read(spaced) == media_stream.Media(FRAME, 2, 1, 0)
-    assert reader.read(writer.media(FRAME)) == media_stream.Media(FRAME, 3, 2, 20)
+    assert reader.read(spaced) == messages.Media(FRAME, 2, 1, 0)
+    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME, 3, 2, 20)
 
 
 def test_the_application_s_messages() -> None:
     writer = media_stream.ApplicationWriter("MZ1")
-    assert media_stream.read_application(writer.media(FRAME)) == media_stream.Media(FRAME)
-    assert media_stream.read_application(writer.mark('a "quoted" ä')) == media_stream.Mark('a "quoted" ä')
-    assert media_stream.read_application(writer.clear()) == media_stream.Clear()
+    assert media_stream.read_application(writer.media(FRAME)) == messages.Media(FRAME)
+    assert media_stream.read_application(writer.mark('a "quoted" ä')) == messages.Mark('a "quoted" ä')
+    assert media_stream.read_application(writer.clear()) == messages.Clear()
     assert json.loads(writer.clear()) == {"event": "clear", "streamSid": "MZ1"}
     with pytest.raises(LineFault, match="allowed: media, mark, clear"):
         media_stream.read_application(b'{"event":"stop"}')
@@ -100,7 +99,7 @@ def test_after_a_refusal_the_reader_reads_on() -> None:
     reader, writer = started()
     for raw in (b"{", b'{"event":"dance"}', b'{"event":"media","media":{}}', b'{"event":"stop","streamSid":"MZ2"}'):
         refused(reader, raw)
-    assert reader.read(writer.media(FRAME)) == media_stream.Media(FRAME, 2, 1, 0)
+    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME, 2, 1, 0)
     assert reader.gaps == 0
 
 
@@ -132,7 +131,7 @@ def test_numbers_that_do_not_follow_are_counted_and_cost_nothing(form: str, numb
         writer.sequence = int(number) - 1
         raw = writer.media(FRAME)
         read = reader.read(raw if form == "fast" else json.dumps(json.loads(raw), indent=1).encode())
-        assert isinstance(read, media_stream.Media) and read.audio == FRAME
+        assert isinstance(read, messages.Media) and read.audio == FRAME
     assert reader.gaps == gaps
 
 
@@ -140,24 +139,24 @@ def test_numbers_that_do_not_follow_are_counted_and_cost_nothing(form: str, numb
 def test_a_number_that_is_none_is_no_number_and_costs_nothing(number: object) -> None:
     reader, writer = started()
     raw = {"event": "media", "sequenceNumber": number, "media": {"payload": "AAAA", "chunk": number}}
-    assert reader.read(json.dumps(raw).encode()) == media_stream.Media(b"\0\0\0")
-    assert reader.read(writer.media(FRAME)) == media_stream.Media(FRAME, 2, 1, 0)
+    assert reader.read(json.dumps(raw).encode()) == messages.Media(b"\0\0\0")
+    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME, 2, 1, 0)
     assert reader.gaps == 0
 
 
 @pytest.mark.parametrize("digit", ["a", "b", "c", "d"])
 def test_a_key_in_lower_case_is_that_key(digit: str) -> None:
     reader, writer = started()
-    assert reader.read(writer.dtmf(digit)) == media_stream.Digit(digit.upper(), 2)
+    assert reader.read(writer.dtmf(digit)) == messages.Digit(digit.upper(), 2)
 
 
 def test_the_application_s_own_sound_is_none_of_the_caller_s() -> None:
     reader, writer = started()
     own = writer.media(FRAME).replace(b'"track":"inbound"', b'"track":"outbound"')
-    assert reader.read(own) == media_stream.Outbound(2)
-    assert reader.read(writer.media(FRAME)) == media_stream.Media(FRAME, 3, 2, 20)
+    assert reader.read(own) == messages.Outbound(2)
+    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME, 3, 2, 20)
     tone = writer.dtmf("5").replace(b"inbound_track", b"outbound_track")
-    assert reader.read(tone) == media_stream.Outbound(4)
+    assert reader.read(tone) == messages.Outbound(4)
     assert reader.gaps == 0
 
 
@@ -194,6 +193,6 @@ def test_another_media_format_is_refused_and_the_right_one_named(form: object) -
 
 def test_numbers_may_be_missing_and_the_next_one_follows_the_last() -> None:
     reader, writer = started()
-    assert reader.read(b'{"event":"media","media":{"payload":"AAAA"}}') == media_stream.Media(b"\0\0\0")
-    assert reader.read(writer.media(FRAME)) == media_stream.Media(FRAME, 2, 1, 0)
+    assert reader.read(b'{"event":"media","media":{"payload":"AAAA"}}') == messages.Media(b"\0\0\0")
+    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME, 2, 1, 0)
     assert reader.gaps == 0

@@ -19,18 +19,19 @@ from offhook.policies.core import codec
 from offhook.policies.core import events as ev
 from offhook.policies.core.commands import HangUp, TransferCall
 from offhook.policies.core.errors import Bug, CallerFault
-from offhook.serve.carriers.twilio import twiml_reader
-from offhook.serve.carriers.twilio.twiml_reader import Connect, Dial, Hangup, Pause, Redirect, Say, Verb
+from offhook.serve.carriers.twilio import twiml, twiml_reader
+from offhook.serve.carriers.webhook import Connect, Dial, Hangup, Pause, Redirect, Say, Steps
 from offhook.serve.client.control_client import ControlClient
 from offhook.serve.gateway import tokens
 from offhook.serve.web import asking_again, webhooks
 from offhook.serve.web.api import make_api
+from offhook.serve.web.call_answers import apology
 from offhook.serve.web.public_addresses import PublicAddresses
 from starlette.requests import ClientDisconnect
 
 SECRET = "a secret of this test"
 HOST = "http://voice.example:8000"
-VOICE, RESUME = webhooks.VOICE, webhooks.RESUME
+VOICE, RESUME = "/carriers/twilio/voice", "/carriers/twilio/resume"
 FORM = {"CallSid": "CA123", "From": "+15550001", "To": "+15550002"}
 
 
@@ -100,7 +101,7 @@ class Carrier:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
-    async def ask(self, address: str = VOICE, **form: str) -> tuple[Verb, ...]:
+    async def ask(self, address: str = VOICE, **form: str) -> Steps:
         answer = await self._client.post(address, data={**FORM, **form})
         assert answer.status_code == 200, answer.text
         assert answer.headers["content-type"].startswith("application/xml")
@@ -119,7 +120,7 @@ def run(test: Callable[[Carrier, Installation], Awaitable[None]], **options: Any
     asyncio.run(main())
 
 
-def stream_of(verbs: tuple[Verb, ...]) -> str:
+def stream_of(verbs: Steps) -> str:
     """The call that a stream was opened for, as its token says."""
     connect, redirect = verbs
     assert isinstance(connect, Connect) and isinstance(redirect, Redirect)
@@ -127,7 +128,7 @@ def stream_of(verbs: tuple[Verb, ...]) -> str:
     return tokens.TokenVerifier(SECRET).redeem(connect.media_url.rpartition("/")[2], time.time())
 
 
-def told(verbs: tuple[Verb, ...]) -> bool:
+def told(verbs: Steps) -> bool:
     """The caller hears words, and then the call is over."""
     return len(verbs) == 2 and isinstance(verbs[0], Say) and verbs[1] == Hangup()
 
@@ -276,7 +277,7 @@ FAULTS = [
 ]
 
 
-def busy_or_waits(fault: Exception, address: str, verbs: tuple[Verb, ...]) -> bool:
+def busy_or_waits(fault: Exception, address: str, verbs: Steps) -> bool:
     if address == VOICE and isinstance(fault, NoSpare):
         return verbs == (Hangup(busy=True),)
     pause, again = verbs
@@ -310,7 +311,7 @@ def test_asking_again_ends_and_the_caller_is_told(address: str) -> None:
                 break
             url = verbs[-1].url
         assert told(verbs) and isinstance(verbs[0], Say) and verbs[0].text == "Sorry."
-        assert asks == webhooks.ASKS_MAX[address] + 1
+        assert asks == {VOICE: webhooks.ASKS_MAX, RESUME: webhooks.RESUME_ASKS_MAX}[address] + 1
 
     run(test, sorry_message="Sorry.")
 
@@ -332,7 +333,7 @@ def test_streams_that_cannot_be_opened_add_up_too_and_one_that_lasted_begins_ane
         _, again = await carrier.ask(url)
         assert isinstance(again, Redirect) and parse_qs(urlsplit(again.url).query)["try"] == ["1"]
 
-    monkeypatch.setattr("offhook.serve.web.webhooks.time.time", lambda: now[0])
+    monkeypatch.setattr("offhook.serve.web.call_answers.time.time", lambda: now[0])
     run(test)
 
 
@@ -466,9 +467,17 @@ def test_a_stream_that_ended_is_connected_again_while_the_call_lives_and_else_ov
         assert await carrier.ask(RESUME) == (Hangup(),)
         installation.live["CA123"] = {"line": "lost", "under_way": [], "transfer": None}
         connect, _ = await carrier.ask(RESUME)
-        assert isinstance(connect, Connect) and connect.media_url.startswith("ws://node-2.example:8802/media/CA123.")
+        assert isinstance(connect, Connect) and connect.media_url.startswith(
+            "ws://node-2.example:8802/media/twilio/CA123."
+        )
         del installation.live["CA123"]
         installation.record("commands", HangUp("x"))
         assert await carrier.ask(RESUME) == (Hangup(),)
 
     run(test)
+
+
+@pytest.mark.parametrize(("language", "told"), [("nl-NL", "nl-NL"), ("nl", ""), ("", "")])
+def test_what_an_installation_says_by_itself_names_its_language(language: str, told: str) -> None:
+    steps = apology("Het spijt ons.", language)
+    assert twiml_reader.read(twiml.write(steps)) == (Say("Het spijt ons.", told), Hangup())

@@ -74,6 +74,14 @@ def takes_back(text: str, terms: Terms = ()) -> bool:
     return False
 
 
+def undoing(text: str) -> Polarity:
+    """Whether what is done shall be undone, by the words alone; NONE = they do not say."""
+    words = text.lower().replace("n't", " not").split()
+    if not lexicon.KEEPING.isdisjoint(words):
+        return Polarity.NO
+    return Polarity.YES if "cancel" in words else Polarity.NONE
+
+
 # --- one clause -----------------------------------------------------------------------------------------------------
 
 _IRONY, _CONDITION, _REFUSAL, _CHANGE = "irony", "a condition", "a refusal", "a change"

@@ -129,6 +129,9 @@ TAKING_BACK = _phrases("""
     will not work / does not work
 """)
 
+# Said of what is done already, where it was asked whether it shall be undone: it shall stand.
+KEEPING = words_of("not keep leave")
+
 # What times and numbers are made of.
 VALUES = words_of(
     "monday tuesday wednesday thursday friday saturday sunday today tomorrow tonight noon midnight morning afternoon",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ..port.port import Language
+from ..port.port import Language, OverlapWords
 from . import assent, completeness, greetings, questions, reading, recordings, values
-from .vocabulary import words_of
+from .overlap_weights import WEIGHTS
+from .vocabulary import SAME_IN_OVERLAPS, words_of
 
 LANGUAGE = Language(
     name="en",
@@ -12,6 +13,7 @@ LANGUAGE = Language(
     assent=assent.read,
     listening=assent.listening,
     takes_back=assent.takes_back,
+    undoing=assent.undoing,
     completeness=completeness.judge,
     same=values.same,
     merged=values.merged,
@@ -22,4 +24,5 @@ LANGUAGE = Language(
     recording=recordings.read,
     piece=recordings.piece,
     money=words_of("dollar dollars cent cents euro euros pound pounds percent free buck bucks"),
+    overlap=OverlapWords(SAME_IN_OVERLAPS, WEIGHTS),
 )

@@ -1,4 +1,7 @@
-"""What the core says in English where a policy has no line of its own. `{act}` = what the policy calls the act."""
+"""What is said in English where a policy has no line of its own: by the core, by the stock agents, by an installation.
+
+`{act}` = what the policy calls the act; `{time}` = the value of that slot.
+"""
 
 from __future__ import annotations
 
@@ -25,4 +28,38 @@ LINES = {
     "limits.unanswered_line": "I am afraid nobody can take your call just now. Is there anything else that I can do?",
     "limits.goodbye_line": "Thank you for your time. Goodbye.",
     "limits.unheard_line": "I am sorry, I cannot hear you well just now. One moment, please.",
+    "agent.unknown_value": "that",
+    "qualification.greeting": "Hello, thank you for taking the call. Do you have a minute?",
+    "qualification.about": "I am calling to see whether our trial would be of use to you.",
+    "qualification.offer": "We have a trial that you can start at any time. Would you like to?",
+    "qualification.resume": "Sorry, please go ahead.",
+    "objection.other": "I understand. What would you need to know to decide?",
+    "objection.escalate": "I do not want to press you. Shall I send you the details in writing instead?",
+    "booking.invite": "Shall we find a time for a short call to get you started?",
+    "booking.ask_time": "What day and time would suit you?",
+    "booking.ask_time_again": "Sorry, which day and time shall it be?",
+    "booking.read_back": "That is {time}, right?",
+    "booking.read_back_again": "I want to be sure. I have {time}. Shall I book it, yes or no?",
+    "booking.shall_i": "Shall I book {time} for you?",
+    "booking.booking": "Good, one moment, I am booking that.",
+    "booking.booked": "You are booked for {time}. Is there anything else?",
+    "booking.failed": "I could not book {time} just now. Shall I try once more?",
+    "booking.withdrawn": "All right, I have not booked {time}.",
+    "booking.too_late": "I am sorry, {time} was booked already. Shall I cancel it?",
+    "booking.undoing": "All right, I am cancelling it.",
+    "booking.undone": "{time} is cancelled.",
+    "booking.not_undone": "I am sorry, I could not cancel {time}. A colleague has to do it.",
+    "booking.kept": "Then {time} stays booked.",
+    "closing.stop": "I am sorry to have troubled you. We will not call again. Goodbye.",
+    "closing.human": "Of course, I will put you through to a colleague.",
+    "closing.no_human": "Of course. A colleague will call you back. Is there anything else?",
+    "closing.details": "No problem. Would it help if I sent you the details in writing?",
+    "closing.sending": "Good, I am sending them.",
+    "closing.sent": "The details are on their way. Thank you for your time. Goodbye.",
+    "closing.declined": "That is quite all right. Thank you for your time. Goodbye.",
+    "closing.booked": "Wonderful. We look forward to it. Goodbye.",
+    "closing.goodbye": "Thank you for your time. Goodbye.",
+    "installation.queue": "All lines are busy. Please stay on the line.",
+    "installation.sorry": "We are sorry, we cannot take your call right now. Please try again later. Goodbye.",
+    "installation.unreached": "We are sorry, nobody could be reached. Please call again later. Goodbye.",
 }

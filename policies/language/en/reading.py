@@ -7,6 +7,7 @@ them, an "if", a correction ("no, wait"), and the question that they answer. Wha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from ...core.proposals import Asks, Purpose
@@ -17,6 +18,7 @@ from .lexicon import CONDITIONS, Says
 from .phrases import Clause, clauses, phrases
 from .vocabulary import CORRECTIONS, DEFERRALS, HEDGES, JOINTS, NEGATORS, SHARES, SUPPOSING, TOPIC_WORDS
 
+READINGS_REPEATED = 8  # a final reading is mostly the last partial one again; of one call, so a few will do
 NEGATION_WORDS = 5  # how far a "not" reaches forward in its clause
 HEDGED = 0.7  # what is left of a strength beside a "maybe"
 CONCEDED = 0.5  # ... before a "but"
@@ -57,6 +59,7 @@ def _met(asked: Asked) -> tuple[str, ...]:
     return _MET[asked.asks is Asks.YES_NO, asked.purpose is Purpose.OFFER]
 
 
+@lru_cache(maxsize=READINGS_REPEATED)
 def read(text: str, asked: Asked = NOTHING_ASKED) -> tuple[Cue, ...]:
     """The cues of one segment, at most one for each sign and topic, in the order in which they are first said."""
     parts = clauses(text)
@@ -242,16 +245,24 @@ def _joined(words: tuple[str, ...]) -> str:
 
 
 def _take_back(parts: Sequence[Clause], found: list[list[Cue]]) -> None:
-    """ "Yes... no, wait": what was said before a correction does not count; a yes without a successor is a doubt."""
+    """ "Yes... no, wait": what was said before a correction does not count; a yes without a successor is a doubt.
+
+    Where nothing follows it and nothing was agreed to, it corrects no refusal: "no, no wait" refuses twice.
+    """
     for at, clause in enumerate(parts):
         if not at or not clause.words or clause.words[0] not in _CORRECTING:
             continue
         following = clause.words + (parts[at + 1].words if at + 1 < len(parts) else ())
-        if not any(following[: len(marker)] == marker for marker in CORRECTIONS):
+        marker = next((marker for marker in CORRECTIONS if following[: len(marker)] == marker), None)
+        if marker is None:
             continue
         agreed = any(cue.sign in _AGREEING for cues in found[:at] for cue in cues)
+        corrected = agreed or len(following) > len(marker)
+        taken_back = _TAKEN_BACK if corrected else _TAKEN_BACK - {Sign.DENIAL}
         for earlier in range(at):
-            found[earlier] = [cue for cue in found[earlier] if cue.sign not in _TAKEN_BACK]
+            found[earlier] = [cue for cue in found[earlier] if cue.sign not in taken_back]
+        if not corrected:
+            continue
         found[at] = [cue for cue in found[at] if cue.sign not in (Sign.DENIAL, Sign.WAIT)]
         if at + 1 < len(parts):
             found[at + 1] = [cue for cue in found[at + 1] if cue.sign is not Sign.WAIT]

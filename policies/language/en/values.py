@@ -100,13 +100,19 @@ def _canonical(value: str) -> str:
 def told(words: tuple[str, ...]) -> tuple[str, str]:
     """The one value that these words say, as (kind, value in its one form); ("", "") where they say none.
 
-    A day makes it a time; without one, a longer run of digits is a number and a shorter one a time of day.
+    A day, a colon or a half of the day makes it a time; without one, a longer run of digits is a number and a shorter
+    one a time of day.
     """
     moment = moment_in(words, True)
     digits = digits_in(words)
-    if len(digits) >= _SAME_DIGITS_MIN and (moment is None or not moment.day):
+    if len(digits) >= _SAME_DIGITS_MIN and (moment is None or not (moment.day or _is_written_time(words))):
         return DIGITS, digits
     return (TIME, str(moment)) if moment is not None else ("", "")
+
+
+def _is_written_time(words: tuple[str, ...]) -> bool:
+    """ "3:30", "3 pm": however many digits are in it, it is no number."""
+    return any(":" in word or word in _MERIDIEM for word in words)
 
 
 def spelled(word: str) -> str:
@@ -175,7 +181,7 @@ def _ordinal(words: tuple[str, ...], at: int) -> int:
     if word in ("twenty", "thirty") and at + 1 < len(words) and words[at + 1] in _ORDINALS:
         return NUMBERS[word] + _ORDINALS[words[at + 1]]
     number = word.rstrip("stndrh")
-    return int(number) if number.isdecimal() and 0 < int(number) <= 31 else 0
+    return int(number) if len(number) <= 2 and number.isdecimal() and 0 < int(number) <= 31 else 0
 
 
 def _clock_in(words: tuple[str, ...], loose: bool) -> str:
@@ -227,7 +233,7 @@ def _hour_and_minute(words: tuple[str, ...], at: int) -> tuple[int, int, int]:
 
 
 def _hour(word: str) -> int:
-    number = int(word) if word.isdecimal() else NUMBERS.get(word, 0)
+    number = int(word) if len(word) <= 2 and word.isdecimal() else NUMBERS.get(word, 0)
     return number if 1 <= number <= 12 else 0
 
 

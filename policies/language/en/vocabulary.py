@@ -38,6 +38,13 @@ SPELLINGS: dict[str, str] = {
     "legitimate": "legit", "oclock": "o'clock", "o'clock": "o'clock",
 }  # fmt: skip
 
+# The same, as the weights of overlaps spell them (`overlap_weights.py`).
+SAME_IN_OVERLAPS: dict[str, str] = {
+    "o_k": "okay", "ok": "okay", "mhm": "mm-hmm", "mm-hm": "mm-hmm", "mmhmm": "mm-hmm", "mhmm": "mm-hmm",
+    "uhhuh": "uh-huh", "uh-hm": "mm-hmm", "mm": "mmm", "hm": "hmm", "mm-h": "mm-hmm", "m-hm": "mm-hmm",
+    "mmh": "mm-hmm", "mh": "mm-hmm", "uh-h": "uh-huh", "yea": "yeah", "ya": "yeah",
+}  # fmt: skip
+
 # Words that may stand between the words of a phrase without changing it.
 LIGHT = words_of(
     "really just very so quite pretty actually honestly definitely certainly absolutely gladly happily also still",

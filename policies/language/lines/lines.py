@@ -1,4 +1,4 @@
-"""Where a language's package is, and what the core says in it by default (the package's `lines.py`).
+"""Where a language's package is, and what is said in it by default (the package's `lines.py`).
 
 Nothing of the core is imported here: a policy's own defaults come from it.
 """
@@ -6,13 +6,13 @@ Nothing of the core is imported here: a policy's own defaults come from it.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from types import MappingProxyType
 
 GROUP = "offhook.languages"
 DEFAULT = "en"
+TAG = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"  # what a policy may name: a BCP 47 tag, RFC 5646 2.1
 _OWN = __package__.rpartition(".")[0]
 Lines = Mapping[str, str]  # "silence.help" -> what is said; "" = nothing
 
@@ -24,16 +24,21 @@ class UnknownLanguageError(ValueError):
 
 
 def package_of(name: str) -> str:
-    """The dotted name of a language's package.
+    """The dotted name of a language's package: the one for this very tag, else for its main part ("en" for "en-US").
 
     Raises:
         UnknownLanguageError: neither offhook nor an installed package has a language of this name.
     """
-    if name.isidentifier() and importlib.util.find_spec(f"{_OWN}.{name}.language") is not None:
-        return f"{_OWN}.{name}"
-    declared = {point.name: point.value for point in entry_points(group=GROUP)}
-    if name in declared:
-        return declared[name]
+    tag = name.lower()
+    main = tag.partition("-")[0]
+    if tag == DEFAULT:
+        return f"{_OWN}.{DEFAULT}"
+    declared = {point.name.lower(): point.value for point in entry_points(group=GROUP)}
+    for wanted in (tag, main):
+        if wanted in declared:
+            return declared[wanted]
+    if main == DEFAULT:
+        return f"{_OWN}.{DEFAULT}"
     there_are = ", ".join(sorted({DEFAULT, *declared}))
     raise UnknownLanguageError(
         f"language {name!r} is not installed; there are {there_are}. A package adds one by an entry point of {GROUP!r}"
@@ -41,7 +46,7 @@ def package_of(name: str) -> str:
 
 
 def lines_of(name: str) -> Lines:
-    """What the core says by default in this language.
+    """What the core, the stock agents and an installation say by default in this language.
 
     Raises:
         UnknownLanguageError: there is none of this name, or its lines are not those that a language must have.

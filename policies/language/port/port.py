@@ -8,7 +8,7 @@ what was not understood for a yes. `tests/support/language_conformance.py` is wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -95,6 +95,25 @@ class Recording(StrEnum):
     NONE = ""
 
 
+# --- talking over the agent -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapWords:
+    """What words weigh that a caller says over the agent: above 0 they take the floor, below 0 a listener says them.
+
+    Both may be empty: then only the voice counts.
+
+    Args:
+        same: other spellings of a word, lower case, and the one that `weights` has.
+        weights: log-odds by feature. `w yes` = one of the first four words, `1 yes` = the first, `l yes` = the last,
+            `= yes i do` = the first three in their order, `b yes i` = two in a row (`conversation/overlap.py` has all).
+    """
+
+    same: Mapping[str, str]
+    weights: Mapping[str, float]
+
+
 # --- values ---------------------------------------------------------------------------------------------------------
 
 TIME, DIGITS, NAME = "time", "number", "name"  # what a value is called where the agent has not named a slot
@@ -111,6 +130,8 @@ class Language:
         assent: what a whole turn answers to a question that had these terms read back. Not understood: UNCLEAR.
         listening: a listener's words alone ("okay", "mm-hm"): they answer and change nothing. Not sure: False.
         takes_back: said of something that was agreed, and done: it shall not stand.
+        undoing: whether what is done shall be undone, by the words alone: "cancel it" = YES, "keep it", "do not" = NO.
+            They do not say: NONE.
         completeness: how complete the words of a turn are, given what was asked. Not sure: `UNWEIGHED`.
         same: two wordings of a value are the same value. Not sure: False.
         merged: a value that was said in pieces: what was known, and what came now.
@@ -121,6 +142,7 @@ class Language:
         recording: which kind of recording the words are. Not sure: NONE.
         piece: the words are a piece of what was heard before: a recording that comes again.
         money: words for amounts of money, lower case: an offer's price stands where one of them is.
+        overlap: what words weigh that are said over the agent.
     """
 
     name: str
@@ -128,6 +150,7 @@ class Language:
     assent: Callable[[str, Terms], Assent]
     listening: Callable[[str], bool]
     takes_back: Callable[[str, Terms], bool]
+    undoing: Callable[[str], Polarity]
     completeness: Callable[[str, Asks], Completeness]
     same: Callable[[str, str], bool]
     merged: Callable[[str, str], str]
@@ -138,3 +161,4 @@ class Language:
     recording: Callable[[str], Recording]
     piece: Callable[[Sequence[str], Sequence[str]], bool]
     money: frozenset[str]
+    overlap: OverlapWords

@@ -4,6 +4,8 @@ A package declares its languages as entry points of the group `offhook.languages
 
     [project.entry-points."offhook.languages"]
     nl = "my_dutch"                 # my_dutch/language.py has LANGUAGE, my_dutch/lines.py has LINES
+
+`examples/languages` has a whole one, and says what a language needs.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import importlib
 
 from ...core.errors import PolicyError
 from ...core.policy import Policy
-from ..lines.lines import package_of
+from ..lines.lines import UnknownLanguageError, package_of
 from .port import Language
 
 _loaded: dict[str, Language] = {}
@@ -36,7 +38,10 @@ def named(name: str) -> Language:
     known = _loaded.get(name)
     if known is not None:
         return known
-    package = package_of(name)
+    try:
+        package = package_of(name)
+    except UnknownLanguageError as error:
+        raise PolicyError(str(error)) from error
     try:
         found = importlib.import_module(f"{package}.language").LANGUAGE
     except (ImportError, AttributeError) as error:

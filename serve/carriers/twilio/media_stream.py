@@ -1,7 +1,8 @@
 """Twilio Media Streams, both directions: text messages in, typed messages out, and back. Pure: no sockets, no clocks.
 
 The carrier's side and the application's side speak the same words, so both are here: the gateway reads the carrier
-and writes the application's messages, the softphone does it the other way round. Audio is mu-law, 8 kHz, mono.
+and writes the application's messages, the softphone does it the other way round. Audio is mu-law, 8 kHz, mono. How the
+parts fit the port is `carrier.py`'s matter.
 
 Source: https://www.twilio.com/docs/voice/media-streams/websocket-messages. Numbers are strings on the wire
 (`"sequenceNumber": "3"`). `sequenceNumber` starts at 1 with `start` and rises by one with every message of the carrier.
@@ -19,39 +20,28 @@ from typing import Any
 from offhook.actors.audio.format import TELEPHONE
 
 from ...contracts.errors import LineFault
-from .messages import Clear, Connected, Digit, FromApplication, FromCarrier, Mark, Media, Outbound, Start, Stop
+from ..messages import (
+    CLOSE_INVALID,
+    CLOSE_PROTOCOL,
+    CLOSE_UNSUPPORTED,
+    KEYS,
+    Clear,
+    Connected,
+    Digit,
+    FromApplication,
+    FromCarrier,
+    Mark,
+    Media,
+    Outbound,
+    Start,
+    Stop,
+)
 
-__all__ = [
-    "ApplicationWriter",
-    "CarrierReader",
-    "CarrierWriter",
-    "Clear",
-    "Connected",
-    "Digit",
-    "FromApplication",
-    "FromCarrier",
-    "Mark",
-    "Media",
-    "Outbound",
-    "Start",
-    "Stop",
-    "read_application",
-]
-
-NAME = "twilio"
 ENCODING = "audio/x-mulaw"  # how the carrier names the encoding of `TELEPHONE`
-MESSAGE_BYTES_MAX = 64 << 10  # a media message has 400 bytes; 64 KiB is 6 s of audio in one message
 MARK_NAME_BYTES_MAX = 256
 NUMBER_DIGITS_MAX = 12  # of a sequence number, a chunk, a timestamp: 600 years of frames
-DIGITS = frozenset("0123456789*#ABCD")
 CALLER_TRACKS = ("inbound", "inbound_track", None)  # media and keys name theirs differently, the only one needs no name
 APPLICATION_TRACKS = ("outbound", "outbound_track")
-
-CLOSE_PROTOCOL = 1002
-CLOSE_UNSUPPORTED = 1003
-CLOSE_INVALID = 1007
-CLOSE_POLICY = 1008
-CLOSE_TOO_BIG = 1009
 
 _STREAM = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
@@ -84,8 +74,10 @@ class CarrierReader:
         self._stream = b""
         self.stream = ""  # the carrier's stream id; empty before `start`
 
-    def read(self, raw: bytes) -> FromCarrier:
-        """One text message of the carrier."""
+    def read(self, raw: bytes, binary: bool = False) -> FromCarrier:
+        """One message of the carrier; it sends no binary ones."""
+        if binary:
+            raise LineFault("json", "binary message; messages are JSON text", CLOSE_UNSUPPORTED)
         match = _MEDIA.match(raw)
         if match is not None and match[5] == self._stream and not self._stopped:
             number, chunk, timestamp, payload = match.group(1, 2, 3, 4)
@@ -156,8 +148,6 @@ class CarrierReader:
             stream,
             str(start.get("callSid", "")),
             self._sequence,
-            str(start.get("accountSid", "")),
-            tuple(str(track) for track in start.get("tracks") or ("inbound",)),
             {str(name): str(value) for name, value in parameters.items()},
         )
 
@@ -272,7 +262,7 @@ def _dtmf(message: dict[str, Any], sequence: int) -> Digit | Outbound:
     if not _of_caller(dtmf):
         return Outbound(sequence)
     digit = dtmf.get("digit")
-    if not isinstance(digit, str) or digit.upper() not in DIGITS:
+    if not isinstance(digit, str) or digit.upper() not in KEYS:
         raise LineFault("json", "dtmf.digit must be one of 0-9 * # A-D", CLOSE_INVALID)
     return Digit(digit.upper(), sequence)
 

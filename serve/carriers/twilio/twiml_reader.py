@@ -6,63 +6,16 @@ Source: https://www.twilio.com/docs/voice/twiml
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from ...contracts.errors import LineFault
+from ..webhook import DIAL_S, PAUSE_S_MAX, Connect, Dial, Hangup, Pause, Redirect, Say, Step, Steps
 
 TWIML_BYTES_MAX = 64 << 10  # https://www.twilio.com/docs/api/errors/11750
-PAUSE_S_MAX = 180
 
 
-@dataclass(frozen=True, slots=True)
-class Connect:
-    """Bring the caller's audio there, and go on with the next verb when that stream ends or cannot be opened."""
-
-    media_url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Redirect:
-    """Ask there what to do next."""
-
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Be silent for a while."""
-
-    seconds: int
-
-
-@dataclass(frozen=True, slots=True)
-class Dial:
-    """Connect the caller with a number, and ask `action` what follows when that is over ("" = the next verb)."""
-
-    target: str
-    action: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """Have a robot's voice say something."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Hangup:
-    """The call is over. `busy` = it was not answered."""
-
-    busy: bool = False
-
-
-Verb = Connect | Redirect | Pause | Dial | Say | Hangup
-
-
-def read(text: str) -> tuple[Verb, ...]:
-    """The verbs of one answer, in order.
+def read(text: str) -> Steps:
+    """The verbs of one answer as steps, in order.
 
     Raises:
         LineFault: not TwiML, too long, or with a verb that is not known here.
@@ -78,7 +31,7 @@ def read(text: str) -> tuple[Verb, ...]:
     return tuple(_verb(element) for element in root)
 
 
-def _verb(element: ElementTree.Element) -> Verb:
+def _verb(element: ElementTree.Element) -> Step:
     text = (element.text or "").strip()
     match element.tag:
         case "Connect":
@@ -98,8 +51,11 @@ def _verb(element: ElementTree.Element) -> Verb:
             action = element.get("action", "")
             if action and not action.startswith(("http://", "https://")):
                 raise LineFault("twiml", f"<Dial action={action[:80]!r}> is no http:// or https:// url")
-            return Dial(text, action)
+            rings = element.get("timeout", "")
+            return Dial(text, action, int(rings) if rings.isdecimal() and len(rings) <= 4 else DIAL_S)
         case "Say" if text:
+            return Say(text, element.get("language", ""))
+        case "Play" if text.startswith(("http://", "https://")):
             return Say(text)
         case "Hangup":
             return Hangup()

@@ -1,0 +1,1 @@
+"""A toy carrier for offhook."""

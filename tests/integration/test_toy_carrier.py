@@ -1,0 +1,141 @@
+"""A carrier from a package, end to end: its played end on a real socket, the real gateway, a line, a real call link.
+
+Its order to dial is sent to a real socket, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import uvloop
+from offhook.actors.contracts import wire
+from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.serve.callers.carrier_end import CarrierEnd, Heard
+from offhook.serve.carriers import registry
+from offhook.serve.carriers.port import NotOffered, Outgoing
+from offhook.serve.contracts.carrier_choice import CarrierChoice
+from offhook.serve.contracts.claim import Claim
+from offhook.serve.gateway import tokens
+from offhook.serve.gateway.gateway import Gateway
+from toy_package import install
+
+SECRET = "a secret of this test"
+LOUD = bytes([0x10, 0x90] * 80)  # 20 ms
+PACE = 10.0
+
+
+class Call:
+    """The call's end of the link."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self.server = LinkServer(self._hello)
+        self.linked: asyncio.Future[tuple[Link, Message]] = asyncio.get_running_loop().create_future()
+        self.heard = bytearray()
+        self.said: asyncio.Queue[Message] = asyncio.Queue()
+
+    def _hello(self, link: Link, _grant: object, rest: Message) -> None:
+        link.on_message = lambda _link, message: self._told(message)
+        link.on_close = lambda _link, reason: self.said.put_nowait(["closed", reason])
+        self.linked.set_result((link, rest))
+
+    def _told(self, message: Message) -> None:
+        if message[0] == wire.AUDIO:
+            self.heard += message[2]
+        else:
+            self.said.put_nowait(message)
+
+    async def claim(self, _call: str, _lost_epoch: int) -> Claim:
+        return Claim(self.server.endpoint, self.server.admit("line"), 1)
+
+
+async def lead(tmp_path: Path) -> None:
+    toy = registry.carrier(CarrierChoice("toy"))
+    call = Call(f"unix:{tmp_path}/call")
+    await call.server.start(call.endpoint)
+    gateway = Gateway(SECRET, call.claim, registry.load([CarrierChoice("twilio"), CarrierChoice("toy")]))
+    port = await gateway.start("127.0.0.1", 0)
+    heard: list[Heard] = []
+    caller = CarrierEnd(toy.played(), "call-1", heard.append, PACE)
+    try:
+        caller.say(LOUD * 10)
+        await caller.dial(f"ws://127.0.0.1:{port}/media/toy/{tokens.issue(SECRET, 'call-1', time.time())}")
+        link, hello = await call.linked
+        assert hello[:2] == [caller.stream.name, "mulaw8k"]
+        caller.press("5")
+        assert await call.said.get() == [wire.DIGIT, "5", 0]
+        link.send(wire.PLAY, 1, LOUD * 5)
+        link.send(wire.MARK, 1, "u1:100")
+        assert await call.said.get() == [wire.MARKED, "u1:100"]
+        assert LOUD * 5 in bytes(caller.traffic.heard)
+        while LOUD * 10 not in call.heard:  # noqa: ASYNC110 - the link has no event for it
+            await asyncio.sleep(0.001)
+        link.send(wire.PLAY, 1, LOUD * 500)
+        link.send(wire.MARK, 1, "u2:10000")
+        link.send(wire.CLEAR, 1)
+        assert await call.said.get() == [wire.MARKED, "u2:10000"]  # at once: what was buffered is dropped
+        assert bytes(caller.traffic.heard).count(LOUD) < 100
+        link.send(wire.HANGUP, 1, "goodbye said")
+        assert await caller.closed == "the far end hung up: goodbye said"
+        assert await call.said.get() == [wire.STOPPED, "goodbye said"]
+        assert (gateway.stats().faults, gateway.stats().messages_dropped) == ({}, {})
+    finally:
+        await caller.stop()
+        await gateway.stop()
+        await call.server.stop()
+
+
+def test_a_toy_carrier_s_caller_is_heard_and_hears_through_the_real_gateway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path / "site", monkeypatch)
+
+    async def bounded() -> None:
+        async with asyncio.timeout(60):
+            await lead(tmp_path)
+
+    uvloop.run(bounded())
+
+
+@asynccontextmanager
+async def switch(answer: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Takes orders to dial."""
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        (length,) = re.findall(rb"content-length: (\d+)", head.lower())
+        asked.append(await reader.readexactly(int(length)))
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(answer), answer))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", asked
+    finally:
+        server.close()
+
+
+def test_a_carrier_that_dials_does_so_and_one_that_does_not_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path / "site", monkeypatch)
+
+    async def main() -> None:
+        async with switch(b'{"call": "c-9"}') as (url, asked):
+            toy = registry.carrier(CarrierChoice("toy", {"dial_url": url}))
+            assert await toy.dial(Outgoing("+1", "+2", "http://a")) == "c-9"
+            assert b'"to":"+1"' in asked[0].replace(b" ", b"")
+        with pytest.raises(NotOffered, match="'toy' does not offer dial"):
+            await registry.carrier(CarrierChoice("toy")).dial(Outgoing("+1", "+2", "http://a"))
+        with pytest.raises(NotOffered, match="'twilio' does not offer dial"):
+            await registry.carrier(CarrierChoice("twilio")).dial(Outgoing("+1", "+2", "http://a"))
+
+    asyncio.run(main())
