@@ -29,9 +29,25 @@ from offhook.policies.core.proposals import Proposal, Refusal
 from offhook.policies.fleet.supervision import Act, ChildSpec, decide
 from offhook.policies.gate.entry import reading_of
 
-from ..contracts import wire
-from ..contracts.errors import LinkLost, ProtocolFault
-from ..link.link import Link, Message, connect
+from ..contracts.errors import LinkLost
+from ..contracts.message import Message, read
+from ..contracts.messages import (
+    PROTOCOL,
+    TO_AGENT_FROM_CALL,
+    Answer,
+    Failed,
+    Gone,
+    Invite,
+    Memory,
+    Remember,
+    SubscriberHello,
+    Upgrade,
+)
+from ..contracts.messages import (
+    Notice as NoticeMessage,
+)
+from ..contracts.node_messages import TO_AGENT_HOST, Attach, Attached, Detach, GaveUp, Query, Reply, Retire
+from ..link.link import Array, Link, connect
 from ..link.resident import Resident
 from ..process.memory_limit import limit_memory
 from . import answers
@@ -124,24 +140,22 @@ class AgentBench:
 
     # --- what the supervisor says -----------------------------------------------------------------------------------
 
-    def told(self, message: Message) -> None:
+    def told(self, message: Array) -> None:
         """A message of the supervisor.
 
         Raises:
             ProtocolFault: not one for an agent host.
         """
-        match message:
-            case [wire.ATTACH, str(call), int(epoch), str(), str(endpoint), str(token)]:
-                self._start(self._attach(call, epoch, endpoint, token))
-            case [wire.DETACH, str(call)]:
+        match read(message, TO_AGENT_HOST):
+            case Attach() as order:
+                self._start(self._attach(order.call, order.epoch, order.endpoint, order.token))
+            case Detach(call):
                 self._leave(call, "the call is over")
-            case [wire.QUERY, int(number), str(), list()]:
+            case Query(number):
                 stats = {"seats": len(self._seats), "answers": self.answers, "failures": self.failures}
-                self.resident.send(wire.REPLY, number, {**stats, "stuck": self._stuck.count, "pid": os.getpid()})
-            case [wire.RETIRE, str(reason)]:
+                self.resident.send(*Reply(number, {**stats, "stuck": self._stuck.count, "pid": os.getpid()}))
+            case Retire(reason):
                 self.resident.end(reason)
-            case _:
-                raise ProtocolFault(f"a supervisor does not send {message[0]!r} with {len(message) - 1} fields")
 
     async def _attach(self, call: str, epoch: int, endpoint: str, token: str) -> None:
         former = self._seats.get(call)
@@ -161,18 +175,17 @@ class AgentBench:
             else:
                 reason = failure.reason
                 self._log_failure(call, failure)
-            self.resident.send(wire.ATTACHED, call, self._agent, reason)
+            self.resident.send(*Attached(call, self._agent, reason))
         else:
             self.resident.beat_soon()
-            self.resident.send(wire.ATTACHED, call, self._agent, "")
+            self.resident.send(*Attached(call, self._agent, ""))
 
     async def _open(self, seat: Seat) -> None:
+        topics = sorted({*self._topics(seat), *((TURN,) if self._asynchronous else ())})
         seat.link = await connect(
             seat.endpoint,
             seat.token,
-            seat.agent,
-            "agent",
-            sorted({*self._topics(seat), *((TURN,) if self._asynchronous else ())}),
+            *SubscriberHello(seat.agent, "agent", topics, protocol=PROTOCOL).fields,
             on_message=lambda _link, message: self._invited(seat, message),
             on_close=lambda link, reason: self._cut(seat, link, reason),
         )
@@ -206,29 +219,27 @@ class AgentBench:
 
     # --- what the call says -----------------------------------------------------------------------------------------
 
-    def _invited(self, seat: Seat, message: Message) -> None:
-        match message:
-            case [wire.INVITE, int(turn), int(revision), str(reason), int(), dict(view)]:
-                seat.next = Invitation(turn, revision, reason, view)  # an older one that waited is moot
+    def _invited(self, seat: Seat, message: Array) -> None:
+        match read(message, TO_AGENT_FROM_CALL):
+            case Invite(turn, revision, reason, _, view):
+                seat.next = Invitation(turn, revision, reason, dict(view))  # an older one that waited is moot
                 if seat.answering is not None:
                     seat.answering.cancel()
                 self._go_on(seat)
-            case [wire.REMEMBER, int(number)]:
+            case Remember(number):
                 seat.asked = number
                 self._go_on(seat)
-            case [wire.UPGRADE, dict(memory)]:
-                seat.memory = memory
+            case Upgrade(memory):
+                seat.memory = dict(memory)
                 self._go_on(seat)
-            case [wire.NOTICE, int(seq), int(revision), int(turn), str(topic), dict(body)]:
+            case NoticeMessage(seq, revision, turn, topic, body):
                 if seat.answering is not None and turn > seat.turn:
                     seat.answering.cancel()
                 if topic != TURN or {TURN, ALL_TOPICS} & set(self._topics(seat)):
-                    seat.notices.append((seq, revision, turn, topic, body))
+                    seat.notices.append((seq, revision, turn, topic, dict(body)))
                     self._go_on(seat)
-            case [wire.GONE, *_]:
+            case Gone():
                 self._leave(seat.call, "the call is over")
-            case _:
-                raise ProtocolFault(f"a call does not send {message[0]!r} to an agent")
 
     def _go_on(self, seat: Seat) -> None:
         """One thing at a time: an agent's memory is not looked into while it thinks. Only a notice that is being told
@@ -254,7 +265,7 @@ class AgentBench:
                 number, seat.asked = seat.asked, 0
                 memory, keeps = await self._memories.of(seat.instance)
                 if seat.link is not None:
-                    seat.link.send(wire.MEMORY, number, memory, keeps)
+                    seat.link.send(*Memory(number, memory, keeps))
         finally:
             seat.thinking = None
         if self._seats.get(seat.call) is seat:
@@ -270,7 +281,7 @@ class AgentBench:
             failure = failure_of(error, self._bundle)
             if self._failed(seat, failure):
                 told = (failure.reason, list(failure.trace), failure.pii_message)
-                self._send(seat, wire.FAILED, invitation.turn, invitation.revision, *told)
+                self._send(seat, Failed(invitation.turn, invitation.revision, *told))
             return
         self.answers += 1
         self._send_answer(seat, invitation, good, refused, read, part, more=False)
@@ -312,7 +323,7 @@ class AgentBench:
         if read is not None and reading is None:
             self._log_unread(seat, read)
         fields = answers.in_fields(good, refused, reading, part, more)
-        self._send(seat, wire.ANSWER, invitation.turn, invitation.revision, *fields)
+        self._send(seat, Answer(invitation.turn, invitation.revision, *fields))
 
     async def _tell(self, seat: Seat, notice: Notice) -> None:
         hook = getattr(seat.instance, "notice", None)
@@ -328,7 +339,7 @@ class AgentBench:
         if self._seats.get(seat.call) is seat:
             self._go_on(seat)
 
-    def _send(self, seat: Seat, *message: Any) -> None:
+    def _send(self, seat: Seat, message: Message) -> None:
         if seat.link is not None:
             seat.link.send(*message)
 
@@ -362,7 +373,7 @@ class AgentBench:
         if verdict.act is Act.RESTART:
             return True
         self._leave(seat.call, f"gave up: {verdict.why}")
-        self.resident.send(wire.GAVE_UP, seat.call, seat.agent, verdict.why)
+        self.resident.send(*GaveUp(seat.call, seat.agent, verdict.why))
         return False
 
     def _start(self, work: Any) -> asyncio.Task[None]:

@@ -13,9 +13,10 @@ from offhook.policies.core import events as ev
 from offhook.policies.core.sayable import on_one_line
 from offhook.policies.gate import entry
 
-from ..contracts import wire
 from ..contracts.errors import ProtocolFault
-from ..link.link import Link, Message
+from ..contracts.message import read
+from ..contracts.messages import TO_CALL_FROM_AGENT, Answer, Failed, Memory, Remember, SubscriberHello
+from ..link.link import Array, Link
 from .broadcaster import Broadcaster
 from .call_tokens import CallTokens
 from .lifecycle import ENDED
@@ -45,48 +46,45 @@ class AgentSeats:
         for agent, token in tokens.items():
             self._tokens.admit(self, AGENT, agent, token)
 
-    def hello(self, link: Link, role: str, name: str, rest: Message) -> None:
+    def hello(self, link: Link, role: str, name: str, rest: Array) -> None:
         """An agent comes to its seat.
 
         Raises:
-            ProtocolFault: the call is over, or the rest of its hello is not what `wire.py` says.
+            ProtocolFault: the call is over, or the rest of its hello is none of an agent.
         """
         refuse_if_over(self._session)
-        match rest:
-            case [str(), "agent", list(topics), *since]:
-                self.seat(link, name, topics, since[0] if since and isinstance(since[0], int) else -1)
-            case _:
-                raise wrong_hello(role)
+        hello = agent_hello(link, role, rest)
+        self.seat(link, name, hello.topics, hello.since_seq)
         self._session.awaited.agents.discard(name)
         self._session.take(ev.AgentJoined(self._session.now(), name))
 
     def seat(self, link: Link, agent: str, topics: list[str], since_seq: int = -1) -> None:
         """Give an agent its seat; the core learns of it by another event."""
         self._broadcaster.join(link, agent, AGENT, topics, since_seq)
-        link.on_message = lambda _link, message: self._said(agent, message)
+        link.on_message = lambda link, message: self._said(agent, link, message)
 
-    def _said(self, agent: str, message: Message) -> None:
+    def _said(self, agent: str, link: Link, array: Array) -> None:
         session = self._session
-        match message:
-            case [wire.ANSWER, turn, basis, list(arrays), *more] if entry.counts(turn, basis):
-                answer = entry.answer_of([arrays, *more])
+        match message := read(array, TO_CALL_FROM_AGENT, link.newer):
+            case Answer(turn, basis):
+                if not entry.counts(turn, basis):
+                    raise ProtocolFault("an answer's turn and basis are numbers that a call can have reached")
+                answer = entry.answer_of(message.fields[2:])
                 session.take(ev.AgentAnswered(session.now(), agent, turn, basis, *answer))
-            case [wire.FAILED, int(), int(), str(said), *way]:
+            case Failed():
                 # It failed at this one task and stands again: whoever waits for its answer learns both.
-                reason = on_one_line(said, REASON_CHARS_MAX)
-                session.take(ev.AgentLost(session.now(), agent, reason, *_way_to(way)))
+                reason = on_one_line(message.reason, REASON_CHARS_MAX)
+                session.take(ev.AgentLost(session.now(), agent, reason, *_way_to(message)))
                 session.take(ev.AgentJoined(session.now(), agent))
-            case [wire.MEMORY, int(number), dict(memory), bool(keeps)]:
+            case Memory(number, memory, keeps):
                 if self._remembered is not None and number == self._asked:
-                    self._remembered(agent, memory, keeps)
-            case _:
-                raise ProtocolFault(f"an agent does not send {message[0]!r} with {len(message) - 1} fields")
+                    self._remembered(agent, dict(memory), keeps)
 
     def ask_memories(self, agents: Iterable[str], remembered: Remembered) -> set[str]:
         """Ask agents for their memories; returns those that could be asked. Only the latest question is answered."""
         self._asked += 1
         self._remembered = remembered
-        return {agent for agent in agents if self._broadcaster.tell_agent(agent, wire.REMEMBER, self._asked)}
+        return {agent for agent in agents if self._broadcaster.tell_agent(agent, *Remember(self._asked))}
 
 
 def refuse_if_over(session: Session) -> None:
@@ -100,10 +98,17 @@ def wrong_hello(role: str) -> ProtocolFault:
     return ProtocolFault(f"this token is for a link of kind {role!r}; its hello has other fields")
 
 
-def _way_to(told: list[Any]) -> tuple[tuple[str, ...], str]:
+def agent_hello(link: Link, role: str, rest: Array) -> SubscriberHello:
+    """What an agent says of itself behind its token. Raises: ProtocolFault: another says hello."""
+    hello = SubscriberHello.from_fields(rest)
+    if hello.kind != AGENT:
+        raise wrong_hello(role)
+    link.protocol = hello.protocol
+    return hello
+
+
+def _way_to(failed: Failed) -> tuple[tuple[str, ...], str]:
     """The way to an agent's failure and the error's own words, as far as its host told them, cut to their limits."""
-    match told:
-        case [list(steps), str(words), *_]:
-            lines = (on_one_line(step, TRACE_CHARS_MAX) for step in steps[:TRACE_STEPS_MAX] if isinstance(step, str))
-            return tuple(lines), words[:ERROR_CHARS_MAX]
-    return (), ""
+    steps = (failed.steps or [])[:TRACE_STEPS_MAX]
+    lines = (on_one_line(step, TRACE_CHARS_MAX) for step in steps if isinstance(step, str))
+    return tuple(lines), failed.pii_words[:ERROR_CHARS_MAX]

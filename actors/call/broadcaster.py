@@ -22,8 +22,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..contracts import wire
 from ..contracts.errors import ProtocolFault
+from ..contracts.messages import Gone, Invite
+from ..contracts.messages import Notice as NoticeMessage
 from ..link.link import Link
 
 KINDS = ("agent", "observer")
@@ -113,7 +114,7 @@ class Broadcaster:
         self._subscribers.append(subscriber)
         if kind == "observer" and EVENTS in subscriber.topics and self._snapshot is not None:
             self._followers = (*self._followers, subscriber)
-            link.send(wire.NOTICE, 0, 0, 0, EVENTS, {"snapshot": self._snapshot()})
+            link.send(*NoticeMessage(0, 0, 0, EVENTS, {"snapshot": self._snapshot()}))
         if since_seq >= 0:
             for notice in self._recent:
                 if notice[0] > since_seq and subscriber.wants(notice[3]):
@@ -128,11 +129,12 @@ class Broadcaster:
     def _tell_event(self, event: list[Any], commands: list[Any], revision: int, turn: int) -> None:
         if not self._followers:
             return
+        told = NoticeMessage(0, revision, turn, EVENTS, {"event": event, "commands": commands})
         for subscriber in self._followers:
             if subscriber.link.backlog_bytes > self._bounds.soft_bytes:
                 subscriber.link.abort("cut off: it does not keep up with the call's events")  # a gap is worth nothing
             else:
-                subscriber.link.send(wire.NOTICE, 0, revision, turn, EVENTS, {"event": event, "commands": commands})
+                subscriber.link.send(*told)
 
     def publish(self, topic: str, body: Mapping[str, Any], revision: int, turn: int) -> None:
         """Tell the subscribers of `topic`. Never waits, never raises because of a subscriber."""
@@ -152,7 +154,7 @@ class Broadcaster:
             if (
                 subscriber.kind == "agent"
                 and subscriber.name in agents
-                and subscriber.link.send(wire.INVITE, turn, revision, reason, deadline_ms, view)
+                and subscriber.link.send(*Invite(turn, revision, reason, deadline_ms, view))
             ):
                 asked.add(subscriber.name)
         return tuple(agent for agent in agents if agent not in asked)
@@ -190,7 +192,7 @@ class Broadcaster:
             self._drain.cancel()
             self._drain = None
         for subscriber in tuple(self._subscribers):
-            subscriber.link.send(wire.GONE, reason)
+            subscriber.link.send(*Gone(reason))
             subscriber.link.close(reason)
         self._subscribers.clear()
         self._followers = ()
@@ -203,7 +205,7 @@ class Broadcaster:
             if subscriber.held:
                 self._send_held(subscriber)
             subscriber.slow_since = 0.0
-            link.send(wire.NOTICE, *notice)
+            link.send(*NoticeMessage(*notice))
             return
         if subscriber.kind == "agent":
             subscriber.skipped += 1
@@ -217,7 +219,7 @@ class Broadcaster:
     def _send_held(self, subscriber: Subscriber) -> None:
         held, subscriber.held = subscriber.held, {}
         for notice in held.values():  # insertion order is the order of their sequence numbers
-            subscriber.link.send(wire.NOTICE, *notice)
+            subscriber.link.send(*NoticeMessage(*notice))
 
     def _slow(self, subscriber: Subscriber) -> None:
         loop = asyncio.get_running_loop()

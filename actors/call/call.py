@@ -10,17 +10,18 @@ import gc
 import logging
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from offhook.policies.core.errors import OffhookError
 from pydantic import ValidationError
 
-from ..contracts import wire
-from ..contracts.errors import ProtocolFault
+from ..contracts.message import read
+from ..contracts.node_messages import TO_CALL_FROM_SUPERVISOR, Assign, Assigned, EnginesMoved, Query, Reply, Retire
 from ..contracts.setup import Setup
 from ..engines.engines import redirect
-from ..link.link import Link, LinkServer, Message
+from ..link.link import Array, Link, LinkServer
 from ..link.resident import Resident
 from ..process.raylet import Raylet
 from .call_tokens import Holder
@@ -81,7 +82,7 @@ class CallDesk:
             self.runtime.recorder.flush()
         await self.resident.part("the node's raylet is gone")
 
-    def _hello(self, link: Link, grant: tuple[Holder, str, str], rest: Message) -> None:
+    def _hello(self, link: Link, grant: tuple[Holder, str, str], rest: Array) -> None:
         holder, role, name = grant
         holder.hello(link, role, name, rest)
 
@@ -109,24 +110,22 @@ class CallDesk:
 
     # --- what the supervisor says -----------------------------------------------------------------------------------
 
-    def _told(self, message: Message) -> None:
-        match message:
-            case [wire.ASSIGN, str(call), int(epoch), dict(setup)]:
+    def _told(self, array: Array) -> None:
+        match message := read(array, TO_CALL_FROM_SUPERVISOR):
+            case Assign(call, epoch, setup):
                 self._assign(call, epoch, setup)
-            case [wire.QUERY, int(number), str(what), list()]:
-                self.resident.send(wire.REPLY, number, self._reply(what))
-            case [wire.RETIRE, str(reason)]:
+            case Query(number, what):
+                self.resident.send(*Reply(number, self._reply(what)))
+            case Retire(reason):
                 self.resident.end(reason)
-            case _ if self.runtime is not None and self.runtime.told(message):
-                pass
-            case [wire.ENGINES, str(call), list(recognizers), list(synthesizers)]:
+            case EnginesMoved(call, recognizers, synthesizers):
                 self._engines_moved(call, recognizers, synthesizers)
-            case [wire.JOURNALED | wire.JOURNAL_AWAY | wire.BEGUN | wire.PERFORMED | wire.EVENT | wire.SWAP, *_]:
-                pass  # of a call that is over here
-            case _:
-                raise ProtocolFault(f"a supervisor does not send {message[0]!r} with {len(message) - 1} fields")
+            case None:
+                pass
+            case _ if self.runtime is not None:
+                self.runtime.told(message)  # else it is of a call that is over here
 
-    def _assign(self, call: str, epoch: int, raw: dict[str, Any]) -> None:
+    def _assign(self, call: str, epoch: int, raw: Mapping[str, Any]) -> None:
         refusal = ""
         if self.runtime is not None:
             refusal = f"{self.resident.name} runs call {self.runtime.setup.call}"
@@ -142,7 +141,7 @@ class CallDesk:
                 self.resident.beat_soon()
         if refusal:
             log.error("refused call: %s", refusal, extra={"call": call})
-            self.resident.send(wire.ASSIGNED, call, epoch, refusal)
+            self.resident.send(*Assigned(call, epoch, refusal))
 
     def _engines_moved(self, call: str, recognizers: list[list[str]], synthesizers: list[list[str]]) -> None:
         runtime = self.runtime

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from offhook.policies.core import events as ev
 from offhook.policies.core.state import Line
 
 from ..contracts.errors import ProtocolFault
-from ..link.link import Link, Message
+from ..contracts.messages import GatewayHello, SubscriberHello
+from ..link.link import Array, Link
 from .agent_seats import refuse_if_over, wrong_hello
 from .call_tokens import CallTokens
 from .phone_line import Played
@@ -33,35 +32,35 @@ class CallLinks:
         self._tokens.admit(self, GATEWAY, "", setup.media_token)
         self._tokens.admit(self, OBSERVER, "", setup.observer_token)
 
-    def hello(self, link: Link, role: str, name: str, rest: Message) -> None:
+    def hello(self, link: Link, role: str, name: str, rest: Array) -> None:
         """Somebody opened a link under one of these tokens.
 
         Raises:
-            ProtocolFault: the call is over, or the rest of the hello is not what `wire.py` says.
+            ProtocolFault: the call is over, or the rest of the hello is none of that role.
         """
         refuse_if_over(self._session)
-        match role, rest:
-            case "gateway", [str(stream), str(codec), *past]:
-                self._gateway(link, stream, codec, past)
-            case "observer", [str(said), "observer", list(topics), *since]:
-                since_seq = since[0] if since and isinstance(since[0], int) else -1
-                self._parts.broadcaster.join(link, name or said, OBSERVER, topics, since_seq)
-                link.on_message = _says_nothing
-            case _:
-                raise wrong_hello(role)
+        if role == GATEWAY:
+            self._gateway(link, GatewayHello.from_fields(rest))
+            return
+        hello = SubscriberHello.from_fields(rest)
+        if role != OBSERVER or hello.kind != OBSERVER:
+            raise wrong_hello(role)
+        link.protocol = hello.protocol
+        self._parts.broadcaster.join(link, name or hello.subscriber, OBSERVER, hello.topics, hello.since_seq)
+        link.on_message = _says_nothing
 
-    def _gateway(self, link: Link, stream: str, codec: str, past: list[Any]) -> None:
+    def _gateway(self, link: Link, hello: GatewayHello) -> None:
         session, funnel = self._session, self._parts.funnel
-        frames_in = past[0] if past and isinstance(past[0], int) else 0
-        self._parts.line.attach(link, stream, codec, frames_in)
+        link.protocol = hello.protocol
+        self._parts.line.attach(link, hello.stream, hello.codec, hello.frames)
         line = funnel.state.line
         if self._resume is not None and session.awaited.line:
-            self._resume.line_back(Played.from_fields(past[1]) if len(past) > 1 and isinstance(past[1], list) else None)
+            self._resume.line_back(Played.from_fields(hello.played) if hello.played is not None else None)
             if line is Line.OPEN:
                 return  # nobody has noticed that it was away
         now_ms = session.now()
         session.take(ev.LineAnswered(now_ms) if line is Line.RINGING else ev.LineResumed(now_ms))
 
 
-def _says_nothing(_link: Link, _message: Message) -> None:
+def _says_nothing(_link: Link, _message: Array) -> None:
     raise ProtocolFault("an observer listens; it has nothing to say")

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from ..link.link import Link, LinkServer, Message
+from ..link.link import Array, Link, LinkServer
 
 
 class Holder(Protocol):
     """Takes the links that open under the tokens that it has given out."""
 
-    def hello(self, link: Link, role: str, name: str, rest: Message) -> None:
+    def hello(self, link: Link, role: str, name: str, rest: Array) -> None:
         """Somebody opened a link in this role. Raises: ProtocolFault: it is not let in."""
 
 

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from offhook.policies.core.codec import encode
 from offhook.policies.core.commands import TransferCall
 from offhook.policies.core.events import Event, LineClosed, LineLost, PlaybackEnded, PlaybackFailed
+from offhook.policies.core.records import COMMANDS, GOODBYE, TRANSFER, UNFOLDED, Fault
 
 from ..process.clock import Cancellable
 from ..voice.voice import Voice
 from .lifecycle import Move
 from .phone_line import PhoneLine
-from .resume import GOODBYE, TRANSFER
 from .session import Session
 from .timers import Timers
 
@@ -59,7 +59,7 @@ class FailsafeGoodbye:
         self._target = limits.escalation.transfer_to
         words = limits.escalation.transfer_line if self._target else limits.goodbye_line
         then = TRANSFER if self._target else GOODBYE
-        self._recorder.write(session.now(), "fault", {"where": "core", "error": reason, "then": then})
+        self._recorder.tell(session.now(), Fault("core", error=reason, then=then))
         heard = self._line.open
         self._patience = session.loop.call_later(GOODBYE_MS / 1_000 if heard else 0, self._go)
         if heard:
@@ -67,7 +67,7 @@ class FailsafeGoodbye:
 
     def take(self, event: Event) -> None:
         """Write an event down; leave when it says that the goodbye is over."""
-        self._recorder.write(event.at_ms, "unfolded", encode(event))
+        self._recorder.write(event.at_ms, UNFOLDED, encode(event))
         self._gone = self._gone or isinstance(event, LineClosed)
         if isinstance(event, _LAST) and self._patience is not None:
             self._patience.cancel()
@@ -77,7 +77,7 @@ class FailsafeGoodbye:
         self._patience = None
         if self._target and not self._gone:
             order = TransferCall(GRANT, self._target)
-            self._recorder.write(self._session.now(), "commands", [encode(order)])
+            self._recorder.write(self._session.now(), COMMANDS, [encode(order)])
             self._recorder.flush()
             self._line.transfer(self._target)
             self._leave(f"transferred, because it failed: {self._reason}")

@@ -23,6 +23,7 @@ from offhook.policies.core.commands import Command, RecordVerdict
 from offhook.policies.core.errors import IllegalEvent
 from offhook.policies.core.events import CallCreated, Event, PlaybackReached, SpeechMeasured
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.records import COMMANDS, EVENT, SNAPSHOT, VERDICT, Fault
 from offhook.policies.core.state import CallState
 
 from .recorder import Recorder
@@ -94,7 +95,7 @@ class Funnel:
     def snapshot(self) -> None:
         """Record the whole state as it is now."""
         self._since_snapshot = 0
-        self.snapshot_seq = self._recorder.write(self.state.now_ms, "snapshot", encode(self.state))
+        self.snapshot_seq = self._recorder.write(self.state.now_ms, SNAPSHOT, encode(self.state))
 
     @property
     def snapshot_due(self) -> bool:
@@ -121,12 +122,12 @@ class Funnel:
         self.state = decision.state
         self._since_snapshot += 1
         recorder = self._recorder
-        recorder.write(event.at_ms, "event", record, patient=not commands and isinstance(event, PATIENT))
+        recorder.write(event.at_ms, EVENT, record, patient=not commands and isinstance(event, PATIENT))
         if commands:
-            recorder.write(event.at_ms, "commands", commands)
+            recorder.write(event.at_ms, COMMANDS, commands)
             for command in decision.commands:
                 if type(command) is RecordVerdict:
-                    recorder.write(event.at_ms, "verdict", encode(command.verdict))
+                    recorder.write(event.at_ms, VERDICT, encode(command.verdict))
             recorder.flush()  # journal before act
             for command in decision.commands:
                 try:
@@ -142,12 +143,11 @@ class Funnel:
         kind = type(event).__name__
         trace = traceback.format_exc(limit=-6)
         log.error("bug at %s in %s", where, kind, extra={"call": self.state.call, "pii_trace": trace})
-        body: dict[str, object] = {"where": where, "event": kind, "error": type(error).__name__, "pii_trace": trace}
         try:
-            body["pii_event"] = encode(event)
+            record = encode(event)
         except Exception:
-            body["pii_event"] = []
-        self._recorder.write(event.at_ms, "fault", body)
+            record = []
+        self._recorder.tell(event.at_ms, Fault(where, kind, type(error).__name__, trace, record))
         self._recent_faults.append(event.at_ms)
         often = len(self._recent_faults) == FAULTS_MAX and event.at_ms - self._recent_faults[0] <= FAULT_WINDOW_MS
         stillborn = isinstance(event, CallCreated) and where == "step"

@@ -1,7 +1,7 @@
 """What one call hears: frames through the ears and to the recognizer, keys, and how far it has come with them.
 
 The hot path runs through `frame`. Before an event that a frame or a key causes is folded, the call's place is written
-down (`resume.Place`), in one message with the event: the next owner of the call begins right behind it. After a
+down (`records.Place`), in one message with the event: the next owner of the call begins right behind it. After a
 takeover the frames that the former owner has taken in are heard once more, and nothing follows from them: they give
 the ears the line's noise and the recognizer the unfinished words. Where frames stop in mid-word (`media_watch.py`), the
 talkspurt ends, and so do its words.
@@ -13,7 +13,9 @@ from collections.abc import Callable
 
 from offhook.policies.core import events as ev
 from offhook.policies.core.policy import Ears as EarsPolicy
+from offhook.policies.core.records import Place
 from offhook.policies.core.state import CallerSpeech
+from offhook.policies.core.version import CORE
 
 from ..audio.format import BYTES_PER_MS, SILENCE
 from ..contracts.errors import ProtocolFault
@@ -24,7 +26,6 @@ from .broadcaster import Broadcaster
 from .media_watch import MediaWatch
 from .phone_line import PhoneLine
 from .recorder import Recorder
-from .resume import PLACE, Place
 
 WARM_UP_MS = 3_000  # of known audio for the ears: their noise floor looks back 1.6 s; the recognizer gets all of it
 SPEECH_FRAMES = 3  # in one message while a talkspurt goes on: 60 ms; what waits is a measurement or its end, both dated
@@ -135,8 +136,8 @@ class Hearing:
     def write_place(self) -> None:
         """Record how far this call has come beside its state."""
         line, words = self.line, self.recognizer.place()
-        place = Place(line.stream, line.frames_taken, line.digits_taken, self._broadcaster.seq, *words)
-        self._recorder.write(self._clock.now_ms(), PLACE, place.as_body())
+        place = Place(line.stream, line.frames_taken, line.digits_taken, self._broadcaster.seq, *words, core=CORE)
+        self._recorder.tell(self._clock.now_ms(), place)
 
     def lead_by(self, policy: EarsPolicy) -> None:
         """Other thresholds from the next frame on, also inside a talkspurt."""

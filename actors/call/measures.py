@@ -24,6 +24,7 @@ from typing import Any
 
 from offhook.policies.core import commands as cmd
 from offhook.policies.core import events as ev
+from offhook.policies.core.records import HOLD, REPLY, Measure
 from offhook.policies.core.state import CallState
 
 from ..contracts import metrics
@@ -60,7 +61,7 @@ class Measures:
 
     def held(self, at_ms: int, utterance: str, us: int, onset_ms: int) -> None:
         """An utterance was silenced on the line, `us` after the frame that caused it; the onset was earlier."""
-        self._recorder.write(at_ms, "measure", {"what": "hold", "utterance": utterance, "us": us})
+        self._recorder.tell(at_ms, Measure(HOLD, utterance, us=us))
         self._registry.observe(metrics.REACTION, (at_ms - onset_ms) / 1_000)
         self._registry.observe(metrics.CLEAR, us / 1_000_000)
 
@@ -166,8 +167,7 @@ class Measures:
         if self._caller_ended_ms:
             waited_ms = event.at_ms - self._caller_ended_ms
             self._caller_ended_ms = 0
-            body = {"what": "reply", "utterance": event.utterance, "ms": waited_ms}
-            self._recorder.write(event.at_ms, "measure", body)
+            self._recorder.tell(event.at_ms, Measure(REPLY, event.utterance, ms=waited_ms))
         reply = self._reply
         if reply is None or reply.utterance != event.utterance:
             return

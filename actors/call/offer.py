@@ -17,10 +17,11 @@ from offhook.policies.conversation.view import view_of
 from offhook.policies.core.policy import Policy
 from offhook.policies.gate import entry
 
-from ..contracts import wire
 from ..contracts.errors import ProtocolFault
+from ..contracts.message import Message, read
+from ..contracts.messages import TO_CALL_FROM_AGENT, Answer, Failed, Gone, Invite
 from ..engines.sources import ClipSource
-from ..link.link import Link, Message
+from ..link.link import Array, Link
 from .agent_seats import AgentSeats
 from .call_tokens import CallTokens
 from .funnel import Funnel
@@ -99,16 +100,17 @@ class Offer:
         self._lifecycle.move(SwapMove.JOIN)
         self.seats[agent] = (link, topics)
         self._answered.discard(agent)
-        link.on_message = lambda _link, message: self._said(agent, message)
+        link.on_message = lambda link, message: self._said(agent, link, message)
         link.on_close = lambda closed, reason: self._left(agent, closed, reason)
         state = self._funnel.state
         # As at the end of a turn: the commonest occasion, for which every agent is made.
-        link.send(wire.INVITE, state.turn, state.revision, "turn_ended", READY_MS, view_of(state, self.version.policy))
+        view = view_of(state, self.version.policy)
+        link.send(*Invite(state.turn, state.revision, "turn_ended", READY_MS, view))
 
-    def _said(self, agent: str, message: Message) -> None:
-        match message:
-            case [wire.ANSWER, int(), int(), list(arrays), *more]:
-                refused = entry.answer_of([arrays, *more])[2]
+    def _said(self, agent: str, link: Link, array: Array) -> None:
+        match message := read(array, TO_CALL_FROM_AGENT, link.newer):
+            case Answer():
+                refused = entry.answer_of(message.fields[2:])[2]
                 if refused:
                     why = f"needs {refused[0].required}, is {refused[0].actual}"
                     self._refuse(f"agent {agent} answers with what is no proposal: {why}")
@@ -116,10 +118,10 @@ class Offer:
                 self._answered.add(agent)
                 self._rehearsed_if_answered()
                 self._look()
-            case [wire.FAILED, int(), int(), str(reason), *_]:
-                self._refuse(f"agent {agent} fails: {reason}")
-            case _:
-                raise ProtocolFault(f"an agent does not send {message[0]!r} with {len(message) - 1} fields")
+            case Failed():
+                self._refuse(f"agent {agent} fails: {message.reason}")
+            case Message():
+                raise ProtocolFault(f"an agent that does not lead yet does not send {message.NAME!r}")
 
     def _rehearsed_if_answered(self) -> None:
         if self._lifecycle.stage is SwapStage.OFFERED and len(self._answered) == len(self.version.policy.agents):
@@ -182,6 +184,6 @@ def dismiss(seats: Seats, why: str) -> None:
     """These agents are not needed (any more)."""
     for link, _ in tuple(seats.values()):
         link.on_close = None
-        link.send(wire.GONE, why)
+        link.send(*Gone(why))
         link.close(why)
     seats.clear()

@@ -16,9 +16,24 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from ..audio.format import FRAME_BYTES, FRAME_MS, TELEPHONE
-from ..contracts import wire
 from ..contracts.errors import ProtocolFault
-from ..link.link import Link, Message
+from ..contracts.message import read
+from ..contracts.messages import (
+    TO_CALL_FROM_GATEWAY,
+    Ack,
+    Audio,
+    Clear,
+    Digit,
+    Hangup,
+    Mark,
+    Marked,
+    Pace,
+    Past,
+    Play,
+    Stopped,
+    Transfer,
+)
+from ..link.link import Array, Link
 
 FRAMES_PER_MESSAGE_MAX = 500  # 10 s: what a gateway keeps for a takeover; more at once is nonsense
 ACK_EVERY = 25  # frames: half a second of sound that a next owner hears again costs it 2 ms; an ACK costs two processes
@@ -133,33 +148,33 @@ class PhoneLine:
 
     def play(self, audio: bytes) -> None:
         """Queue whole frames of sound behind what the carrier still plays."""
-        if self._link is not None and self._link.send(wire.PLAY, self._epoch, audio):
+        if self._link is not None and self._link.send(*Play(self._epoch, audio)):
             self.played_bytes += len(audio)
 
     def mark(self, name: str) -> None:
         """Have the carrier tell when all sound before this was played."""
         if self._link is not None:
-            self._link.send(wire.MARK, self._epoch, name)
+            self._link.send(*Mark(self._epoch, name))
 
     def pace(self, frames: int) -> None:
         """Have so many frames come in one message from now on; a new gateway begins at 1."""
         if self._link is not None:
-            self._link.send(wire.PACE, self._epoch, frames)
+            self._link.send(*Pace(self._epoch, frames))
 
     def clear(self) -> None:
         """Have the carrier drop what it still buffers."""
-        if self._link is not None and self._link.send(wire.CLEAR, self._epoch):
+        if self._link is not None and self._link.send(*Clear(self._epoch)):
             self.clears += 1
             if self._frame_at:
                 self.reactions_us.append(round((perf_counter() - self._frame_at) * 1e6))
 
     def hangup(self, reason: str) -> bool:
         """Have the gateway end the call on the wire; False while nobody holds the line."""
-        return self._link is not None and self._link.send(wire.HANGUP, self._epoch, reason)
+        return self._link is not None and self._link.send(*Hangup(self._epoch, reason))
 
     def transfer(self, target: str) -> bool:
         """Have the gateway hand the line to `target`; False while nobody holds the line."""
-        return self._link is not None and self._link.send(wire.TRANSFER, self._epoch, target)
+        return self._link is not None and self._link.send(*Transfer(self._epoch, target))
 
     # --- acknowledging ----------------------------------------------------------------------------------------------
 
@@ -180,35 +195,28 @@ class PhoneLine:
         while self._to_ack and self._to_ack[0][0] <= record:
             newest = self._to_ack.popleft()[1]
         if newest >= 0 and self._link is not None:
-            self._link.send(wire.ACK, self._epoch, newest)
+            self._link.send(*Ack(self._epoch, newest))
 
     # --- what the gateway sends -------------------------------------------------------------------------------------
 
-    def _message(self, link: Link, message: Message) -> None:
-        # Not a case like the others, because it comes 50 times a second: to match `int(seq)`, Python looks for an
-        # attribute that built-in types lack, and makes and drops an exception each time.
-        if message[0] == wire.AUDIO and len(message) == 3 and type(message[1]) is int and type(message[2]) is bytes:
-            self._sound(message[1], message[2])
-            return
-        match message:
-            case [wire.MARKED, str(name)]:
+    def _message(self, link: Link, array: Array) -> None:
+        match read(array, TO_CALL_FROM_GATEWAY, link.newer):
+            case Audio(seq, sound):
+                self._sound(seq, sound)
+            case Marked(name):
                 self._hearer.marked(name)
-            case [wire.DIGIT, str(digit), int(number)]:
+            case Digit(digit, number):
+                number = number if number >= 0 else self._next_digit
                 if number >= self._next_digit:
                     self._next_digit = number + 1
                     self._hearer.digit(digit)
-            case [wire.DIGIT, str(digit)]:
-                self._next_digit += 1
-                self._hearer.digit(digit)
-            case [wire.PAST, int(seq), bytes(sound)]:
+            case Past(seq, sound):
                 self._past(seq, sound)
-            case [wire.STOPPED, str(reason)]:
+            case Stopped(reason):
                 link.on_close = None
                 self._link = None
                 link.close("the carrier ended the stream")
                 self._hearer.stopped(reason)
-            case _:
-                raise ProtocolFault(f"a gateway does not send {message[0]!r} with {len(message) - 1} fields")
 
     def _sound(self, seq: int, sound: bytes) -> None:
         self._frame_at = perf_counter()

@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ..contracts import wire
-from ..contracts.errors import ProtocolFault
+from offhook.policies.core.records import Body, Lost, Record
 
-Record = list[Any]  # [call, epoch, seq, at_ms, kind, body]
+from ..contracts.errors import ProtocolFault
+from ..contracts.node_messages import Journal
+
 Send = Callable[..., bool]
 
 UNSAFE_MAX = 20_000  # records kept while the journal is away: over ten minutes of lively talk, about 10 MB
@@ -45,13 +46,17 @@ class Recorder:
         self._retry: asyncio.TimerHandle | None = None
         self._refused = False  # something may have been; what is acknowledged meanwhile does not make up for it
 
+    def tell(self, at_ms: int, body: Body) -> int:
+        """Add one record of a declared kind; see `write`."""
+        return self.write(at_ms, body.KIND, body.plain())
+
     def write(self, at_ms: int, kind: str, body: Any, *, patient: bool = False) -> int:
         """Add one record; it leaves with the next `flush`, at the end of this turn of the loop at the latest.
 
         A `patient` one waits for the next that is not, or for somebody's `flush`, up to PATIENCE_MS.
         """
         self.seq += 1
-        self._fresh.append([self.call, self.epoch, self.seq, at_ms, kind, body])
+        self._fresh.append(Record(self.call, self.epoch, self.seq, at_ms, kind, body))
         if patient:
             if self._flush_late is None:
                 self._flush_late = asyncio.get_running_loop().call_later(PATIENCE_MS / 1_000, self.flush)
@@ -75,7 +80,7 @@ class Recorder:
         if seq <= self.safe_seq:
             return
         self.safe_seq = min(seq, self.seq)
-        while self._unsafe and self._unsafe[0][2] <= self.safe_seq:
+        while self._unsafe and self._unsafe[0].seq <= self.safe_seq:
             self._unsafe.popleft()
         if not self._refused:
             self._tell(True)
@@ -100,25 +105,28 @@ class Recorder:
 
     def _hand_over(self, records: list[Record]) -> bool:
         try:
-            return self._send(wire.JOURNAL, records)
+            return self._send(*Journal(records))
         except ProtocolFault:  # too much for one message
             if len(records) > 1:
                 half = len(records) // 2
                 return self._hand_over(records[:half]) and self._hand_over(records[half:])
         record = records[0]
         self.lost += 1
-        record[4:] = ["lost", {"from": record[2], "kind": record[4], "why": "over the size limit"}]
-        return self._send(wire.JOURNAL, records)
+        lost = Lost(record.seq, "over the size limit", record.kind)
+        told = record._replace(kind=lost.KIND, body=lost.plain())
+        self._unsafe = deque(told if each is record else each for each in self._unsafe)
+        return self._send(*Journal([told]))
 
     def _lose_oldest(self) -> None:
         """Put one record that says what is missing in the place of the oldest: a gap must be told, not guessed."""
         first = self._unsafe[0]
-        since = first[5]["from"] if first[4] == "lost" else first[2]
+        before = first.told(Lost)
+        since = before.since if before is not None else first.seq
         while len(self._unsafe) >= UNSAFE_MAX:
             last = self._unsafe.popleft()
-            self.lost += last[4] != "lost"
-        body = {"from": since, "why": "the journal was away for too long"}
-        self._unsafe.appendleft([self.call, self.epoch, last[2], last[3], "lost", body])
+            self.lost += last.kind != Lost.KIND
+        lost = Lost(since, "the journal was away for too long")
+        self._unsafe.appendleft(last._replace(kind=lost.KIND, body=lost.plain()))
 
     def _send_again(self) -> None:
         self._retry = None

@@ -2,13 +2,12 @@
 
 Pure: records in, a `Legacy` out; bringing the parts of a runtime to life from it is `takeover_resume.py`'s matter.
 Events are folded through `policies.conversation.machine.step` and nothing is carried out again: what the state still
-waits for (a tool's answer, a deadline, an utterance) is found in the state itself, the rest in "place" records:
+waits for (a tool's answer, a deadline, an utterance) is found in the state itself, the rest in "place" records
+(`records.Place`).
 
-    place   [stream, frames, digits, notices, words_final_ms, segment, open_segment]
-
-What a call has taken in so far, beside its state: how many frames and keys of which stream, how many notices it has
-published, how far it was read. Written beside every snapshot and before every event that the ears or a key cause, in
-the same message as that event, so no frame is heard twice and none is missed.
+Where another version of the core has led the call, its snapshot counts as it is, and what it has ordered since is a
+fact: an act that this core would have granted and that one did not is never asked for, and a key is the one that was
+written down. What this core cannot fold of that one's events, it passes over.
 """
 
 from __future__ import annotations
@@ -21,56 +20,41 @@ from typing import Any
 from offhook.policies.conversation.machine import step
 from offhook.policies.core import commands as cmd
 from offhook.policies.core import events as ev
-from offhook.policies.core.codec import decode, encode
+from offhook.policies.core.codec import encode
+from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.parts import replace
 from offhook.policies.core.policy import Policy
-from offhook.policies.core.proposals import Grant, Kind
+from offhook.policies.core.proposals import Grant, Kind, Proposal
+from offhook.policies.core.records import (
+    COMMANDS,
+    EVENT,
+    GOODBYE,
+    SNAPSHOT,
+    TRANSFER,
+    End,
+    Fault,
+    Place,
+    PolicyChange,
+    Record,
+    Rows,
+    Start,
+    record_of,
+)
 from offhook.policies.core.state import CallState, Playing
+from offhook.policies.core.version import CORE
 from offhook.policies.gate import acts
 
 from ..contracts.errors import ProtocolFault
 
-GOODBYE, TRANSFER = "goodbye", "transfer"  # what a "fault" record says that follows: the core leads no more
-PLACE = "place"  # kind of the record
 NOTICES_MAX = 256  # kept for subscribers that come back; what a broadcaster keeps
 
-_KEPT_BODIES = frozenset({"event", "snapshot", "policy", "fault", "end", PLACE})
+# A new owner needs these whole. Verdicts follow from the events, and of commands it needs the orders of acts.
+_WHOLE = frozenset({EVENT, SNAPSHOT, Start.KIND, PolicyChange.KIND, Fault.KIND, End.KIND, Place.KIND})
+Order = cmd.Perform | cmd.TransferCall
+_ORDERS = (cmd.Perform, cmd.TransferCall)
+NUMBERS_APART = 1_000  # utterances, grants, verdicts: more than a call has between two snapshots
 
 Notice = tuple[int, int, int, str, Mapping[str, Any]]  # seq, revision, turn, topic, body
-
-
-@dataclass(slots=True)
-class Place:
-    """See above. `frames` and `digits` count what was taken in of `stream`."""
-
-    stream: str = ""
-    frames: int = 0
-    digits: int = 0
-    notices: int = 0
-    final_ms: int = 0  # end of the last words that are final
-    segment: int = -1  # highest of the recognizer's segments
-    open_segment: int = -1  # the one whose words are not final; -1 = none
-
-    @classmethod
-    def from_body(cls, body: Any) -> Place:
-        """Raises:
-        ProtocolFault: not the body of a "place" record.
-        """
-        match body:
-            case [str(), int(), int(), int(), int(), int(), int()]:
-                return cls(*body)
-        raise ProtocolFault(f"a place record has a stream and six numbers, not {body!r:.80}")
-
-    def as_body(self) -> list[str | int]:
-        """For the record."""
-        return [
-            self.stream,
-            self.frames,
-            self.digits,
-            self.notices,
-            self.final_ms,
-            self.segment,
-            self.open_segment,
-        ]
 
 
 @dataclass(slots=True)
@@ -86,6 +70,8 @@ class Legacy:
     stopped: str = ""  # ... and the one whose silence was reported
     unwritten: tuple[cmd.Command, ...] = ()  # of the last event: decided, not journaled, so never carried out
     parting: str = ""  # why the former owner was saying goodbye without the core
+    other_core: int = 0  # the version of the core that has led the call, where it is another one
+    known_grants: set[str] = field(default_factory=set)  # of the snapshot
 
     @property
     def orders(self) -> list[cmd.Command]:
@@ -143,16 +129,18 @@ def order_of(grant: Grant, irreversible: bool) -> cmd.Perform:
     return cmd.Perform(grant.id, grant.proposal.action, grant.proposal.arguments, grant.key, irreversible)
 
 
-def trimmed(record: Sequence[Any]) -> list[Any]:
-    """A record as a new owner needs it: commands and verdicts follow from the events, so their bodies stay here."""
-    call, epoch, seq, at_ms, kind, body = record
-    if kind == "policy":
-        return list(record)
-    return [call, epoch, seq, at_ms, kind, body if kind in _KEPT_BODIES else None]
+def trimmed(record: Record) -> Record:
+    """A record as a new owner needs it."""
+    if record.kind in _WHOLE:
+        return record
+    if record.kind == COMMANDS:
+        orders = [array for array in record.body if array[0] in _ORDER_NAMES]
+        return record._replace(body=orders or None)
+    return record._replace(body=None)
 
 
-def fold(records: Sequence[Sequence[Any]], policy: Policy) -> Legacy:
-    """The state at the end of `records`: the newest snapshot and all that follows, or the journal from its beginning.
+def fold(rows: Sequence[Rows], policy: Policy) -> Legacy:
+    """The state at the end of `rows`: the newest snapshot and all that follows, or the journal from its beginning.
 
     Args:
         policy: that which led the call at the first of them.
@@ -160,29 +148,94 @@ def fold(records: Sequence[Sequence[Any]], policy: Policy) -> Legacy:
     Raises:
         ProtocolFault, CallerFault: records that are no call's. Whatever a bug in a reducer raises.
     """
-    if not records:
+    if not rows:
         raise ProtocolFault("no records: nothing is known of this call")
-    legacy = Legacy(CallState(epoch=records[0][1]), policy)
-    for _call, _epoch, _seq, _at_ms, kind, body in records:
-        if kind == "event":
-            _fold_event(legacy, decode(body))
-        elif kind == "commands":
+    records = list(map(record_of, rows))
+    legacy = Legacy(CallState(epoch=records[0].epoch), policy, other_core=_other_core(records))
+    ordered: dict[str, tuple[int, Order]] = {}  # grant -> when and what, since the snapshot; what is over is out
+    for record in records:
+        if (event := _event_of(record, legacy)) is not None:
+            _fold_event(legacy, event)
+            if isinstance(event, ev.ActionFinished):
+                ordered.pop(event.grant, None)
+        elif record.kind == COMMANDS:
             legacy.unwritten = ()
-        elif kind == "snapshot":
-            legacy.state = decode(body)
-            current = legacy.state.speech.current
+            if legacy.other_core:
+                orders = (order for order in record.commands() if isinstance(order, _ORDERS))
+                ordered |= {order.grant: (record.at_ms, order) for order in orders}
+        elif (state := record.snapshot()) is not None:
+            legacy.state = state
+            legacy.known_grants = {grant.id for grant in state.authority.grants}
+            ordered.clear()
+            current = state.speech.current
             legacy.stopped = current.id if current is not None and current.playing is Playing.HELD else ""
-        elif kind == PLACE:
-            legacy.place = Place.from_body(body)
-        elif kind == "policy":
-            legacy.policy = Policy.model_validate(body["policy"])
-        elif kind == "fault" and body.get("then") in (GOODBYE, TRANSFER):
-            legacy.parting = str(body["error"])
+        elif (place := record.told(Place)) is not None:
+            legacy.place = place
+        elif (change := record.told(PolicyChange)) is not None:
+            legacy.policy = Policy.model_validate(change.policy)
+        elif (fault := record.told(Fault)) is not None and fault.then in (GOODBYE, TRANSFER):
+            legacy.parting = fault.error
+    if legacy.other_core:
+        _keep_to_facts(legacy, ordered)
     return legacy
 
 
+def _event_of(record: Record, legacy: Legacy) -> ev.Event | None:
+    try:
+        return record.event()
+    except CallerFault:
+        if not legacy.other_core:
+            raise
+        return None
+
+
+def _other_core(records: Sequence[Record]) -> int:
+    """The version of the core that has led the call up to here, where it is another one; 0 = this one, or not told."""
+    told = 0
+    for record in records:
+        told_by = record.told(Place) or record.told(Start)
+        told = told_by.core if told_by is not None and told_by.core else told
+    return told if told != CORE else 0
+
+
+def _keep_to_facts(legacy: Legacy, ordered: Mapping[str, tuple[int, Order]]) -> None:
+    """Acts in the state are those that the former core's snapshot or orders know, under the keys written there.
+
+    What is numbered from here on begins far behind the numbers that the former core may have given since.
+    """
+    state = legacy.state
+    acts_kept = tuple(_ordered_grant(state, at_ms, order) for at_ms, order in ordered.values())
+    kept = tuple(
+        grant
+        for grant in state.authority.grants
+        if grant.id not in ordered and (grant.id in legacy.known_grants or grant.proposal.kind not in _ACTS)
+    )
+    utterances, grants, verdicts = (number + NUMBERS_APART for number in state.counters)
+    authority = replace(state.authority, grants=kept + acts_kept)
+    legacy.state = replace(state, authority=authority, counters=(utterances, grants, verdicts))
+    legacy.unwritten = ()
+
+
+def _ordered_grant(state: CallState, at_ms: int, order: Order) -> Grant:
+    """The grant behind a recorded order: the state's own where it says the same, else one made of what was ordered."""
+    if isinstance(order, cmd.Perform):
+        kind, action, key, arguments = Kind.TOOL, order.action, order.key, order.arguments
+    else:
+        kind, action, key, arguments = Kind.TRANSFER, order.target, "", ()
+    for grant in state.authority.grants:
+        if (grant.id, grant.proposal.kind, grant.proposal.action) == (order.grant, kind, action):
+            return replace(grant, key=key or grant.key)
+    proposal = Proposal(order.grant, "", kind, state.turn, state.revision, action=action, arguments=arguments)
+    return Grant(order.grant, proposal, "", at_ms, state.turn, key, acts.ORDERED)
+
+
 def _fold_event(legacy: Legacy, event: ev.Event) -> None:
-    decision = step(legacy.state, event, legacy.policy)
+    try:
+        decision = step(legacy.state, event, legacy.policy)
+    except Exception:
+        if not legacy.other_core:
+            raise
+        return
     legacy.state = state = decision.state
     legacy.events += 1
     legacy.unwritten = decision.commands
@@ -217,3 +270,7 @@ def note_speech(legacy: Legacy, command: cmd.Command) -> None:
 def encoded(commands: Sequence[cmd.Command]) -> list[list[Any]]:
     """Commands as a "commands" record has them."""
     return [encode(command) for command in commands]
+
+
+_ORDER_NAMES = frozenset(kind.__name__ for kind in _ORDERS)
+_ACTS = frozenset({Kind.TOOL, Kind.TRANSFER})  # what a grant of is ordered of somebody outside

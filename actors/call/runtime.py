@@ -22,13 +22,16 @@ from offhook.policies.core import commands as cmd
 from offhook.policies.core import events as ev
 from offhook.policies.core.errors import CallerFault
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.records import FORMAT, End, Start
 from offhook.policies.core.state import CallState, Line
+from offhook.policies.core.version import CORE
 from offhook.policies.gate import entry
 
-from ..contracts import wire
+from ..contracts.message import Message
+from ..contracts.node_messages import Assigned, Begun, Ended, Journaled, JournalGone, Performed, Swap, Told
 from ..contracts.setup import Setup
 from ..engines.engines import make_recognizer, make_synthesizer
-from ..link.link import LinkServer, Message
+from ..link.link import LinkServer
 from ..voice.voice import Voice
 from .agent_seats import AGENT, AgentSeats
 from .broadcaster import Broadcaster, Subscriber
@@ -47,7 +50,7 @@ from .swap import PolicySwap
 from .takeover_resume import TakeoverResume, awaited_by
 from .timers import Timers
 from .tool_calls import ToolCalls
-from .usage import Meter, in_record
+from .usage import Meter, cost_of, in_record
 
 log = logging.getLogger(__name__)
 
@@ -149,20 +152,22 @@ class CallRuntime:
             self._snapshot_later()  # whoever must take over next has little to fold
         else:
             self._begin(early)
-        session.uplink.send(wire.ASSIGNED, setup.call, setup.epoch, "")
+        session.uplink.send(*Assigned(setup.call, setup.epoch, ""))
 
     def _begin(self, early: list[ev.Event]) -> None:
         setup, at_ms = self.setup, self.now()
-        start = {
-            "unix_ms": setup.origin_unix_ms,
-            "policy_version": setup.policy_version,
-            "policy": dict(setup.policy),
-            "direction": setup.direction,
-            "anchor": list(setup.anchor),
-            "arm": setup.arm,
-            "tenant": setup.tenant,
-        }
-        self.recorder.write(at_ms, "start", start)
+        start = Start(
+            policy_version=setup.policy_version,
+            policy=setup.policy,
+            unix_ms=setup.origin_unix_ms,
+            direction=setup.direction,
+            anchor=setup.anchor,
+            arm=setup.arm,
+            tenant=setup.tenant,
+            format=FORMAT,
+            core=CORE,
+        )
+        self.recorder.tell(at_ms, start)
         self.take(ev.CallCreated(at_ms, setup.call, setup.direction, setup.caller, setup.callee, setup.policy_version))
         for event in early:
             self.take(event)
@@ -197,22 +202,22 @@ class CallRuntime:
     # --- what the supervisor says -----------------------------------------------------------------------------------
 
     def told(self, message: Message) -> bool:
-        """A message of the supervisor that concerns this call; False where it is none."""
+        """A message of the supervisor; False where it is of another call, or meant for another owner."""
         match message:
-            case [wire.JOURNALED, self.setup.call, self.setup.epoch, int(seq)]:
+            case Journaled(self.setup.call, self.setup.epoch, seq):
                 self.recorder.journaled(seq)
                 self.line.journaled(self.recorder.safe_seq)
                 self._finish_if_done()
                 if self.session.may(Move.CLOSE) and not self.recorder.unsafe:
                     self._over()
-            case [wire.JOURNAL_AWAY, str()]:
+            case JournalGone():
                 self.recorder.away()
-            case [wire.BEGUN | wire.PERFORMED, *_]:
+            case Begun() | Performed():
                 self.tool_calls.told(message)
                 self._finish_if_done()
-            case [wire.SWAP, self.setup.call, self.setup.epoch, *offer]:
-                self.swap.offered(offer)
-            case [wire.EVENT, self.setup.call, list(array)]:
+            case Swap(self.setup.call, self.setup.epoch):
+                self.swap.offered(message)
+            case Told(self.setup.call, array):
                 self._told_event(array)
             case _:
                 return False
@@ -303,9 +308,9 @@ class CallRuntime:
         if folded:
             self.funnel.snapshot()
         self._measures.close(self.funnel.faults)
-        used = in_record(self._meter.read(session, self.parts), self.setup.prices)
-        body = {"outcome": session.outcome, "counts": counts(session, self.parts), **used}
-        self.recorder.write(self.now(), "end", body)
+        usage = self._meter.read(session, self.parts)
+        end = End(session.outcome, counts(session, self.parts), in_record(usage), cost_of(usage, self.setup.prices))
+        self.recorder.tell(self.now(), end)
         self.recorder.flush()
         session.later(LINGER_MS, self._over)
 
@@ -321,5 +326,5 @@ class CallRuntime:
         session.move(Move.CLOSE)
         session.cancel_waits()
         self.recorder.close()
-        session.uplink.send(wire.ENDED, self.setup.call, self.setup.epoch, session.outcome)
+        session.uplink.send(*Ended(self.setup.call, self.setup.epoch, session.outcome))
         self._on_over(session.outcome)

@@ -27,16 +27,18 @@ from offhook.policies.conversation.view import view_of
 from offhook.policies.core import events as ev
 from offhook.policies.core.errors import OffhookError
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.records import PolicyChange
 from offhook.policies.core.state import Line
 from pydantic import ValidationError
 
-from ..contracts import wire
 from ..contracts.errors import ProtocolFault
+from ..contracts.messages import Upgrade
+from ..contracts.node_messages import Offered, Swap, Swapped
 from ..contracts.setup import Setup
 from ..engines.engines import clips_of, lead_by
 from ..engines.sources import ClipSource
-from ..link.link import Link, Message
-from .agent_seats import AgentSeats, refuse_if_over, wrong_hello
+from ..link.link import Array, Link
+from .agent_seats import AgentSeats, agent_hello, refuse_if_over
 from .call_tokens import CallTokens
 from .lifecycle import CORELESS, Stage
 from .offer import Offer, Seats, Version, dismiss
@@ -89,33 +91,15 @@ class PolicySwap:
 
     # --- the offer --------------------------------------------------------------------------------------------------
 
-    def offered(self, fields: list[Any]) -> None:
-        """The supervisor wants a version to lead the call: the fields of SWAP behind the epoch.
-
-        Raises:
-            ProtocolFault: not the fields of an offer.
-        """
-        match fields:
-            case [str(version), dict(plain), dict(tokens), int(deadline_ms), str(at_deadline), str(clips)]:
-                self._take_offer(version, plain, tokens, deadline_ms, at_deadline, clips)
-            case _:
-                raise ProtocolFault("an offer has a version, a policy, tokens, deadline_ms, at_deadline and clips")
-
-    def _take_offer(
-        self,
-        version: str,
-        plain: dict[str, Any],
-        tokens: dict[str, str],
-        deadline_ms: int,
-        at_deadline: str,
-        clips: str,
-    ) -> None:
+    def offered(self, order: Swap) -> None:
+        """The supervisor wants a version to lead the call."""
+        version, plain, tokens, clips = order.version, order.policy, order.tokens, order.clips
         session = self._session
         if version == session.setup.policy_version and self._trial is None:
             self._tell(version, "")
             return
         try:
-            policy = self._checked(version, plain, tokens, at_deadline)
+            policy = self._checked(version, plain, tokens, order.at_deadline)
             spoken = clips_of(self._parts.synthesizer) if clips != session.setup.engines.clips else None
             offered = Version(version, policy, plain, tokens, ClipSource(clips) if spoken is not None else None)
         except (ValidationError, OffhookError) as error:
@@ -125,7 +109,7 @@ class PolicySwap:
             log.exception("the core fails under the new policy", extra={"call": session.setup.call})
             self._tell(version, f"the core fails under it: {type(error).__name__}")
             return
-        self._asked = (deadline_ms, at_deadline == FORCE)
+        self._asked = (order.deadline_ms, order.at_deadline == FORCE)
         self._overdue = False
         self.lifecycle.move(SwapMove.OFFER)
         funnel, seats = self._parts.funnel, self._seats
@@ -133,14 +117,14 @@ class PolicySwap:
             offered, self.lifecycle, funnel, seats, self._tokens, self.look, lambda why: self._refuse(offer, why)
         )
         self._admit(SUCCESSOR, tokens)
-        self._deadline = self._loop.call_later(deadline_ms / 1_000, self._deadline_passed, offer)
-        session.uplink.send(wire.OFFERED, session.setup.call, session.setup.epoch, version)
+        self._deadline = self._loop.call_later(order.deadline_ms / 1_000, self._deadline_passed, offer)
+        session.uplink.send(*Offered(session.setup.call, session.setup.epoch, version))
 
     def _admit(self, role: str, tokens: Mapping[str, str]) -> None:
         for agent, token in tokens.items():
             self._tokens.admit(self, role, agent, token)
 
-    def _checked(self, version: str, plain: dict[str, Any], tokens: dict[str, str], at_deadline: str) -> Policy:
+    def _checked(self, version: str, plain: Mapping[str, Any], tokens: Mapping[str, str], at_deadline: str) -> Policy:
         if not self.lifecycle.may(SwapMove.OFFER):
             raise ProtocolFault("another swap of this call is under way")
         if at_deadline not in (FORCE, KEEP):
@@ -155,18 +139,14 @@ class PolicySwap:
         view_of(machine.step(state, changed, policy).state, policy)
         return policy
 
-    def hello(self, link: Link, role: str, name: str, rest: Message) -> None:
+    def hello(self, link: Link, role: str, name: str, rest: Array) -> None:
         """An agent of the offered version joins, or one that was laid aside comes back.
 
         Raises:
-            ProtocolFault: the call is over, nobody waits for it, or its hello is not what `wire.py` says.
+            ProtocolFault: the call is over, nobody waits for it, or its hello is none.
         """
         refuse_if_over(self._session)
-        match rest:
-            case [str(), "agent", list(topics), *_]:
-                pass
-            case _:
-                raise wrong_hello(role)
+        topics = agent_hello(link, role, rest).topics
         offer, trial = self._offer, self._trial
         if role == FORMER and trial is not None:
             self._lay_aside(trial, name, link, topics)
@@ -254,7 +234,7 @@ class PolicySwap:
         self._seats.admit(version.agent_tokens)
         for agent, (link, topics) in offer.seats.items():
             self._seats.seat(link, agent, topics)
-            link.send(wire.UPGRADE, offer.memories.get(agent, {}))  # also empty: what it saw in rehearsal is forgotten
+            link.send(*Upgrade(offer.memories.get(agent, {})))  # also empty: what it saw in rehearsal is forgotten
         tokens = dict(version.agent_tokens)
         setup = replace(former, policy_version=version.name, policy=version.plain, agent_tokens=tokens)
         if version.clips is not None:
@@ -268,8 +248,7 @@ class PolicySwap:
         session, parts, version = self._session, self._parts, setup.policy_version
         parts.funnel.snapshot()
         parts.hearing.write_place()
-        body = {"version": version, "policy": dict(setup.policy), "why": reason}
-        session.recorder.write(session.now(), "policy", body)
+        session.recorder.tell(session.now(), PolicyChange(setup.policy, version, reason))
         session.policy = parts.funnel.policy = policy
         session.setup = setup
         parts.voice.policy = policy.voice
@@ -346,4 +325,4 @@ class PolicySwap:
 
     def _tell(self, version: str, refusal: str) -> None:
         session = self._session
-        session.uplink.send(wire.SWAPPED, session.setup.call, session.setup.epoch, version, refusal)
+        session.uplink.send(*Swapped(session.setup.call, session.setup.epoch, version, refusal))

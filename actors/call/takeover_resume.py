@@ -15,7 +15,9 @@ from offhook.policies.core import commands as cmd
 from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.records import COMMANDS, VERDICT
 from offhook.policies.core.state import Line, Playing, Utterance
+from offhook.policies.core.version import CORE
 
 from ..contracts.setup import Setup
 from .effects import Effects
@@ -53,6 +55,9 @@ class TakeoverResume:
         self._write_what_was_decided(legacy, at_ms)
         parts.hearing.go_on(legacy.place)
         parts.broadcaster.go_on(legacy.place.notices, legacy.notices)
+        if legacy.other_core:
+            log.info("core %d has led this call; from here on it is led by %d", legacy.other_core, CORE)
+            parts.hearing.write_place()  # so that a replay knows where the one ends and the other begins
         session.take(ev.OwnerChanged(at_ms, session.setup.epoch))
         self._report_health(early)
         for timer, deadline_ms in parts.funnel.state.timers.items():
@@ -65,10 +70,10 @@ class TakeoverResume:
         """The last event's commands, where its owner died before it could write them down."""
         if legacy.unwritten:
             recorder = self._session.recorder
-            recorder.write(at_ms, "commands", encoded(legacy.unwritten))
+            recorder.write(at_ms, COMMANDS, encoded(legacy.unwritten))
             for command in legacy.unwritten:
                 if isinstance(command, cmd.RecordVerdict):
-                    recorder.write(at_ms, "verdict", encode(command.verdict))
+                    recorder.write(at_ms, VERDICT, encode(command.verdict))
 
     def _report_health(self, early: Iterable[ev.Event]) -> None:
         """What is up here and was not there, and the other way round."""

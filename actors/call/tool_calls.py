@@ -18,9 +18,7 @@ from typing import Any
 from offhook.policies.core import commands as cmd
 from offhook.policies.core import events as ev
 
-from ..contracts import wire
-from ..contracts.errors import ProtocolFault
-from ..link.link import Message
+from ..contracts.node_messages import Begun, Perform, Performed, Withdraw
 from ..process.clock import Alarm, Cancellable
 from .recorder import Recorder
 
@@ -117,29 +115,21 @@ class ToolCalls:
         order, recorder = tool_call.order, self._recorder
         self._open[order.key] = tool_call
         arguments: list[Any] = [list(pair) for pair in order.arguments]
-        what = wire.WITHDRAW if tool_call.withdrawing else wire.PERFORM
-        self._send(what, recorder.call, recorder.epoch, order.grant, order.action, arguments, order.key)
+        kind = Withdraw if tool_call.withdrawing else Perform
+        self._send(*kind(recorder.call, recorder.epoch, order.grant, order.action, arguments, order.key))
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
-    def told(self, message: Message) -> None:
-        """The supervisor's word on an order; a second one, and one on a former grant of its key, is dropped.
-
-        Raises:
-            ProtocolFault: its fields are not what `wire.py` says.
-        """
+    def told(self, message: Begun | Performed) -> None:
+        """The supervisor's word on an order; a second one, and one on a former grant of its key, is dropped."""
         match message:
-            case [wire.BEGUN, str(key), str(grant)]:
+            case Begun(key, grant):
                 tool_call = self._of(key, grant)
                 if tool_call is not None and not tool_call.begun:
                     tool_call.begun = True
                     self._take(ev.ActionBegun(self._now(), tool_call.order.grant))
-            case [wire.PERFORMED, str(key), bool(ok), str(result)]:
-                self._answered(key, "", ok, result, withdrawn=False)
-            case [wire.PERFORMED, str(key), bool(ok), str(result), bool(withdrawn), str(grant)]:
+            case Performed(key, ok, result, withdrawn, grant):
                 self._answered(key, grant, ok, result, withdrawn=withdrawn)
-            case _:
-                raise ProtocolFault(f"{message[0]!r} has other fields")
 
     def _answered(self, key: str, grant: str, ok: bool, result: str, *, withdrawn: bool) -> None:
         tool_call = self._of(key, grant)

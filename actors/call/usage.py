@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from offhook.policies.core.records import Cost
 from offhook.policies.fleet.cost import Prices, Usage, bill
 
 from .session import Parts, Session
@@ -43,13 +44,15 @@ class Meter:
         )
 
 
-def in_record(usage: Usage, prices: Mapping[str, Any]) -> dict[str, Any]:
-    """As the end's record of a call has it: {usage, cost: {cents, items}}."""
+def in_record(usage: Usage) -> dict[str, float]:
+    """As the end's record of a call has it."""
+    return {name: round(value, 4) for name, value in asdict(usage).items()}
+
+
+def cost_of(usage: Usage, prices: Mapping[str, Any]) -> Cost:
+    """What that costs, as the end's record has it."""
     cost = bill(usage, Prices.model_validate(dict(prices)))
-    return {
-        "usage": {name: round(value, 4) for name, value in asdict(usage).items()},
-        "cost": {"cents": round(cost.cents, 4), "items": {item.name: round(item.cents, 4) for item in cost.items}},
-    }
+    return Cost(round(cost.cents, 4), {item.name: round(item.cents, 4) for item in cost.items})
 
 
 def pss_kb(pid: int | str = "self") -> int:

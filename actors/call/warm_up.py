@@ -13,6 +13,7 @@ from offhook.policies.core.codec import decode, encode
 from offhook.policies.core.errors import IllegalEvent
 from offhook.policies.core.policy import AgentSpec, Policy
 from offhook.policies.core.proposals import Kind, Proposal, Purpose
+from offhook.policies.core.records import EVENT, SNAPSHOT, Record
 from offhook.policies.core.state import CallState
 
 from ..audio.format import FRAME_BYTES, FRAME_MS, SILENT_FRAME
@@ -65,9 +66,9 @@ def warm_up() -> None:
     ToneSource().speak("warm-up", Sound("hello"))  # renders the tone
     view_of(state, policy)
     # As in a takeover: a snapshot, what follows, another owner.
-    tail = [["warm-up", 1, 1, 1_950, "snapshot", encode(state)]]
-    tail.append(["warm-up", 1, 2, 1_960, "event", encode(ev.OwnerChanged(1_960, 2))])
-    tail.append(["warm-up", 1, 3, 1_960, "event", encode(ev.SpeechStarted(1_970, 1_900, -20.0, 20.0, 120.0))])
+    tail = [Record("warm-up", 1, 1, 1_950, SNAPSHOT, encode(state))]
+    tail.append(Record("warm-up", 1, 2, 1_960, EVENT, encode(ev.OwnerChanged(1_960, 2))))
+    tail.append(Record("warm-up", 1, 3, 1_960, EVENT, encode(ev.SpeechStarted(1_970, 1_900, -20.0, 20.0, 120.0))))
     fold(tail, policy)
     events.append(ev.LineClosed(2_000, "warm-up"))
     step(state, events[-1], policy)

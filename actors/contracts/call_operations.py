@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from offhook.policies.core.principal import Principal
+from offhook.policies.core.records import Record
 
 from .operations import PLAIN, Operations, repeatable
 
-Records = Annotated[list[list[Any]], PLAIN]  # of a journal: [[call, epoch, seq, at_ms, kind, body], ...]
+Records = Annotated[list[Record], PLAIN]  # of a journal, as they are
 View = Annotated[Mapping[str, Any], PLAIN]  # what a call knows (`policies/conversation/view.py`)
 
 
@@ -92,8 +93,8 @@ class ActBegun:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """One notice of a call. `at_ms`: when its node heard of it, on the call's clock."""
+class TimedNotice:
+    """One notice of a call (`messages.py`), and when its node heard of it, on the call's clock."""
 
     seq: int
     at_ms: int = 0
@@ -107,7 +108,7 @@ class Notice:
 class News:
     """What is new of a call. `missed`: notices before these are not here any more, so look at the whole state."""
 
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[TimedNotice, ...] = ()
     next_after_seq: int = -1
     missed: bool = False
     live: bool = True

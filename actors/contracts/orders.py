@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import ProtocolFault
+from .node_messages import Perform, Withdraw
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +22,14 @@ class Order:
     key: str
 
     @classmethod
-    def from_fields(cls, fields: list[Any]) -> Order:
-        """What a call asks for on its link (`wire.PERFORM`, `wire.WITHDRAW`).
+    def of(cls, message: Perform | Withdraw) -> Order:
+        """What a call asks for on its link.
 
         Raises:
-            ProtocolFault: not the fields of an order.
+            ProtocolFault: its arguments are none.
         """
-        match fields:
-            case [str(call), int(epoch), str(grant), str(action), list(pairs), str(key)]:
-                return cls(call, epoch, grant, action, dict(map(_pair, pairs)), key)
-        raise ProtocolFault("an order has a call, its epoch, a grant, an action, its arguments and a key")
+        arguments = dict(map(_pair, message.arguments))
+        return cls(message.call, message.epoch, message.grant, message.action, arguments, message.key)
 
 
 def _pair(pair: Any) -> tuple[str, str]:

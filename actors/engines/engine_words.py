@@ -1,6 +1,6 @@
 """What a recognizer may say of a stream: its words, checked by type, range and size before anything rests on them.
 
-Pure. What follows from words is `recognition.py`'s matter; how they look on the wire, `wire.py`'s.
+Pure. What follows from words is `recognition.py`'s matter; how they look on the wire, `engine_messages.py`'s.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..contracts import wire
+from ..contracts.engine_messages import Words as WordsMessage
+from ..contracts.errors import ProtocolFault
 
 TEXT_CHARS_MAX = 4_000  # of one segment; two minutes of the fastest talk
 SEGMENTS_MAX = 100_000  # of one stream; a day of talk has a third of it
@@ -38,16 +39,18 @@ def read(message: list[Any], heard_ms: int) -> Words | None:
     Args:
         heard_ms: the end of the newest sound on the call's clock.
     """
-    match message:
-        case [wire.WORDS, str(stream), int(segment), str(text), bool() | 0 | 1 as final, started, ended, *_]:
-            started_ms, ended_ms = _moment(started), _moment(ended)
-        case _:
-            return None
-    if isinstance(segment, bool) or not 0 <= segment < SEGMENTS_MAX or len(text) > TEXT_CHARS_MAX:
+    try:
+        told = WordsMessage.of(message) if message[0] == WordsMessage.NAME else None
+    except ProtocolFault:
         return None
+    if told is None or told.final not in (False, True):  # 0 and 1 are among them
+        return None
+    if not 0 <= told.segment < SEGMENTS_MAX or len(told.text) > TEXT_CHARS_MAX:
+        return None
+    started_ms, ended_ms = _moment(told.started_ms), _moment(told.ended_ms)
     if started_ms is None or ended_ms is None or not started_ms <= ended_ms <= heard_ms + FUTURE_MS_MAX:
         return None
-    return Words(stream, segment, text, bool(final), max(0, started_ms), max(0, ended_ms))
+    return Words(told.stream, told.segment, told.text, bool(told.final), max(0, started_ms), max(0, ended_ms))
 
 
 def _moment(value: object) -> int | None:

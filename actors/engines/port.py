@@ -1,7 +1,7 @@
 """The call's side of speech engines: what a call asks of its recognizer and its synthesizer, and with which options.
 
 What an engine has to be, is in `serve/engines/port.py`; how both speak over a link, in `recognition.py`,
-`synthesis.py` and `contracts/wire.py`.
+`synthesis.py` and `contracts/engine_messages.py`.
 """
 
 from __future__ import annotations

@@ -17,8 +17,9 @@ from offhook.policies.core.events import Event, HealthChanged, WordsHeard
 from offhook.policies.speech.turns import plain
 
 from ..audio.format import BYTES_PER_MS, BYTES_PER_S, SILENCE, TELEPHONE
-from ..contracts import wire
-from ..link.link import Link, Message
+from ..contracts.engine_messages import Close, EngineHello, Open, Refused, Sound
+from ..contracts.messages import PROTOCOL
+from ..link.link import Array, Link
 from ..link.reconnect import Endpoint, Reconnect
 from ..process.clock import Clock
 from . import engine_words
@@ -114,7 +115,9 @@ class RecognitionClient:
         self._read_ms = 0  # how far, as told
         self._useless = False  # one was left, and no other has said a word yet
         self._told_up = True
-        self._reconnect = Reconnect(endpoints, self._opened, self._message, self._lost, (TELEPHONE.name,))
+        self._reconnect = Reconnect(
+            endpoints, self._opened, self._message, self._lost, EngineHello(TELEPHONE.name, PROTOCOL).fields
+        )
         self._reconnect.start()
 
     @property
@@ -167,9 +170,9 @@ class RecognitionClient:
                 self._open_stream(link)
             unsent = bytes(self._kept[self._sent :])
             if ask:
-                link.send(wire.SOUND, self._stream, unsent, 1)
+                link.send(*Sound(self._stream, unsent, 1))
             elif unsent:
-                link.send(wire.SOUND, self._stream, unsent)
+                link.send(*Sound(self._stream, unsent))
             self.used_s += len(unsent) / BYTES_PER_S
             self._sent = len(self._kept)
         self._forget(self._kept_until_ms - KEPT_MS)
@@ -177,7 +180,7 @@ class RecognitionClient:
     def close(self) -> None:
         """See `Recognizer`."""
         if self._reconnect.link is not None and self._stream:
-            self._reconnect.link.send(wire.CLOSE, self._stream)
+            self._reconnect.link.send(*Close(self._stream))
         self._reconnect.stop()
 
     def place(self) -> tuple[int, int, int]:
@@ -195,7 +198,7 @@ class RecognitionClient:
             return
         self._options = options
         if self._stream and self._reconnect.link is not None:
-            self._reconnect.link.send(wire.CLOSE, self._stream)
+            self._reconnect.link.send(*Close(self._stream))
         self._stream = ""  # the next begins with what is not final
 
     # --- the audio kept ---------------------------------------------------------------------------------------------
@@ -206,7 +209,7 @@ class RecognitionClient:
 
     def _begin_kept(self, from_ms: int) -> None:
         if self._stream and self._reconnect.link is not None:
-            self._reconnect.link.send(wire.CLOSE, self._stream)
+            self._reconnect.link.send(*Close(self._stream))
         self._stream = ""
         self._kept.clear()
         self._kept_from_ms, self._sent = from_ms, 0
@@ -227,7 +230,7 @@ class RecognitionClient:
         self._base = self._open_segment if self._open_segment >= 0 else self._segment + 1
         self._sent = 0
         self._forget(self._final_ms)  # what is final is not read again
-        link.send(wire.OPEN, self._stream, self._kept_from_ms, self._options.as_map())
+        link.send(*Open(self._stream, self._kept_from_ms, self._options.as_map()))
 
     def _opened(self, _link: Link) -> None:
         if not self._useless:
@@ -251,11 +254,10 @@ class RecognitionClient:
             self._told_up = up
             self._emit(HealthChanged(self._clock.now_ms(), PART, up))
 
-    def _message(self, _link: Link, message: Message) -> None:
-        match message:
-            case [wire.REFUSED, self._stream, str(reason), *_]:
-                self._leave(f"it refuses: {reason[:REASON_CHARS_MAX]}")
-                return
+    def _message(self, _link: Link, message: Array) -> None:
+        if message[0] == Refused.NAME and message[1:2] == [self._stream]:
+            self._leave(f"it refuses: {Refused.of(message).reason[:REASON_CHARS_MAX]}")
+            return
         found = engine_words.read(message, max(self._kept_until_ms, self._clock.now_ms()))
         if found is None:
             if self._conduct.refuse():

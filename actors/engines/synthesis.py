@@ -10,15 +10,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from offhook.policies.core.events import Event, HealthChanged
 
 from ..audio.format import BYTES_PER_S, TELEPHONE
 from ..audio.sound import SOUND_MS_MAX, Sound, Word
-from ..contracts import wire
+from ..contracts.engine_messages import (
+    TO_CALL_FROM_SYNTHESIZER,
+    Cancel,
+    EngineHello,
+    Speak,
+    Spoke,
+    Timing,
+    Unspoken,
+)
 from ..contracts.errors import ProtocolFault
-from ..link.link import Link, Message
+from ..contracts.message import Message, read
+from ..contracts.messages import PROTOCOL
+from ..link.link import Array, Link
 from ..link.reconnect import Endpoint, Reconnect
 from ..process.clock import Clock
 from .conduct import Conduct
@@ -94,7 +103,9 @@ class SynthesisClient:
         self._by_wire: dict[str, _Ask] = {}
         self.used_s = 0.0
         self._conduct = Conduct()
-        self._reconnect = Reconnect(endpoints, self._opened, self._message, self._lost, (TELEPHONE.name,))
+        self._reconnect = Reconnect(
+            endpoints, self._opened, self._message, self._lost, EngineHello(TELEPHONE.name, PROTOCOL).fields
+        )
         self._reconnect.start()
 
     @property
@@ -155,7 +166,7 @@ class SynthesisClient:
             ask.wire_id = ask.utterance if ask.tries == 1 else f"{ask.utterance}~{ask.tries}"
             self._by_wire[ask.wire_id] = ask
             options = self._options
-            link.send(wire.SPEAK, ask.wire_id, ask.text, options.voice, options.as_map())
+            link.send(*Speak(ask.wire_id, ask.text, options.voice, options.as_map()))
 
     def _fall_back(self, ask: _Ask, reason: str) -> None:
         """Have the rest of it spoken by the fallback, or give it up."""
@@ -182,7 +193,7 @@ class SynthesisClient:
 
     def _cancel_on_wire(self, ask: _Ask) -> None:
         if ask.wire_id and self._reconnect.link is not None:
-            self._reconnect.link.send(wire.CANCEL, ask.wire_id)
+            self._reconnect.link.send(*Cancel(ask.wire_id))
 
     def _done(self, ask: _Ask) -> None:
         self._asks.pop(ask.utterance, None)
@@ -208,54 +219,47 @@ class SynthesisClient:
             if not ask.text:
                 self._fall_back(ask, "the speech engine was lost in the middle of an utterance without word times")
 
-    def _message(self, _link: Link, message: Message) -> None:
-        kind, *fields = message
-        known = isinstance(kind, str) and len(fields) >= _FIELDS.get(kind, len(message))
-        if not known or not isinstance(fields[0], str):
+    def _message(self, _link: Link, message: Array) -> None:
+        name, about = message[0], message[1] if len(message) > 1 else None
+        kind = TO_CALL_FROM_SYNTHESIZER.get(name) if isinstance(name, str) else None
+        if kind is None or len(message) <= len(kind.FIELDS) - len(kind.DEFAULTS) or not isinstance(about, str):
             self._refuse()  # about no utterance that it names: whoever waits in vain has its own patience
             return
-        ask = self._by_wire.get(fields[0])
+        ask = self._by_wire.get(about)
         if ask is None:
             return  # cancelled meanwhile
-        if kind == wire.UNSPOKEN:
-            self._conduct.good()
-            self._fall_back(ask, str(fields[1])[:REASON_CHARS_MAX])
-        elif fault := self._told(ask, kind, fields[1:]):
+        try:
+            self._told(ask, read(message, TO_CALL_FROM_SYNTHESIZER))
+        except ProtocolFault as fault:
             self._cancel_on_wire(ask)
             self._fall_back(ask, f"the speech engine sent {fault}")
             self._refuse()
         else:
             self._conduct.good()
 
-    def _told(self, ask: _Ask, kind: str, fields: list[Any]) -> str:
-        """Take in what an engine says of one utterance; what is wrong with it, or ""."""
-        if kind == wire.SOUND:
-            if not isinstance(fields[0], bytes):
-                return "sound that is none"
-            self._watch(ask)
-            try:
-                ask.sound.add(fields[0])
-            except ProtocolFault as fault:
-                return str(fault)
-            self.used_s += len(fields[0]) / BYTES_PER_S
-        elif kind == wire.TIMING:
-            words = _words(fields[0])
-            if words is None:
-                return "times of words that are none"
-            ask.sound.time(words, ask.base_ms, estimated=len(fields) > 1 and bool(fields[1]))
-        else:
-            if not ask.sound.length_ms and any(map(str.isalnum, ask.text)):
-                return "no sound at all"
-            self._done(ask)
-            ask.sound.finish()
-        return ""
+    def _told(self, ask: _Ask, message: Message | None) -> None:
+        """Take in what an engine says of one utterance. Raises: ProtocolFault: something is wrong with it."""
+        match message:
+            case Spoke(_, sound):
+                self._watch(ask)
+                ask.sound.add(sound)
+                self.used_s += len(sound) / BYTES_PER_S
+            case Timing():
+                words = _words(message.words)
+                if words is None:
+                    raise ProtocolFault("times of words that are none")
+                ask.sound.time(words, ask.base_ms, estimated=bool(message.estimated))
+            case Unspoken():
+                self._fall_back(ask, str(message.reason)[:REASON_CHARS_MAX])
+            case _:
+                if not ask.sound.length_ms and any(map(str.isalnum, ask.text)):
+                    raise ProtocolFault("no sound at all")
+                self._done(ask)
+                ask.sound.finish()
 
     def _refuse(self) -> None:
         if self._conduct.refuse():
             self._reconnect.leave("the synthesizer is left: most of what it sends is none of its messages")
-
-
-_FIELDS = {wire.SOUND: 2, wire.TIMING: 2, wire.SPOKEN: 1, wire.UNSPOKEN: 2}
 
 
 def _words(told: object) -> list[Word] | None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from offhook.policies.core.records import Record, Rows
 
 from ..contracts.errors import JournalDamaged
-from .journal import Done, Journal, Kept, Record, Tail
+from .journal import Done, Journal, Kept, Tail
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -62,7 +64,7 @@ class DamageMonitor:
         """See `Journal`."""
         return self._journal.shared
 
-    def append(self, records: Sequence[Record], done: Done) -> None:
+    def append(self, records: Sequence[Rows], done: Done) -> None:
         """See `Journal`."""
         self._journal.append(records, done)
 
@@ -70,11 +72,11 @@ class DamageMonitor:
         """See `Journal`."""
         return await self._journal.fence(call, epoch)
 
-    async def read(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[list[Any]]:
+    async def read(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[Record]:
         """See `Journal`."""
         return await self._told(call, lambda: self._journal.read(call, after_seq, limit))
 
-    async def last(self, call: str, kind: str = "") -> list[Any] | None:
+    async def last(self, call: str, kind: str = "") -> Record | None:
         """See `Journal`."""
         return await self._told(call, lambda: self._journal.last(call, kind))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
 
 from offhook.policies.conversation.view import view_of
-from offhook.policies.core.codec import decode
 from offhook.policies.core.errors import CallerFault
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.records import SNAPSHOT, VERDICT, Body, End, Place, PolicyChange, Record, Start
 from pydantic import ValidationError
 
 from ..contracts.errors import JournalAway, JournalDamaged, NoSuchCall
@@ -17,14 +17,16 @@ from .journal import Journal, read_intact
 PAGE = 1_000  # records read at one time
 NEWEST = 1_000  # calls among which one is looked for
 
+_Kind = TypeVar("_Kind", bound=Body)
+
 
 async def verdicts(journal: Journal, call: str) -> list[Any]:
     """Every answer of the gate in one call as a codec array, oldest first. Raises as `Journal.read` does."""
     found: list[Any] = []
     after_seq = -1
     while records := await journal.read(call, after_seq, PAGE):
-        found += [record[5] for record in records if record[4] == "verdict"]
-        after_seq = records[-1][2]
+        found += [record.body for record in records if record.kind == VERDICT]
+        after_seq = records[-1].seq
     return found
 
 
@@ -46,27 +48,31 @@ async def last_state(journal: Journal, call: str) -> dict[str, Any]:
         newest = await journal.last(call)
         if newest is None:
             raise NoSuchCall(f"call {call!r}: neither live here nor in the journal")
-        start = await journal.read(call, -1, 1)
-        snapshot = await journal.last(call, "snapshot")
-        end = await journal.last(call, "end")
-        swapped = await journal.last(call, "policy")
+        beginning = await journal.read(call, -1, 1)
+        known = _Known(beginning[0] if beginning else newest, newest)
+        for kind in _Known.KINDS:
+            if (record := await journal.last(call, kind)) is not None:
+                known.take(record)
     except JournalDamaged:
-        start, newest, snapshot, end, swapped = await _what_is_whole(journal, call)
-    told: dict[str, Any] = {"call": call, "epoch": newest[1], "seq": newest[2], "live": False}
-    if start and start[0][4] == "start":
-        led = swapped[5] if swapped is not None else start[0][5]
-        told["policy_version"] = led.get("version") or led.get("policy_version", "")
-        told["created_unix_ms"] = start[0][5].get("unix_ms", 0)
+        known = await _what_is_whole(journal, call)
+    newest = known.newest
+    told: dict[str, Any] = {"call": call, "epoch": newest.epoch, "seq": newest.seq, "live": False}
+    if (start := known.first.told(Start)) is not None:
+        led = known.told(PolicyChange)
+        version, plain = (led.version, led.policy) if led is not None else (start.policy_version, start.policy)
+        told["policy_version"] = version
+        told["created_unix_ms"] = start.unix_ms
         try:
-            policy = Policy.model_validate(led.get("policy") or {})
-            told = {**(view_of(decode(snapshot[5]), policy) if snapshot else {}), **told}
+            policy, snapshot = Policy.model_validate(plain), known.by_kind.get(SNAPSHOT)
+            state = snapshot.snapshot() if snapshot is not None else None
+            told = {**(view_of(state, policy) if state is not None else {}), **told}
         except (ValidationError, CallerFault):
             pass  # written by another version of offhook: what can be told is told
-    if end is not None:
-        told["ended_at_ms"] = end[3]
+    if (end := known.told(End)) is not None:
+        told["ended_at_ms"] = known.by_kind[End.KIND].at_ms
         told["line"] = "closed"  # one that was closed as lost has a snapshot from when it was open
-        told["outcome"] = end[5].get("outcome", "")
-        told["counts"] = end[5].get("counts", {})
+        told["outcome"] = end.outcome
+        told["counts"] = end.counts
     return told
 
 
@@ -78,35 +84,50 @@ async def noted(journal: Journal, call: str) -> dict[str, Any] | None:
     return next((asdict(kept) for kept in await journal.calls(NEWEST) if kept.call == call), None)
 
 
-async def _what_is_whole(
-    journal: Journal, call: str
-) -> tuple[list[list[Any]], list[Any], list[Any] | None, list[Any] | None, list[Any] | None]:
-    """Of a damaged journal, what stands before the damage: its first record, the newest, the last snapshot, the end,
-    the last policy it was swapped to.
+@dataclass(slots=True)
+class _Known:
+    """What a call's journal says of how it stands: its first and newest record, and the newest of some kinds."""
+
+    KINDS = (SNAPSHOT, End.KIND, PolicyChange.KIND)
+
+    first: Record
+    newest: Record
+    by_kind: dict[str, Record] = field(default_factory=dict)
+
+    def take(self, record: Record) -> None:
+        """A record that is newer than those before it."""
+        if record.kind in self.KINDS:
+            self.by_kind[record.kind] = record
+
+    def told(self, kind: type[_Kind]) -> _Kind | None:
+        """The newest of a declared kind, if there is one. Raises: CodecFault."""
+        record = self.by_kind.get(kind.KIND)
+        return record.told(kind) if record is not None else None
+
+
+async def _what_is_whole(journal: Journal, call: str) -> _Known:
+    """Of a damaged journal, what stands before the damage.
 
     Raises:
-        JournalDamaged: not even the first one can be read.
+        JournalDamaged: not even the first record can be read.
     """
-    start: list[list[Any]] = []
-    newest: list[Any] = []
-    snapshot = end = swapped = None
+    known: _Known | None = None
     while True:
-        page, damage = await read_intact(journal, call, newest[2] if newest else -1, PAGE)
-        start = start or page[:1]
-        for newest in page:
-            snapshot = newest if newest[4] == "snapshot" else snapshot
-            end = newest if newest[4] == "end" else end
-            swapped = newest if newest[4] == "policy" else swapped
+        page, damage = await read_intact(journal, call, known.newest.seq if known is not None else -1, PAGE)
+        for record in page:
+            known = known or _Known(record, record)
+            known.newest = record
+            known.take(record)
         if damage is not None or len(page) < PAGE:
             break
-    if not newest:
+    if known is None:
         raise damage or NoSuchCall(f"call {call!r}: nothing of it can be read")
-    return start, newest, snapshot, end, swapped
+    return known
 
 
 async def since_snapshot(
     journal: Journal, call: str, snapshot_seq: int = -1
-) -> tuple[list[list[Any]], JournalDamaged | None]:
+) -> tuple[list[Record], JournalDamaged | None]:
     """A call's newest snapshot and all that follows, for a new owner; or what of it is whole, and the damage.
 
     Where the snapshot itself is damaged, everything but it: the events before it tell what it said.
@@ -119,26 +140,26 @@ async def since_snapshot(
     """
     if snapshot_seq < 0:
         try:
-            newest = await journal.last(call, "snapshot")
-            snapshot_seq = newest[2] if newest is not None else 0
+            newest = await journal.last(call, SNAPSHOT)
+            snapshot_seq = newest.seq if newest is not None else 0
         except JournalDamaged:
             snapshot_seq = 0
     records, damage = await _all_after(journal, call, snapshot_seq - 1)
-    if damage is None or (records and records[0][2] == snapshot_seq):
+    if damage is None or (records and records[0].seq == snapshot_seq):
         return records, damage
     records, _ = await _all_after(journal, call, -1)
     if records:
-        rest, _ = await _all_after(journal, call, records[-1][2] + 1)
-        if rest and rest[0][4] == "place":  # written behind every snapshot: that is what cannot be read
+        rest, _ = await _all_after(journal, call, records[-1].seq + 1)
+        if rest and rest[0].kind == Place.KIND:  # written behind every snapshot: that is what cannot be read
             records += rest
     return records, damage
 
 
-async def _all_after(journal: Journal, call: str, after_seq: int) -> tuple[list[list[Any]], JournalDamaged | None]:
-    records: list[list[Any]] = []
+async def _all_after(journal: Journal, call: str, after_seq: int) -> tuple[list[Record], JournalDamaged | None]:
+    records: list[Record] = []
     while True:
         page, damage = await read_intact(journal, call, after_seq, PAGE)
         records += page
         if damage is not None or len(page) < PAGE:
             return records, damage
-        after_seq = page[-1][2]
+        after_seq = page[-1].seq

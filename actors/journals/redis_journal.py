@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.records import Record
 from redis import RedisError
 
 from ..contracts.errors import JournalAway
@@ -69,11 +70,11 @@ class RedisJournal(WriteQueue):
 
     # --- what others ask --------------------------------------------------------------------------------------------
 
-    async def read(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[list[Any]]:
+    async def read(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[Record]:
         """See `Journal`."""
         return await self._read(self._book.read(call, after_seq, limit))
 
-    async def last(self, call: str, kind: str = "") -> list[Any] | None:
+    async def last(self, call: str, kind: str = "") -> Record | None:
         """See `Journal`."""
         return await self._read(self._book.last(call, kind))
 

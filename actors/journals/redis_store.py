@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgpack
+from offhook.policies.core.records import Record
 from redis import RedisError
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -123,13 +124,13 @@ class Book:
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
-    async def read(self, call: str, after_seq: int, limit: int) -> list[list[Any]]:
+    async def read(self, call: str, after_seq: int, limit: int) -> list[Record]:
         """A call's records after `after_seq`, in order.
 
         Raises:
             JournalDamaged: one is not what was stored, or newer ones were stored than are there.
         """
-        records: list[list[Any]] = []
+        records: list[Record] = []
         while (room := min(PAGE, limit - len(records))) > 0:
             pipe = self._reading.pipeline(transaction=False)  # a full Redis refuses transactions, even to read
             pipe.hget(f"{_PREFIX}call:{call}", "seq")  # first: what is stored meanwhile is no damage
@@ -152,7 +153,7 @@ class Book:
                 break
         return records
 
-    async def last(self, call: str, kind: str) -> list[Any] | None:
+    async def last(self, call: str, kind: str) -> Record | None:
         """A call's newest record, of one kind or of any. Raises as `read` does."""
         seq = await self._reading.hget(f"{_PREFIX}call:{call}", f"k:{kind}" if kind else "seq")
         if seq is None or int(seq) < 0:
@@ -219,7 +220,7 @@ def _packed(record: Stored) -> list[Any]:
     return [record.call, _epoch(record.epoch), record.seq, record.kind, blob]
 
 
-def _record(call: str, seq: int, blob: bytes) -> list[Any]:
+def _record(call: str, seq: int, blob: bytes) -> Record:
     try:
         epoch, at_ms, kind, body, crc = msgpack.unpackb(blob, raw=True)
         return restored(call, epoch, seq, at_ms, kind.decode(), body, crc)

@@ -15,7 +15,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from offhook.policies.core.records import Record
 
 from ..contracts.errors import JournalAway, JournalDamaged
 from .journal import COMPACT_EVERY_MS, COMPACT_IDLE_MS, Kept, Retention, Unit, restored
@@ -68,12 +70,12 @@ class SqliteJournal(WriteQueue):
 
     # --- the loop's side --------------------------------------------------------------------------------------------
 
-    async def read(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[list[Any]]:
+    async def read(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[Record]:
         """See `Journal`."""
         rows = await self._read(lambda: self._book.read(call, after_seq, limit))
         return [restored(call, *row) for row in rows]
 
-    async def last(self, call: str, kind: str = "") -> list[Any] | None:
+    async def last(self, call: str, kind: str = "") -> Record | None:
         """See `Journal`."""
         row = await self._read(lambda: self._book.last(call, kind))
         return restored(call, *row) if row is not None else None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from offhook.policies.core.errors import OffhookError
+from offhook.policies.core.records import SNAPSHOT, End
 
 from ..contracts.errors import Fenced, ProtocolFault
 from .journal import COMPACTED_KINDS, SEQ_MAX, Kept, Retention, Stored, Tail, Unit
@@ -140,9 +141,9 @@ class Book:
                         continue
                 line.seq = max(line.seq, record.seq)
                 fresh.append((key, record.epoch, record.at_ms, record.kind, record.body, record.crc))
-                if record.kind == "snapshot":
+                if record.kind == SNAPSHOT:
                     self._compaction.grown(line.number)
-                elif record.kind == "end":
+                elif record.kind == End.KIND:
                     _end(base, line.number)
         except OffhookError as fault:
             unit.fault = fault

@@ -12,8 +12,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from offhook.policies.core.errors import OffhookError
+from offhook.policies.core.records import Rows
 
-from .journal import Done, Record, Stored, Tail, Unit, fence_unit
+from .journal import Done, Stored, Tail, Unit, fence_unit
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class WriteQueue(ABC):
         self._waiting_bytes_max = waiting_bytes_max
         self._closing = False
 
-    def append(self, records: Sequence[Record], done: Done) -> None:
+    def append(self, records: Sequence[Rows], done: Done) -> None:
         """See `Journal`."""
         try:
             unit = Unit([Stored(record) for record in records], done)

@@ -3,7 +3,7 @@
 Data plane only: audio, notices, journal records. A link opens with a token that the other side was handed by an actor
 call. Both directions are bounded: a peer that does not read is cut off; one that sends faster than its messages are
 handled is read more slowly; one that talks nonsense is told so and cut off. None ever blocks the loop. What a message
-means is `wire.py`'s matter.
+means is `actors/contracts/messages.py`'s matter.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Any, cast
 
 import msgpack
 
-from ..contracts import wire
 from ..contracts.errors import LinkLost, ProtocolFault
+from ..contracts.messages import HELLO, PROTOCOL, Bye
 
 log = logging.getLogger(__name__)
 
-Message = list[Any]
-OnMessage = Callable[["Link", Message], None]
+Array = list[Any]
+OnMessage = Callable[["Link", Array], None]
 OnClose = Callable[["Link", str], None]
 
 MESSAGE_BYTES_MAX = 1 << 20  # one message; a snapshot of a very long call stays under 300 kB
@@ -77,6 +77,12 @@ class Link(asyncio.Protocol):
         self._unpacker = _unpacker(MESSAGE_BYTES_MAX, ARRAY_LENGTH_MAX)
         self._fed_bytes = 0  # to the present unpacker
         self._reason = "closed by the peer"
+        self.protocol = 0  # that the dialler's hello named; 0 = none, or this end has dialled
+
+    @property
+    def newer(self) -> bool:
+        """The peer may send what is not known here yet (see `messages.py`)."""
+        return self.protocol > PROTOCOL
 
     @property
     def open(self) -> bool:
@@ -89,7 +95,9 @@ class Link(asyncio.Protocol):
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
     def send(self, *message: Any) -> bool:
-        """Queue one message. False when the link is closed, or was just cut because the peer does not read.
+        """Queue one message, a declared one unpacked (`send(*Play(...))`).
+
+        False when the link is closed, or was just cut because the peer does not read.
 
         Raises:
             ProtocolFault: over MESSAGE_BYTES_MAX; the peer would cut the link for it.
@@ -128,7 +136,7 @@ class Link(asyncio.Protocol):
 
     def refuse(self, reason: str) -> None:
         """Close, and tell the peer why: it was its fault."""
-        if self.send(wire.BYE, reason[:REASON_CHARS_MAX]):
+        if self.send(*Bye(reason[:REASON_CHARS_MAX])):
             self.close(reason)
 
     # --- asyncio.Protocol -------------------------------------------------------------------------------------------
@@ -183,7 +191,7 @@ class Link(asyncio.Protocol):
             log.exception("a message could not be handled")
             self.refuse(f"a message could not be handled: {type(error).__name__}")
 
-    def _next(self) -> Message | None:
+    def _next(self) -> Array | None:
         """The next whole message; None = there is none yet, or the peer has said goodbye."""
         try:
             message = next(self._unpacker, _NOTHING)
@@ -193,8 +201,8 @@ class Link(asyncio.Protocol):
             return None
         if type(message) is not list or not message:
             raise ProtocolFault(f"a message must be a non-empty array, got {type(message).__name__}")
-        if message[0] == wire.BYE:
-            self.abort(f"the peer refused: {message[1] if len(message) > 1 else 'no reason given'}")
+        if message[0] == Bye.NAME:
+            self.abort(f"the peer refused: {Bye.of(message).reason}")
             return None
         return message
 
@@ -245,7 +253,7 @@ class LinkServer:
     that token and the rest of the message, and takes the link over by setting its `on_message` and `on_close`.
     """
 
-    def __init__(self, on_hello: Callable[[Link, Any, Message], None]) -> None:
+    def __init__(self, on_hello: Callable[[Link, Any, Array], None]) -> None:
         self._on_hello = on_hello
         self._admitted: dict[str, tuple[Any, bool]] = {}
         self._links: set[_Entrant] = set()
@@ -309,8 +317,8 @@ class LinkServer:
         loop = asyncio.get_running_loop()
         link.deadline = loop.call_later(HELLO_MS / 1_000, link.refuse, f"no hello within {HELLO_MS} ms")
 
-    def _hello(self, link: Link, message: Message) -> None:
-        if message[0] != wire.HELLO or len(message) < 2 or type(message[1]) is not str:
+    def _hello(self, link: Link, message: Array) -> None:
+        if message[0] != HELLO or len(message) < 2 or type(message[1]) is not str:
             raise ProtocolFault("the first message must be ['hello', token, ...]")
         admitted = self._admitted.get(message[1])
         if admitted is None:
@@ -329,7 +337,7 @@ class LinkServer:
             self._unadmitted -= 1
 
 
-def _misplaced(_link: Link, message: Message) -> None:
+def _misplaced(_link: Link, message: Array) -> None:
     raise ProtocolFault(f"nobody here takes {message[0]!r}")
 
 
@@ -341,7 +349,9 @@ async def connect(
     on_close: OnClose | None = None,
     timeout_s: float = 2.0,
 ) -> Link:
-    """Open a link to `endpoint` and say hello. A refusal comes as `on_close` with the other side's reason.
+    """Open a link to `endpoint` and say hello, with the fields that are declared for whoever listens there.
+
+    A refusal comes as `on_close` with the other side's reason.
 
     Raises:
         LinkLost: nobody listens there, or not within `timeout_s`.
@@ -362,7 +372,7 @@ async def connect(
     except (OSError, TimeoutError) as error:
         asked = "is the process behind it alive" + (", and may this machine reach that port?" if host else "?")
         raise LinkLost(f"{endpoint}: {error or 'no answer'}; {asked}") from error
-    link.send(wire.HELLO, token, *hello)
+    link.send(HELLO, token, *hello)
     return link
 
 

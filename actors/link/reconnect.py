@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ..contracts.errors import LinkLost, ProtocolFault
-from .link import Link, Message, connect
+from .link import Array, Link, connect
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Reconnect:
         self,
         endpoints: Sequence[Endpoint],
         opened: Callable[[Link], None],
-        message: Callable[[Link, Message], None],
+        message: Callable[[Link, Array], None],
         lost: Callable[[str], None],
         hello: tuple[str, ...] = (),
     ) -> None:

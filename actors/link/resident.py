@@ -14,10 +14,11 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from ..contracts import wire
 from ..contracts.errors import LinkLost
+from ..contracts.messages import PROTOCOL
+from ..contracts.node_messages import Beat, ResidentHello
 from ..process.metric_registry import Change, MetricRegistry
-from .link import Link, Message, connect
+from .link import Array, Link, connect
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Resident:
         node: str,
         own_endpoint: str,
         running: Callable[[], Any],
-        on_message: Callable[[Message], None],
+        on_message: Callable[[Array], None],
         live: Callable[[], bool] | None = None,
         on_up: Callable[[], None] = lambda: None,
         on_down: Callable[[], None] = lambda: None,
@@ -130,8 +131,7 @@ class Resident:
         self._link = await connect(
             self._endpoint,
             self._token,
-            *self._hello,
-            self._running(),
+            *ResidentHello(*self._hello, self._running(), PROTOCOL).fields,
             on_message=lambda _link, message: self._on_message(message),
             on_close=self._closed,
         )
@@ -166,8 +166,8 @@ class Resident:
         live = self._live()
         changes = self._changes(loop.time())
         if not changes:
-            self.send(wire.BEAT, round(late_ms, 1), live)
-        elif not self.send(wire.BEAT, round(late_ms, 1), live, changes):
+            self.send(*Beat(round(late_ms, 1), live))
+        elif not self.send(*Beat(round(late_ms, 1), live, changes)):
             self.metrics.give_back(changes)
         rest_ms = BEAT_MS if live else IDLE_BEAT_MS
         self._beat_due = loop.time() + rest_ms / 1_000

@@ -11,11 +11,12 @@ by whom is the adopter's matter: `recovery.py` on the same node, the director fo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from offhook.policies.core import events as ev
-from offhook.policies.core.codec import decode
 from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.records import End, PolicyChange, Record, Start
 
 from ..contracts.errors import JournalDamaged
 from ..journals.journal import Journal, read_intact
@@ -41,61 +42,61 @@ async def row_from_journal(journal: Journal, call: str) -> CallRow | None:
     except JournalDamaged:
         newest = None  # what is whole before the damage is enough to go on, or to say goodbye
     beginning, _ = await read_intact(journal, call, -1, BEGINNING)
-    if not beginning or (newest is not None and newest[4] == "end"):
+    if not beginning or (newest is not None and newest.kind == End.KIND):
         return None
     newest = newest or beginning[-1]
-    start = next((record[5] for record in beginning if record[4] == "start"), None)
-    if not isinstance(start, dict):
+    start = next((start for record in beginning if (start := _start(record)) is not None), None)
+    if start is None:
         return None
     created = _created(beginning)
     version, policy = await _leading(journal, call, start)
     return CallRow(
         call=call,
-        epoch=newest[1],
+        epoch=newest.epoch,
         owner="",
         pid=0,
         policy_version=version,
-        direction=created.direction if created is not None else str(start.get("direction", "inbound")),
+        direction=created.direction if created is not None else start.direction,
         caller=created.caller if created is not None else "",
         callee=created.callee if created is not None else "",
-        origin_unix_ms=int(start.get("unix_ms", 0)),
+        origin_unix_ms=start.unix_ms,
         agent_tokens=dict.fromkeys(policy.get("agents", {}), ""),  # the takeover makes new ones
-        seq=newest[2],
-        at_ms=newest[3],
+        seq=newest.seq,
+        at_ms=newest.at_ms,
         snapshot_seq=-1,  # the takeover looks for it behind its fence
-        anchor=_anchor(start.get("anchor")),
+        anchor=start.anchor,
         primed=True,
-        takeovers=newest[1] - beginning[0][1],
-        arm=str(start.get("arm", "")),
-        tenant=str(start.get("tenant", "")),
+        takeovers=newest.epoch - beginning[0].epoch,
+        arm=start.arm,
+        tenant=start.tenant,
     )
 
 
-async def _leading(journal: Journal, call: str, start: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+async def _leading(journal: Journal, call: str, start: Start) -> tuple[str, Mapping[str, Any]]:
     """The version and the policy that led the call last: of its newest "policy" record, else of its beginning."""
     try:
-        swapped = await journal.last(call, "policy")
+        swapped = await journal.last(call, PolicyChange.KIND)
     except JournalDamaged:
         swapped = None
-    body = swapped[5] if swapped is not None else {}
-    if body.get("policy"):
-        return str(body.get("version", "")), body["policy"]
-    return str(start.get("policy_version", "")), start.get("policy") or {}
+    change = swapped.told(PolicyChange) if swapped is not None else None
+    if change is not None and change.policy:
+        return change.version, change.policy
+    return start.policy_version, start.policy
 
 
-def _created(beginning: list[list[Any]]) -> ev.CallCreated | None:
+def _start(record: Record) -> Start | None:
+    try:
+        return record.told(Start)
+    except CallerFault:  # what it says is none: nobody can go on from it
+        return None
+
+
+def _created(beginning: list[Record]) -> ev.CallCreated | None:
     for record in beginning:
-        if record[4] == "event" and record[5][:1] == ["CallCreated"]:
+        if record.holds(ev.CallCreated):
             try:
-                event = decode(record[5])
+                event = record.event()
             except CallerFault:  # of another version of offhook
                 return None
             return event if isinstance(event, ev.CallCreated) else None
     return None
-
-
-def _anchor(raw: Any) -> tuple[str, int]:
-    match raw:
-        case [str(boot), int(monotonic_ns)]:
-            return boot, monotonic_ns
-    return "", 0

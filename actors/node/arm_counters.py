@@ -9,8 +9,13 @@ from __future__ import annotations
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+
+from offhook.policies.core import events as ev
+from offhook.policies.core.layout import CodecFault
+from offhook.policies.core.proposals import Answer, Verdict
+from offhook.policies.core.records import End, Fault, Record
 
 from ..contracts.node_operations import ArmFigures, ArmReport
 
@@ -18,7 +23,7 @@ ARMS_MAX = 64  # the oldest are forgotten: whoever compares them has fetched the
 SLOW_US = 50_000  # from a frame's arrival to the `clear` that it caused; the goal at 200 live calls
 VERDICTS_MIN = 3  # fewer say nothing yet of how a call that goes on is denied
 HUNG_UP = "caller_hung_up"
-DENY = "deny"
+ROUND = "round"  # the timer by which an agent is too late
 
 
 @dataclass(slots=True)
@@ -54,25 +59,27 @@ class ArmCounters:
         if not seated:
             self._mark(call, arm, "failed")
 
-    def take(self, call: str, arm: str, records: Iterable[list[Any]]) -> None:
-        """Records of a call: [call, epoch, seq, at_ms, kind, body]."""
+    def take(self, call: str, arm: str, records: Iterable[Record]) -> None:
+        """Records of a call."""
         for record in records:
-            kind, body = record[4], record[5]
-            if kind == "event":
-                if body[0] == "AgentLost":
-                    self._mark(call, arm, "failed")
-                elif body[0] == "TimerFired" and body[2] == "round":
-                    self._mark(call, arm, "late")
-            elif kind == "verdict":
-                seen = self._calls.setdefault(call, Seen())
-                seen.verdicts += 1
-                seen.denied += _denied(body)
-                if seen.verdicts >= VERDICTS_MIN and seen.denied * 2 > seen.verdicts:
-                    self._mark(call, arm, "denied")
-            elif kind == "fault":
-                self._mark(call, arm, "failed")
-            elif kind == "end" and body.get("counts", {}).get("reaction_us_max", 0) > SLOW_US:
-                self._mark(call, arm, "slow")
+            with suppress(CodecFault):  # of a process of another version; what it says besides is counted
+                self._take(call, arm, record)
+
+    def _take(self, call: str, arm: str, record: Record) -> None:
+        if record.kind == Fault.KIND or record.holds(ev.AgentLost):
+            self._mark(call, arm, "failed")
+        elif record.holds(ev.TimerFired):
+            event = record.event()
+            if isinstance(event, ev.TimerFired) and event.timer == ROUND:
+                self._mark(call, arm, "late")
+        elif (verdict := record.verdict()) is not None:
+            seen = self._calls.setdefault(call, Seen())
+            seen.verdicts += 1
+            seen.denied += _denied(verdict)
+            if seen.verdicts >= VERDICTS_MIN and seen.denied * 2 > seen.verdicts:
+                self._mark(call, arm, "denied")
+        elif (end := record.told(End)) is not None and end.counts.get("reaction_us_max", 0) > SLOW_US:
+            self._mark(call, arm, "slow")
 
     def over(self, call: str, arm: str, outcome: str, lost: bool = False) -> None:
         """A call is over; `lost`: its process could not end it."""
@@ -106,6 +113,6 @@ class ArmCounters:
             self._arm(arm).marks[mark] += 1
 
 
-def _denied(verdict: list[Any]) -> bool:
-    """Whether an encoded verdict denies for another reason than the autonomy that the step itself has taken away."""
-    return verdict[6] == DENY and any(not ok and rule != "autonomy" for rule, _required, _actual, ok in verdict[12])
+def _denied(verdict: Verdict) -> bool:
+    """Whether a verdict denies for another reason than the autonomy that the step itself has taken away."""
+    return verdict.answer is Answer.DENY and any(not each.ok and each.rule != "autonomy" for each in verdict.rules)

@@ -6,10 +6,12 @@ from __future__ import annotations
 import logging
 import time
 
-from ..contracts import wire
+from offhook.policies.core.records import End
+
+from ..contracts.node_messages import Detach
 from .agent_pool import AgentPool
 from .call_table import CallRow, CallTable, Doubts
-from .intake import Intake
+from .intake import SUPERVISOR, Intake
 from .leases import LeaseBook
 from .node_loss import NodeLoss
 from .node_metrics import NodeMetrics
@@ -59,8 +61,8 @@ class CallEndings:
         self._forget(row, outcome, lost=True)
         if why is None:
             return
-        body = {"outcome": outcome, "why": why, "by": "supervisor"}
-        self._intake.close_call(row, now_unix_ms - row.origin_unix_ms, body)
+        end = End(outcome, why=why, by=SUPERVISOR)
+        self._intake.close_call(row, now_unix_ms - row.origin_unix_ms, end)
         log.error("call ended: %s", outcome, extra={"call": row.call, "why": why})
 
     def moved(self, row: CallRow, why: str) -> None:
@@ -74,5 +76,5 @@ class CallEndings:
         self._metrics.ended(outcome, row.policy_version)
         self._doubts.settle(row.call)
         for host in self._hosts.serving_call(row.call):
-            self._residents.tell(host.name, wire.DETACH, row.call)
+            self._residents.tell(host.name, *Detach(row.call))
             self._hosts.leave(host.name, row.call)

@@ -15,10 +15,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from ..call.broadcaster import ALL_TOPICS, KINDS
-from ..contracts import wire
-from ..contracts.call_operations import News, Notice
-from ..contracts.errors import LinkLost, NoSuchCall, ProtocolFault
-from ..link.link import Link, Message, connect
+from ..contracts.call_operations import News, TimedNotice
+from ..contracts.errors import LinkLost, NoSuchCall
+from ..contracts.message import read
+from ..contracts.messages import PROTOCOL, TO_OBSERVER_FROM_CALL, Gone, Notice, SubscriberHello
+from ..link.link import Array, Link, connect
 from .call_table import CallRow
 
 NOTICES_MAX = 512  # kept of a call: a minute of lively talk
@@ -38,24 +39,22 @@ class _Followed:
         self.link: Link | None = None
         self.over = False
         self.joining = asyncio.Lock()
-        self.notices: deque[Notice] = deque(maxlen=NOTICES_MAX)
+        self.notices: deque[TimedNotice] = deque(maxlen=NOTICES_MAX)
         self.news = asyncio.Event()  # set and replaced at each piece of news
         self.joined_s = 0.0  # when a link was opened last, or tried
         self.asked_s = 0.0
         self.asking = 0
 
-    def heard(self, message: Message) -> None:
+    def heard(self, array: Array) -> None:
         """A message of the call's broadcaster."""
-        match message:
-            case [wire.NOTICE, int(seq), int(revision), int(turn), str(topic), dict(body)]:
+        match read(array, TO_OBSERVER_FROM_CALL):
+            case Notice(seq, revision, turn, topic, body):
                 at_ms = time.time_ns() // 1_000_000 - self.row.origin_unix_ms
                 if self.notices and seq <= self.notices[-1].seq:
                     self.notices.clear()  # its present owner had not known of the last ones: numbers are used again
-                self.notices.append(Notice(seq=seq, at_ms=at_ms, revision=revision, turn=turn, topic=topic, body=body))
-            case [wire.GONE, *_]:
+                self.notices.append(TimedNotice(seq, at_ms, revision, turn, topic, body))
+            case Gone():
                 self.over = True
-            case _:
-                raise ProtocolFault(f"a call does not send {message[0]!r} to an observer")
         self.wake()
 
     def wake(self) -> None:
@@ -155,10 +154,7 @@ class CallFollowers:
                     link = await connect(
                         row.endpoint,
                         row.observer_token,
-                        NAME,
-                        OBSERVER,
-                        [ALL_TOPICS],
-                        since,
+                        *SubscriberHello(NAME, OBSERVER, [ALL_TOPICS], since, PROTOCOL).fields,
                         on_message=lambda _link, message: followed.heard(message),
                         on_close=lambda closed, _reason: followed.lost(closed),
                     )

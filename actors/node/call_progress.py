@@ -7,9 +7,14 @@ calls that it finds until their next notice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+
+from offhook.policies.core.commands import Publish
+from offhook.policies.core.layout import CodecFault
+from offhook.policies.core.records import PolicyChange, Record, Start
 
 from ..contracts.call_operations import AwaitedApproval, ProgressSummary
 
@@ -28,15 +33,19 @@ class CallProgress:
     failed: str = ""  # the newest: "guide: KeyError at agents/guide.py:21 in propose"
     ended_by: str = ""  # who or what ended it, in words
 
-    def take(self, records: Iterable[list[Any]]) -> None:
-        """Records of the call: [call, epoch, seq, at_ms, kind, body]."""
-        for _call, _epoch, _seq, at_ms, kind, body in records:
-            if kind in ("start", "policy"):
-                self.waits.clear()  # what another policy's agents asked for is asked for no more
-                self.policy = str((body.get("policy") or {}).get("name", self.policy))
-            for command in body if kind == "commands" else ():
-                if command[0] == "Publish":
-                    self._notice(command[1], command[2], at_ms)
+    def take(self, records: Iterable[Record]) -> None:
+        """Records of the call."""
+        for record in records:
+            with suppress(CodecFault):  # of a process of another version; what it says besides is told
+                self._take(record)
+
+    def _take(self, record: Record) -> None:
+        led_by = record.told(Start) or record.told(PolicyChange)
+        if led_by is not None:
+            self.waits.clear()  # what another policy's agents asked for is asked for no more
+            self.policy = str(led_by.policy.get("name", self.policy))
+        for notice in record.commands_of(Publish):
+            self._notice(notice.topic, notice.body, record.at_ms)
 
     def summary(self, at_ms: int) -> ProgressSummary:
         """What a list of calls tells of it; `at_ms` is the newest moment of the call that is known."""
@@ -55,7 +64,7 @@ class CallProgress:
             ended_by=self.ended_by,
         )
 
-    def _notice(self, topic: str, body: dict[str, Any], at_ms: int) -> None:
+    def _notice(self, topic: str, body: Mapping[str, Any], at_ms: int) -> None:
         what = body.get("what")
         match topic:
             case "stage":

@@ -14,9 +14,9 @@ from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
 from offhook.policies.core.principal import Principal
 
-from ..contracts import wire
 from ..contracts.call_operations import ActBegun, CallAddress, CallList, CallOperations, News, Records, View
 from ..contracts.errors import JournalAway, JournalDamaged, LinkLost, NoSuchCall
+from ..contracts.node_messages import Told
 from ..contracts.operations import plain
 from ..journals import queries
 from ..journals.damage_monitor import DamageMonitor, Damages
@@ -162,7 +162,7 @@ class CallQueries(CallOperations):
         self._event(call, ev.OperatorDecided(0, proposal, bool(approved), operator))
 
     def _event(self, call: str, event: ev.Event) -> None:
-        if not self.tell(self._live(call), wire.EVENT, call, encode(event)):
+        if not self.tell(self._live(call), *Told(call, encode(event))):
             raise LinkLost(f"the owner of call {call} cannot be told now; try again")
 
     def tell(self, row: CallRow, *message: Any) -> bool:

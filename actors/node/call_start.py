@@ -12,12 +12,12 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.records import Record
 
-from ..contracts import wire
 from ..contracts.errors import JournalAway, JournalDamaged, NoSpare
+from ..contracts.node_messages import Assign, Attach
 from ..contracts.node_operations import CallRequest
 from ..contracts.setup import Setup
 from ..journals.journal import CALL_CHARS_MAX, Journal
@@ -133,7 +133,7 @@ class CallStart:
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
-    async def _tail(self, call: str) -> list[Any] | None:
+    async def _tail(self, call: str) -> Record | None:
         """The newest record of a call that was here before; an unreadable journal holds no new call up."""
         try:
             return await self._parts.journal.last(call)
@@ -160,7 +160,7 @@ class CallStart:
         self._assigning[row.call, row.epoch] = primed
         self._parts.residents.watch.live(resident.name)
         try:
-            resident.send(wire.ASSIGN, row.call, row.epoch, setup.as_map())
+            resident.send(*Assign(row.call, row.epoch, setup.as_map()))
             async with asyncio.timeout(ASSIGN_S):
                 refusal = await primed
         except TimeoutError:
@@ -185,7 +185,7 @@ class CallStart:
         attached: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._attaching[row.call, agent] = attached
         try:
-            if host is None or not host.send(wire.ATTACH, row.call, row.epoch, agent, row.endpoint, token):
+            if host is None or not host.send(*Attach(row.call, row.epoch, agent, row.endpoint, token)):
                 return
             refusal = await attached
         finally:
@@ -197,7 +197,7 @@ class CallStart:
         """Send an agent of a version that does not lead the call yet to its doors; whether it comes, the call sees."""
         resident = self._parts.residents.get(host)
         if resident is not None:
-            resident.send(wire.ATTACH, row.call, row.epoch, agent, row.endpoint, token)
+            resident.send(*Attach(row.call, row.epoch, agent, row.endpoint, token))
 
     def lost(self, row: CallRow) -> None:
         """The process to which a call was just assigned is dead: nobody waits for its answer."""

@@ -10,11 +10,14 @@ import asyncio
 import contextlib
 import time
 
+from offhook.policies.core.records import End, Record
+
 from ..contracts.errors import Fenced, NoSpare, NoSuchCall, OwnJournal
 from ..journals.journal import Tail
 from .adoption import row_from_journal
 from .call_start import Parts
 from .call_table import CallRow
+from .intake import SUPERVISOR
 from .outcomes import LOST
 from .takeover import Takeovers
 
@@ -86,12 +89,12 @@ class Orphans:
             raise NoSuchCall(f"call {call!r} is led, or over: there is nothing to close")
         tail = await self._fence(row)
         at_ms = max(row.at_ms, time.time_ns() // 1_000_000 - row.origin_unix_ms)
-        body = {"outcome": LOST, "why": why, "by": "supervisor"}
+        end = End(LOST, why=why, by=SUPERVISOR)
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def done(fault: Exception | None) -> None:
             if not written.done():
                 written.set_result(None) if fault is None else written.set_exception(fault)
 
-        parts.journal.append([[call, tail.epoch, tail.seq + 1, at_ms, "end", body]], done)
+        parts.journal.append([Record(call, tail.epoch, tail.seq + 1, at_ms, End.KIND, end.plain())], done)
         await written

@@ -20,8 +20,9 @@ import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from ..contracts import wire
 from ..contracts.errors import Fenced, JournalAway
+from ..contracts.node_messages import Begun as BegunMessage
+from ..contracts.node_messages import Performed
 from ..contracts.orders import Order, Outcome
 from ..journals.register import Begun, Register
 from .leases import LeaseBook
@@ -110,11 +111,11 @@ class Outbox:
 
     async def _answer(self, resident: Resident, order: Order, work: Work) -> None:
         try:
-            outcome = await work(order, lambda: resident.send(wire.BEGUN, order.key, order.grant))
+            outcome = await work(order, lambda: resident.send(*BegunMessage(order.key, order.grant)))
         except Exception as error:  # a bug of ours; whoever waits must not wait for ever
             log.exception("an order broke", extra={"call": order.call, "key": order.key})
             outcome = unknown(f"the order broke: {type(error).__name__}")
-        resident.send(wire.PERFORMED, order.key, outcome.ok, outcome.result, outcome.withdrawn, order.grant)
+        resident.send(*Performed(order.key, outcome.ok, outcome.result, outcome.withdrawn, order.grant))
 
     async def perform(self, order: Order, on_begun: OnBegun | None = None) -> Outcome:
         """What came of the action under this key; it is carried out where it was not, unless it was withdrawn.

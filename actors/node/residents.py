@@ -21,9 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..contracts import wire
 from ..contracts.errors import LinkLost, ProtocolFault
-from ..link.link import Link, LinkServer, Message
+from ..contracts.message import Message, read
+from ..contracts.node_messages import TO_SUPERVISOR, Beat, Query, Reply, ResidentHello, Retire
+from ..link.link import Array, Link, LinkServer
 from ..process.metric_registry import MetricRegistry
 from .watch import TICK_MS, Watch
 
@@ -138,7 +139,7 @@ class Residents:
     def end(self, name: str, why: str) -> None:
         """Ask a resident to end itself; its process is killed if it cannot be asked."""
         resident = self._known.get(name)
-        if resident is not None and not resident.send(wire.RETIRE, why):
+        if resident is not None and not resident.send(*Retire(why)):
             self.kill(name, why)
 
     def kill(self, name: str, why: str) -> None:
@@ -164,7 +165,7 @@ class Residents:
         self._queries[number] = answer
         resident = self._known.get(name)
         try:
-            if resident is None or not resident.send(wire.QUERY, number, what, list(arguments)):
+            if resident is None or not resident.send(*Query(number, what, list(arguments))):
                 raise LinkLost(f"{name} is not connected")
             async with asyncio.timeout(ANSWER_MS / 1_000):
                 return await answer
@@ -217,38 +218,33 @@ class Residents:
 
     # --- links ------------------------------------------------------------------------------------------------------
 
-    def _hello(self, link: Link, name: Any, rest: Message) -> None:
+    def _hello(self, link: Link, name: Any, rest: Array) -> None:
         resident = self._known.get(name)
-        match rest:
-            case [str(role), str(said), int(pid), str(), str(endpoint), running]:
-                if resident is None or said != name or role != resident.role:
-                    raise ProtocolFault(f"{role!r} {said!r} says hello under the token of another")
-            case _:
-                raise ProtocolFault("a resident's hello is: role, name, pid, node, endpoint, running")
+        hello = ResidentHello.from_fields(rest)
+        if resident is None or hello.resident != name or hello.role != resident.role:
+            raise ProtocolFault(f"{hello.role!r} {hello.resident!r} says hello under the token of another")
+        link.protocol = hello.protocol
         if resident.link is not None:
             resident.link.on_close = None
             resident.link.close("it has connected again")
-        resident.link, resident.pid, resident.endpoint = link, pid, endpoint
+        resident.link, resident.pid, resident.endpoint = link, hello.pid, hello.endpoint
         self._watch_over(resident)
-        link.on_message = lambda _link, message: self._message(resident, message)
+        link.on_message = lambda link, message: self._message(resident, link, message)
         link.on_close = lambda closed, _reason: self._closed(resident, closed)
-        self.watch.add(name, pid, bool(running))
-        self._owner.arrived(resident, running)
+        self.watch.add(name, hello.pid, bool(hello.running))
+        self._owner.arrived(resident, hello.running)
 
-    def _message(self, resident: Resident, message: Message) -> None:
-        # Not a case like the others: hundreds a second on a busy node, and matching a built-in type costs an exception.
-        if message[0] == wire.BEAT and len(message) == 3 and type(message[1]) is float and type(message[2]) is bool:
-            self.watch.beat(resident.name, message[1], message[2])
-            return
-        match message:
-            case [wire.BEAT, float(lag_ms), bool(live), list(changes)]:
+    def _message(self, resident: Resident, link: Link, array: Array) -> None:
+        match message := read(array, TO_SUPERVISOR, link.newer):
+            case Beat(lag_ms, live, changes):
                 self.watch.beat(resident.name, lag_ms, live)
-                self.metrics.add(changes)
-            case [wire.REPLY, int(number), body]:
+                if changes:
+                    self.metrics.add(changes)
+            case Reply(number, body):
                 answer = self._queries.get(number)
                 if answer is not None and not answer.done():
                     answer.set_result(body)
-            case _:
+            case Message():
                 self._owner.said(resident, message)
 
     def _closed(self, resident: Resident, link: Link) -> None:

@@ -21,9 +21,9 @@ from offhook.policies.core.policy import AgentSpec
 from offhook.policies.core.principal import NOBODY, Principal
 
 from ..call.swap import FORCE
-from ..contracts import wire
 from ..contracts.errors import NoSpare
 from ..contracts.metrics import MetricRow
+from ..contracts.node_messages import EnginesMoved
 from ..contracts.node_operations import (
     ArmReport,
     Bundle,
@@ -227,7 +227,7 @@ class Supervisor(CallQueries, NodeOperations, Answering):
         self.catalog.offer_engines(recognizer, synthesizer)
         for row in self.table.live():
             told = self.catalog.engines_for(row.policy_version)
-            self.tell(row, wire.ENGINES, row.call, told.recognizer_endpoints, told.synthesizer_endpoints)
+            self.tell(row, *EnginesMoved(row.call, list(told.recognizer_endpoints), list(told.synthesizer_endpoints)))
 
     async def enlist(self, role: str, name: str) -> Enlisted:
         """A gateway may connect."""

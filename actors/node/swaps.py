@@ -21,9 +21,9 @@ from offhook.policies.core.errors import CallerFault
 
 from ..call.offer import READY_MS
 from ..call.swap import FORCE, KEEP, KEPT, TRIAL_MS
-from ..contracts import wire
 from ..contracts.errors import LinkLost, NoSuchCall
 from ..contracts.metrics import SWAPS
+from ..contracts.node_messages import Detach, Swap
 from ..contracts.node_operations import SwapOutcome
 from ..contracts.setup import agent_tokens
 from .call_start import CallStart, Parts
@@ -152,7 +152,7 @@ class Swaps:
         clips = parts.catalog.engines_for(version).clips
         order = (version, parts.catalog.plain(version), tokens, deadline_ms, at_deadline, clips)
         try:
-            if not parts.residents.tell(row.owner, wire.SWAP, row.call, row.epoch, *order):
+            if not parts.residents.tell(row.owner, *Swap(row.call, row.epoch, *order)):
                 return LOST if self._takeovers.under_way(row.call) else "its process cannot be told now; try again"
             first: set[asyncio.Future[Any]] = {opened, answer}
             await asyncio.wait(first, timeout=OPEN_S, return_when=asyncio.FIRST_COMPLETED)
@@ -200,7 +200,7 @@ class Swaps:
         row = self._parts.table.get(call)
         for host in self._parts.hosts.serving_call(call):
             if row is None or host.version != row.policy_version:
-                self._parts.residents.tell(host.name, wire.DETACH, call)
+                self._parts.residents.tell(host.name, *Detach(call))
                 self._parts.hosts.leave(host.name, call)
 
     # --- versions that are taken off ----------------------------------------------------------------------------------

@@ -17,14 +17,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
+from offhook.policies.core.records import End, PolicyChange, Record, Start
 from offhook.policies.fleet.supervision import Act, ChildSpec, decide
 
 from ..call.resume import trimmed
-from ..contracts import wire
 from ..contracts.errors import JournalAway, NoSpare, NoSuchCall, ProtocolFault
 from ..contracts.metrics import TAKEOVER, TAKEOVERS
+from ..contracts.node_messages import Owner
 from ..contracts.setup import Engines, Setup
 from ..journals.journal import Tail
 from ..journals.queries import since_snapshot
@@ -143,7 +143,7 @@ class Takeovers:
         self.times_ms.append(took_s * 1_000)
         self._parts.metrics.observe(TAKEOVER, took_s)
         self._parts.metrics.count(TAKEOVERS, "goodbye" if row.farewell else "led")
-        self._tell_gateways(wire.OWNER, row.call, row.epoch, row.endpoint, row.media_token)
+        self._tell_gateways(*Owner(row.call, row.epoch, row.endpoint, row.media_token))
         log.warning("call taken over", extra={"call": row.call, "epoch": row.epoch, "owner": row.owner})
         asyncio.get_running_loop().call_soon(self._call_start.seat_anew, row)
         if row.calmed and not row.farewell and row.policy_version != row.calmed:
@@ -180,9 +180,9 @@ class Takeovers:
             spare.add_done_callback(self._give_back)
             raise
         row.seq = max(tail.seq, 0)
-        if records and records[-1][4] == "end":
+        if records and (end := records[-1].told(End)) is not None:
             spare.add_done_callback(self._give_back)
-            self._close(row, str(records[-1][5].get("outcome", DIED)), None)
+            self._close(row, end.outcome or DIED, None)
             return row, ""
         resident = await spare
         row = replace(row, farewell=farewell or damage)
@@ -197,7 +197,7 @@ class Takeovers:
         return "" if version == row.policy_version else version
 
     async def _assign(
-        self, row: CallRow, resident: Resident, lease: Lease, records: list[list[Any]]
+        self, row: CallRow, resident: Resident, lease: Lease, records: list[Record]
     ) -> tuple[CallRow, str]:
         parts = self._parts
         lease = replace(lease, holder=resident.name)
@@ -225,7 +225,7 @@ class Takeovers:
 
     # --- what is known of it ----------------------------------------------------------------------------------------
 
-    async def _past(self, row: CallRow, epoch: int) -> tuple[Tail, list[list[Any]], str]:
+    async def _past(self, row: CallRow, epoch: int) -> tuple[Tail, list[Record], str]:
         """The journal's tail, final from here on; the newest snapshot and what follows; why that is not enough."""
         journal = self._parts.journal
         try:
@@ -238,14 +238,15 @@ class Takeovers:
             log.error("a takeover goes by the part of the journal that is whole: %s", damage, extra={"call": row.call})
         return tail, records, "" if records else "the journal has nothing of this call"
 
-    async def _setup(self, row: CallRow, records: list[list[Any]]) -> Setup:
+    async def _setup(self, row: CallRow, records: list[Record]) -> Setup:
         catalog = self._parts.catalog
         if row.policy_version in catalog.policies:
             policy = catalog.plain(row.policy_version)
         else:
             journal = self._parts.journal
-            swapped = await journal.last(row.call, "policy")
-            policy = (swapped or (await journal.read(row.call, -1, 1))[0])[5]["policy"]
+            led = await journal.last(row.call, PolicyChange.KIND) or (await journal.read(row.call, -1, 1))[0]
+            change = led.told(PolicyChange) or led.told(Start)
+            policy = dict(change.policy) if change is not None else {}
         engines = catalog.engines_for(row.policy_version)
         if row.farewell and engines.clips:  # nothing that has to be reached
             engines = Engines(synthesizer="clip", clips=engines.clips)

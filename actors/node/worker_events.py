@@ -10,12 +10,22 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ..contracts import wire
 from ..contracts.errors import ProtocolFault
+from ..contracts.message import Message
 from ..contracts.metrics import AGENTS_GIVEN_UP
+from ..contracts.node_messages import (
+    Assigned,
+    Attached,
+    Ended,
+    GaveUp,
+    Journal,
+    Offered,
+    Perform,
+    Swapped,
+    Withdraw,
+)
 from ..contracts.orders import Order
 from ..contracts.setup import Setup
-from ..link.link import Message
 from .call_endings import CallEndings
 from .call_start import CallStart, Parts
 from .call_table import CallRow
@@ -98,29 +108,29 @@ class WorkerEvents:
     def said(self, resident: Resident, message: Message) -> None:
         """A message of a resident, by its kind."""
         match message:
-            case [wire.JOURNAL, list(records)]:
+            case Journal(records):
                 self._intake.take(resident.name, records)
-            case [wire.ASSIGNED, str(call), int(epoch), str(refusal)]:
+            case Assigned(call, epoch, refusal):
                 self._call_start.assigned(call, epoch, refusal)
-            case [wire.ENDED, str(call), int(epoch), str(outcome)]:
+            case Ended(call, epoch, outcome):
                 self._endings.ended(call, epoch, outcome)
                 self._parts.pool.free(resident.name)
-            case [wire.PERFORM, *fields]:
-                self._outbox.order(resident, Order.from_fields(fields))
-            case [wire.WITHDRAW, *fields]:
-                self._outbox.take_back(resident, Order.from_fields(fields))
-            case [wire.ATTACHED, str(call), str(agent), str(refusal)]:
+            case Perform():
+                self._outbox.order(resident, Order.of(message))
+            case Withdraw():
+                self._outbox.take_back(resident, Order.of(message))
+            case Attached(call, agent, refusal):
                 self._call_start.attached(call, agent, refusal)
-            case [wire.OFFERED, str(call), int(), str(version)]:
+            case Offered(call, _, version):
                 self._swaps.opened(call, version)
-            case [wire.SWAPPED, str(call), int(), str(version), str(refusal)]:
+            case Swapped(call, _, version, refusal):
                 self._swaps.answered(call, version, refusal)
-            case [wire.GAVE_UP, str(call), str(agent), str(reason)]:
+            case GaveUp(call, agent, reason):
                 log.warning("agent %s is given up in a call: %s", agent, reason, extra={"call": call})
                 self._parts.metrics.count(AGENTS_GIVEN_UP, agent, "call")
                 self._parts.hosts.leave(resident.name, call)
             case _:
-                raise ProtocolFault(f"a resident does not send {message[0]!r} with {len(message) - 1} fields")
+                raise ProtocolFault(f"nobody here takes {message.NAME!r}")
 
     def away(self, resident: Resident) -> None:
         """Its link has closed; whether it is dead is not known yet."""

@@ -16,14 +16,15 @@ from typing import Any
 
 from offhook.policies.core.errors import OffhookError
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.records import COMMANDS, EVENT, SNAPSHOT, Record
 from offhook.policies.replay.backtest import SAME_MS, Proposer, Trial, backtest
 from offhook.policies.replay.differences import Difference
 from offhook.policies.replay.recording import read
 
 from ..call.broadcaster import EVENTS
-from ..contracts import wire
-from ..contracts.errors import ProtocolFault
-from ..link.link import Link, Message, connect
+from ..contracts import message as declared
+from ..contracts.messages import PROTOCOL, TO_OBSERVER_FROM_CALL, Gone, Notice, SubscriberHello
+from ..link.link import Array, Link, connect
 
 LOOK_EVENTS = 60  # between two looks: some ten seconds of lively talk; a look costs a tenth of a millisecond an event
 EVENTS_MAX = 20_000  # of one call; beyond it the shadow leaves
@@ -60,16 +61,15 @@ class Shadow:
         self._agents = agents
         self._tell = tell
         self._look_events = look_events
-        self._records: list[list[Any]] = []
+        self._records: list[Record] = []
         self._link: Link | None = None
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = 0
 
     async def join(self, endpoint: str, token: str) -> None:
         """Subscribe to the call (`Supervisor.observe` says where). Raises: LinkLost."""
-        self._link = await connect(
-            endpoint, token, "shadow", "observer", [EVENTS], on_message=self._heard, on_close=self._closed
-        )
+        hello = SubscriberHello("shadow", "observer", [EVENTS], protocol=PROTOCOL)
+        self._link = await connect(endpoint, token, *hello.fields, on_message=self._heard, on_close=self._closed)
 
     def leave(self, reason: str) -> None:
         """Stop listening; what was heard is looked at once more."""
@@ -86,33 +86,29 @@ class Shadow:
 
     # --- listening --------------------------------------------------------------------------------------------------
 
-    def _heard(self, _link: Link, message: Message) -> None:
-        match message:
-            case [wire.NOTICE, int(), int(), int(), str(topic), dict(body)] if topic == EVENTS:
+    def _heard(self, _link: Link, message: Array) -> None:
+        match declared.read(message, TO_OBSERVER_FROM_CALL):
+            case Notice(topic=topic, body=body) if topic == EVENTS:
                 self._keep(body)
-            case [wire.NOTICE, *_]:
-                pass
-            case [wire.GONE, str(reason)]:
+            case Gone(reason):
                 self.leave(reason)
-            case _:
-                raise ProtocolFault(f"a call does not send {message[0]!r} to an observer")
 
-    def _keep(self, body: dict[str, Any]) -> None:
+    def _keep(self, body: Mapping[str, Any]) -> None:
         if "snapshot" in body:
             if body["snapshot"][1]:  # a blank state is where every call begins
-                self._write("snapshot", body["snapshot"])
+                self._write(SNAPSHOT, body["snapshot"])
             return
         self.findings.events += 1
-        self._write("event", body["event"])
+        self._write(EVENT, body["event"])
         if body["commands"]:
-            self._write("commands", body["commands"])
+            self._write(COMMANDS, body["commands"])
         if self.findings.events > EVENTS_MAX:
             self.leave(f"over {EVENTS_MAX} events")
         elif self.findings.events - self._looked_at >= self._look_events:
             self._look()
 
     def _write(self, kind: str, body: Any) -> None:
-        self._records.append([self.findings.call, 1, len(self._records) + 1, 0, kind, body])
+        self._records.append(Record(self.findings.call, 1, len(self._records) + 1, 0, kind, body))
 
     def _closed(self, _link: Link, reason: str) -> None:
         self.leave(reason)
@@ -140,7 +136,7 @@ class Shadow:
                 self._looking = None
                 return
 
-    def _try(self, records: list[list[Any]]) -> Trial | None:
+    def _try(self, records: list[Record]) -> Trial | None:
         try:
             return backtest(read(records), self._policy, self._agents)
         except OffhookError:

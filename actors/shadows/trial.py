@@ -13,9 +13,9 @@ from typing import Any
 
 from offhook.policies.core.errors import OffhookError, PolicyError
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.records import Rows, record_of
 from offhook.policies.replay.backtest import Proposer, Trial, backtest
 from offhook.policies.replay.recording import read
-from offhook.policies.replay.replay import Record
 
 from ..agents.bundle import agent_class
 from ..agents.failures import failure_of
@@ -63,7 +63,7 @@ def _check_topics(name: str, kind: type[Any]) -> None:
 def try_calls(
     policy: Policy,
     bundle: str,
-    journals: Iterable[Sequence[Record]],
+    journals: Iterable[Sequence[Rows]],
     *,
     recorded_agents: bool,
     same_ms: int,
@@ -86,7 +86,12 @@ def try_calls(
             else:
                 found.append(told(backtest(recording, policy, agents, same_ms=same_ms)))
         except (OffhookError, ValueError) as error:
-            found.append({"call": records[0][0] if records else "", "unreadable": f"{type(error).__name__}: {error}"})
+            found.append(
+                {
+                    "call": record_of(records[0]).call if records else "",
+                    "unreadable": f"{type(error).__name__}: {error}",
+                }
+            )
     return found
 
 

@@ -7,7 +7,7 @@ theirs. What people said stands only in rows of the kinds "caller" and "agent".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..conversation.limits import REQUESTED
@@ -16,6 +16,7 @@ from ..core.commands import Publish, RecordVerdict, Say
 from ..core.errors import CallerFault
 from ..core.principal import Principal
 from ..core.proposals import Kind, Verdict
+from ..core.records import COMMANDS, Rows, record_of
 
 SAID = frozenset({"caller", "agent", "error"})  # kinds of rows that hold what people said, or may quote it
 
@@ -32,15 +33,16 @@ class Row(NamedTuple):
     verdict: Verdict | None = None
 
 
-def account(records: Iterable[Sequence[Any]]) -> list[Row]:
-    """The rows of one call, from its records `[call, epoch, seq, at_ms, kind, body]` in order.
+def account(records: Iterable[Rows]) -> list[Row]:
+    """The rows of one call, from its records in order.
 
     A command of another version that this one cannot read becomes a row that says so.
     """
     rows: list[Row] = []
     teller = Teller()
-    for _call, _epoch, seq, at_ms, kind, body in records:
-        for encoded in body if kind == "commands" else ():
+    for record in map(record_of, records):
+        seq, at_ms = record.seq, record.at_ms
+        for encoded in record.body if record.kind == COMMANDS else ():
             try:
                 command = decode(encoded)
             except CallerFault as fault:

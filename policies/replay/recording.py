@@ -21,8 +21,9 @@ from ..core.effects import EFFECTS, SPEECH
 from ..core.events import Event
 from ..core.policy import Policy
 from ..core.proposals import Verdict
+from ..core.records import COMMANDS, End, Rows, Start, record_of
 from ..core.state import CallState
-from .replay import JournalFault, Record
+from .replay import JournalFault
 
 PLAYBACK = (ev.PlaybackStarted, ev.PlaybackReached, ev.PlaybackStopped, ev.PlaybackEnded, ev.PlaybackFailed)
 ON_THE_WAY = (ev.Journaled, ev.ActionBegun, ev.ActionFinished)  # of an act
@@ -91,7 +92,7 @@ class Recording:
         return self.lengths.get(text) or max(200, round(self.word_ms * len(text.split())))
 
 
-def read(records: Iterable[Record]) -> Recording:
+def read(records: Iterable[Rows]) -> Recording:
     """Take a journal apart.
 
     Raises:
@@ -108,22 +109,23 @@ def read(records: Iterable[Record]) -> Recording:
         if event is not None:
             found.steps.append(Step(event, effects))
 
-    for call, _epoch, seq, _at_ms, kind, body in records:
+    for record in map(record_of, records):
+        call, seq = record.call, record.seq
         if (found.call and call != found.call) or seq <= last_seq:
             raise JournalFault(f"seq {seq} of {call} after {last_seq} of {found.call}: one call, in order, each once")
         found.call, last_seq = call, seq
-        if kind == "start":
-            found.policy_version = str(body.get("policy_version", ""))
-            found.policy = Policy.model_validate(body["policy"]) if body.get("policy") else None
-        elif kind == "snapshot" and not begun:
-            found.state = decode(body)  # the beginning is gone; go on from here
-            begun = True
-        elif kind == "event":
+        if (taken := record.event()) is not None:
             close()
-            event, effects, begun = decode(body), (), True
-        elif kind == "commands" and event is not None:
-            effects = _effects(found, event, body)
-        elif kind == "end":
+            event, effects, begun = taken, (), True
+        elif record.kind == COMMANDS and event is not None:
+            effects = _effects(found, event, record.body)
+        elif (state := None if begun else record.snapshot()) is not None:
+            found.state = state  # the beginning is gone; go on from here
+            begun = True
+        elif (start := record.told(Start)) is not None:
+            found.policy_version = start.policy_version
+            found.policy = Policy.model_validate(start.policy) if start.policy else None
+        elif record.kind == End.KIND:
             found.ended = True
     close()
     if not found.steps:
@@ -137,7 +139,7 @@ def _effects(found: Recording, event: Event, commands: list[Any]) -> tuple[Effec
     for array in commands:
         if array[0] in EFFECTS:
             effects.append(Effect(event.at_ms, len(found.steps), decode(array)))
-        elif array[0] == "RecordVerdict":
+        elif array[0] == cmd.RecordVerdict.__name__:
             found.verdicts.append(decode(array).verdict)
     found.effects += effects
     return tuple(effects)

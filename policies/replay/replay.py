@@ -1,29 +1,33 @@
 """Replay: fold a call's journal again and compare, command by command, byte for byte.
 
-A journal is a sequence of records `[call, epoch, seq, at_ms, kind, body]`. Events are folded through `step`; the
-commands of each must be those that were written down then, and every snapshot the state that the events lead to. The
-first difference is reported; what follows it says nothing any more, so it is not compared. Reading journals is
-`actors/journals/journal.py`'s matter; what a difference means is the reader's.
+A journal is a sequence of records (`core/records.py`). Events are folded through `step`; the commands of each must be
+those that were written down then, and every snapshot the state that the events lead to. The first difference is
+reported; what follows it says nothing any more, so it is not compared. Reading journals is `actors/journals/`' matter;
+what a difference means is the reader's.
+
+Byte for byte holds within one version of the core (`core/version.py`). What another one has led is folded, so that its
+state can be looked at, and not compared; its snapshots and verdicts count as it has written them down.
 """
 
 from __future__ import annotations
 
 import json
 import marshal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..conversation.machine import Decision, step
-from ..core.codec import decode, encode
+from ..core.codec import CodecFault, decode, encode
 from ..core.commands import RecordVerdict
 from ..core.errors import CallerFault
 from ..core.events import Event
 from ..core.policy import Policy
 from ..core.proposals import Verdict
+from ..core.records import COMMANDS, EVENT, SNAPSHOT, VERDICT, End, Place, PolicyChange, Record, Rows, Start, record_of
 from ..core.state import CallState
+from ..core.version import CORE
 
-Record = Sequence[Any]  # [call, epoch, seq, at_ms, kind, body]
 Watch = Callable[[Event, Decision], None]
 
 
@@ -65,15 +69,22 @@ class Replay:
     snapshots: int = 0
     ended: bool = False
     divergence: Divergence | None = None
+    other_cores: set[int] = field(default_factory=set)  # versions of the core that led it in part: not compared
 
     @property
     def same(self) -> bool:
-        """The journal's decisions are those of today's rules."""
+        """The journal's decisions are those of today's rules, as far as they can be compared."""
         return self.divergence is None
+
+    @property
+    def uncompared(self) -> str:
+        """Why not all of it was compared; "" = it was."""
+        cores = ", ".join(map(str, sorted(self.other_cores)))
+        return f"another version of the core has led it ({cores}; this one is {CORE})" if cores else ""
 
 
 def replay(
-    records: Iterable[Record], policy: Policy | None = None, *, until_seq: int = 0, watch: Watch | None = None
+    records: Iterable[Rows], policy: Policy | None = None, *, until_seq: int = 0, watch: Watch | None = None
 ) -> Replay:
     """Fold `records` (one call, in order of seq) and compare with what was decided then.
 
@@ -99,77 +110,106 @@ class _Replayer:
         self._watch = watch
         self._event: list[Any] = []
         self._pending: tuple[int, int, list[Any]] | None = None  # seq, at_ms, commands of the last event, encoded
-        self._last_seq = 0
+        self._core = 0  # that leads at present; 0 = not told
+        self._comparable = True  # the state is the one in which this core has decided
 
-    def run(self, records: Iterable[Record], until_seq: int) -> Replay:
-        for record in records:
-            call, epoch, seq, at_ms, kind, body = self._checked(record)
-            if until_seq and seq > until_seq and kind != "commands":
+    def run(self, rows: Iterable[Rows], until_seq: int) -> Replay:
+        found, last_seq = self.found, 0
+        for row in rows:
+            try:
+                record = record_of(row)
+            except CodecFault as fault:
+                raise JournalFault(str(fault)) from fault
+            call, _, seq, _, kind, body = record
+            if call != found.call and found.call:
+                raise JournalFault(f"seq {seq}: of call {call}, but the records before are of {found.call}")
+            if seq <= last_seq:
+                raise JournalFault(f"seq {seq} after {last_seq}: records must be in order, each once")
+            last_seq = seq
+            if until_seq and seq > until_seq and kind != COMMANDS:
                 break
-            if kind == "start":
-                self._start(body)
-            elif kind == "policy":
-                self._close([])
-                self._swap(body)
-            elif kind == "event":
-                self._close([])
-                self._fold(seq, at_ms, body, epoch)
-            elif kind == "commands":
+            if kind == COMMANDS:
                 self._close(body)
-            elif kind == "snapshot":
-                self._close([])
-                self._snapshot(seq, at_ms, body)
-            elif kind == "end":
-                self._close([])
-                self.found.ended = True
-            if not self.found.same:
+            elif kind == EVENT:
+                self._event_taken(record)
+            elif (take := _TAKERS.get(kind)) is not None:
+                take(self, record)
+            if found.divergence is not None:
                 break
-            self.found.call = call
-        return self.found  # commands that were still to come when the journal breaks off are nobody's difference
+            found.call = call
+        return found  # commands that were still to come when the journal breaks off are nobody's difference
 
-    def _checked(self, record: Record) -> Record:
-        if len(record) != 6:
-            raise JournalFault(f"a record has 6 fields (call, epoch, seq, at_ms, kind, body), got {len(record)}")
-        call, seq = record[0], record[2]
-        if self.found.call and call != self.found.call:
-            raise JournalFault(f"seq {seq}: of call {call}, but the records before are of {self.found.call}")
-        if seq <= self._last_seq:
-            raise JournalFault(f"seq {seq} after {self._last_seq}: records must be in order, each once")
-        self._last_seq = seq
-        return record
+    # --- records ----------------------------------------------------------------------------------------------------
 
-    def _start(self, body: dict[str, Any]) -> None:
-        self._lead_by(body.get("policy_version", ""), body.get("policy"))
+    def _start(self, record: Record) -> None:
+        start = Start.read(record.body)
+        self._led_by_core(start.core)
+        self._lead_by(start.policy_version, start.policy)
 
-    def _swap(self, body: dict[str, Any]) -> None:
+    def _swap(self, record: Record) -> None:
         """Another policy led the call from here on."""
-        if not body.get("policy"):
+        self._close([])
+        change = PolicyChange.read(record.body)
+        if not change.policy:
             raise JournalFault("a 'policy' record holds the policy that leads from there on; this one has none")
-        self._lead_by(body.get("version", ""), body["policy"])
+        self._lead_by(change.version, change.policy)
 
-    def _lead_by(self, version: object, policy: object) -> None:
-        self.found.policy_version = str(version)
+    def _lead_by(self, version: str, policy: Mapping[str, Any]) -> None:
+        self.found.policy_version = version
         if policy and not self._given:
             self._policy = Policy.model_validate(policy)
 
-    def _fold(self, seq: int, at_ms: int, body: list[Any], epoch: int) -> None:
+    def _place(self, record: Record) -> None:
+        self._led_by_core(Place.read(record.body).core)
+
+    def _led_by_core(self, core: int) -> None:
+        """Told at a call's start and at every place: after a takeover it may be another one."""
+        self._core = core or self._core
+        if self._core not in (0, CORE):
+            self._comparable = False
+            self.found.other_cores.add(self._core)
+
+    def _verdict(self, record: Record) -> None:
+        if not self._comparable:
+            self.found.verdicts.append(decode(record.body))
+
+    def _end(self, _record: Record) -> None:
+        self._close([])
+        self.found.ended = True
+
+    def _snapshot_taken(self, record: Record) -> None:
+        self._close([])
+        self._snapshot(record.seq, record.at_ms, record.body)
+
+    # --- parts ------------------------------------------------------------------------------------------------------
+
+    def _event_taken(self, record: Record) -> None:
+        if self._pending is not None:
+            self._close([])
         if self._policy is None:
             raise JournalFault("no policy: the journal has no 'start' record with one, and none was given")
         found = self.found
         if not found.events and not found.snapshots:
-            found.state = CallState(epoch=epoch)
-        event = decode(body)
-        decision = step(found.state, event, self._policy)
+            found.state = CallState(epoch=record.epoch)
+        try:
+            event = decode(record.body)
+            decision = step(found.state, event, self._policy)
+        except Exception:
+            if self._comparable:
+                raise
+            return  # what another core could fold, this one cannot: the next snapshot tells what came of it
         if self._watch is not None:
             self._watch(event, decision)
         found.state = decision.state
         found.events += 1
         found.commands += len(decision.commands)
+        if not self._comparable:
+            return
         for command in decision.commands:
             if command.__class__ is RecordVerdict:
                 found.verdicts.append(command.verdict)
-        self._event = body
-        self._pending = (seq, at_ms, [encode(command) for command in decision.commands])
+        self._event = record.body
+        self._pending = (record.seq, record.at_ms, [encode(command) for command in decision.commands])
 
     def _close(self, expected: list[Any]) -> None:
         """The last event's commands are known now: compare."""
@@ -182,10 +222,11 @@ class _Replayer:
 
     def _snapshot(self, seq: int, at_ms: int, body: list[Any]) -> None:
         found = self.found
-        if found.events or found.snapshots:
+        if self._comparable and (found.events or found.snapshots):
             self._compare("snapshot", seq, at_ms, body, encode(found.state))
         else:
-            found.state = decode(body)  # the journal's older part is gone; go on from here
+            found.state = decode(body)  # the older part is gone, or another core's; go on from here
+            self._comparable = self._core in (0, CORE)
         found.snapshots += 1
 
     def _compare(self, what: str, seq: int, at_ms: int, expected: list[Any], got: list[Any]) -> None:
@@ -195,6 +236,17 @@ class _Replayer:
         there = (at for at in pairs if canonical(expected[at : at + 1]) != canonical(got[at : at + 1]))
         index = next(there, 0)
         self.found.divergence = Divergence(seq, at_ms, what, self._event, index, _at(expected, index), _at(got, index))
+
+
+# Beside events and their commands, which are nearly all.
+_TAKERS: Mapping[str, Callable[[_Replayer, Record], None]] = {
+    Start.KIND: _Replayer._start,
+    PolicyChange.KIND: _Replayer._swap,
+    Place.KIND: _Replayer._place,
+    VERDICT: _Replayer._verdict,
+    SNAPSHOT: _Replayer._snapshot_taken,
+    End.KIND: _Replayer._end,
+}
 
 
 def canonical(value: Any) -> bytes:

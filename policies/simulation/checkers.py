@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..core import codec
 from ..core import events as ev
+from ..core import records as rec
 from ..core.commands import Command, HangUp, Perform, RecordVerdict, Say, TransferCall
 from ..core.proposals import Answer, Kind
 from ..core.state import Holder, Line, Playing
@@ -197,15 +197,16 @@ def replayed(call: str, records: list[Record]) -> Violation | None:
     return Violation("replay gives the same commands", found.divergence.at_ms, str(found.divergence))
 
 
-def _journal(call: str, records: list[Record]) -> Iterator[list[Any]]:
+def _journal(call: str, steps: list[Record]) -> Iterator[rec.Record]:
     """The records as a journal: every policy where it began to lead, events, commands, a snapshot to compare with."""
     known = None
-    for number, record in enumerate(records):
-        at_ms, seq = record.event.at_ms, 3 * number
-        if record.policy is not known:
-            kind = "start" if known is None else "policy"
-            known = record.policy
-            yield [call, 1, seq + 1, at_ms, kind, {"policy": known.model_dump(mode="json")}]
-        yield [call, 1, seq + 2, at_ms, "event", codec.encode(record.event)]
-        yield [call, 1, seq + 3, at_ms, "commands", [codec.encode(command) for command in record.commands]]
-    yield [call, 1, 3 * len(records) + 1, at_ms, "snapshot", codec.encode(records[-1].state)]
+    for number, each in enumerate(steps):
+        at_ms, seq = each.event.at_ms, 3 * number
+        if each.policy is not known:
+            plain = each.policy.model_dump(mode="json")
+            body: rec.Body = rec.Start(policy=plain) if known is None else rec.PolicyChange(plain)
+            known = each.policy
+            yield rec.Record(call, 1, seq + 1, at_ms, body.KIND, body.plain())
+        yield rec.Record(call, 1, seq + 2, at_ms, rec.EVENT, codec.encode(each.event))
+        yield rec.Record(call, 1, seq + 3, at_ms, rec.COMMANDS, [codec.encode(command) for command in each.commands])
+    yield rec.Record(call, 1, 3 * len(steps) + 1, at_ms, rec.SNAPSHOT, codec.encode(steps[-1].state))

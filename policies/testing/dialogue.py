@@ -32,6 +32,7 @@ from ..core.commands import (
 from ..core.policy import Policy
 from ..core.principal import Principal, PrincipalKind
 from ..core.proposals import Proposal, Verdict
+from ..core.records import COMMANDS, EVENT, Record, Start
 from ..core.state import Line
 from ..core.view import View
 from ..gate.case import name_of
@@ -76,12 +77,12 @@ class Dialogue(Told):
         self.transferred: list[str] = []
         self.journal_ms, self.leave_ms, self.tool_ms = 5, 5, 80
         self.hung_up = ""
-        self.journal: list[list[Any]] = []
+        self.journal: list[Record] = []
         self._due: list[tuple[int, int, Callable[[], ev.Event | None]]] = []
         self._number = 0
         self._playing: dict[str, tuple[str, int, int]] = {}  # utterance -> text, started, heard before
-        policy = self.policy.model_dump(mode="json")
-        self._write("start", {"unix_ms": 0, "policy_version": "test", "policy": policy, "direction": direction})
+        start = Start("test", self.policy.model_dump(mode="json"), direction=direction)
+        self._write(Start.KIND, start.plain())
 
     def begins(self) -> Self:
         """The line is answered and all agents are there."""
@@ -147,9 +148,9 @@ class Dialogue(Told):
 
     def feed(self, event: ev.Event) -> list[Command]:
         commands = super().feed(event)
-        self._write("event", codec.encode(event))
+        self._write(EVENT, codec.encode(event))
         if commands:
-            self._write("commands", [codec.encode(command) for command in commands])
+            self._write(COMMANDS, [codec.encode(command) for command in commands])
         for command in commands:
             self._carry_out(command)
         return commands
@@ -245,4 +246,4 @@ class Dialogue(Told):
         heapq.heappush(self._due, (self.now_ms + ms, self._number, make))
 
     def _write(self, kind: str, body: Any) -> None:
-        self.journal.append(["c1", 1, len(self.journal) + 1, self.now_ms, kind, body])
+        self.journal.append(Record("c1", 1, len(self.journal) + 1, self.now_ms, kind, body))

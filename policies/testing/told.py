@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from ..core.commands import Perform
 from ..core.proposals import Answer, Kind, Proposal, Verdict
+from ..core.records import Record
 from .scene import Scene, verdicts
 from .transcript import failing, transcript
 
@@ -40,7 +41,7 @@ class Told(Scene):
 
     said: list[str]
     performed: list[Perform]
-    journal: list[list[Any]]
+    journal: list[Record]
 
     # --- what happened ----------------------------------------------------------------------------------------------
 

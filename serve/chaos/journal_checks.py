@@ -15,11 +15,11 @@ from typing import Any
 
 from offhook.actors.journals.journal import Kept, unexplained
 from offhook.policies.conversation.machine import Decision
-from offhook.policies.core import codec
 from offhook.policies.core import commands as cmd
 from offhook.policies.core import events as ev
 from offhook.policies.core.errors import OffhookError
 from offhook.policies.core.proposals import Answer
+from offhook.policies.core.records import EVENT, End, Record
 from offhook.policies.replay.replay import replay
 from offhook.policies.simulation.violations import Violation
 
@@ -49,7 +49,7 @@ class Evidence:
     """
 
     call: str
-    records: list[list[Any]]
+    records: list[Record]
     line: dict[str, Any]
     marks: Sequence[tuple[int, str]] = ()
     began_ms: int = 0
@@ -59,8 +59,13 @@ class Evidence:
 
     def events(self, kind: type[ev.Event]) -> list[Any]:
         """The journal's events of one kind, decoded, in order."""
-        name = kind.__name__
-        return [codec.decode(r[5]) for r in self.records if r[4] == "event" and r[5][0] == name]
+        return [record.event() for record in self.records if record.holds(kind)]
+
+    @property
+    def outcome(self) -> str:
+        """How the journal says that it has ended; "" = it does not say."""
+        ends = (record.told(End) for record in reversed(self.records))
+        return next((end.outcome for end in ends if end is not None), "")
 
     def struck_by(self, faults: Iterable[str]) -> int:
         """How often one of these faults was carried out on what this call needs."""
@@ -100,43 +105,41 @@ def numbers(evidence: Evidence, account: Account) -> None:
     account.counts["records"] += len(records)
     if kept is None:
         last = records[-1]
-        kept = Kept(evidence.call, last[1], last[2], 0, True)
+        kept = Kept(evidence.call, last.epoch, last.seq, 0, True)
     account.counts["records dropped by compaction"] += kept.dropped
     if missing := unexplained(records, kept):
-        account.wrong("every record is there", records[-1][3], f"{missing} of {kept.seq} records are missing")
+        account.wrong("every record is there", records[-1].at_ms, f"{missing} of {kept.seq} records are missing")
 
 
 def owners(evidence: Evidence, account: Account) -> None:
     """One owner at a time: epochs only rise, each new one is told of, and the call's clock never runs back."""
     records = evidence.records
     for one, two in pairwise(records):
-        if two[1] < one[1]:
-            account.wrong("one live epoch", two[3], f"seq {two[2]} at epoch {two[1]} after epoch {one[1]}")
-    moments = [record[3] for record in records if record[4] == "event"]
+        if two.epoch < one.epoch:
+            account.wrong("one live epoch", two.at_ms, f"seq {two.seq} at epoch {two.epoch} after epoch {one.epoch}")
+    moments = [record.at_ms for record in records if record.kind == EVENT]
     for before_ms, at_ms in pairwise(moments):
         if at_ms < before_ms:
             account.wrong("the call's clock never runs back", at_ms, f"an event at {at_ms} ms after {before_ms} ms")
     told = [event.epoch for event in evidence.events(ev.OwnerChanged)]
     if len(set(told)) != len(told):
         account.wrong("one live epoch", 0, f"an owner came twice: {told}")
-    led = {record[1] for record in records if record[4] == "event"}
-    for epoch in sorted(led - set(told) - {records[0][1]}):
+    led = {record.epoch for record in records if record.kind == EVENT}
+    for epoch in sorted(led - set(told) - {records[0].epoch}):
         account.wrong("one live epoch", 0, f"epoch {epoch} leads the call, and no event says since when")
     account.counts["takeovers"] += len(told)
 
 
 def end(evidence: Evidence, account: Account) -> None:
     """A call has one end, and it is its last record."""
-    ends = [record for record in evidence.records if record[4] == "end"]
-    if len(ends) != 1 or evidence.records[-1][4] != "end":
-        last = evidence.records[-1]
-        account.wrong(
-            "every call ends once", last[3], f"{len(ends)} ends; the last record is {last[4]!r}, seq {last[2]}"
-        )
-    elif not ends[0][5].get("outcome"):
-        account.wrong("every call ends once", ends[0][3], "without an outcome")
+    ends, last = [record for record in evidence.records if record.kind == End.KIND], evidence.records[-1]
+    if len(ends) != 1 or last.kind != End.KIND:
+        message = f"{len(ends)} ends; the last record is {last.kind!r}, seq {last.seq}"
+        account.wrong("every call ends once", last.at_ms, message)
+    elif not evidence.outcome:
+        account.wrong("every call ends once", last.at_ms, "without an outcome")
     else:
-        account.counts[f"outcome {ends[0][5]['outcome'][:40]}"] += 1
+        account.counts[f"outcome {evidence.outcome[:40]}"] += 1
 
 
 def decisions(evidence: Evidence, account: Account) -> None:
@@ -197,7 +200,7 @@ class _Followed:
 def utterances(evidence: Evidence, account: Account) -> None:
     """Everything that the agent was told to say was heard, or cut, or is lost with a reason."""
     fate = _fates(evidence)
-    ended = next((r[5].get("outcome", "") for r in reversed(evidence.records) if r[4] == "end"), "")
+    ended = evidence.outcome
     for utterance, (at_ms, what) in fate.items():
         if what:
             account.counts[f"utterances {what}"] += 1
@@ -210,16 +213,16 @@ def utterances(evidence: Evidence, account: Account) -> None:
 def _fates(evidence: Evidence) -> dict[str, tuple[int, str]]:
     """Utterance -> when it was to be said, and what became of it ("" = the journal does not say)."""
     fate: dict[str, tuple[int, str]] = {}
-    for _call, _epoch, _seq, at_ms, kind, body in evidence.records:
-        if kind == "commands":
-            for command in map(codec.decode, body):
-                if isinstance(command, cmd.Say):
-                    fate[command.utterance] = (at_ms, "")
-                elif isinstance(command, cmd.CutSpeech) and command.utterance in fate:
-                    fate[command.utterance] = (fate[command.utterance][0], "cut")
-        elif kind == "event" and body[0] in ("PlaybackEnded", "PlaybackFailed") and body[2] in fate:
-            what = "heard to the end" if body[0] == "PlaybackEnded" else "failed, with the reason"
-            fate[body[2]] = (fate[body[2]][0], what)
+    for record in evidence.records:
+        for command in record.commands():
+            if isinstance(command, cmd.Say):
+                fate[command.utterance] = (record.at_ms, "")
+            elif isinstance(command, cmd.CutSpeech) and command.utterance in fate:
+                fate[command.utterance] = (fate[command.utterance][0], "cut")
+        event = record.event() if record.holds(ev.PlaybackEnded, ev.PlaybackFailed) else None
+        if isinstance(event, (ev.PlaybackEnded, ev.PlaybackFailed)) and event.utterance in fate:
+            what = "heard to the end" if isinstance(event, ev.PlaybackEnded) else "failed, with the reason"
+            fate[event.utterance] = (fate[event.utterance][0], what)
     return fate
 
 
@@ -232,16 +235,16 @@ def actions(evidence: Evidence, account: Account) -> None:
     latest: dict[str, str] = {}  # key -> the grant that has ordered it last
     failed: set[str] = set()  # grants
     answered: Counter[str] = Counter()  # grants
-    for _call, _epoch, _seq, at_ms, kind, body in evidence.records:
-        if kind == "event" and body[0] == "ActionFinished":
-            event = codec.decode(body)
+    for record in evidence.records:
+        event = record.event() if record.holds(ev.ActionFinished) else None
+        if isinstance(event, ev.ActionFinished):
             answered[event.grant] += 1
             if not event.ok:
                 failed.add(event.grant)
-        for command in map(codec.decode, body) if kind == "commands" else ():
+        for command in record.commands():
             if isinstance(command, cmd.Perform):
                 if command.grant in orders or (command.key in latest and latest[command.key] not in failed):
-                    account.wrong("no act twice", at_ms, f"{command.action} is ordered twice: {command.key}")
+                    account.wrong("no act twice", record.at_ms, f"{command.action} is ordered twice: {command.key}")
                 orders[command.grant] = command
                 latest[command.key] = command.grant
     for grant, times in answered.items():
@@ -269,11 +272,11 @@ def _register(evidence: Evidence, orders: Mapping[str, cmd.Perform], account: Ac
             why = f"begun {tries} times for {grants[key]} grants, and {faults} faults could cut one short"
             account.wrong("no act twice", 0, f"{action} was {why}: {key}")
     begun = {key for _action, key, _tries in acts}
-    for event in evidence.events(ev.ActionFinished):
-        order = orders.get(event.grant)
-        if event.ok and order is not None and order.key not in begun:
+    for finished in evidence.events(ev.ActionFinished):
+        order = orders.get(finished.grant)
+        if finished.ok and order is not None and order.key not in begun:
             message = f"{order.key} is said to be done and is not there"
-            account.wrong("every act is in the register", event.at_ms, message)
+            account.wrong("every act is in the register", finished.at_ms, message)
 
 
 CHECKS: tuple[Check, ...] = (numbers, owners, end, decisions, utterances, actions)

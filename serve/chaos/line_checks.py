@@ -75,7 +75,7 @@ def talk(evidence: Evidence, account: Account) -> None:
 
 def leaving(evidence: Evidence, account: Account) -> None:
     """Whoever hung up, the journal knows."""
-    outcome = next((r[5].get("outcome", "") for r in reversed(evidence.records) if r[4] == "end"), "")
+    outcome = evidence.outcome
     if evidence.line["ended"] == "the caller hung up":
         account.counts["callers who hung up"] += 1
         known = ("caller_hung_up", "line_lost", "transferred")

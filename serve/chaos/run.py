@@ -28,6 +28,7 @@ from offhook.actors.journals.journal import Kept
 from offhook.actors.refs.supervisor import SupervisorRef
 from offhook.cluster.operations import ClusterFigures
 from offhook.policies.core.errors import CallerFault, OffhookError
+from offhook.policies.core.records import End, Record
 from offhook.policies.simulation.chaos import UNNAMED, schedule
 
 from ..callers.redirect import Resume
@@ -35,6 +36,7 @@ from ..callers.scenario import Script
 from ..callers.softphone import CallRecord, place
 from ..carriers import registry
 from ..config.settings import read as read_settings
+from ..views import journal_view
 from .journal_checks import Evidence, Struck, check_journal
 from .line_checks import GAP_MS_MAX, check_line
 from .strikes import LiveCall, NothingThereError, Striker
@@ -127,13 +129,13 @@ class Installation:
             raise NothingThereError("Ray's control store would forget everything: set RAY_REDIS_ADDRESS (Ray's own)")
         return await asyncio.to_thread(ray_private.stop_control_store, node)
 
-    async def records(self, call: str) -> list[list[Any]]:
+    async def records(self, call: str) -> list[Record]:
         """A call's journal."""
-        records: list[list[Any]] = []
+        records: list[Record] = []
         after_seq: int | None = -1
         while after_seq is not None:
             page = await self._get(f"/v1/calls/{call}/journal", after_seq=after_seq, limit=PAGE)
-            records += [[call, r["epoch"], r["seq"], r["at_ms"], r["kind"], r["body"]] for r in page["records"]]
+            records += [journal_view.record(call, entry) for entry in page["records"]]
             after_seq = page["next_after_seq"]
         return records
 
@@ -302,8 +304,8 @@ class Chaos:
 
     async def _evidence(self, taken: _Taken, deadline: float) -> Evidence:
         """What is known of a call, once its journal has its end or the time for it has passed."""
-        records: list[list[Any]] = []
-        while not records or records[-1][4] != "end":
+        records: list[Record] = []
+        while not records or records[-1].kind != End.KIND:
             with contextlib.suppress(LinkLost):
                 records = await self.installation.records(taken.call)
             if time.monotonic() > deadline:

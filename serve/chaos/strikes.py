@@ -22,9 +22,9 @@ from typing import Any, Protocol, TypeVar
 
 import msgpack
 from offhook.actors.call.broadcaster import ALL_TOPICS, EVENTS
-from offhook.actors.contracts import wire
 from offhook.actors.contracts.call_operations import CallAddress
 from offhook.actors.contracts.errors import LinkLost
+from offhook.actors.contracts.messages import HELLO, SubscriberHello
 from offhook.actors.contracts.node_operations import NodeFigures
 from offhook.actors.process.clock import boot
 from offhook.actors.process.raylet import head, raylet_of
@@ -223,7 +223,8 @@ class Striker:
         held = socket.socket(family, socket.SOCK_STREAM)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LEFT_UNREAD_BYTES)
         held.connect(where)
-        held.sendall(msgpack.packb([wire.HELLO, door.token, "chaos", "observer", [ALL_TOPICS, EVENTS]]))
+        hello = SubscriberHello("chaos", "observer", [ALL_TOPICS, EVENTS])
+        held.sendall(msgpack.packb([HELLO, door.token, *hello.fields]))
         self._open.append(held)
 
         async def undo() -> None:

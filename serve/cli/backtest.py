@@ -25,6 +25,7 @@ from typing import Annotated, Any
 import typer
 from offhook.policies.core.errors import CallerFault, PolicyError
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.records import Record
 
 from ..bundles.policy_files import load
 from ..client import running
@@ -179,7 +180,7 @@ def try_batch(candidate: Candidate, journal: str, calls: Sequence[str]) -> list[
     return try_calls(policy, candidate.bundle, journals, **options)
 
 
-async def _read(journal: str, calls: Sequence[str]) -> list[list[list[Any]]]:
+async def _read(journal: str, calls: Sequence[str]) -> list[list[Record]]:
     from offhook.actors.journals.journal import read_intact
     from offhook.actors.journals.stores import open_journal
 
@@ -187,9 +188,9 @@ async def _read(journal: str, calls: Sequence[str]) -> list[list[list[Any]]]:
     found = []
     try:
         for call in calls:
-            records: list[list[Any]] = []
+            records: list[Record] = []
             while True:
-                page, damage = await read_intact(store, call, records[-1][2] if records else -1, RECORDS_AT_ONCE)
+                page, damage = await read_intact(store, call, records[-1].seq if records else -1, RECORDS_AT_ONCE)
                 records += page
                 if damage is not None or len(page) < RECORDS_AT_ONCE:
                     break

@@ -24,6 +24,7 @@ from .cli_options import ApiUrl, AsJson, By, CallId, StateDir, api_of, signed, w
 from .cli_options import show as answer
 
 if TYPE_CHECKING:  # what only some commands need (the rules, numpy) is loaded by them: the others answer sooner
+    from offhook.policies.core.records import Record
     from offhook.policies.replay.replay import Replay
 
     from ..callers.scenario import Script
@@ -107,6 +108,7 @@ def replay_call(
         "compared": found.compared,
         "ended": found.ended,
         "divergence": asdict(found.divergence) if found.divergence else None,
+        "uncompared": found.uncompared,
     }
     answer(body, json, lambda: _replayed(found))
     if not found.same:
@@ -207,9 +209,11 @@ def _ended(state: dict[str, Any]) -> str:
     return f"had ended already, at {when}: {ending['outcome'] or 'outcome not known'}{by}"
 
 
-def as_records(entries: list[JournalEntry], call: str) -> list[list[Any]]:
+def as_records(entries: list[JournalEntry], call: str) -> list[Record]:
     """The API's journal entries as the records that they were."""
-    return [[call, each["epoch"], each["seq"], each["at_ms"], each["kind"], each["body"]] for each in entries]
+    from ..views import journal_view
+
+    return [journal_view.record(call, each) for each in entries]
 
 
 async def _place(caller: Script, url: str, placed: dict[str, Any], quiet: bool) -> CallRecord:
@@ -240,11 +244,13 @@ async def _place(caller: Script, url: str, placed: dict[str, Any], quiet: bool) 
 
 async def _watch(api: httpx.AsyncClient, call: str, summary: CallSummary, timeline: Timeline | None) -> None:
     """Read the call's journal as it grows, to its end; an API that does not answer is asked again."""
+    from ..views.journal_view import record
+
     while not summary.over:
         with contextlib.suppress(httpx.HTTPError):
             answered = await api.get(f"/v1/calls/{call}/journal", params={"after_seq": summary.seq})
-            for record in answered.json()["records"] if answered.is_success else ():
-                for line in summary.fold(record):
+            for entry in answered.json()["records"] if answered.is_success else ():
+                for line in summary.fold(record(call, entry)):
                     if timeline is not None:
                         timeline.show(summary, line)
             if timeline is not None:
@@ -260,17 +266,18 @@ def _published(asked: running.Api, name: str) -> str:
 
 def _needed(entries: list[JournalEntry], call: str, action: str, at_ms: int | None) -> dict[str, Any]:
     from offhook.policies.core.policy import Policy
+    from offhook.policies.core.records import EVENT, Start
     from offhook.policies.replay.explain import ACTIONS, needed
     from offhook.policies.replay.replay import replay
 
     records = as_records(entries, call)
-    start = next((record[5] for record in records if record[4] == "start"), None)
+    start = next((start for record in records if (start := record.told(Start)) is not None), None)
     if start is None:
         raise CallerFault(f"the journal of call {call} has no beginning")
-    seqs = [record[2] for record in records if record[4] == "event" and (at_ms is None or record[3] <= at_ms)]
+    seqs = [record.seq for record in records if record.kind == EVENT and (at_ms is None or record.at_ms <= at_ms)]
     if not seqs:
         raise CallerFault(f"call {call} had no event up to {at_ms} ms")
-    policy = Policy.model_validate(start["policy"])
+    policy = Policy.model_validate(start.policy)
     known = sorted({*policy.gate.actions, *ACTIONS})
     if action not in known and not action.startswith("say:"):
         raise CallerFault(
@@ -281,6 +288,8 @@ def _needed(entries: list[JournalEntry], call: str, action: str, at_ms: int | No
 
 def _replayed(found: Replay) -> str:
     told = f"{found.events} events, {found.commands} commands"
+    if found.divergence is None and found.uncompared:
+        return f"[yellow]not compared[/yellow]: {found.uncompared}; {found.compared} of {told} were the same"
     if found.divergence is None:
         return f"[green]the same[/green], byte for byte: {told}"
     return f"[red]differs[/red] after {told}: {escape(str(found.divergence))}"

@@ -31,6 +31,7 @@ from ..config.settings import Settings
 from ..config.settings import read as read_settings
 from ..contracts.errors import ScriptFault
 from ..views.call_summary import CallSummary
+from ..views.journal_view import record
 from ..views.timeline import Timeline
 from .cli_options import examples, writable
 
@@ -196,8 +197,8 @@ async def _watch(api: httpx.AsyncClient, call: str, summary: CallSummary, timeli
     while not summary.over:
         answer = await api.get(f"/v1/calls/{call}/journal", params={"after_seq": summary.seq})
         if answer.is_success:
-            for record in answer.json()["records"]:
-                for line in summary.fold(record):
+            for entry in answer.json()["records"]:
+                for line in summary.fold(record(call, entry)):
                     timeline.show(summary, line)
             timeline.refresh()
         await asyncio.sleep(POLL_S)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.records import Record
 
 
 def record(file: Path, folder: Path, calls: int, seed: int) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def record(file: Path, folder: Path, calls: int, seed: int) -> dict[str, Any]:
     return {"policy": bundle.name, "version": bundle.version, "journal": str(file), "calls": len(journals)}
 
 
-def store(path: Path, journals: Iterable[list[list[Any]]]) -> Path:
+def store(path: Path, journals: Iterable[list[Record]]) -> Path:
     """Write whole journals into one SQLite file, as a supervisor does.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from offhook.actors.contracts.call_operations import Notice
+from offhook.actors.contracts.call_operations import TimedNotice
 from offhook.actors.contracts.node_operations import NodeFigures
 from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
@@ -69,7 +69,7 @@ class NoticePage:
     """What is new of a live call (`News`)."""
 
     call_id: str
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[TimedNotice, ...] = ()
     next_after_seq: int = -1
     missed: bool = False
     live: bool = True

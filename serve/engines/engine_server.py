@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from offhook.actors.audio.format import TELEPHONE, AudioFormat
+from offhook.actors.contracts.engine_messages import EngineHello
 from offhook.actors.contracts.errors import ProtocolFault, WrongSound
-from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.actors.link.link import Array, Link, LinkServer
 
 from ..contracts.errors import StartFault
 
@@ -82,9 +83,11 @@ class EngineServer:
         self._servers.append(server)
         return at
 
-    def _hello(self, link: Link, _grant: Any, rest: Message) -> None:
+    def _hello(self, link: Link, _grant: Any, rest: Array) -> None:
+        hello = EngineHello.from_fields(rest)
+        link.protocol = hello.protocol
         try:
-            form = AudioFormat.named(str(rest[0])) if rest else TELEPHONE
+            form = AudioFormat.named(hello.sound) if hello.sound else TELEPHONE
         except WrongSound as fault:
             raise ProtocolFault(f"{self._name}: {fault}") from fault
         self.links += 1

@@ -12,10 +12,11 @@ import logging
 from collections import deque
 
 from offhook.actors.audio.format import AudioFormat
-from offhook.actors.contracts import wire
+from offhook.actors.contracts.engine_messages import TO_RECOGNIZER, Close, Open, Refused, Sound, Words
 from offhook.actors.contracts.errors import EngineAway, OptionsRefused, ProtocolFault
+from offhook.actors.contracts.message import read
 from offhook.actors.engines.port import RecognitionOptions
-from offhook.actors.link.link import Link, Message
+from offhook.actors.link.link import Array, Link
 
 from .engine_server import EngineServer
 from .port import Reading, RecognizerEngine, RecognizerStream
@@ -108,26 +109,24 @@ class _Listener:
 
         link.on_close = lost
 
-    def _on_message(self, link: Link, message: Message) -> None:
-        match message:
-            case [wire.SOUND, str(name), bytes(coded), *ask]:
+    def _on_message(self, link: Link, message: Array) -> None:
+        match read(message, TO_RECOGNIZER, link.newer):
+            case Sound(name, coded, ask):
                 stream = self._streams.get(name)
                 if stream is not None:  # a frame may cross the close of its stream
-                    stream.hear(coded, ask=bool(ask and ask[0]))
-            case [wire.OPEN, str(name), int(origin_ms), *rest]:
+                    stream.hear(coded, ask=bool(ask))
+            case Open(name, origin_ms, told):
                 if name in self._streams:
                     raise ProtocolFault(f"stream {name[:40]!r} is open already")
                 if self._host.streams >= STREAMS_MAX:
                     link.abort(f"{STREAMS_MAX} streams are open, no more are taken here")
                     return
-                options = RecognitionOptions.from_map(rest[0] if rest else {}, self._format)
+                options = RecognitionOptions.from_map(told if told is not None else {}, self._format)
                 self._streams[name] = _Session(self._host, link, name, origin_ms, options)
-            case [wire.CLOSE, str(name), *_]:
+            case Close(name):
                 stream = self._streams.pop(name, None)
                 if stream is not None:
                     stream.close()
-            case _:
-                raise ProtocolFault(f"a recognizer takes open, sound, close, not {str(message[0])[:40]!r} in this form")
 
 
 class _Session:
@@ -184,7 +183,7 @@ class _Session:
         try:
             stream = await self._host.engine.open(self._options, self._push)
         except OptionsRefused as fault:
-            self._link.send(wire.REFUSED, self._name, str(fault))
+            self._link.send(*Refused(self._name, str(fault)))
             return
         except Exception as error:
             self._failed(error)
@@ -231,8 +230,7 @@ class _Session:
     def _push(self, reading: Reading) -> None:
         at = self._origin_ms
         self._segments = max(self._segments, reading.segment + 1)
-        self._link.send(
-            wire.WORDS,
+        words = Words(
             self._name,
             reading.segment,
             reading.text,
@@ -240,6 +238,7 @@ class _Session:
             at + reading.started_ms,
             at + reading.ended_ms,
         )
+        self._link.send(*words)
 
     def _answer(self, read_ms: int) -> None:
         """Tell how far the stream is read, where that was asked: at most once a piece, never in a silence."""
@@ -248,7 +247,7 @@ class _Session:
             asked_ms = self._asks.popleft()
         if asked_ms >= 0:
             at_ms = self._origin_ms + min(read_ms, asked_ms)
-            self._link.send(wire.WORDS, self._name, self._segments, "", False, at_ms, at_ms)
+            self._link.send(*Words(self._name, self._segments, "", False, at_ms, at_ms))
 
     def _failed(self, error: Exception) -> None:
         """The call's link is closed; it comes back with a new stream, here or elsewhere."""

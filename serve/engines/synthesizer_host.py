@@ -11,10 +11,11 @@ import logging
 from contextlib import aclosing
 
 from offhook.actors.audio.format import AudioFormat
-from offhook.actors.contracts import wire
-from offhook.actors.contracts.errors import EngineAway, OptionsRefused, ProtocolFault
+from offhook.actors.contracts.engine_messages import TO_SYNTHESIZER, Cancel, Speak, Spoke, Spoken, Timing, Unspoken
+from offhook.actors.contracts.errors import EngineAway, OptionsRefused
+from offhook.actors.contracts.message import read
 from offhook.actors.engines.port import SynthesisOptions
-from offhook.actors.link.link import Link, Message
+from offhook.actors.link.link import Array, Link
 
 from .engine_server import EngineServer
 from .port import Speech, SynthesizerEngine
@@ -88,18 +89,16 @@ class _Speaker:
 
         link.on_close = lost
 
-    def _on_message(self, _link: Link, message: Message) -> None:
-        match message:
-            case [wire.SPEAK, str(id), str(text), *rest]:
-                voice = rest[0] if rest and isinstance(rest[0], str) else ""
-                options = SynthesisOptions.from_map(rest[1] if len(rest) > 1 else {}, self._format, voice)
+    def _on_message(self, link: Link, message: Array) -> None:
+        match read(message, TO_SYNTHESIZER, link.newer):
+            case Speak(id, text, voice, told):
+                voice = voice if isinstance(voice, str) else ""
+                options = SynthesisOptions.from_map(told if told is not None else {}, self._format, voice)
                 self._speak(id, text, options)
-            case [wire.CANCEL, str(id), *_]:
+            case Cancel(id):
                 task = self._speaking.pop(id, None)
                 if task is not None:
                     task.cancel()
-            case _:
-                raise ProtocolFault(f"a synthesizer takes speak and cancel, not {str(message[0])[:40]!r} in this form")
 
     def _speak(self, id: str, text: str, options: SynthesisOptions) -> None:
         refused = ""
@@ -112,7 +111,7 @@ class _Speaker:
         elif len(self._speaking) >= UTTERANCES_PER_CALL_MAX:
             refused = f"{UTTERANCES_PER_CALL_MAX} utterances are under way already"
         if refused:
-            self._link.send(wire.UNSPOKEN, id, refused)
+            self._link.send(*Unspoken(id, refused))
             return
         task = self._speaking[id] = asyncio.create_task(self._utter(id, text, options))
         task.add_done_callback(lambda done: self._speaking.pop(id) if self._speaking.get(id) is done else None)
@@ -125,10 +124,10 @@ class _Speaker:
                     sending.piece(piece)
             sending.end(text)
         except (EngineAway, OptionsRefused) as fault:
-            self._link.send(wire.UNSPOKEN, id, str(fault))
+            self._link.send(*Unspoken(id, str(fault)))
         except Exception as error:
             log.exception("the synthesizer failed")
-            self._link.send(wire.UNSPOKEN, id, f"the synthesizer failed: {type(error).__name__}")
+            self._link.send(*Unspoken(id, f"the synthesizer failed: {type(error).__name__}"))
 
 
 class _Sending:
@@ -158,16 +157,13 @@ class _Sending:
         length_ms = self._format.ms_of(self._size)
         if not self._timed and length_ms:
             self._time([[word, end_ms] for word, end_ms in spread(text.split(), 0.0, length_ms / 1_000)], True)
-        self._link.send(wire.SPOKEN, self._id, length_ms)
+        self._link.send(*Spoken(self._id, length_ms))
 
     def _time(self, words: list[list[object]], estimated: bool) -> None:
         self._timed = True
-        if estimated:
-            self._link.send(wire.TIMING, self._id, words, 1)
-        else:
-            self._link.send(wire.TIMING, self._id, words)
+        self._link.send(*Timing(self._id, words, int(estimated)))
 
     def _send(self, audio: bytes) -> None:
         self._size += len(audio)
         for at in range(0, len(audio), SOUND_BYTES_MAX):
-            self._link.send(wire.SOUND, self._id, audio[at : at + SOUND_BYTES_MAX])
+            self._link.send(*Spoke(self._id, audio[at : at + SOUND_BYTES_MAX]))

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import ray
-from offhook.actors.contracts import wire
-from offhook.actors.contracts.errors import ProtocolFault
+from offhook.actors.contracts.message import read
+from offhook.actors.contracts.node_messages import TO_GATEWAY_FROM_SUPERVISOR, Owner
 from offhook.actors.contracts.operations import Answering
-from offhook.actors.link.link import Message
+from offhook.actors.link.link import Array
 from offhook.actors.link.resident import Resident
 from offhook.actors.process.raylet import Raylet
 from offhook.actors.refs.handles import NAMESPACE, ActorRef, on_node, start_lasting, this_node
@@ -104,14 +104,10 @@ class GatewayActor(GatewayOperations, Answering):
                 log.info("no supervisor on this node yet: %s", fault)
             await asyncio.sleep(RESIDE_AGAIN_S)
 
-    def _told(self, message: Message) -> None:
-        match message:
-            case [wire.OWNER, str(call), int(epoch), str(endpoint), str(token)]:
+    def _told(self, message: Array) -> None:
+        match read(message, TO_GATEWAY_FROM_SUPERVISOR):
+            case Owner(call, epoch, endpoint, token):
                 self._gateway.owned(call, Claim(endpoint, token, epoch))
-            case [wire.QUERY, *_] | [wire.RETIRE, *_]:
-                pass
-            case _:
-                raise ProtocolFault(f"a supervisor does not send {message[0]!r} to a gateway")
 
     async def _listen(self, host: str, port: int) -> int:
         deadline = asyncio.get_running_loop().time() + LISTEN_WITHIN_S

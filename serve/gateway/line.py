@@ -15,9 +15,26 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from offhook.actors.audio.format import BYTES_PER_S, FRAME_BYTES, TELEPHONE
-from offhook.actors.contracts import wire
-from offhook.actors.contracts.errors import Fenced, ProtocolFault
-from offhook.actors.link.link import Link, Message, connect
+from offhook.actors.contracts.errors import Fenced
+from offhook.actors.contracts.message import Message, read
+from offhook.actors.contracts.messages import (
+    PROTOCOL,
+    TO_GATEWAY_FROM_CALL,
+    Ack,
+    Audio,
+    Clear,
+    Digit,
+    GatewayHello,
+    Hangup,
+    Mark,
+    Marked,
+    Pace,
+    Past,
+    Play,
+    Stopped,
+    Transfer,
+)
+from offhook.actors.link.link import Array, Link, connect
 
 from ..contracts.claim import Claim
 from .frame_batching import TOGETHER, FrameBatching
@@ -94,7 +111,7 @@ class Playback:
         self._marks.clear()
 
     def report(self, now_s: float) -> list[str | int]:
-        """See `wire.py`, the gateway's hello: mark, ms after it, ms unplayed, cleared."""
+        """For the gateway's hello (`messages.GatewayHello`): mark, ms after it, ms unplayed, cleared."""
         name, before = self._mark
         after_ms = (self._bytes - before) * 1_000 // BYTES_PER_S
         return [name, after_ms, self._left_ms if self._cleared else self._unplayed_ms(now_s), int(self._cleared)]
@@ -130,7 +147,7 @@ class Line:
         self._playback = Playback()
         self._attaching = asyncio.Lock()
         self._unlinked_now = asyncio.Event()
-        self._notes: deque[tuple[Any, ...]] = deque(maxlen=UNSENT_NOTES_MAX)
+        self._notes: deque[Message] = deque(maxlen=UNSENT_NOTES_MAX)
 
     # --- from the carrier -------------------------------------------------------------------------------------------
 
@@ -157,18 +174,18 @@ class Line:
         self.frames_in += 1
         leaving = self._together.add(frame)
         if leaving and self._link is not None:
-            self._link.send(wire.AUDIO, self.frames_in - len(leaving) // FRAME_BYTES, leaving)
+            self._link.send(*Audio(self.frames_in - len(leaving) // FRAME_BYTES, leaving))
 
     def _let_frames_go(self) -> None:
         """What is told next must not overtake a frame that waits for others."""
         waiting = self._together.take()
         if waiting and self._link is not None:
-            self._link.send(wire.AUDIO, self.frames_in - len(waiting) // FRAME_BYTES, waiting)
+            self._link.send(*Audio(self.frames_in - len(waiting) // FRAME_BYTES, waiting))
 
     def marked(self, name: str) -> None:
         """The carrier has played everything before this mark."""
         self._playback.marked(name, asyncio.get_running_loop().time())
-        self._tell(wire.MARKED, name)
+        self._tell(Marked(name))
 
     def digit(self, digit: str) -> None:
         """A key was pressed."""
@@ -177,11 +194,11 @@ class Line:
         self._keys_in += 1
         self._keys.append(key)
         if self._link is not None:
-            self._link.send(wire.DIGIT, digit, key[0])
+            self._link.send(*Digit(digit, key[0]))
 
     def stopped(self, reason: str) -> None:
         """The carrier ended the stream: the caller hung up."""
-        self._tell(wire.STOPPED, reason)
+        self._tell(Stopped(reason))
         self.stop = reason or "stopped"
         self._end(reason)
 
@@ -189,7 +206,7 @@ class Line:
         """The carrier's socket closed without a goodbye; the owner sees its link close and waits for a new line."""
         self._end(reason)
 
-    def _tell(self, *note: Any) -> None:
+    def _tell(self, note: Message) -> None:
         self._let_frames_go()
         if self._link is None or not self._link.send(*note):
             self._notes.append(note)
@@ -226,7 +243,8 @@ class Line:
                 raise Fenced(f"epoch {claim.epoch} claims the line of call {self.call}, which obeys epoch {self.epoch}")
             await self._take_leave()
             now_s = asyncio.get_running_loop().time()
-            hello = (self.stream, TELEPHONE.name, self.frames_in, self._playback.report(now_s))
+            report = self._playback.report(now_s)
+            hello = GatewayHello(self.stream, TELEPHONE.name, self.frames_in, report, PROTOCOL).fields
             link = await connect(claim.endpoint, claim.token, *hello, on_message=self._obey, on_close=self._unlinked)
             if self.over:
                 link.close("the line is over")
@@ -240,7 +258,7 @@ class Line:
             link = await connect(
                 claim.endpoint, claim.token, self.stream, TELEPHONE.name, on_message=lambda _link, _message: None
             )
-            link.send(wire.STOPPED, self.stop)
+            link.send(*Stopped(self.stop))
             self._close_later(link)
 
     def _close_later(self, link: Link) -> None:
@@ -265,25 +283,21 @@ class Line:
         known = max(0, self._acknowledged_to - self._kept_from)
         frames = list(kept)
         if successor and known:
-            link.send(wire.PAST, self._kept_from, b"".join(frames[:known]))
+            link.send(*Past(self._kept_from, b"".join(frames[:known])))
         if known < len(frames):
-            link.send(wire.AUDIO, self._kept_from + known, b"".join(frames[known:]))
+            link.send(*Audio(self._kept_from + known, b"".join(frames[known:])))
         for number, _, digit in self._keys:
-            link.send(wire.DIGIT, digit, number)
+            link.send(*Digit(digit, number))
         while self._notes:
             link.send(*self._notes.popleft())
 
-    def _obey(self, link: Link, message: Message) -> None:
+    def _obey(self, link: Link, message: Array) -> None:
         if link is not self._link or len(message) < 2 or message[1] != self.epoch:
             self.fenced += 1
             return
-        act = _ACTS.get(message[0])
-        if act is None:
-            raise ProtocolFault(f"a call does not say {message[0]!r} to its line; it says {', '.join(_ACTS)}")
-        try:
-            act(self, *message[2:])
-        except TypeError as error:
-            raise ProtocolFault(f"{message[0]!r} with {len(message) - 2} fields: {error}") from None
+        told = read(message, TO_GATEWAY_FROM_CALL)
+        if told is not None:
+            _ACTS[type(told)](self, *told.fields[1:])
 
     def _unlinked(self, link: Link, reason: str) -> None:
         if link is self._link:
@@ -343,12 +357,12 @@ class Line:
             self._link.close(reason)
 
 
-_ACTS: dict[str, Callable[..., None]] = {
-    wire.ACK: Line._acknowledged,
-    wire.PLAY: Line._play,
-    wire.MARK: Line._mark,
-    wire.PACE: Line._pace,
-    wire.CLEAR: Line._clear,
-    wire.HANGUP: Line.hang_up,
-    wire.TRANSFER: Line._transfer,
+_ACTS: dict[type[Message], Callable[..., None]] = {  # each is given what follows the epoch
+    Ack: Line._acknowledged,
+    Play: Line._play,
+    Mark: Line._mark,
+    Pace: Line._pace,
+    Clear: Line._clear,
+    Hangup: Line.hang_up,
+    Transfer: Line._transfer,
 }

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from offhook.policies.core.codec import decode
 from offhook.policies.core.commands import HangUp, HoldSpeech, Perform, Publish, Say
 from offhook.policies.core.errors import OffhookError
 from offhook.policies.core.events import PlaybackStarted, SpeechEnded, SpeechStarted
 from offhook.policies.core.proposals import Answer, Kind, Verdict
+from offhook.policies.core.records import COMMANDS, HOLD, End, Measure, Record
 from offhook.policies.replay.account import Teller, answer_of, what_of
 
 ACTS = (Kind.TOOL, Kind.TRANSFER, Kind.HANGUP, Kind.HANDOFF)
@@ -60,26 +60,25 @@ class CallSummary:
     _teller: Teller = field(default_factory=Teller)
     _begun: set[str] = field(default_factory=set)  # utterances of which something was heard
 
-    def fold(self, record: Mapping[str, Any]) -> list[Line]:
-        """One record {seq, at_ms, kind, body}; the lines that it is worth."""
-        self.seq = max(self.seq, int(record["seq"]))
-        at_ms, body = int(record["at_ms"]), record["body"]
+    def fold(self, record: Record) -> list[Line]:
+        """One record; the lines that it is worth."""
+        self.seq = max(self.seq, record.seq)
+        at_ms = record.at_ms
         lines: list[Line] = []
         try:
-            match record["kind"]:
-                case "event":
-                    self._event(decode(body))
-                case "commands":
-                    for command in body:
-                        lines += self._command(at_ms, decode(command))
-                case "verdict":
-                    lines += self._verdict(decode(body))
-                case "measure":
-                    self._measure(body)
-                case "end":
-                    self.over = True
-                    self.outcome = str(body.get("outcome") or self.outcome)
-                    lines.append(Line(at_ms, "end", self.outcome or "over"))
+            if (event := record.event()) is not None:
+                self._event(event)
+            elif record.kind == COMMANDS:
+                for command in record.commands():
+                    lines += self._command(at_ms, command)
+            elif (verdict := record.verdict()) is not None:
+                lines += self._verdict(verdict)
+            elif (measure := record.told(Measure)) is not None:
+                self._measure(measure)
+            elif (end := record.told(End)) is not None:
+                self.over = True
+                self.outcome = end.outcome or self.outcome
+                lines.append(Line(at_ms, "end", self.outcome or "over"))
         except OffhookError as error:  # a record of another version is passed over, and said
             lines.append(Line(at_ms, "end", f"a record could not be read: {error}", good=False))
         return lines
@@ -129,9 +128,9 @@ class CallSummary:
             )
         ]
 
-    def _measure(self, body: Mapping[str, Any]) -> None:
-        if body.get("what") == "hold" and self.holds:
-            self.holds[-1]["clear_us"] = int(body.get("us", 0))
+    def _measure(self, measure: Measure) -> None:
+        if measure.what == HOLD and self.holds:
+            self.holds[-1]["clear_us"] = measure.us
 
     # --- notices ----------------------------------------------------------------------------------------------------
 

@@ -25,7 +25,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..carriers import registry
 from ..carriers.port import Carrier
 from ..client.control_client import ControlClient
-from ..contracts.bodies import CarrierList, CarrierSummary, Decided, JournalEntry, JournalPage, NoticePage, Readiness
+from ..contracts.bodies import CarrierList, CarrierSummary, Decided, JournalPage, NoticePage, Readiness
+from ..views import journal_view
 from . import problems
 from .node_routes import add_nodes
 from .operation_routes import add_operations
@@ -171,10 +172,7 @@ def _add_records(app: FastAPI, control_client: ControlClient) -> None:
     ) -> JournalPage:
         """A call's ordered facts. `next_after_seq` continues; null = this was the end so far."""
         records = await control_client.journal(call_id, after_seq, limit)
-        entries: list[JournalEntry] = [
-            {"epoch": epoch, "seq": seq, "at_ms": at_ms, "kind": kind, "body": body}
-            for _call, epoch, seq, at_ms, kind, body in records
-        ]
+        entries = list(map(journal_view.entry, records))
         more = entries[-1]["seq"] if len(entries) == limit else None
         return {"call_id": call_id, "records": entries, "next_after_seq": more}
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 import logging
 import re
 import time
-from typing import Any
 
 from fastapi import Request
 from offhook.actors.contracts.errors import NoSpare, NoSuchCall, UnknownPolicy
 from offhook.actors.contracts.node_operations import CallRequest, Reservation
 from offhook.cluster.errors import Overflow
 from offhook.cluster.operations import Resumption
-from offhook.policies.core import codec
 from offhook.policies.core.commands import TransferCall
 from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.events import ActionFinished, LineResumed
+from offhook.policies.core.records import Record
 from offhook.policies.fleet.admission_rules import Priority
 
 from ..carriers.webhook import (
@@ -180,13 +180,14 @@ class CallAnswers:
         after_seq, order = -1, ("", "")
         while True:
             try:
-                records: list[list[Any]] = await self._control_client.journal(call, after_seq, RECORDS_AT_ONCE)
+                records = await self._control_client.journal(call, after_seq, RECORDS_AT_ONCE)
             except NoSuchCall:
                 return "", ""
-            for _call, _epoch, after_seq, _at_ms, kind, body in records:  # noqa: B007 (goes on after the last one)
-                order = _newest(order, kind, body)
+            for record in records:
+                order = _newest(order, record)
             if len(records) < RECORDS_AT_ONCE:
                 return order
+            after_seq = records[-1].seq
 
     async def _tell(self, call: str, taken: bool, dialled: str) -> None:
         """The call learns how its transfer ended. Where it cannot, the caller, who is on the line, does not wait."""
@@ -221,13 +222,14 @@ def apology(message: str, language: str) -> Steps:
     return Say(message, language), Hangup()
 
 
-def _newest(order: tuple[str, str], kind: str, body: Any) -> tuple[str, str]:
+def _newest(order: tuple[str, str], record: Record) -> tuple[str, str]:
     """The transfer that stands after a record: a newer one, or none once it failed or the caller came back."""
-    if kind == "event" and (body[0] == "LineResumed" or (body[0] == "ActionFinished" and body[2] == order[0])):
-        return "", ""
-    if kind == "commands":
-        for command in map(codec.decode, body):
-            order = (command.grant, command.target) if isinstance(command, TransferCall) else order
+    if record.holds(LineResumed, ActionFinished):
+        event = record.event()
+        if isinstance(event, LineResumed) or (isinstance(event, ActionFinished) and event.grant == order[0]):
+            return "", ""
+    for command in record.commands():
+        order = (command.grant, command.target) if isinstance(command, TransferCall) else order
     return order
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from offhook.policies.conversation.view import view_of
 from offhook.policies.core.errors import OffhookError
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.records import Record, Start
 from offhook.policies.replay.replay import replay
 
 from ..client.control_client import ControlClient
@@ -38,23 +39,23 @@ class Recorded:
         return self._views[call]
 
 
-async def read_all(control_client: ControlClient, call: str) -> list[list[Any]]:
+async def read_all(control_client: ControlClient, call: str) -> list[Record]:
     """Every record of a call, in order."""
-    records: list[list[Any]] = []
+    records: list[Record] = []
     while len(records) < RECORDS_MAX:
-        page = await control_client.journal(call, records[-1][2] if records else -1, RECORDS_AT_ONCE)
+        page = await control_client.journal(call, records[-1].seq if records else -1, RECORDS_AT_ONCE)
         records += page
         if len(page) < RECORDS_AT_ONCE:
             break
     return records
 
 
-def _fold(records: list[list[Any]]) -> dict[str, Any]:
-    start = next((record[5] for record in records if record[4] == "start"), None)
-    if start is None or not start.get("policy"):
-        return {}
+def _fold(records: list[Record]) -> dict[str, Any]:
     try:
-        policy = Policy.model_validate(start["policy"])
+        start = next((start for record in records if (start := record.told(Start)) is not None), None)
+        if start is None or not start.policy:
+            return {}
+        policy = Policy.model_validate(start.policy)
         return {**view_of(replay(records).state, policy)}
     except (OffhookError, ValueError) as error:
         log.warning("a journal cannot be folded: %s", error)

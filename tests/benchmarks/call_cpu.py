@@ -26,9 +26,10 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from offhook.actors.contracts import wire
+from offhook.actors.contracts.messages import Answer, Audio, Clear, Invite, Mark, Marked, Pace, Play, Stopped
+from offhook.actors.contracts.node_messages import Assign, Assigned, Journal, Journaled, Retire
 from offhook.actors.contracts.setup import Setup
-from offhook.actors.link.link import Link, LinkServer, Message, connect
+from offhook.actors.link.link import Array, Link, LinkServer, connect
 from offhook.actors.process.clock import anchor_now
 from offhook.policies.core.codec import encode
 from offhook.policies.core.proposals import Asks, Kind, Proposal, Purpose
@@ -64,41 +65,41 @@ class Far:
         self.onset_at = 0.0
         self.together = _together()
 
-    def hello(self, link: Link, _grant: Any, rest: Message) -> None:
+    def hello(self, link: Link, _grant: Any, rest: Array) -> None:
         link.on_message = self.told
         self.supervisor.set_result((link, rest[4]))
 
-    def told(self, link: Link, message: Message) -> None:
+    def told(self, link: Link, message: Array) -> None:
         """To the supervisor."""
         self.counts[message[0]] += 1
-        if message[0] == wire.JOURNAL:
+        if message[0] == Journal.NAME:
             call, epoch, seq = message[1][-1][:3]
-            asyncio.get_running_loop().call_later(STORED_S, link.send, wire.JOURNALED, call, epoch, seq)
-        elif message[0] == wire.ASSIGNED:
+            asyncio.get_running_loop().call_later(STORED_S, link.send, Journaled.NAME, call, epoch, seq)
+        elif message[0] == Assigned.NAME:
             if message[3]:
                 sys.exit(f"the call was refused: {message[3]}")
             self.primed.set()
 
-    def asked(self, link: Link, message: Message) -> None:
+    def asked(self, link: Link, message: Array) -> None:
         """To the agent: it greets, and answers every turn."""
-        if message[0] != wire.INVITE or (self.said and message[3] not in ("turn_ended", "interrupted")):
+        if message[0] != Invite.NAME or (self.said and message[3] not in ("turn_ended", "interrupted")):
             return
         turn, revision = message[1], message[5]["revision"]
         purpose = Purpose.ANSWER if self.said else Purpose.GREETING
         self.said += 1
         said = Proposal(f"p{self.said}", "closer", Kind.SAY, turn, revision, SPEECH, purpose, Asks.OPEN)
-        link.send(wire.ANSWER, turn, revision, [encode(said)])
+        link.send(Answer.NAME, turn, revision, [encode(said)])
 
-    def ordered(self, link: Link, message: Message) -> None:
+    def ordered(self, link: Link, message: Array) -> None:
         """To the gateway."""
         self.counts[message[0]] += 1
-        if message[0] == wire.PLAY:
+        if message[0] == Play.NAME:
             self.received += len(message[2])
-        elif message[0] == wire.PACE:
+        elif message[0] == Pace.NAME:
             self.together.pace = message[2]
-        elif message[0] == wire.MARK:
+        elif message[0] == Mark.NAME:
             self.marks.append((self.received, message[2]))
-        elif message[0] == wire.CLEAR:
+        elif message[0] == Clear.NAME:
             if self.onset_at:
                 self.reactions_ms.append((time.perf_counter() - self.onset_at) * 1_000)
             self.onset_at, self.spoken_ms, self.played = 0.0, 0, self.received
@@ -106,7 +107,7 @@ class Far:
 
     def return_marks(self, link: Link) -> None:
         while self.marks and self.marks[0][0] <= self.played:
-            link.send(wire.MARKED, self.marks.pop(0)[1])
+            link.send(Marked.NAME, self.marks.pop(0)[1])
 
     async def talk(self, seconds: float) -> None:
         """Frames in real time."""
@@ -118,7 +119,7 @@ class Far:
                 mouth, self.onset_at = list(clip), time.perf_counter() - FRAME_S
             leaving = self.together.add(mouth.pop(0) if mouth else SILENCE)
             if leaving:
-                self.gateway.send(wire.AUDIO, self.counts["frames"], leaving)
+                self.gateway.send(Audio.NAME, self.counts["frames"], leaving)
                 self.counts["frames"] += len(leaving) // FRAME_BYTES
             if self.played < self.received:
                 self.played += FRAME_BYTES
@@ -156,7 +157,7 @@ async def measure(seconds: float, silent: bool, profile: str, path: str) -> dict
         far = Far(subprocess.Popen(command, env=variables), silent)  # noqa: ASYNC220 - nothing else is to be done yet
         try:
             link, own = await asyncio.wait_for(far.supervisor, START_S_MAX)
-            link.send(wire.ASSIGN, "c1", 1, setup().as_map())
+            link.send(Assign.NAME, "c1", 1, setup().as_map())
             await far.primed.wait()
             await connect(own, "agent", "closer", "agent", [], on_message=far.asked)
             far.gateway = await connect(own, "media", "MZ1", "mulaw8k", on_message=far.ordered)
@@ -164,8 +165,8 @@ async def measure(seconds: float, silent: bool, profile: str, path: str) -> dict
             before, began, counted = used(far.child.pid), time.perf_counter(), Counter(far.counts)
             await far.talk(seconds)
             after, passed_s = used(far.child.pid), time.perf_counter() - began
-            link.send(wire.RETIRE, "measured")
-            far.gateway.send(wire.STOPPED, "measured")
+            link.send(Retire.NAME, "measured")
+            far.gateway.send(Stopped.NAME, "measured")
             with contextlib.suppress(subprocess.TimeoutExpired):
                 await asyncio.to_thread(far.child.wait, 10)
         finally:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from offhook.actors.link.link import Link, LinkServer, Message, connect
+from offhook.actors.link.link import Array, Link, LinkServer, connect
 from own_cpu import cpu_s
 
 FRAME = b"\x55" * 160
@@ -35,10 +35,10 @@ class Echo:
     def __init__(self) -> None:
         self.count = 0
 
-    def hello(self, link: Link, _grant: Any, _rest: Message) -> None:
+    def hello(self, link: Link, _grant: Any, _rest: Array) -> None:
         link.on_message = self.take
 
-    def take(self, link: Link, message: Message) -> None:
+    def take(self, link: Link, message: Array) -> None:
         if message[0] == "echo":
             link.send("a", message[1], message[2])
         elif message[0] == "ask":
@@ -65,17 +65,17 @@ class Probe:
 
     def __init__(self) -> None:
         self.link: Link
-        self.answers: asyncio.Queue[Message] = asyncio.Queue()
+        self.answers: asyncio.Queue[Array] = asyncio.Queue()
         self.late_us: list[float] = []
 
     async def open(self, endpoint: str, timed: bool = False) -> Probe:
         self.link = await connect(endpoint, TOKEN, on_message=self._timed if timed else self._queued)
         return self
 
-    def _queued(self, _link: Link, message: Message) -> None:
+    def _queued(self, _link: Link, message: Array) -> None:
         self.answers.put_nowait(message)
 
-    def _timed(self, _link: Link, message: Message) -> None:
+    def _timed(self, _link: Link, message: Array) -> None:
         self.late_us.append((time.perf_counter_ns() - message[1]) / 1_000)
 
 
@@ -86,7 +86,7 @@ async def round_trips(endpoint: str, count: int, body: bytes = FRAME) -> dict[st
     left = count
     done: asyncio.Future[None] = loop.create_future()
 
-    def back(link: Link, message: Message) -> None:
+    def back(link: Link, message: Array) -> None:
         nonlocal left
         took.append((time.perf_counter_ns() - message[1]) / 1_000)
         left -= 1

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
-from offhook.actors.contracts import wire
-from offhook.actors.link.link import Link, Message, connect
+from offhook.actors.contracts.engine_messages import Sound, Speak, Spoken, Timing, Unspoken
+from offhook.actors.link.link import Array, Link, connect
 from offhook.serve.engines import sound
 from offhook.serve.engines.phrases.engine import PhraseSynthesizer
 from offhook.serve.engines.phrases.program import Rendered
@@ -29,30 +29,30 @@ class Caller:
     """One call's end of the link."""
 
     def __init__(self) -> None:
-        self.got: list[Message] = []
+        self.got: list[Array] = []
         self.made: Callable[[], int] = lambda: 0  # phrases that the program has made by now ...
         self.made_at_first = 0  # ... and by the time at which the first sound came
         self.over = asyncio.Event()
         self.link: Link
 
-    def take(self, _link: Link, message: Message) -> None:
-        if message[0] == wire.SOUND and not any(each[0] == wire.SOUND for each in self.got):
+    def take(self, _link: Link, message: Array) -> None:
+        if message[0] == Sound.NAME and not any(each[0] == Sound.NAME for each in self.got):
             self.made_at_first = self.made()
         self.got.append(message)
-        if message[0] in (wire.SPOKEN, wire.UNSPOKEN):
+        if message[0] in (Spoken.NAME, Unspoken.NAME):
             self.over.set()
 
     async def speak(self, text: str) -> bytes:
         self.got.clear()
         self.over.clear()
-        self.link.send(wire.SPEAK, "u", text, "")
+        self.link.send(Speak.NAME, "u", text, "")
         await self.over.wait()
-        assert self.got[-1][0] == wire.SPOKEN, self.got[-1]
-        return b"".join(message[2] for message in self.got if message[0] == wire.SOUND)
+        assert self.got[-1][0] == Spoken.NAME, self.got[-1]
+        return b"".join(message[2] for message in self.got if message[0] == Sound.NAME)
 
     @property
     def ends(self) -> list[tuple[str, int]]:
-        return [(word, end) for message in self.got if message[0] == wire.TIMING for word, end in message[2]]
+        return [(word, end) for message in self.got if message[0] == Timing.NAME for word, end in message[2]]
 
 
 class Counted(PiperProgram):

@@ -12,8 +12,8 @@ import pytest
 import redis_server
 import uvloop
 from offhook.actors.call.recorder import Recorder
-from offhook.actors.contracts import wire
 from offhook.actors.contracts.errors import JournalAway
+from offhook.actors.contracts.node_messages import Journaled
 from offhook.actors.journals.redis_journal import RedisJournal
 from offhook.actors.node.call_table import CallRow, CallTable
 from offhook.actors.node.intake import Intake
@@ -122,7 +122,7 @@ def test_while_redis_is_away_records_wait_within_a_limit_and_the_call_sends_the_
         up: list[bool] = []
 
         def tell(_row: CallRow, name: str, *words: Any) -> bool:
-            if name == wire.JOURNALED:
+            if name == Journaled.NAME:
                 recorder.journaled(words[-1])
             else:
                 refused.append(words[0])

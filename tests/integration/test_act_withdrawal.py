@@ -13,8 +13,9 @@ from typing import Any, cast
 
 import pytest
 import uvloop
-from offhook.actors.contracts import wire
 from offhook.actors.contracts.errors import JournalAway, ProtocolFault
+from offhook.actors.contracts.node_messages import Begun as BegunMessage
+from offhook.actors.contracts.node_messages import Perform, Performed, Withdraw
 from offhook.actors.contracts.orders import Order, Outcome
 from offhook.actors.journals.register import Begun, Register
 from offhook.actors.journals.stores import open_register
@@ -411,11 +412,14 @@ def test_a_call_is_told_when_its_act_leaves_and_what_came_of_it_under_its_grant(
         node, owner = stage.node(), Owner()
         node.box.order(owner, ORDER)  # type: ignore[arg-type]
         await owner.hears(2)
-        assert owner.told == [(wire.BEGUN, ORDER.key, "g1"), (wire.PERFORMED, ORDER.key, True, "done", False, "g1")]
+        assert owner.told == [
+            (BegunMessage.NAME, ORDER.key, "g1"),
+            (Performed.NAME, ORDER.key, True, "done", False, "g1"),
+        ]
         other = replace(ORDER, key="k2", grant="g2")
         node.box.take_back(owner, other)  # type: ignore[arg-type]
         await owner.hears(3)
-        assert owner.told[2] == (wire.PERFORMED, "k2", False, "withdrawn", True, "g2")
+        assert owner.told[2] == (Performed.NAME, "k2", False, "withdrawn", True, "g2")
 
     run(test)
 
@@ -425,13 +429,13 @@ def test_a_calls_words_about_its_acts_reach_the_outbox(run: Callable[[Test], Non
         node, owner, nobody = stage.node(), Owner(), cast(Any, None)
         desk = WorkerEvents(nobody, outbox=node.box, **dict.fromkeys(OTHERS, nobody))
         fields = ("c1", 1, "g1", "act", [["time", "ten"]], ORDER.key)
-        desk.said(owner, [wire.WITHDRAW, *fields])  # type: ignore[arg-type]
+        desk.said(owner, Withdraw(*fields))  # type: ignore[arg-type]
         await owner.hears(1)
-        desk.said(owner, [wire.PERFORM, *fields])  # type: ignore[arg-type]
+        desk.said(owner, Perform(*fields))  # type: ignore[arg-type]
         await owner.hears(2)
-        assert owner.told == [(wire.PERFORMED, ORDER.key, False, "withdrawn", True, "g1")] * 2
+        assert owner.told == [(Performed.NAME, ORDER.key, False, "withdrawn", True, "g1")] * 2
         with pytest.raises(ProtocolFault):
-            desk.said(owner, [wire.PERFORM, *fields[:-1]])  # type: ignore[arg-type]
+            desk.said(owner, Perform(*fields[:4], [["time"]], ORDER.key))  # type: ignore[arg-type]
 
     run(test)
 
@@ -460,7 +464,7 @@ def test_an_order_that_breaks_is_answered_all_the_same(
         node.box.order(owner, ORDER)  # type: ignore[arg-type]
         await owner.hears(1)
         ((name, key, ok, result, withdrawn, grant),) = owner.told
-        assert (name, key, ok, withdrawn, grant) == (wire.PERFORMED, ORDER.key, False, False, "g1")
+        assert (name, key, ok, withdrawn, grant) == (Performed.NAME, ORDER.key, False, False, "g1")
         assert "ZeroDivisionError" in result and "a person must confirm" in result
 
     run(test)

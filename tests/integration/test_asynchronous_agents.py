@@ -13,7 +13,8 @@ import pytest
 import uvloop
 from offhook.actors.agents import agent_host, thinking
 from offhook.actors.agents.agent_host import AgentBench
-from offhook.actors.contracts import wire
+from offhook.actors.contracts.messages import Answer, Failed, Gone, Invite, Notice
+from offhook.actors.contracts.node_messages import Attach, Detach, GaveUp
 from offhook.actors.link.link import Link, LinkServer
 from offhook.policies.core.codec import decode
 from offhook.policies.core.policy import AgentSpec
@@ -127,22 +128,22 @@ class Call:
 
     async def seat(self) -> None:
         token = self.server.admit("c", lasting=True)
-        self.bench.told([wire.ATTACH, "c", 1, "clerk", f"unix:{self.path}", token])
+        self.bench.told([Attach.NAME, "c", 1, "clerk", f"unix:{self.path}", token])
         await self.until(lambda: self.link is not None)
 
     def invite(self, reason: str, turn: int = 1, revision: int = 5) -> None:
         assert self.link is not None
-        self.link.send(wire.INVITE, turn, revision, reason, 150, {"revision": revision, "turn": turn})
+        self.link.send(Invite.NAME, turn, revision, reason, 150, {"revision": revision, "turn": turn})
 
     def notice(self, topic: str, what: str = "", turn: int = 1) -> None:
         assert self.link is not None
-        self.link.send(wire.NOTICE, 1, 7, turn, topic, {"what": what})
+        self.link.send(Notice.NAME, 1, 7, turn, topic, {"what": what})
 
     def answers(self) -> list[tuple[int, list[str], int, bool]]:
         """(revision, texts, part, more) of each answer so far."""
         found = []
         for name, _turn, basis, *fields in self.heard:
-            assert name == wire.ANSWER
+            assert name == Answer.NAME
             good, _, _, part, more = answer_of(fields)
             found.append((basis, [proposal.text for proposal in good], part, more))
         return found
@@ -178,13 +179,13 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 def test_each_proposal_goes_to_the_call_as_it_is_yielded_and_the_end_is_told(run: Run) -> None:
     async def test(call: Call) -> None:
-        assert call.hello == ["clerk", "agent", ["floor", "turn"]]
+        assert call.hello[:3] == ["clerk", "agent", ["floor", "turn"]]
         call.invite("wait", turn=3, revision=17)
         await call.until(lambda: call.heard)
         assert call.answers() == [(17, ["asked 1 times"], 0, True)], "while it is still at work"
         (name, turn, _, arrays, reading, _, _, _) = call.heard[0]
         proposal = decode(arrays[0])
-        assert (name, turn, proposal.agent, proposal.turn, proposal.basis) == (wire.ANSWER, 3, "clerk", 3, 17)
+        assert (name, turn, proposal.agent, proposal.turn, proposal.basis) == (Answer.NAME, 3, "clerk", 3, 17)
         assert reading is None, "nobody has answered anything at this moment"
         call.heard.clear()
         call.invite("turn_ended", turn=4, revision=20)
@@ -201,7 +202,7 @@ def test_a_coroutine_answers_as_a_plain_agent_does_on_the_loop_of_the_agents(run
         call.invite("turn_ended")
         await call.until(lambda: call.heard)
         assert call.answers() == [(5, ["one", "other"], 0, False)]
-        assert len(call.heard[0]) == 4, "as every release sends it"
+        assert call.heard[0][4:] == [None, None, 0, False], "a whole answer"
         assert call.seen == ["agents"]
 
     run(test, "agents/some.py:Awaiting")
@@ -229,9 +230,9 @@ def test_it_is_cancelled_when_the_turn_moves_and_cleans_up(run: Run, how: str) -
             call.notice("turn", "interrupted", turn=2)
         elif how == "gone":
             assert call.link is not None
-            call.link.send(wire.GONE, "over")
+            call.link.send(Gone.NAME, "over")
         else:
-            call.bench.told([wire.DETACH, "c"])
+            call.bench.told([Detach.NAME, "c"])
         await call.until(lambda: "cleaned up" in call.seen)
         assert call.seen[:3] == ["waits", "cancelled", "cleaned up"]
         if how == "invitation":
@@ -257,7 +258,7 @@ def test_one_that_swallows_its_cancellation_is_abandoned_and_made_anew(
         await call.until(lambda: "waits" in call.seen)
         call.invite("turn_ended", revision=9)
         await call.until(lambda: len(call.heard) == 5)
-        assert call.heard[1][:5] == [wire.FAILED, 1, 5, "TimeoutError", []]
+        assert call.heard[1][:5] == [Failed.NAME, 1, 5, "TimeoutError", []]
         del call.heard[1]
         assert call.answers()[1] == (9, ["asked 1 times"], 0, True)
         assert call.bench._stuck.count == 1 and call.bench.failures == 1
@@ -280,7 +281,7 @@ def test_one_that_blocks_the_loop_is_left_there_and_others_get_another_loop(
     async def test(call: Call) -> None:
         call.invite("block")
         await call.until(lambda: call.heard)
-        assert [each[:5] for each in call.heard] == [[wire.FAILED, 1, 5, "TimeoutError", []]] and call.seen == [
+        assert [each[:5] for each in call.heard] == [[Failed.NAME, 1, 5, "TimeoutError", []]] and call.seen == [
             "blocks"
         ]
         monkeypatch.setattr(agent_host, "HUNG_MS", 15_000)
@@ -316,8 +317,8 @@ def test_a_host_with_nothing_but_stuck_agents_ends_itself(run: Run, monkeypatch:
 def test_one_that_raises_on_the_way_is_told_and_made_anew(run: Run, reason: str, fault: str) -> None:
     async def test(call: Call) -> None:
         call.invite(reason)
-        await call.until(lambda: call.heard and call.heard[-1][0] == wire.FAILED)
-        assert call.heard.pop()[:4] == [wire.FAILED, 1, 5, fault]
+        await call.until(lambda: call.heard and call.heard[-1][0] == Failed.NAME)
+        assert call.heard.pop()[:4] == [Failed.NAME, 1, 5, fault]
         call.heard.clear()
         call.invite("turn_ended")
         await call.until(lambda: call.heard)
@@ -325,8 +326,8 @@ def test_one_that_raises_on_the_way_is_told_and_made_anew(run: Run, reason: str,
         for _ in range(agent_host.INTENSITY.intensity):
             call.heard.clear()
             call.invite("raise")
-            await call.until(lambda: call.bench.running() == {} or (call.heard and call.heard[-1][0] == wire.FAILED))
-        await call.until(lambda: call.supervisor.heard[-1][0] == wire.GAVE_UP)
+            await call.until(lambda: call.bench.running() == {} or (call.heard and call.heard[-1][0] == Failed.NAME))
+        await call.until(lambda: call.supervisor.heard[-1][0] == GaveUp.NAME)
 
     run(test)
 

@@ -12,7 +12,7 @@ import msgpack
 import pytest
 import uvloop
 from offhook.actors.call.broadcaster import Bounds, Broadcaster, Subscriber
-from offhook.actors.contracts import wire
+from offhook.actors.contracts.messages import Gone, Invite, Notice
 from offhook.actors.link.link import Link, LinkServer, connect
 
 BODY = {"text": "x" * 1_000}
@@ -84,7 +84,7 @@ def test_a_subscriber_hears_its_topics_in_order_with_revision_and_turn(run: Any)
         stage.broadcaster.publish("floor", {"holder": "caller"}, 7, 2)
         stage.broadcaster.publish("words", {"text": "hi"}, 8, 2)
         await stage.until(lambda: len(everything) == 2)
-        assert floor == [[wire.NOTICE, 1, 7, 2, "floor", {"holder": "caller"}]]
+        assert floor == [[Notice.NAME, 1, 7, 2, "floor", {"holder": "caller"}]]
         assert [notice[1] for notice in everything] == [1, 2]
 
     run(test)
@@ -164,7 +164,7 @@ def test_an_agent_that_joins_again_takes_the_place_of_its_older_link(run: Any) -
         new = await stage.subscribe("booking", "agent", [])
         assert stage.broadcaster.invite(("booking", "closing"), 1, 9, "turn_ended", 150, {}) == ("closing",)
         await stage.until(lambda: new)
-        assert new == [[wire.INVITE, 1, 9, "turn_ended", 150, {}]]
+        assert new == [[Invite.NAME, 1, 9, "turn_ended", 150, {}]]
         assert old == []
         assert stage.left == []
 
@@ -214,6 +214,6 @@ def test_at_the_end_everybody_is_told(run: Any) -> None:
         heard = await stage.subscribe("a", "observer", [])
         stage.broadcaster.close("the call is over")
         await stage.until(lambda: heard)
-        assert heard == [[wire.GONE, "the call is over"]]
+        assert heard == [[Gone.NAME, "the call is over"]]
 
     run(test)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import uvloop
 from offhook.actors.call.broadcaster import Bounds, Broadcaster
-from offhook.actors.contracts.call_operations import News, Notice
+from offhook.actors.contracts.call_operations import News, TimedNotice
 from offhook.actors.contracts.errors import NoSuchCall
+from offhook.actors.contracts.messages import SubscriberHello
 from offhook.actors.link.link import Link, LinkServer
 from offhook.actors.node import call_followers
 from offhook.actors.node.call_followers import NOTICES_MAX, CallFollowers
@@ -30,7 +31,8 @@ class Owner:
 
     def _hello(self, link: Link, _grant: Any, rest: list[Any]) -> None:
         self.subscribed += 1
-        self.broadcaster.join(link, *rest)
+        hello = SubscriberHello.from_fields(rest)
+        self.broadcaster.join(link, hello.subscriber, hello.kind, hello.topics, hello.since_seq)
 
     async def start(self) -> Owner:
         await self.server.start(self.endpoint)
@@ -96,9 +98,9 @@ def topics(news: News) -> list[str]:
     return [notice.topic for notice in news.notices]
 
 
-async def all_of(node: Node, count: int, after_seq: int = -1) -> list[Notice]:
+async def all_of(node: Node, count: int, after_seq: int = -1) -> list[TimedNotice]:
     """Asks as a console does until it has so many notices."""
-    found: list[Notice] = []
+    found: list[TimedNotice] = []
     while len(found) < count:
         news = await node.news(after_seq)
         found += news.notices

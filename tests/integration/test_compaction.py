@@ -13,11 +13,12 @@ import pytest
 import uvloop
 from offhook.actors.call.resume import fold
 from offhook.actors.journals import queries, redis_journal, sqlite_journal
-from offhook.actors.journals.journal import Journal, Record, Retention, unexplained
+from offhook.actors.journals.journal import Journal, Retention, unexplained
 from offhook.actors.journals.stores import open_journal
 from offhook.policies.conversation.machine import step
 from offhook.policies.core.codec import decode, encode
 from offhook.policies.core.policy import Policy
+from offhook.policies.core.records import Record
 from offhook.policies.core.state import CallState
 from offhook.policies.replay.recording import read
 from offhook.policies.replay.replay import replay
@@ -74,15 +75,16 @@ def run(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
     return lambda test: uvloop.run(limited(test))
 
 
-def call_of(count: int, call: str = "c1", snapshot_bytes: int = 6_000, ended: bool = True) -> list[list[Any]]:
+def call_of(count: int, call: str = "c1", snapshot_bytes: int = 6_000, ended: bool = True) -> list[Record]:
     """Records 1 to `count`: a snapshot and a place every hundred, some places between."""
     records = []
     for seq in range(1, count + 1):
         kind = "snapshot" if seq % 100 == 0 else "place" if seq % 100 == 1 or seq % 7 == 0 else "event"
-        records.append([call, 1, seq, seq * 20, kind, b"s" * snapshot_bytes if kind == "snapshot" else ["b", seq]])
-    records[0][4] = "start"
+        body = b"s" * snapshot_bytes if kind == "snapshot" else ["b", seq]
+        records.append(Record(call, 1, seq, seq * 20, kind, body))
+    records[0] = records[0]._replace(kind="start")
     if ended:
-        records[-1][4] = "end"
+        records[-1] = records[-1]._replace(kind="end")
     return records
 
 
@@ -97,7 +99,7 @@ async def store(journal: Journal, records: Sequence[Record]) -> None:
     assert await done is None
 
 
-async def whole(journal: Journal, call: str = "c1") -> list[list[Any]]:
+async def whole(journal: Journal, call: str = "c1") -> list[Record]:
     return await journal.read(call, limit=1_000_000)
 
 
@@ -219,13 +221,13 @@ def call_policy() -> Policy:
     return Policy.model_validate({"name": "p", "agents": {"a": {"code": "offhook.policies.agents.closing:Closing"}}})
 
 
-def with_snapshots(records: list[list[Any]], every: int) -> list[list[Any]]:
+def with_snapshots(records: list[Record], every: int) -> list[Record]:
     """The same journal with a snapshot and a place after so many events, as a call writes them."""
-    written: list[list[Any]] = []
+    written: list[Record] = []
     policy, state, events = Policy.model_validate(records[0][5]["policy"]), CallState(epoch=1), 0
 
-    def write(row: list[Any], kind: str, body: Any) -> None:
-        written.append([row[0], row[1], len(written) + 1, row[3], kind, body])
+    def write(row: Record, kind: str, body: Any) -> None:
+        written.append(Record(row.call, row.epoch, len(written) + 1, row.at_ms, kind, body))
 
     for row in records:
         write(row, row[4], row[5])

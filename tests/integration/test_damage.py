@@ -20,9 +20,10 @@ import uvloop
 from offhook.actors.contracts.errors import JournalAway, JournalDamaged
 from offhook.actors.journals import queries
 from offhook.actors.journals.damage_monitor import CALLS_MAX, DamageMonitor, Damages
-from offhook.actors.journals.journal import Journal, Record, read_intact
+from offhook.actors.journals.journal import Journal, read_intact
 from offhook.actors.journals.sqlite_journal import SqliteJournal
 from offhook.actors.journals.stores import open_journal
+from offhook.policies.core.records import Record
 from redis.asyncio import Redis
 from redis_server import RedisServer
 
@@ -52,8 +53,8 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
     uvloop.run(limited())
 
 
-def record(seq: int, kind: str = "event", body: Any = "text") -> list[Any]:
-    return ["c1", 1, seq, seq * 20, kind, body]
+def record(seq: int, kind: str = "event", body: Any = "text") -> Record:
+    return Record("c1", 1, seq, seq * 20, kind, body)
 
 
 async def store(journal: Journal, records: Sequence[Record]) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from engine_conformance import RecognizerConformance, SynthesizerConformance, passed
 from offhook.actors.audio.format import LINEAR16, TELEPHONE, AudioFormat
-from offhook.actors.contracts import wire
+from offhook.actors.contracts.engine_messages import Close, Open, Refused, Sound, Speak, Spoken, Timing, Unspoken, Words
 from offhook.actors.contracts.errors import EngineAway, OptionsRefused, ProtocolFault
 from offhook.actors.engines.port import RecognitionOptions, SynthesisOptions
-from offhook.actors.link.link import Message, connect
+from offhook.actors.link.link import Array, connect
 from offhook.policies.core.policy import Speech as SpeechPolicy
 from offhook.serve.engines import sound
 from offhook.serve.engines.moonshine.engine import MoonshineRecognizer
@@ -210,14 +210,14 @@ class Whistler:
 
 def through(
     host: RecognizerHost | SynthesizerHost, *messages: tuple[object, ...], until: str, form: str = TELEPHONE.name
-) -> list[Message]:
+) -> list[Array]:
     """What the host answers to these messages, up to and with the first of a kind ("" = until the link is closed)."""
-    got: list[Message] = []
+    got: list[Array] = []
 
     async def bounded() -> None:
         over = asyncio.Event()
 
-        def take(_link: object, message: Message) -> None:
+        def take(_link: object, message: Array) -> None:
             got.append(message)
             if message[0] == until:
                 over.set()
@@ -239,9 +239,9 @@ def through(
 
 def test_the_host_converts_to_what_the_stream_takes_and_keeps_times() -> None:
     parrot = Parrot()
-    pieces = [(wire.SOUND, "s", tone(1_000)[at : at + 300]) for at in range(0, 8_000, 300)]
-    got = through(RecognizerHost(parrot), (wire.OPEN, "s", 500), *pieces, (wire.CLOSE, "s"), until=wire.WORDS)
-    assert got == [[wire.WORDS, "s", 0, "fed 1000", True, 500, 1_500]]
+    pieces = [(Sound.NAME, "s", tone(1_000)[at : at + 300]) for at in range(0, 8_000, 300)]
+    got = through(RecognizerHost(parrot), (Open.NAME, "s", 500), *pieces, (Close.NAME, "s"), until=Words.NAME)
+    assert got == [[Words.NAME, "s", 0, "fed 1000", True, 500, 1_500]]
     heard = sound.waves_of(parrot.fed, WIDE)
     assert np.max(np.abs(heard - sound.waves_of(tone(1_000, WIDE), WIDE))[300:-300]) < 0.02
     assert parrot.asked == [RecognitionOptions()]
@@ -251,10 +251,10 @@ def test_a_link_that_names_its_format_is_heard_in_it() -> None:
     parrot = Parrot()
     got = through(
         RecognizerHost(parrot),
-        (wire.OPEN, "s", 0, {"tenant": "t1"}),
-        (wire.SOUND, "s", tone(1_000, WIDE)),
-        (wire.CLOSE, "s"),
-        until=wire.WORDS,
+        (Open.NAME, "s", 0, {"tenant": "t1"}),
+        (Sound.NAME, "s", tone(1_000, WIDE)),
+        (Close.NAME, "s"),
+        until=Words.NAME,
         form=WIDE.name,
     )
     assert got[0][3] == "fed 1000" and parrot.fed == tone(1_000, WIDE)
@@ -265,15 +265,15 @@ def test_a_stream_that_cannot_be_read_is_refused_and_the_link_stays() -> None:
     host = RecognizerHost(Parrot())
     refused, words = through(
         host,
-        (wire.OPEN, "a", 0, {"language": "de"}),
-        (wire.SOUND, "a", tone(200)),
-        (wire.OPEN, "b", 0),
-        (wire.SOUND, "b", tone(200)),
-        (wire.CLOSE, "b"),
-        until=wire.WORDS,
+        (Open.NAME, "a", 0, {"language": "de"}),
+        (Sound.NAME, "a", tone(200)),
+        (Open.NAME, "b", 0),
+        (Sound.NAME, "b", tone(200)),
+        (Close.NAME, "b"),
+        until=Words.NAME,
     )
-    assert refused == [wire.REFUSED, "a", "a parrot reads en, not 'de'"]
-    assert words[:2] == [wire.WORDS, "b"] and not host.sessions
+    assert refused == [Refused.NAME, "a", "a parrot reads en, not 'de'"]
+    assert words[:2] == [Words.NAME, "b"] and not host.sessions
     assert host.stats()["seeds"] == 3
 
 
@@ -281,7 +281,7 @@ def test_a_stream_that_cannot_be_read_is_refused_and_the_link_stays() -> None:
 def test_a_stream_that_is_lost_closes_the_calls_link_and_is_cancelled(fault: Exception) -> None:
     parrot = Parrot()
     parrot.fails = fault
-    assert through(RecognizerHost(parrot), (wire.OPEN, "s", 0), (wire.SOUND, "s", tone(200)), until="") == []
+    assert through(RecognizerHost(parrot), (Open.NAME, "s", 0), (Sound.NAME, "s", tone(200)), until="") == []
     assert parrot.cancelled
 
 
@@ -292,8 +292,8 @@ def test_a_lost_call_cancels_its_stream() -> None:
         await host.start()
         at = host.endpoint()
         link = await connect(at["endpoint"], at["token"], on_message=lambda *_: None)
-        link.send(wire.OPEN, "s", 0)
-        link.send(wire.SOUND, "s", tone(200))
+        link.send(Open.NAME, "s", 0)
+        link.send(Sound.NAME, "s", tone(200))
         await passed(lambda: bool(parrot.fed))
         link.abort("the call process died")
         await passed(lambda: parrot.cancelled and not host.sessions)
@@ -308,22 +308,22 @@ CD = AudioFormat(LINEAR16, 22_050)
 def test_the_host_of_a_synthesizer_converts_and_times_come_before_their_sound() -> None:
     whole = tone(1_000, CD)
     pieces = [Speech(whole[:20_000], CD, (("one", 400),)), Speech(whole[20_000:], CD, (("two", 1_000),))]
-    got = through(SynthesizerHost(Whistler(pieces)), (wire.SPEAK, "u", "one two", ""), until=wire.SPOKEN)
-    assert got[0] == [wire.TIMING, "u", [["one", 400]]]
-    assert [wire.TIMING, "u", [["two", 1_000]]] in got and got[-1] == [wire.SPOKEN, "u", 1_000]
-    heard = sound.waves_of(b"".join(message[2] for message in got if message[0] == wire.SOUND), TELEPHONE)
+    got = through(SynthesizerHost(Whistler(pieces)), (Speak.NAME, "u", "one two", ""), until=Spoken.NAME)
+    assert got[0] == [Timing.NAME, "u", [["one", 400]], 0]
+    assert [Timing.NAME, "u", [["two", 1_000]], 0] in got and got[-1] == [Spoken.NAME, "u", 1_000]
+    heard = sound.waves_of(b"".join(message[2] for message in got if message[0] == Sound.NAME), TELEPHONE)
     assert np.max(np.abs(heard - sound.waves_of(tone(1_000), TELEPHONE))[300:-300]) < 0.02
 
 
 def test_words_of_which_nothing_is_told_are_estimated_and_marked() -> None:
     host = SynthesizerHost(Whistler([Speech(tone(800, CD), CD)]))
-    got = through(host, (wire.SPEAK, "u", "aaa bbb", ""), until=wire.SPOKEN)
-    assert got[-2] == [wire.TIMING, "u", [["aaa", 400], ["bbb", 800]], 1]
+    got = through(host, (Speak.NAME, "u", "aaa bbb", ""), until=Spoken.NAME)
+    assert got[-2] == [Timing.NAME, "u", [["aaa", 400], ["bbb", 800]], 1]
 
 
 def test_times_that_an_engine_estimates_are_marked() -> None:
     host = SynthesizerHost(Whistler([Speech(tone(800), TELEPHONE, (("aaa", 790),), estimated=True)]))
-    assert through(host, (wire.SPEAK, "u", "aaa", ""), until=wire.SPOKEN)[0] == [wire.TIMING, "u", [["aaa", 790]], 1]
+    assert through(host, (Speak.NAME, "u", "aaa", ""), until=Spoken.NAME)[0] == [Timing.NAME, "u", [["aaa", 790]], 1]
 
 
 def test_options_reach_the_engine_whichever_way_a_call_says_them() -> None:
@@ -331,21 +331,21 @@ def test_options_reach_the_engine_whichever_way_a_call_says_them() -> None:
     options = SynthesisOptions("ann", "en-GB", TELEPHONE, "t1")
     through(
         SynthesizerHost(whistler),
-        (wire.SPEAK, "u", "aaa", "joe"),  # as the release before says it
-        (wire.SPEAK, "v", "aaa", "ann", options.as_map()),
-        (wire.SPEAK, "w", "!", ""),
-        until=wire.UNSPOKEN,
+        (Speak.NAME, "u", "aaa", "joe"),  # as the release before says it
+        (Speak.NAME, "v", "aaa", "ann", options.as_map()),
+        (Speak.NAME, "w", "!", ""),
+        until=Unspoken.NAME,
     )
     assert whistler.asked[:2] == [SynthesisOptions("joe"), options]
 
 
 def test_an_engine_that_breaks_costs_that_utterance() -> None:
     host = SynthesizerHost(Whistler([Speech(tone(800), TELEPHONE)]))
-    got = through(host, (wire.SPEAK, "u", "!", ""), (wire.SPEAK, "v", "aaa", ""), until=wire.SPOKEN)
-    assert got[0] == [wire.UNSPOKEN, "u", "the synthesizer failed: RuntimeError"] and got[-1][1] == "v"
+    got = through(host, (Speak.NAME, "u", "!", ""), (Speak.NAME, "v", "aaa", ""), until=Spoken.NAME)
+    assert got[0] == [Unspoken.NAME, "u", "the synthesizer failed: RuntimeError"] and got[-1][1] == "v"
 
 
 def test_options_that_are_refused_are_told_as_they_are() -> None:
     host = SynthesizerHost(PhraseSynthesizer("hummer", Hummer, voices=("hum",)))
-    got = through(host, (wire.SPEAK, "u", "Hello.", "ann"), until=wire.UNSPOKEN)
-    assert got == [[wire.UNSPOKEN, "u", "hummer has no voice 'ann'; it has hum"]]
+    got = through(host, (Speak.NAME, "u", "Hello.", "ann"), until=Unspoken.NAME)
+    assert got == [[Unspoken.NAME, "u", "hummer has no voice 'ann'; it has hum"]]

@@ -10,6 +10,7 @@ import msgpack
 import pytest
 from offhook.actors.audio.format import LINEAR16, TELEPHONE, AudioFormat
 from offhook.actors.contracts.errors import LinkLost
+from offhook.actors.contracts.messages import PROTOCOL
 from offhook.actors.link import link as link_module
 from offhook.actors.link.link import Link, connect
 from offhook.serve.contracts.errors import StartFault
@@ -160,7 +161,7 @@ def test_a_port_that_is_taken_is_said_with_its_address() -> None:
 def test_the_hello_names_the_format_and_telephone_audio_is_meant_where_it_names_none() -> None:
     async def test(engine: Engine) -> None:
         at = engine.server.address()
-        for hello in ((), ("mulaw8k",), ("linear16-16k", "and what a later release adds")):
+        for hello in ((), ("mulaw8k",), ("linear16-16k", PROTOCOL + 1, "and what a later release adds")):
             await connect(at["endpoint"], at["token"], *hello, on_message=lambda *_: None)
         while len(engine.formats) < 3:  # noqa: ASYNC110 - the entrance tells no event
             await asyncio.sleep(0)

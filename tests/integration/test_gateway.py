@@ -12,9 +12,23 @@ from typing import Any
 
 import pytest
 import uvloop
-from offhook.actors.contracts import wire
 from offhook.actors.contracts.errors import NoSpare
-from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.actors.contracts.messages import (
+    PROTOCOL,
+    Ack,
+    Audio,
+    Clear,
+    Digit,
+    Hangup,
+    Mark,
+    Marked,
+    Pace,
+    Past,
+    Play,
+    Stopped,
+    Transfer,
+)
+from offhook.actors.link.link import Array, Link, LinkServer
 from offhook.policies.core.errors import CallerFault
 from offhook.serve.carriers import messages, registry
 from offhook.serve.carriers.twilio import media_stream
@@ -38,11 +52,11 @@ class Owner:
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
-        self.links: asyncio.Queue[tuple[Link, Message, asyncio.Queue[Message]]] = asyncio.Queue()
+        self.links: asyncio.Queue[tuple[Link, Array, asyncio.Queue[Array]]] = asyncio.Queue()
         self.server = LinkServer(self._hello)
 
-    def _hello(self, link: Link, _grant: Any, rest: Message) -> None:
-        said: asyncio.Queue[Message] = asyncio.Queue()
+    def _hello(self, link: Link, _grant: Any, rest: Array) -> None:
+        said: asyncio.Queue[Array] = asyncio.Queue()
         link.on_message = lambda _link, message: said.put_nowait(message)
         link.on_close = lambda _link, reason: said.put_nowait(["closed", reason])
         self.links.put_nowait((link, rest, said))
@@ -50,12 +64,12 @@ class Owner:
     def claim(self, epoch: int = 1) -> Claim:
         return Claim(self.server.endpoint, self.server.admit("line"), epoch)
 
-    async def linked(self) -> tuple[Link, Message, asyncio.Queue[Message]]:
+    async def linked(self) -> tuple[Link, Array, asyncio.Queue[Array]]:
         async with asyncio.timeout(60):
             return await self.links.get()
 
 
-async def said(queue: asyncio.Queue[Message]) -> Message:
+async def said(queue: asyncio.Queue[Array]) -> Array:
     async with asyncio.timeout(60):
         return await queue.get()
 
@@ -112,24 +126,24 @@ def test_frames_marks_and_digits_reach_the_call_and_its_orders_reach_the_carrier
         phone.start()
         link, hello, heard = await installation.owner.linked()
         assert installation.claimed == ["call-7"]
-        assert hello == ["MZ1", "mulaw8k", 0, ["", 0, 0, 0]]
+        assert hello == ["MZ1", "mulaw8k", 0, ["", 0, 0, 0], PROTOCOL]
         phone.send(phone.writer.media(FRAME), phone.writer.dtmf("5"), phone.writer.mark("m"), phone.writer.media(FRAME))
         assert [await said(heard) for _ in range(4)] == [
-            [wire.AUDIO, 0, FRAME],
-            [wire.DIGIT, "5", 0],
-            [wire.MARKED, "m"],
-            [wire.AUDIO, 1, FRAME],
+            [Audio.NAME, 0, FRAME],
+            [Digit.NAME, "5", 0],
+            [Marked.NAME, "m"],
+            [Audio.NAME, 1, FRAME],
         ]
-        link.send(wire.PLAY, 1, FRAME * 3)
-        link.send(wire.MARK, 1, "u1:500")
-        link.send(wire.CLEAR, 1)
+        link.send(Play.NAME, 1, FRAME * 3)
+        link.send(Mark.NAME, 1, "u1:500")
+        link.send(Clear.NAME, 1)
         played = await phone.heard()
         assert (played["event"], played["streamSid"]) == ("media", "MZ1")
         assert media_stream.read_application(json.dumps(played).encode()) == messages.Media(FRAME * 3)
         assert await phone.heard() == {"event": "mark", "streamSid": "MZ1", "mark": {"name": "u1:500"}}
         assert await phone.heard() == {"event": "clear", "streamSid": "MZ1"}
         phone.send(phone.writer.stop())
-        assert await said(heard) == [wire.STOPPED, "the caller hung up"]
+        assert await said(heard) == [Stopped.NAME, "the caller hung up"]
         assert (await phone.goodbye())[0] == 1000
 
     run(tmp_path, test)
@@ -140,9 +154,9 @@ def test_the_call_hangs_up(tmp_path: Path) -> None:
         phone = await installation.phone()
         phone.start()
         link, _, heard = await installation.owner.linked()
-        link.send(wire.HANGUP, 1, "goodbye said")
+        link.send(Hangup.NAME, 1, "goodbye said")
         assert await phone.goodbye() == (1000, "goodbye said")
-        assert await said(heard) == [wire.STOPPED, "goodbye said"]
+        assert await said(heard) == [Stopped.NAME, "goodbye said"]
         assert (await said(heard))[0] == "closed"
         assert installation.claimed == ["c1"]  # an ended line is not claimed anew
 
@@ -154,7 +168,7 @@ def test_a_transfer_makes_the_line_give_way_and_the_call_hears_it_lost_not_ended
         phone = await installation.phone()
         phone.start()
         link, _, heard = await installation.owner.linked()
-        link.send(wire.TRANSFER, 1, "+15550123", False)
+        link.send(Transfer.NAME, 1, "+15550123", False)
         assert await phone.goodbye() == (1000, "transferred")
         assert (await said(heard))[0] == "closed"
         while installation.gateway.sockets:  # noqa: ASYNC110 - the gateway has no event for it
@@ -268,12 +282,12 @@ def test_a_bad_message_in_mid_call_is_dropped_and_counted_and_the_call_goes_on(t
         act(phone)
         phone.send(phone.writer.media(FRAME), phone.writer.dtmf("a"), phone.writer.mark("m"))
         assert [await said(heard) for _ in range(4)] == [
-            [wire.AUDIO, 0, FRAME],
-            [wire.AUDIO, 1, FRAME],
-            [wire.DIGIT, "A", 0],
-            [wire.MARKED, "m"],
+            [Audio.NAME, 0, FRAME],
+            [Audio.NAME, 1, FRAME],
+            [Digit.NAME, "A", 0],
+            [Marked.NAME, "m"],
         ]
-        link.send(wire.CLEAR, 1)
+        link.send(Clear.NAME, 1)
         assert (await phone.heard())["event"] == "clear"
         stats = installation.gateway.stats()
         assert (stats.messages_dropped, stats.faults) == ({kind: 1}, {})
@@ -291,7 +305,7 @@ def test_all_of_them_one_after_the_other_cost_no_call_while_the_caller_is_heard(
             for act, _ in BAD.values():
                 act(phone)
                 phone.send(phone.writer.media(FRAME))
-                assert (await said(heard))[0] == wire.AUDIO
+                assert (await said(heard))[0] == Audio.NAME
         dropped = installation.gateway.stats().messages_dropped
         assert sum(dropped.values()) == 10 * len(BAD)
         assert set(dropped) == {"json", "format", "order", "size"}
@@ -314,10 +328,10 @@ def test_a_stream_of_which_most_cannot_be_read_is_closed_and_touches_no_other(tm
         assert code == 1007
         assert reason == "most messages cannot be read; the last: a message is not JSON"
         while (word := await said(bad_heard))[0] != "closed":  # the call sees its line lost, not ended
-            assert word[0] == wire.AUDIO
+            assert word[0] == Audio.NAME
         assert installation.gateway.stats().faults == {"json": 1}
         other.send(other.writer.media(FRAME))
-        assert await said(heard) == [wire.AUDIO, 0, FRAME]
+        assert await said(heard) == [Audio.NAME, 0, FRAME]
         assert list(installation.gateway.lines) == ["good"]
 
     run(tmp_path, test)
@@ -359,7 +373,7 @@ def test_the_agents_own_sound_is_never_the_callers_and_no_fault(tmp_path: Path) 
             raw = phone.writer.media(own).replace(b'"track":"inbound"', b'"track":"outbound"')
             phone.send(raw, *([phone.writer.media(FRAME)] if n % 5 == 0 else []))
         for n in range(2 * BAD_MAX // 5):
-            assert await said(heard) == [wire.AUDIO, n, FRAME]
+            assert await said(heard) == [Audio.NAME, n, FRAME]
         stats = installation.gateway.stats()
         assert (stats.messages_dropped, stats.faults, stats.sequence_gaps) == ({}, {}, 0)
 
@@ -375,7 +389,7 @@ def test_numbers_that_do_not_follow_are_counted_and_cost_nothing(tmp_path: Path)
             phone.writer.sequence += step - 1
             phone.send(phone.writer.media(FRAME))
         for n in range(7):
-            assert await said(heard) == [wire.AUDIO, n, FRAME]
+            assert await said(heard) == [Audio.NAME, n, FRAME]
         assert (installation.gateway.stats().sequence_gaps, installation.gateway.stats().messages_dropped) == (
             4,
             {},
@@ -438,7 +452,7 @@ def test_a_message_may_come_in_several_frames(tmp_path: Path) -> None:
         raw = phone.writer.media(FRAME)
         phone.transport.send(WSMsgType.TEXT, raw[:50], fin=False)
         phone.transport.send(WSMsgType.CONTINUATION, raw[50:])
-        assert await said(heard) == [wire.AUDIO, 0, FRAME]
+        assert await said(heard) == [Audio.NAME, 0, FRAME]
 
     run(tmp_path, test)
 
@@ -449,7 +463,7 @@ def test_frames_of_any_length_are_cut_into_20_ms(tmp_path: Path) -> None:
         phone.start()
         _, _, heard = await installation.owner.linked()
         phone.send(phone.writer.media(FRAME + FRAME[:80]), phone.writer.media(FRAME[80:] + FRAME[:10]))
-        assert [await said(heard) for _ in range(2)] == [[wire.AUDIO, 0, FRAME], [wire.AUDIO, 1, FRAME]]
+        assert [await said(heard) for _ in range(2)] == [[Audio.NAME, 0, FRAME], [Audio.NAME, 1, FRAME]]
 
     run(tmp_path, test)
 
@@ -462,21 +476,21 @@ def test_an_owner_sets_how_many_frames_travel_together_and_the_next_one_begins_a
         phone.start()
         first, _, heard = await installation.owner.linked()
         frames = [bytes([i]) * 160 for i in range(9)]
-        first.send(wire.PACE, 1, 1_000)  # no more than a gateway allows
-        first.send(wire.MARK, 1, "set")
+        first.send(Pace.NAME, 1, 1_000)  # no more than a gateway allows
+        first.send(Mark.NAME, 1, "set")
         await phone.heard()
         phone.send(*(phone.writer.media(frame) for frame in frames[:7]))
-        assert await said(heard) == [wire.AUDIO, 0, b"".join(frames[:TOGETHER])]
-        first.send(wire.PACE, 1, 1)  # what waits leaves
-        assert await said(heard) == [wire.AUDIO, TOGETHER, b"".join(frames[TOGETHER:7])]
-        first.send(wire.PACE, 1, 3)
-        first.send(wire.MARK, 1, "set again")
+        assert await said(heard) == [Audio.NAME, 0, b"".join(frames[:TOGETHER])]
+        first.send(Pace.NAME, 1, 1)  # what waits leaves
+        assert await said(heard) == [Audio.NAME, TOGETHER, b"".join(frames[TOGETHER:7])]
+        first.send(Pace.NAME, 1, 3)
+        first.send(Mark.NAME, 1, "set again")
         await phone.heard()
         first.abort("the process died")
         _second, _, heard = await installation.owner.linked()
-        assert await said(heard) == [wire.AUDIO, 0, b"".join(frames[:7])]
+        assert await said(heard) == [Audio.NAME, 0, b"".join(frames[:7])]
         phone.send(*(phone.writer.media(frame) for frame in frames[7:]))
-        assert [await said(heard) for _ in range(2)] == [[wire.AUDIO, i, frames[i]] for i in (7, 8)]
+        assert [await said(heard) for _ in range(2)] == [[Audio.NAME, i, frames[i]] for i in (7, 8)]
 
     run(tmp_path, test)
 
@@ -491,24 +505,24 @@ def test_unacknowledged_audio_goes_to_the_next_owner_and_only_its_epoch_is_obeye
         frames = [bytes([i]) * 160 for i in range(5)]
         phone.send(*(phone.writer.media(frame) for frame in frames[:4]))
         for i in range(4):
-            assert await said(heard) == [wire.AUDIO, i, frames[i]]
-        first.send(wire.ACK, 1, 1)
-        first.send(wire.MARK, 1, "acknowledged")
+            assert await said(heard) == [Audio.NAME, i, frames[i]]
+        first.send(Ack.NAME, 1, 1)
+        first.send(Mark.NAME, 1, "acknowledged")
         await phone.heard()
         first.abort("the process died")
         second, hello, heard = await installation.owner.linked()
         assert hello[2] == 4
-        assert await said(heard) == [wire.PAST, 0, frames[0] + frames[1]]
-        assert await said(heard) == [wire.AUDIO, 2, frames[2] + frames[3]]
+        assert await said(heard) == [Past.NAME, 0, frames[0] + frames[1]]
+        assert await said(heard) == [Audio.NAME, 2, frames[2] + frames[3]]
         assert installation.lost == [0, 1]  # whoever is asked knows which owner was lost
         phone.send(phone.writer.media(frames[4]))
-        assert await said(heard) == [wire.AUDIO, 4, frames[4]]
-        second.send(wire.CLEAR, 1)  # of the fenced epoch: not obeyed
-        second.send(wire.MARK, 2, "obeyed")
+        assert await said(heard) == [Audio.NAME, 4, frames[4]]
+        second.send(Clear.NAME, 1)  # of the fenced epoch: not obeyed
+        second.send(Mark.NAME, 2, "obeyed")
         assert (await phone.heard())["mark"] == {"name": "obeyed"}
         assert installation.gateway.stats().fenced == 1
-        second.send(wire.ACK, 2, 4)
-        second.send(wire.MARK, 2, "again")
+        second.send(Ack.NAME, 2, 4)
+        second.send(Mark.NAME, 2, "again")
         await phone.heard()
         assert installation.gateway.lines["c1"].unacknowledged == 0
 
@@ -529,7 +543,7 @@ def test_ten_seconds_are_kept_and_the_oldest_is_dropped_first(tmp_path: Path) ->
         assert installation.gateway.stats().frames_lost == 7
         first.abort("the process died")
         _, _, heard = await installation.owner.linked()
-        assert await said(heard) == [wire.AUDIO, 7, FRAME * FRAMES_KEPT]
+        assert await said(heard) == [Audio.NAME, 7, FRAME * FRAMES_KEPT]
 
     run(tmp_path, test)
 
@@ -541,10 +555,10 @@ def test_the_line_goes_to_the_owner_of_whom_the_supervisor_tells_and_says_how_fa
         phone = await installation.phone()
         phone.start()
         first, _, before = await installation.owner.linked()
-        first.send(wire.MARK, 1, "u1/1.1/0")
+        first.send(Mark.NAME, 1, "u1/1.1/0")
         clock = asyncio.get_running_loop().time
         began_s = clock()
-        first.send(wire.PLAY, 1, FRAME * 20)
+        first.send(Play.NAME, 1, FRAME * 20)
         for _ in range(2):
             await phone.heard()
         installation.gateway.owned("c1", installation.owner.claim(2))
@@ -553,7 +567,7 @@ def test_the_line_goes_to_the_owner_of_whom_the_supervisor_tells_and_says_how_fa
         assert (mark, after_ms, cleared) == ("u1/1.1/0", 400, 0)
         assert 400 - round((clock() - began_s) * 1_000) - 1 <= unplayed_ms <= 400
         assert (await said(before))[0] == "closed"
-        second.send(wire.CLEAR, 2)
+        second.send(Clear.NAME, 2)
         assert (await phone.heard())["event"] == "clear"
         installation.gateway.owned("c1", installation.owner.claim(3))
         _, hello, _ = await installation.owner.linked()
@@ -575,8 +589,8 @@ def test_an_owner_that_comes_to_an_ended_line_hears_of_the_end(tmp_path: Path) -
         installation.gateway.owned("c1", installation.owner.claim(2))
         while True:  # the claim that followed the loss may have been faster than the stop
             _, _, heard = await installation.owner.linked()
-            if (word := await said(heard))[0] == wire.STOPPED:
-                assert word == [wire.STOPPED, "the caller hung up"]
+            if (word := await said(heard))[0] == Stopped.NAME:
+                assert word == [Stopped.NAME, "the caller hung up"]
                 return
 
     run(tmp_path, test)
@@ -644,7 +658,7 @@ def test_a_call_that_comes_back_makes_its_old_line_give_way(tmp_path: Path) -> N
         link, _, _ = await installation.owner.linked()
         assert (await old.goodbye())[0] == 1000
         assert (await said(old_heard))[0] == "closed"  # lost, not stopped: the call goes on
-        link.send(wire.CLEAR, 1)
+        link.send(Clear.NAME, 1)
         assert (await new.heard())["event"] == "clear"
         assert len(installation.gateway.lines) == 1
 
@@ -671,7 +685,7 @@ def test_a_carrier_that_does_not_read_is_cut_off(tmp_path: Path) -> None:
         phone.transport.underlying_transport.pause_reading()
         link.backlog_bytes_max = 1 << 30
         for _ in range(100):
-            link.send(wire.PLAY, 1, bytes(160_000))
+            link.send(Play.NAME, 1, bytes(160_000))
         assert (await said(heard))[0] == "closed"
         assert installation.gateway.stats().faults == {"unread": 1}
 
@@ -696,10 +710,10 @@ def test_a_call_that_talks_nonsense_loses_its_link_only(tmp_path: Path) -> None:
         phone = await installation.phone()
         phone.start()
         link, _, heard = await installation.owner.linked()
-        link.send(wire.PLAY, 1, "text")
+        link.send(Play.NAME, 1, "text")
         assert (await said(heard))[0] == "closed"
         again, _, _ = await installation.owner.linked()
-        again.send(wire.CLEAR, 1)
+        again.send(Clear.NAME, 1)
         assert (await phone.heard())["event"] == "clear"
 
     run(tmp_path, test)

@@ -11,9 +11,10 @@ import pytest
 import redis_server
 import uvloop
 from offhook.actors.contracts.errors import Fenced, JournalAway, ProtocolFault
-from offhook.actors.journals.journal import Journal, Record, Tail
+from offhook.actors.journals.journal import Journal, Tail
 from offhook.actors.journals.stores import check_url, open_journal
 from offhook.policies.core.errors import CallerFault, OffhookError
+from offhook.policies.core.records import Record
 from redis_server import RedisServer
 
 Open = Callable[[Path], Journal]
@@ -52,8 +53,8 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Test], None
 _databases = iter(range(1000))
 
 
-def record(seq: int, call: str = "c1", epoch: int = 1, kind: str = "event", body: Any = None) -> list[Any]:
-    return [call, epoch, seq, seq * 20, kind, ["ev", seq, "text"] if body is None else body]
+def record(seq: int, call: str = "c1", epoch: int = 1, kind: str = "event", body: Any = None) -> Record:
+    return Record(call, epoch, seq, seq * 20, kind, ["ev", seq, "text"] if body is None else body)
 
 
 async def store(journal: Journal, records: Sequence[Record]) -> OffhookError | None:
@@ -90,9 +91,9 @@ def test_last_and_calls(run: Callable[[Test], None]) -> None:
         journal = open_store(folder)
         for number in range(5):
             records = [record(seq, f"c{number}") for seq in range(10)]
-            records[4][4] = "snapshot"
+            records[4] = records[4]._replace(kind="snapshot")
             if number == 3:
-                records[9][4] = "end"
+                records[9] = records[9]._replace(kind="end")
             assert await store(journal, records) is None
         assert await journal.last("c0") == record(9, "c0")
         assert await journal.last("c0", "snapshot") == record(4, "c0", kind="snapshot")

@@ -14,7 +14,7 @@ import pytest
 import uvloop
 from offhook.actors.contracts.errors import LinkLost, ProtocolFault
 from offhook.actors.link import link as link_module
-from offhook.actors.link.link import Link, LinkServer, Message, connect
+from offhook.actors.link.link import Array, Link, LinkServer, connect
 
 Test = Callable[[str], Awaitable[None]]
 
@@ -39,21 +39,21 @@ class End:
     """One end of a link, with what came in at it."""
 
     def __init__(self) -> None:
-        self.messages: list[Message] = []
+        self.messages: list[Array] = []
         self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._news = asyncio.Event()
         self.link: Link | None = None
         self.grant: Any = None
-        self.hello: Message = []
+        self.hello: Array = []
 
-    def take(self, _link: Link, message: Message) -> None:
+    def take(self, _link: Link, message: Array) -> None:
         self.messages.append(message)
         self._news.set()
 
     def lost(self, _link: Link, reason: str) -> None:
         self.closed.set_result(reason)
 
-    async def have(self, count: int) -> list[Message]:
+    async def have(self, count: int) -> list[Array]:
         while len(self.messages) < count:
             self._news.clear()
             await self._news.wait()
@@ -68,7 +68,7 @@ class Server(LinkServer):
         self.ends: list[End] = []
         self._greeted = asyncio.Event()
 
-    def _greet(self, link: Link, grant: Any, rest: Message) -> None:
+    def _greet(self, link: Link, grant: Any, rest: Array) -> None:
         end = End()
         end.link, end.grant, end.hello = link, grant, rest
         link.on_message, link.on_close = end.take, end.lost
@@ -332,7 +332,7 @@ def test_a_message_that_cannot_be_handled_ends_its_link_only(run: Callable[[Test
         second = await server.end(1)
         assert far.link is not None and second.link is not None
 
-        def fragile(_link: Link, message: Message) -> None:
+        def fragile(_link: Link, message: Array) -> None:
             far.messages.append(message)
             raise KeyError("field")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from offhook.actors.contracts.setup import Engines
-from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.actors.link.link import Array, Link, LinkServer
 from offhook.policies.core.state import Line
 from offhook.policies.replay.replay import replay
 from phone import SILENCE, voice
@@ -148,11 +148,11 @@ class Recognizer:
         self.link: Link
         self.server = LinkServer(self._hello)
 
-    def _hello(self, link: Link, _grant: object, _rest: Message) -> None:
+    def _hello(self, link: Link, _grant: object, _rest: Array) -> None:
         self.link = link
         link.on_message = self._take
 
-    def _take(self, _link: Link, message: Message) -> None:
+    def _take(self, _link: Link, message: Array) -> None:
         if message[0] == "sound":
             self.sound += message[2]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.actors.contracts import wire
 from offhook.actors.contracts.errors import Fenced, NoSpare, NoSuchCall, ProtocolFault
+from offhook.actors.contracts.node_messages import Journaled, JournalGone
 from offhook.actors.contracts.setup import Engines, agent_tokens
 from offhook.actors.journals.sqlite_journal import SqliteJournal
 from offhook.actors.node.agent_pool import AgentPool
@@ -36,6 +36,7 @@ from offhook.actors.node.residents import lives
 from offhook.actors.node.watch import TICK_MS, Watch
 from offhook.policies.core.errors import CallerFault
 from offhook.policies.core.policy import AgentSpec, Policy
+from offhook.policies.core.records import End
 
 
 def within(test: Any, *arguments: Any) -> None:
@@ -481,7 +482,7 @@ def test_records_are_acknowledged_when_they_are_stored_and_only_their_owners_are
         desk = Desk(tmp_path)
         desk.table.open(row("c"))
         desk.intake.take("p1", records(1, 3))
-        assert await desk.have(1) == [(wire.JOURNALED, "c", 1, 3)]
+        assert await desk.have(1) == [(Journaled.NAME, "c", 1, 3)]
         desk.intake.take("stranger", records(4, 4))
         desk.intake.take("p1", records(4, 4, epoch=9))
         assert desk.intake.refused == 2
@@ -503,11 +504,11 @@ def test_what_follows_a_refused_record_is_refused_until_it_is_sent_again(tmp_pat
         desk.intake.take("p1", records(1, 1))
         desk.intake.take("p1", broken)
         told = await desk.have(2)
-        assert {message[0] for message in told} == {wire.JOURNALED, wire.JOURNAL_AWAY}
+        assert {message[0] for message in told} == {Journaled.NAME, JournalGone.NAME}
         desk.intake.take("p1", records(3, 4))  # behind the gap: an acknowledgement would say that 2 is safe
         assert desk.intake.refused == 2
         desk.intake.take("p1", records(2, 4))
-        assert (await desk.have(3))[-1] == (wire.JOURNALED, "c", 1, 4)
+        assert (await desk.have(3))[-1] == (Journaled.NAME, "c", 1, 4)
         assert [r[2] for r in await desk.journal.read("c")] == [1, 2, 3, 4]
         await desk.journal.close()
 
@@ -520,11 +521,11 @@ def test_the_end_of_a_dead_process_call_is_its_next_record_at_its_own_epoch(tmp_
         dead = row("c", epoch=3)
         desk.table.open(dead)
         desk.intake.take("p1", records(1, 5, epoch=3))
-        desk.intake.close_call(dead, 20, {"outcome": "call process died"})
+        desk.intake.close_call(dead, 20, End("call process died"))
         await desk.journal.close()
         journal = SqliteJournal(tmp_path / "j.sqlite")
         last = (await journal.read("c"))[-1]
-        assert last[:5] == ["c", 3, 6, 50, "end"]  # its clock does not run back either
+        assert last[:5] == ("c", 3, 6, 50, "end")  # its clock does not run back either
         await journal.close()
 
     within(test)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from offhook.actors.contracts.errors import JournalAway, ProtocolFault
+from offhook.actors.contracts.node_messages import Perform
 from offhook.actors.contracts.orders import Order, Outcome
 from offhook.actors.journals.sqlite_register import SqliteRegister
 from offhook.actors.node.leases import LeaseBook
@@ -97,9 +98,9 @@ def outbox(register: SqliteRegister, tools: Mapping[str, Tool], away_ms: int = 5
     ],
 )
 def test_an_order_has_its_fields_or_is_none(fields: list[object]) -> None:
-    assert Order.from_fields(["c1", 1, "g1", "act", [["time", "ten"]], "k1"]) == ORDER
+    assert Order.of(Perform("c1", 1, "g1", "act", [["time", "ten"]], "k1")) == ORDER
     with pytest.raises(ProtocolFault):
-        Order.from_fields(fields)
+        Order.of(Perform.from_fields(fields))
 
 
 async def cut_short(register: SqliteRegister, order: Order = ORDER) -> None:

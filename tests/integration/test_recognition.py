@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from offhook.actors.contracts.messages import PROTOCOL
 from offhook.actors.engines import recognition
 from offhook.actors.engines.port import STOCK_RECOGNITION, RecognitionOptions
 from offhook.actors.engines.recognition import NoRecognizer, RecognitionClient
 from offhook.actors.link import reconnect
-from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.actors.link.link import Array, Link, LinkServer
 from offhook.actors.process.clock import MonotonicClock
 from offhook.policies.core.events import Event, HealthChanged, WordsHeard
 from virtual_loop import run_virtually
@@ -24,10 +25,10 @@ class Engine:
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
-        self.opened: list[Message] = []
+        self.opened: list[Array] = []
         self.closed: list[str] = []
         self.sound: dict[str, bytes] = {}
-        self.hello: Message = []
+        self.hello: Array = []
         self.asked = 0  # how often it was to tell how far it is
         self.link: Link | None = None
         self.server = LinkServer(self._hello)
@@ -37,19 +38,19 @@ class Engine:
         self.server.admit(None, "token", lasting=True)
         return self
 
-    def _hello(self, link: Link, _grant: object, rest: Message) -> None:
+    def _hello(self, link: Link, _grant: object, rest: Array) -> None:
         self.hello = rest
         self.link = link
         link.on_message = self._take
 
-    def _take(self, _link: Link, message: Message) -> None:
+    def _take(self, _link: Link, message: Array) -> None:
         kind, stream, *rest = message
         if kind == "open":
             self.opened.append(message)
             self.sound[stream] = b""
         elif kind == "sound":
             self.sound[stream] += rest[0]
-            self.asked += len(rest) > 1
+            self.asked += len(rest) > 1 and bool(rest[1])
         else:
             self.closed.append(stream)
 
@@ -197,7 +198,7 @@ def test_gaps_in_the_carriers_audio_keep_times_true(run: Callable[..., None]) ->
 
 
 FAR = 1 << 40
-NONSENSE: dict[str, Message] = {
+NONSENSE: dict[str, Array] = {
     "too short": ["words", "c1/1"],
     "empty of fields": ["words"],
     "unknown": ["sing"],
@@ -475,7 +476,7 @@ def test_the_link_names_the_format_and_a_stream_its_options(run: Callable[..., N
         on.client.read_by(RecognitionOptions("en-GB", ("Acme", "Zoe"), tenant="t1"))
         on.feed(10)
         await until(lambda: engine.opened)
-        assert engine.hello == ["mulaw8k"]
+        assert engine.hello == ["mulaw8k", PROTOCOL]
         told = {"language": "en-GB", "hints": ["Acme", "Zoe"], "format": "mulaw8k", "tenant": "t1"}
         assert engine.opened == [["open", "c1/1", 1_000, told]]
 

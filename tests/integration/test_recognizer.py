@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 
 from offhook.actors.audio import mulaw
 from offhook.actors.audio.format import SILENCE
-from offhook.actors.contracts import wire
-from offhook.actors.link.link import Link, Message, connect
+from offhook.actors.contracts.engine_messages import Close, Open, Sound, Words
+from offhook.actors.link.link import Array, Link, connect
 from offhook.serve.engines import recognizer_host as module
 from offhook.serve.engines import sound
 from offhook.serve.engines.moonshine import decoder as decoding
@@ -90,7 +90,7 @@ class Call:
     """One call's end of the link."""
 
     def __init__(self) -> None:
-        self.words: list[Message] = []
+        self.words: list[Array] = []
         self.news = asyncio.Event()
         self.link: Link
 
@@ -99,11 +99,11 @@ class Call:
         self.link = await connect(address["endpoint"], address["token"], on_message=self._take)
         return self
 
-    def _take(self, _link: Link, message: Message) -> None:
+    def _take(self, _link: Link, message: Array) -> None:
         self.words.append(message)
         self.news.set()
 
-    async def until(self, count: int) -> list[Message]:
+    async def until(self, count: int) -> list[Array]:
         while len(self.words) < count:
             self.news.clear()
             await self.news.wait()
@@ -111,7 +111,7 @@ class Call:
 
     def hear(self, stream: str, coded: bytes, piece_ms: int = 100) -> None:
         for at in range(0, len(coded), piece_ms * 8):
-            self.link.send(wire.SOUND, stream, coded[at : at + piece_ms * 8])
+            self.link.send(Sound.NAME, stream, coded[at : at + piece_ms * 8])
 
 
 def run(test: Callable[[RecognizerHost, Model], Awaitable[None]]) -> None:
@@ -142,10 +142,10 @@ def decode(decoder: Decoder, coded: bytes, dropped_ms: int = 0, last: bool = Fal
 def test_words_carry_the_calls_clock() -> None:
     async def test(engine: RecognizerHost, _model: Model) -> None:
         call = await Call().connect(engine)
-        call.link.send(wire.OPEN, "s", 5_000)
+        call.link.send(Open.NAME, "s", 5_000)
         call.hear("s", quiet(500) + loud(800) + quiet(500))
         (words,) = await call.until(1)
-        assert words == [wire.WORDS, "s", 0, "run of 800", True, 5_500, 6_300]
+        assert words == [Words.NAME, "s", 0, "run of 800", True, 5_500, 6_300]
 
     run(test)
 
@@ -153,9 +153,9 @@ def test_words_carry_the_calls_clock() -> None:
 def test_closing_a_stream_tells_its_last_words() -> None:
     async def test(engine: RecognizerHost, model: Model) -> None:
         call = await Call().connect(engine)
-        call.link.send(wire.OPEN, "s", 0)
+        call.link.send(Open.NAME, "s", 0)
         call.hear("s", loud(900))
-        call.link.send(wire.CLOSE, "s")
+        call.link.send(Close.NAME, "s")
         (words,) = await call.until(1)
         assert words[3] == "run of 900"
         await passed(lambda: not engine.streams)
@@ -168,7 +168,7 @@ def test_an_engine_that_is_behind_decodes_what_waits_at_once() -> None:
     async def test(engine: RecognizerHost, model: Model) -> None:
         call = await Call().connect(engine)
         model.gate.clear()
-        call.link.send(wire.OPEN, "s", 0)
+        call.link.send(Open.NAME, "s", 0)
         call.hear("s", quiet(200) + loud(800) + quiet(1_000))
         await passed(lambda: engine.heard_ms >= 2_000)
         model.gate.set()
@@ -183,7 +183,7 @@ def test_too_far_behind_it_drops_the_older_half_and_keeps_time() -> None:
     async def test(engine: RecognizerHost, model: Model) -> None:
         call = await Call().connect(engine)
         model.gate.clear()
-        call.link.send(wire.OPEN, "s", 0)
+        call.link.send(Open.NAME, "s", 0)
         call.hear("s", quiet(100))
         await passed(lambda: bool(engine.behind_ms_max))  # the engine has it, and is not done with it
         call.hear("s", quiet(module.PENDING_MS_MAX + 2_900) + loud(800) + quiet(500))
@@ -202,7 +202,7 @@ def test_calls_share_one_worker_in_turn() -> None:
     async def test(engine: RecognizerHost, _model: Model) -> None:
         calls = [await Call().connect(engine) for _ in range(5)]
         for n, call in enumerate(calls):
-            call.link.send(wire.OPEN, "s", n * 1_000)
+            call.link.send(Open.NAME, "s", n * 1_000)
             call.hear("s", loud(800) + quiet(400))
         for n, call in enumerate(calls):
             (words,) = await call.until(1)
@@ -214,7 +214,7 @@ def test_calls_share_one_worker_in_turn() -> None:
 def test_a_lost_call_closes_its_stream() -> None:
     async def test(engine: RecognizerHost, model: Model) -> None:
         call = await Call().connect(engine)
-        call.link.send(wire.OPEN, "s", 0)
+        call.link.send(Open.NAME, "s", 0)
         call.hear("s", loud(500))
         await passed(lambda: bool(model.opened))
         call.link.abort("the call process died")
@@ -227,12 +227,12 @@ def test_a_lost_call_closes_its_stream() -> None:
 def test_a_model_that_fails_costs_that_link_and_no_other() -> None:
     async def test(engine: RecognizerHost, model: Model) -> None:
         bad, good = await Call().connect(engine), await Call().connect(engine)
-        bad.link.send(wire.OPEN, "s", 0)
+        bad.link.send(Open.NAME, "s", 0)
         model.broken = True
         bad.hear("s", quiet(100))
         await passed(lambda: not bad.link.open)
         model.broken = False
-        good.link.send(wire.OPEN, "s", 0)
+        good.link.send(Open.NAME, "s", 0)
         good.hear("s", loud(800) + quiet(400))
         await good.until(1)
         await passed(lambda: engine.streams <= 1)
@@ -240,7 +240,7 @@ def test_a_model_that_fails_costs_that_link_and_no_other() -> None:
     run(test)
 
 
-def progress(words: list[Message]) -> list[int]:
+def progress(words: list[Array]) -> list[int]:
     """How far it said to be, where it told no words."""
     return [message[6] for message in words if message[1:5] == ["s", message[2], "", False]]
 
@@ -248,14 +248,14 @@ def progress(words: list[Message]) -> list[int]:
 def test_a_call_that_asks_is_told_once_all_of_it_is_read_and_holds_no_word() -> None:
     async def test(engine: RecognizerHost, _model: Model) -> None:
         call = await Call().connect(engine)
-        call.link.send(wire.OPEN, "s", 5_000)
+        call.link.send(Open.NAME, "s", 5_000)
         call.hear("s", quiet(1_000))
-        call.link.send(wire.SOUND, "s", b"", 1)
+        call.link.send(Sound.NAME, "s", b"", 1)
         call.hear("s", quiet(5_000), piece_ms=50)
         await call.until(1)
-        call.link.send(wire.CLOSE, "s")
+        call.link.send(Close.NAME, "s")
         await passed(lambda: engine.heard_ms == 6_000 and not engine.streams)
-        assert call.words == [[wire.WORDS, "s", 0, "", False, 6_000, 6_000]]  # and in the silence after it no more
+        assert call.words == [[Words.NAME, "s", 0, "", False, 6_000, 6_000]]  # and in the silence after it no more
 
     run(test)
 
@@ -263,9 +263,9 @@ def test_a_call_that_asks_is_told_once_all_of_it_is_read_and_holds_no_word() -> 
 def test_who_does_not_ask_is_not_told() -> None:
     async def test(engine: RecognizerHost, _model: Model) -> None:
         call = await Call().connect(engine)
-        call.link.send(wire.OPEN, "s", 0)
+        call.link.send(Open.NAME, "s", 0)
         call.hear("s", quiet(4_000) + loud(800) + quiet(4_000))
-        call.link.send(wire.CLOSE, "s")
+        call.link.send(Close.NAME, "s")
         await passed(lambda: engine.heard_ms == 8_800 and not engine.streams)
         await call.until(1)
         assert [message[3] for message in call.words] == ["run of 800"]
@@ -276,9 +276,9 @@ def test_who_does_not_ask_is_not_told() -> None:
 def test_words_come_before_it_is_told_that_there_are_no_more() -> None:
     async def test(engine: RecognizerHost, _model: Model) -> None:
         call = await Call().connect(engine)
-        call.link.send(wire.OPEN, "s", 0)
+        call.link.send(Open.NAME, "s", 0)
         call.hear("s", quiet(300) + loud(800) + quiet(100))
-        call.link.send(wire.SOUND, "s", quiet(60), 1)
+        call.link.send(Sound.NAME, "s", quiet(60), 1)
         call.hear("s", quiet(2_000))
         words = await call.until(2)
         assert [(message[2], message[3], message[4]) for message in words] == [(0, "run of 800", True), (1, "", False)]
@@ -311,10 +311,10 @@ def test_a_call_that_asks_in_the_midst_of_a_segment_is_answered_all_the_same() -
     async def test(engine: RecognizerHost, model: Model) -> None:
         model.open = lambda _rate_hz: Music(model)  # type: ignore[method-assign]
         call = await Call().connect(engine)
-        call.link.send(wire.OPEN, "s", 0)
+        call.link.send(Open.NAME, "s", 0)
         for n in range(1, 5):
             call.hear("s", quiet(1_000))
-            call.link.send(wire.SOUND, "s", b"", 1)
+            call.link.send(Sound.NAME, "s", b"", 1)
             await passed(lambda n=n: engine.heard_ms == 1_000 * n)
         call.hear("s", quiet(module.ANSWER_MS + 100))
         await passed(lambda: len(progress(call.words)) >= 1)
@@ -326,7 +326,7 @@ def test_a_call_that_asks_in_the_midst_of_a_segment_is_answered_all_the_same() -
 
 def test_nonsense_closes_the_link() -> None:
     async def test(engine: RecognizerHost, _model: Model) -> None:
-        for message in (["sing", "s"], [wire.OPEN, "s", "now"], [wire.SOUND, "s", "text"]):
+        for message in (["sing", "s"], [Open.NAME, "s", "now"], [Sound.NAME, "s", "text"]):
             call = await Call().connect(engine)
             call.link.send(*message)
             link = call.link

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from offhook.actors.engines.recognition import KEPT_MS
-from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.actors.link.link import Array, Link, LinkServer
 from offhook.actors.link.reconnect import LOST_MS, PAUSE_MS_FIRST, Endpoint, Reconnect
 
 
@@ -24,7 +24,7 @@ class Listener:
         self.server.admit(None, "token", lasting=True)
         return await self.server.start(endpoint), "token"
 
-    def _hello(self, link: Link, _grant: Any, _rest: Message) -> None:
+    def _hello(self, link: Link, _grant: Any, _rest: Array) -> None:
         self.links.append(link)
 
 

@@ -14,11 +14,12 @@ import redis_server
 import uvloop
 from offhook.actors.contracts.errors import Fenced, JournalAway, JournalDamaged
 from offhook.actors.journals import redis_journal
-from offhook.actors.journals.journal import Record, Retention, read_intact
+from offhook.actors.journals.journal import Retention, read_intact
 from offhook.actors.journals.redis_journal import RedisJournal
 from offhook.actors.node.call_table import CallTable
 from offhook.actors.node.intake import Intake
 from offhook.policies.core.errors import OffhookError
+from offhook.policies.core.records import Record
 from redis.asyncio import Redis
 from redis_server import RedisServer
 
@@ -51,8 +52,8 @@ def run(server: RedisServer) -> Callable[[Test], None]:
     return lambda test: uvloop.run(limited(test))
 
 
-def record(seq: int, call: str = "c1", epoch: int = 1, kind: str = "event", body: Any = "text") -> list[Any]:
-    return [call, epoch, seq, seq * 20, kind, body]
+def record(seq: int, call: str = "c1", epoch: int = 1, kind: str = "event", body: Any = "text") -> Record:
+    return Record(call, epoch, seq, seq * 20, kind, body)
 
 
 async def store(journal: RedisJournal, records: Sequence[Record]) -> OffhookError | None:
@@ -294,7 +295,7 @@ def test_numbers_at_their_limits_stay_whole(run: Callable[[Test], None]) -> None
     async def test(url: str, _anybody: Redis) -> None:
         journal = RedisJournal(url)
         most = (1 << 63) - 1
-        records = [["c1", most - 1, 0, most, "event", 1], ["c1", most, (1 << 32) - 1, most, "event", 2]]
+        records = [Record("c1", most - 1, 0, most, "event", 1), Record("c1", most, (1 << 32) - 1, most, "event", 2)]
         assert await store(journal, records) is None
         assert await journal.read("c1") == records
         assert isinstance(await store(journal, [record(5, epoch=most - 1)]), Fenced)

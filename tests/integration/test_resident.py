@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offhook.actors.contracts import wire
+from offhook.actors.contracts.node_messages import Journal, Perform
 from offhook.actors.link import resident as residing
-from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.actors.link.link import Array, Link, LinkServer
 from offhook.actors.link.resident import Resident
 
 
@@ -79,7 +79,7 @@ def test_what_was_sent_before_it_parts_arrives_and_nothing_after_it_is_sent(tmp_
         said: list[Any] = []
         here, over = asyncio.Event(), asyncio.Event()
 
-        def hello(link: Link, _grant: Any, _rest: Message) -> None:
+        def hello(link: Link, _grant: Any, _rest: Array) -> None:
             link.on_message = lambda _link, message: said.append(message[0])
             link.on_close = lambda _link, _reason: over.set()
             here.set()
@@ -91,11 +91,11 @@ def test_what_was_sent_before_it_parts_arrives_and_nothing_after_it_is_sent(tmp_
         staying = asyncio.ensure_future(leaver.stay())
         await here.wait()
         for _ in range(100):
-            assert leaver.send(wire.JOURNAL, [b"r" * 1_000])
+            assert leaver.send(Journal.NAME, [b"r" * 1_000])
         await leaver.part("the test is over")
-        assert not leaver.send(wire.PERFORM, "too late")
+        assert not leaver.send(Perform.NAME, "too late")
         await over.wait()
-        assert said.count(wire.JOURNAL) == 100 and wire.PERFORM not in said
+        assert said.count(Journal.NAME) == 100 and Perform.NAME not in said
         await leaver.part("twice")
         assert not staying.done()  # whoever parts ends the process itself
         staying.cancel()

@@ -16,7 +16,18 @@ from offhook.actors.call.effects import CARRIERS
 from offhook.actors.call.hearing import SPEECH_FRAMES
 from offhook.actors.call.phone_line import ACK_EVERY
 from offhook.actors.call.runtime import CallRuntime
-from offhook.actors.contracts import wire
+from offhook.actors.contracts.messages import Ack, Answer, Audio, Clear, Digit, Failed, Hangup, Invite, Pace, Play
+from offhook.actors.contracts.node_messages import (
+    Assigned,
+    Begun,
+    Ended,
+    Journal,
+    Journaled,
+    Perform,
+    Performed,
+    Told,
+    Withdraw,
+)
 from offhook.actors.contracts.setup import Setup
 from offhook.actors.link.link import Link, LinkServer, connect
 from offhook.actors.process.metric_registry import MetricRegistry
@@ -51,7 +62,7 @@ class Uplink:
         if not self.up:
             return False
         self.sent.append(message)
-        if message[0] == wire.JOURNAL:
+        if message[0] == Journal.NAME:
             clears = self.call.line.clears if self.call is not None else 0
             self.at_record += [(record[2], clears) for record in message[1]]
             seen = {record[2] for record in self.records}
@@ -62,7 +73,7 @@ class Uplink:
 
     def acknowledge(self) -> None:
         if self.call is not None:
-            self.call.told([wire.JOURNALED, self.call.setup.call, 1, max(record[2] for record in self.records)])
+            self.call.told(Journaled(self.call.setup.call, 1, max(record[2] for record in self.records)))
 
     def of(self, kind: str) -> list[Any]:
         return [record[5] for record in self.records if record[4] == kind]
@@ -118,16 +129,16 @@ class Bench:
 
     async def speaking(self) -> Phone:
         """A call whose agent has just begun its greeting."""
-        await self.agent(lambda link, message: greet(link, message) if message[0] == wire.INVITE else None)
+        await self.agent(lambda link, message: greet(link, message) if message[0] == Invite.NAME else None)
         phone = await self.phone()
-        await phone.have(wire.PLAY)
+        await phone.have(Play.NAME)
         return phone
 
 
 def greet(link: Link, invitation: list[Any]) -> None:
     _, turn, revision = invitation[:3]
     proposal = Proposal("p1", "closer", Kind.SAY, turn, revision, GREETING, Purpose.GREETING)
-    link.send(wire.ANSWER, turn, revision, [encode(proposal)])
+    link.send(Answer.NAME, turn, revision, [encode(proposal)])
 
 
 @pytest.fixture
@@ -152,13 +163,13 @@ def test_a_call_begins_with_its_records_and_tells_that_it_is_primed(run: Any) ->
         await bench.begin()
         await bench.until(lambda: bench.uplink.records)
         assert [record[:5] for record in bench.uplink.records[:2]] == [
-            ["c1", 1, 1, bench.uplink.records[0][3], "start"],
-            ["c1", 1, 2, bench.uplink.records[1][3], "event"],
+            ("c1", 1, 1, bench.uplink.records[0].at_ms, "start"),
+            ("c1", 1, 2, bench.uplink.records[1].at_ms, "event"),
         ]
         assert bench.uplink.of("start")[0]["policy"]["name"] == "test"
         assert bench.uplink.events("CallCreated")
         assert bench.uplink.events("HealthChanged")[0][2:] == ["recognizer", False]
-        assert (wire.ASSIGNED, "c1", 1, "") in bench.uplink.sent
+        assert (Assigned.NAME, "c1", 1, "") in bench.uplink.sent
 
     run(test)
 
@@ -169,7 +180,7 @@ def test_an_overlap_clears_the_line_in_the_turn_of_the_frame_that_confirmed_it(r
         phone = await bench.speaking()
         for frame in [SILENCE] * 50 + voice(20):
             phone.send(frame)
-        await phone.have(wire.CLEAR)
+        await phone.have(Clear.NAME)
         await bench.until(lambda: bench.uplink.of("measure"))
         measured = bench.uplink.of("measure")[0]
         assert measured["what"] == "hold"
@@ -191,9 +202,9 @@ def test_frames_travel_together_from_the_onset_of_a_talkspurt_to_its_end(run: An
         phone = await bench.speaking()
         for frame in [SILENCE] * 50 + voice(20) + [SILENCE] * 40:
             phone.send(frame)
-        await phone.have(wire.PACE, 2)
-        orders = [(name, *fields) for _, name, fields in phone.events if name in (wire.CLEAR, wire.PACE)]
-        assert orders == [(wire.CLEAR,), (wire.PACE, SPEECH_FRAMES), (wire.PACE, 1)]  # nothing goes before a clear
+        await phone.have(Pace.NAME, 2)
+        orders = [(name, *fields) for _, name, fields in phone.events if name in (Clear.NAME, Pace.NAME)]
+        assert orders == [(Clear.NAME,), (Pace.NAME, SPEECH_FRAMES), (Pace.NAME, 1)]  # nothing goes before a clear
 
     run(test)
 
@@ -204,7 +215,7 @@ def test_what_was_journaled_replays_to_the_same_decisions(run: Any) -> None:
         phone = await bench.speaking()
         for frame in [SILENCE] * 50 + voice(30) + [SILENCE] * 30:
             phone.send(frame)
-        await phone.have(wire.CLEAR)
+        await phone.have(Clear.NAME)
         phone.hang_up()
         await bench.over
         found = replay(bench.uplink.records)
@@ -225,13 +236,13 @@ def test_two_calls_in_one_process_do_not_touch_each_other(run: Any) -> None:
             for frame in [SILENCE] * 50 + voice(30) + [SILENCE] * 30:
                 interrupted.send(frame)
                 spoken_to.send(SILENCE)
-            await interrupted.have(wire.CLEAR)
+            await interrupted.have(Clear.NAME)
             for phone, place in ((interrupted, bench), (spoken_to, other)):
                 phone.hang_up()
                 await place.over
                 found = replay(place.uplink.records)
                 assert found.same, found.divergence
-            assert not spoken_to.count(wire.CLEAR) and not other.uplink.events("SpeechStarted")
+            assert not spoken_to.count(Clear.NAME) and not other.uplink.events("SpeechStarted")
             assert {record[0] for record in bench.uplink.records} == {"c1"}
             assert {record[0] for record in other.uplink.records} == {"c2"}
         finally:
@@ -245,13 +256,13 @@ def test_frames_are_acknowledged_once_their_records_are_safe(run: Any) -> None:
         await bench.begin()
         phone = await bench.speaking()
         bench.uplink.acknowledges = False
-        phone.link.send(wire.DIGIT, "5")  # type: ignore[union-attr]  # a record that is not safe
+        phone.link.send(Digit.NAME, "5")  # type: ignore[union-attr]  # a record that is not safe
         for _ in range(ACK_EVERY):
             phone.send(SILENCE)
         await bench.until(lambda: bench.call.line.frames == ACK_EVERY)
         assert phone.acked == -1
         bench.uplink.acknowledge()
-        await phone.have(wire.ACK)
+        await phone.have(Ack.NAME)
         assert phone.acked == ACK_EVERY - 1
 
     run(test)
@@ -272,7 +283,7 @@ def test_a_measurement_is_recorded_with_what_comes_next_or_with_the_acknowledgem
         assert (first, len(bench.uplink.events("SpeechMeasured"))) == (1, 1)
         for _ in range(ACK_EVERY - 1):
             phone.send(SILENCE)
-        await phone.have(wire.ACK)
+        await phone.have(Ack.NAME)
         assert len(bench.uplink.events("SpeechMeasured")) == 2
         assert [record[2] for record in bench.uplink.records] == list(range(1, call.recorder.seq + 1))
 
@@ -312,8 +323,8 @@ def test_a_core_that_fails_at_every_turn_ends_the_call_with_a_goodbye(
         await bench.begin(limits={"goodbye_line": "Bye."})
         phone = await bench.speaking()
         for _ in range(5):
-            phone.link.send(wire.DIGIT, "5")  # type: ignore[union-attr]
-        await phone.have(wire.HANGUP)
+            phone.link.send(Digit.NAME, "5")  # type: ignore[union-attr]
+        await phone.have(Hangup.NAME)
         outcome = await bench.over
         assert outcome.startswith("failed: ")
         assert bench.uplink.of("end")[0]["outcome"] == outcome
@@ -336,11 +347,11 @@ def test_an_event_that_cannot_be_is_counted_and_changes_nothing(run: Any) -> Non
 @pytest.mark.parametrize(
     "message",
     [
-        (wire.AUDIO, 0, b"x" * 159),
-        (wire.AUDIO, 0, b""),
-        (wire.AUDIO, 0, b"\xff" * 160 * 501),
-        (wire.AUDIO, "0", b"\xff" * 160),
-        (wire.DIGIT, "7x"),
+        (Audio.NAME, 0, b"x" * 159),
+        (Audio.NAME, 0, b""),
+        (Audio.NAME, 0, b"\xff" * 160 * 501),
+        (Audio.NAME, "0", b"\xff" * 160),
+        (Digit.NAME, "7x"),
         ("nonsense", 1),
     ],
 )
@@ -386,7 +397,7 @@ def test_the_end_is_told_when_the_journal_has_it_and_the_doors_are_shut(run: Any
         assert not bench.over.done()
         bench.uplink.acknowledge()
         await bench.over
-        assert bench.uplink.sent[-1][:3] == (wire.ENDED, "c1", 1)
+        assert bench.uplink.sent[-1][:3] == (Ended.NAME, "c1", 1)
         assert bench.uplink.records[-1][4] == "end"
         late = Phone()
         await late.dial(bench.endpoint, "media")
@@ -441,7 +452,7 @@ def test_an_agent_that_fails_or_goes_away_is_lost_and_may_come_back(run: Any) ->
     async def test(bench: Bench) -> None:
         await bench.begin()
         link = await bench.agent(
-            lambda link, message: link.send(wire.FAILED, *message[1:3], "ValueError", ["a.py:3 in f"], "words") and None
+            lambda link, message: link.send(Failed.NAME, *message[1:3], "ValueError", ["a.py:3 in f"], "words") and None
         )
         await bench.phone()
         await bench.until(lambda: bench.uplink.events("AgentLost"))
@@ -464,11 +475,11 @@ def test_an_operators_word_enters_at_the_calls_own_moment(run: Any) -> None:
     async def test(bench: Bench) -> None:
         await bench.begin()
         phone = await bench.speaking()
-        assert bench.call.told([wire.EVENT, "c1", encode(ev.HangupRequested(FAR_MS, ANN, "enough"))])
-        await phone.have(wire.HANGUP)
+        assert bench.call.told(Told("c1", encode(ev.HangupRequested(FAR_MS, ANN, "enough"))))
+        await phone.have(Hangup.NAME)
         await bench.over
         assert bench.uplink.events("HangupRequested")[0][1] < FAR_MS
-        assert not bench.call.told([wire.EVENT, "another call", []])
+        assert not bench.call.told(Told("another call", []))
 
     run(test)
 
@@ -490,10 +501,10 @@ def test_an_operators_word_that_is_none_costs_itself(run: Any, array: list[Any])
         await bench.begin()
         phone = await bench.speaking()
         before = bench.call.state.revision
-        assert bench.call.told([wire.EVENT, "c1", array])
+        assert bench.call.told(Told("c1", array))
         assert bench.call.state.revision == before and bench.call.session.refused_words == 1
-        assert bench.call.told([wire.EVENT, "c1", encode(ev.HangupRequested(0, ANN, "enough"))])
-        await phone.have(wire.HANGUP)
+        assert bench.call.told(Told("c1", encode(ev.HangupRequested(0, ANN, "enough"))))
+        await phone.have(Hangup.NAME)
         await bench.over
         assert bench.uplink.of("end")[0]["counts"]["refused_words"] == 1
 
@@ -506,7 +517,7 @@ def test_a_proposal_that_is_none_costs_neither_the_others_nor_the_agents_link(ru
         refused = Refusal("x", Kind.TOOL, "book", "well_formed", "arguments: seats: text", "int")
 
         def answer(link: Link, message: list[Any]) -> None:
-            if message[0] == wire.INVITE:
+            if message[0] == Invite.NAME:
                 good = Proposal("p1", "closer", Kind.SAY, 0, 0, "**Good** morning.", Purpose.GREETING)
                 arrays = [
                     ["Proposal", "p2"],
@@ -514,11 +525,11 @@ def test_a_proposal_that_is_none_costs_neither_the_others_nor_the_agents_link(ru
                     encode(good),
                     encode(replace(good, id="p3", text="| a | b | c | d | e |")),
                 ]
-                link.send(wire.ANSWER, message[1], message[2], arrays, ["Reading", "yes", "said so"], [encode(refused)])
+                link.send(Answer.NAME, message[1], message[2], arrays, ["Reading", "yes", "said so"], [encode(refused)])
 
         link = await bench.agent(answer)
         phone = await bench.phone()
-        await phone.have(wire.PLAY)
+        await phone.have(Play.NAME)
         assert bench.call.state.speech.current.text == "Good morning."
         (event,) = bench.uplink.events("AgentAnswered")
         assert event[6] == ["yes", "said so"] and len(event[7]) == 4
@@ -538,8 +549,8 @@ def test_an_answer_to_nothing_is_not_written_down(run: Any, answer: tuple[Any, .
         await bench.begin()
         link = await bench.agent(lambda _link, _message: None)
         await bench.phone()
-        link.send(wire.ANSWER, *answer)
-        link.send(wire.FAILED, 0, 1, "\x1b[1mE" + "r" * 1_000)
+        link.send(Answer.NAME, *answer)
+        link.send(Failed.NAME, 0, 1, "\x1b[1mE" + "r" * 1_000)
         await bench.until(lambda: bench.uplink.events("AgentLost"))
         answered = bench.uplink.events("AgentAnswered")
         if len(answer) > 3:
@@ -566,12 +577,12 @@ def test_the_journals_word_and_an_acts_way_come_back_as_events(run: Any) -> None
         call.carry_out(order)
         call.carry_out(cmd.Withdraw(grant, "k"))
         asked = (grant, "book", [["time", "ten"]], "k")
-        assert [message for message in bench.uplink.sent if message[0] in (wire.PERFORM, wire.WITHDRAW)] == [
-            (wire.PERFORM, "c1", 1, *asked),
-            (wire.WITHDRAW, "c1", 1, *asked),
+        assert [message for message in bench.uplink.sent if message[0] in (Perform.NAME, Withdraw.NAME)] == [
+            (Perform.NAME, "c1", 1, *asked),
+            (Withdraw.NAME, "c1", 1, *asked),
         ]
-        assert call.told([wire.BEGUN, "k", grant])
-        assert call.told([wire.PERFORMED, "k", True, "booked", False, grant])
+        assert call.told(Begun("k", grant))
+        assert call.told(Performed("k", True, "booked", False, grant))
         await bench.until(lambda: bench.uplink.events("ActionFinished"))
         names = ("Journaled", "ActionBegun", "ActionFinished")
         assert [event[0] for event in bench.uplink.of("event") if event[0] in names] == list(names)

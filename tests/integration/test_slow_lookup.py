@@ -10,7 +10,8 @@ from typing import Any
 import uvloop
 import yaml
 from offhook.actors.agents.agent_host import AgentBench
-from offhook.actors.contracts import wire
+from offhook.actors.contracts.messages import Answer, Invite, Notice
+from offhook.actors.contracts.node_messages import Attach
 from offhook.actors.link.link import Link, LinkServer
 from offhook.actors.shadows.rehearsal import rehearse
 from offhook.actors.shadows.trial import agents_of
@@ -41,14 +42,14 @@ class Desk(Scene):
             if isinstance(command, InviteAgents):
                 view = view_of(self.state, self.policy)
                 fields = (command.turn, command.revision, command.reason, command.deadline_ms, view)
-                self.link.send(wire.INVITE, *fields)
+                self.link.send(Invite.NAME, *fields)
             elif isinstance(command, Publish) and command.topic == "turn":
-                self.link.send(wire.NOTICE, 1, self.state.revision, self.state.turn, command.topic, dict(command.body))
+                self.link.send(Notice.NAME, 1, self.state.revision, self.state.turn, command.topic, dict(command.body))
         return commands
 
     def answered_by(self, message: list[Any]) -> None:
         name, turn, basis, *fields = message
-        assert name == wire.ANSWER
+        assert name == Answer.NAME
         self.happens(ev.AgentAnswered, agent="lookup", turn=turn, basis=basis, **_named(fields))
 
     def texts(self) -> list[str]:
@@ -89,7 +90,7 @@ def led(folder: Path, lookup_ms: int, test: Callable[[Desk, AgentBench], Awaitab
         joined = asyncio.Event()
 
         def hello(link: Link, _call: str, rest: list[Any]) -> None:
-            assert rest == ["lookup", "agent", ["turn"]]
+            assert rest[:3] == ["lookup", "agent", ["turn"]]
             desk.link = link
             link.on_message = lambda _link, message: desk.answered_by(message)
             joined.set()
@@ -98,7 +99,7 @@ def led(folder: Path, lookup_ms: int, test: Callable[[Desk, AgentBench], Awaitab
         await server.start(f"unix:{folder / 'call.sock'}")
         bench = AgentBench("lookup", desk.policy.agents["lookup"], str(BUNDLE))
         bench.resident = Supervisor()  # type: ignore[assignment]  # the part of it that a bench uses
-        bench.told([wire.ATTACH, "c", 1, "lookup", f"unix:{folder / 'call.sock'}", server.admit("c", lasting=True)])
+        bench.told([Attach.NAME, "c", 1, "lookup", f"unix:{folder / 'call.sock'}", server.admit("c", lasting=True)])
         async with asyncio.timeout(60):
             try:
                 await joined.wait()

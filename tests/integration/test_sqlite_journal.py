@@ -12,9 +12,10 @@ import pytest
 import uvloop
 from offhook.actors.contracts.errors import Fenced, JournalAway, JournalDamaged
 from offhook.actors.journals import sqlite_journal
-from offhook.actors.journals.journal import Record, Retention, read_intact
+from offhook.actors.journals.journal import Retention, read_intact
 from offhook.actors.journals.sqlite_journal import SqliteJournal
 from offhook.policies.core.errors import OffhookError
+from offhook.policies.core.records import Record
 
 Health = list[tuple[bool, str]]
 
@@ -27,8 +28,8 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
     uvloop.run(limited())
 
 
-def record(seq: int, call: str = "c1", epoch: int = 1, kind: str = "event", body: Any = "text") -> list[Any]:
-    return [call, epoch, seq, seq * 20, kind, body]
+def record(seq: int, call: str = "c1", epoch: int = 1, kind: str = "event", body: Any = "text") -> Record:
+    return Record(call, epoch, seq, seq * 20, kind, body)
 
 
 async def store(journal: SqliteJournal, records: Sequence[Record]) -> OffhookError | None:

@@ -14,7 +14,7 @@ from offhook.actors.engines.port import SynthesisOptions
 from offhook.actors.engines.sources import ToneSource
 from offhook.actors.engines.synthesis import SynthesisClient
 from offhook.actors.link import reconnect
-from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.actors.link.link import Array, Link, LinkServer
 from offhook.actors.process.clock import MonotonicClock
 from offhook.policies.core.events import Event, HealthChanged
 from virtual_loop import run_virtually
@@ -25,9 +25,9 @@ class Engine:
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
-        self.orders: list[Message] = []
+        self.orders: list[Array] = []
         self.links: list[Link] = []
-        self.on_order: Callable[[Link, Message], None] = lambda _link, _order: None
+        self.on_order: Callable[[Link, Array], None] = lambda _link, _order: None
         self.server = LinkServer(self._hello)
 
     async def start(self) -> Engine:
@@ -35,16 +35,16 @@ class Engine:
         self.server.admit(None, "token", lasting=True)
         return self
 
-    def _hello(self, link: Link, _grant: object, _rest: Message) -> None:
+    def _hello(self, link: Link, _grant: object, _rest: Array) -> None:
         self.links.append(link)
         link.on_message = self._order
 
-    def _order(self, link: Link, order: Message) -> None:
+    def _order(self, link: Link, order: Array) -> None:
         self.orders.append(order)
         self.on_order(link, order)
 
 
-def say_words(link: Link, order: Message, words: int = 99, finish: bool = True) -> None:
+def say_words(link: Link, order: Array, words: int = 99, finish: bool = True) -> None:
     """Half a second a word."""
     if order[0] != "speak":
         return
@@ -222,7 +222,7 @@ def test_a_cancelled_utterance_takes_no_more_sound(run: Callable[..., None]) -> 
     run(test)
 
 
-BAD: dict[str, Message] = {
+BAD: dict[str, Array] = {
     "text for sound": ["sound", "u1", "text"],
     "a number for sound": ["sound", "u1", 7],
     "a list for sound": ["sound", "u1", [1, 2]],
@@ -249,7 +249,7 @@ def test_a_message_that_is_none_costs_its_utterance_at_most(run: Callable[..., N
     async def test(on: Stage) -> None:
         engine = await on.engine().start()
 
-        def misbehave(link: Link, order: Message) -> None:
+        def misbehave(link: Link, order: Array) -> None:
             if order[0] == "speak" and order[1] == "u1":
                 link.send(*BAD[bad])
                 say_words(link, order)  # goes on as if nothing were: nobody listens any more
@@ -276,7 +276,7 @@ def test_what_follows_a_bad_message_is_spoken_by_the_fallback_from_the_next_word
     async def test(on: Stage) -> None:
         engine = await on.engine().start()
 
-        def misbehave(link: Link, order: Message) -> None:
+        def misbehave(link: Link, order: Array) -> None:
             say_words(link, order, words=2, finish=False)
             link.send("timing", order[1], {"three": 1_500})
 
@@ -295,11 +295,11 @@ def test_what_follows_a_bad_message_is_spoken_by_the_fallback_from_the_next_word
     [["sing", "u1"], ["sing"], [7, "u1"], ["sound"], ["sound", "u1"], ["sound", ["u1"], b""], ["spoken", 7], [{}, {}]],
     ids=str,
 )
-def test_what_is_about_no_utterance_is_dropped_and_nobody_notices(run: Callable[..., None], nonsense: Message) -> None:
+def test_what_is_about_no_utterance_is_dropped_and_nobody_notices(run: Callable[..., None], nonsense: Array) -> None:
     async def test(on: Stage) -> None:
         engine = await on.engine().start()
 
-        def misbehave(link: Link, order: Message) -> None:
+        def misbehave(link: Link, order: Array) -> None:
             link.send(*nonsense)
             say_words(link, order)
 
@@ -316,7 +316,7 @@ def test_an_engine_that_talks_mostly_nonsense_is_left_for_another(run: Callable[
     async def test(on: Stage) -> None:
         bad, good = await on.engine("a").start(), await on.engine("b").start()
 
-        def misbehave(link: Link, _order: Message) -> None:
+        def misbehave(link: Link, _order: Array) -> None:
             for _ in range(20):
                 link.send("sing")
 
@@ -336,7 +336,7 @@ def test_sound_without_end_costs_its_utterance_only(run: Callable[..., None], mo
     async def test(on: Stage) -> None:
         engine = await on.engine().start()
 
-        def misbehave(link: Link, order: Message) -> None:
+        def misbehave(link: Link, order: Array) -> None:
             if order[:2] == ["speak", "u1"]:
                 for _ in range(6):
                     link.send("sound", "u1", b"x" * 100_000)
@@ -389,7 +389,7 @@ def test_times_that_the_engine_has_estimated_are_marked_so(run: Callable[..., No
     async def test(on: Stage) -> None:
         engine = await on.engine().start()
 
-        def guess(link: Link, order: Message) -> None:
+        def guess(link: Link, order: Array) -> None:
             link.send("sound", order[1], bytes(8_000))
             link.send("timing", order[1], [["one", 1_000]], 1)
             link.send("spoken", order[1], 1_000)

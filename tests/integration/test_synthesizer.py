@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
-from offhook.actors.contracts import wire
+from offhook.actors.contracts.engine_messages import Cancel, Sound, Speak, Spoken, Timing, Unspoken
 from offhook.actors.contracts.errors import EngineAway
-from offhook.actors.link.link import Link, Message, connect
+from offhook.actors.link.link import Array, Link, connect
 from offhook.serve.engines import synthesizer_host as module
 from offhook.serve.engines.phrases import phrase_queue
 from offhook.serve.engines.phrases.engine import PhraseSynthesizer
@@ -55,7 +55,7 @@ class Caller:
     """One call's end of the link."""
 
     def __init__(self) -> None:
-        self.got: list[Message] = []
+        self.got: list[Array] = []
         self.news = asyncio.Event()
         self.link: Link
 
@@ -64,7 +64,7 @@ class Caller:
         self.link = await connect(address["endpoint"], address["token"], on_message=self._take)
         return self
 
-    def _take(self, _link: Link, message: Message) -> None:
+    def _take(self, _link: Link, message: Array) -> None:
         self.got.append(message)
         self.news.set()
 
@@ -94,11 +94,11 @@ def run(test: Callable[[SynthesizerHost, Program], Awaitable[None]]) -> None:
 def test_timing_comes_before_the_sound_it_tells_of_and_offsets_add_up() -> None:
     async def test(engine: SynthesizerHost, _program: Program) -> None:
         caller = await Caller().connect(engine)
-        caller.link.send(wire.SPEAK, "u1", "ab cd. efg.", "")
-        await caller.until(wire.SPOKEN)
+        caller.link.send(Speak.NAME, "u1", "ab cd. efg.", "")
+        await caller.until(Spoken.NAME)
         assert caller.kinds() == [(kind, "u1") for kind in ("timing", "sound", "timing", "sound", "spoken")]
-        first, second = (message[2] for message in caller.got if message[0] == wire.TIMING)
-        sounds = [message[2] for message in caller.got if message[0] == wire.SOUND]
+        first, second = (message[2] for message in caller.got if message[0] == Timing.NAME)
+        sounds = [message[2] for message in caller.got if message[0] == Sound.NAME]
         assert [word for word, _ in first + second] == ["ab", "cd.", "efg."]
         assert first[0][1] == 200
         assert all(len(each) % 160 == 0 for each in sounds)
@@ -113,13 +113,13 @@ def test_a_phrase_is_made_once_for_all_who_wait_and_kept() -> None:
         program.open.clear()
         callers = [await Caller().connect(engine) for _ in range(3)]
         for caller in callers:
-            caller.link.send(wire.SPEAK, "u", "Hello.", "")
+            caller.link.send(Speak.NAME, "u", "Hello.", "")
         await program.asked.wait()
         program.open.set()
         for caller in callers:
-            await caller.until(wire.SPOKEN)
-        callers[0].link.send(wire.SPEAK, "v", "Hello.", "")
-        await callers[0].until(wire.SPOKEN, 2)
+            await caller.until(Spoken.NAME)
+        callers[0].link.send(Speak.NAME, "v", "Hello.", "")
+        await callers[0].until(Spoken.NAME, 2)
         assert program.made == ["Hello."]
         assert engine.stats() == {"calls": 3, "made": 1, "kept": 1}
 
@@ -130,16 +130,16 @@ def test_first_phrases_come_before_anybodys_second_ones() -> None:
     async def test(engine: SynthesizerHost, program: Program) -> None:
         program.open.clear()
         one, two = await Caller().connect(engine), await Caller().connect(engine)
-        one.link.send(wire.SPEAK, "long", "A. Bb is a. Cc is a. Dd is a.", "")
+        one.link.send(Speak.NAME, "long", "A. Bb is a. Cc is a. Dd is a.", "")
         await program.asked.wait()
-        two.link.send(wire.SPEAK, "short", "Xx is a. Yy is a.", "")
+        two.link.send(Speak.NAME, "short", "Xx is a. Yy is a.", "")
         two.link.send("cancel", "nothing")  # and a round trip, so that the engine has taken both
         await passed(lambda: engine.stats()["calls"] == 2 and bool(program.made))
         for _ in range(50):
             await asyncio.sleep(0)
         program.open.set()
-        await one.until(wire.SPOKEN)
-        await two.until(wire.SPOKEN)
+        await one.until(Spoken.NAME)
+        await two.until(Spoken.NAME)
         assert program.made.index("Xx is a.") < program.made.index("Cc is a.")
 
     run(test)
@@ -149,14 +149,14 @@ def test_a_cancelled_utterance_is_neither_finished_nor_made() -> None:
     async def test(engine: SynthesizerHost, program: Program) -> None:
         program.open.clear()
         caller = await Caller().connect(engine)
-        caller.link.send(wire.SPEAK, "u1", "Aa is a. Bb is a.", "")
+        caller.link.send(Speak.NAME, "u1", "Aa is a. Bb is a.", "")
         await program.asked.wait()
-        caller.link.send(wire.CANCEL, "u1")
-        caller.link.send(wire.SPEAK, "u2", "Cc is a.", "")
+        caller.link.send(Cancel.NAME, "u1")
+        caller.link.send(Speak.NAME, "u2", "Cc is a.", "")
         for _ in range(50):
             await asyncio.sleep(0)
         program.open.set()
-        await caller.until(wire.SPOKEN)
+        await caller.until(Spoken.NAME)
         assert caller.kinds() == [("timing", "u2"), ("sound", "u2"), ("spoken", "u2")]
         assert "Bb is a." not in program.made
 
@@ -167,13 +167,13 @@ def test_a_lost_call_leaves_no_work_behind() -> None:
     async def test(engine: SynthesizerHost, program: Program) -> None:
         program.open.clear()
         caller, other = await Caller().connect(engine), await Caller().connect(engine)
-        caller.link.send(wire.SPEAK, "u1", "Aa is a. Bb is a. Cc is a.", "")
+        caller.link.send(Speak.NAME, "u1", "Aa is a. Bb is a. Cc is a.", "")
         await program.asked.wait()
         caller.link.abort("the call process died")
         await passed(lambda: engine.stats()["calls"] <= 1)
         program.open.set()
-        other.link.send(wire.SPEAK, "u", "Dd is a.", "")
-        await other.until(wire.SPOKEN)
+        other.link.send(Speak.NAME, "u", "Dd is a.", "")
+        await other.until(Spoken.NAME)
         assert program.made == ["Aa is a.", "Dd is a."]
 
     run(test)
@@ -183,14 +183,14 @@ def test_a_phrase_over_which_the_program_died_is_tried_once_more() -> None:
     async def test(engine: SynthesizerHost, program: Program) -> None:
         program.fail = {"Once.": 1, "Twice.": 2}
         caller = await Caller().connect(engine)
-        caller.link.send(wire.SPEAK, "u1", "Once.", "")
-        await caller.until(wire.SPOKEN)
-        caller.link.send(wire.SPEAK, "u2", "Good. Twice.", "")
-        await caller.until(wire.UNSPOKEN)
-        assert caller.got[-1] == [wire.UNSPOKEN, "u2", "it died"]
-        assert (wire.SOUND, "u2") in caller.kinds()  # what could be made was sent
-        caller.link.send(wire.SPEAK, "u3", "Twice.", "")
-        await caller.until(wire.SPOKEN, 2)  # a failure is not kept
+        caller.link.send(Speak.NAME, "u1", "Once.", "")
+        await caller.until(Spoken.NAME)
+        caller.link.send(Speak.NAME, "u2", "Good. Twice.", "")
+        await caller.until(Unspoken.NAME)
+        assert caller.got[-1] == [Unspoken.NAME, "u2", "it died"]
+        assert (Sound.NAME, "u2") in caller.kinds()  # what could be made was sent
+        caller.link.send(Speak.NAME, "u3", "Twice.", "")
+        await caller.until(Spoken.NAME, 2)  # a failure is not kept
 
     run(test)
 
@@ -199,12 +199,12 @@ def test_what_cannot_be_spoken_is_refused_at_once() -> None:
     async def test(engine: SynthesizerHost, program: Program) -> None:
         program.open.clear()
         caller = await Caller().connect(engine)
-        caller.link.send(wire.SPEAK, "u1", "  ", "")
-        caller.link.send(wire.SPEAK, "u2", "x" * (module.TEXT_CHARS_MAX + 1), "")
+        caller.link.send(Speak.NAME, "u1", "  ", "")
+        caller.link.send(Speak.NAME, "u2", "x" * (module.TEXT_CHARS_MAX + 1), "")
         for n in range(module.UTTERANCES_PER_CALL_MAX + 1):
-            caller.link.send(wire.SPEAK, f"v{n}", "Aa is a.", "")
-        caller.link.send(wire.SPEAK, "v0", "Aa is a.", "")
-        await caller.until(wire.UNSPOKEN, 4)
+            caller.link.send(Speak.NAME, f"v{n}", "Aa is a.", "")
+        caller.link.send(Speak.NAME, "v0", "Aa is a.", "")
+        await caller.until(Unspoken.NAME, 4)
         assert [message[1] for message in caller.got] == ["u1", "u2", f"v{module.UTTERANCES_PER_CALL_MAX}", "v0"]
 
     run(test)
@@ -215,8 +215,8 @@ def test_nonsense_closes_that_link_only() -> None:
         bad, good = await Caller().connect(engine), await Caller().connect(engine)
         bad.link.send("sing", "u1")
         await passed(lambda: not bad.link.open)
-        good.link.send(wire.SPEAK, "u", "Hello.", "")
-        await good.until(wire.SPOKEN)
+        good.link.send(Speak.NAME, "u", "Hello.", "")
+        await good.until(Spoken.NAME)
 
     run(test)
 
@@ -227,8 +227,8 @@ def test_what_is_kept_is_bounded(monkeypatch: Any) -> None:
     async def test(engine: SynthesizerHost, program: Program) -> None:
         caller = await Caller().connect(engine)
         for n, text in enumerate(("Aa is a.", "Bb is a.", "Cc is a.", "Cc is a.", "Aa is a.")):
-            caller.link.send(wire.SPEAK, f"u{n}", text, "")
-            await caller.until(wire.SPOKEN, n + 1)
+            caller.link.send(Speak.NAME, f"u{n}", text, "")
+            await caller.until(Spoken.NAME, n + 1)
         assert program.made == ["Aa is a.", "Bb is a.", "Cc is a.", "Aa is a."]
 
     run(test)
@@ -239,8 +239,8 @@ def test_warming_makes_what_a_call_then_finds() -> None:
         program.fail = {"Bad.": 2}
         assert await engine.warm(["Hello. You.", "Bad."]) == 2
         caller = await Caller().connect(engine)
-        caller.link.send(wire.SPEAK, "u", "Hello. You.", "")
-        await caller.until(wire.SPOKEN)
+        caller.link.send(Speak.NAME, "u", "Hello. You.", "")
+        await caller.until(Spoken.NAME)
         assert sorted(program.made) == ["Bad.", "Bad.", "Hello.", "You."]
 
     run(test)

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from caller import Caller, Exchange
 from offhook.actors.audio.sound import Sound
-from offhook.actors.call.resume import Legacy, Place, fold, trimmed
+from offhook.actors.call.resume import Legacy, fold, trimmed
 from offhook.actors.call.runtime import CallRuntime
 from offhook.actors.call.tool_calls import JOURNAL_MS
-from offhook.actors.contracts import wire
-from offhook.actors.contracts.errors import ProtocolFault
+from offhook.actors.contracts.messages import Answer, Invite
+from offhook.actors.contracts.node_messages import Begun, Journal, Journaled, JournalGone, Perform, Performed, Withdraw
 from offhook.actors.contracts.setup import Setup
 from offhook.actors.engines.sources import ToneSource
 from offhook.actors.link.link import Link, LinkServer, connect
@@ -29,6 +29,7 @@ from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
 from offhook.policies.core.policy import Policy
 from offhook.policies.core.proposals import Asks, Grant, Kind, Proposal, Purpose
+from offhook.policies.core.records import Record
 from offhook.policies.core.state import Authority, CallState
 from offhook.policies.replay.replay import replay
 from offhook.serve.contracts.claim import Claim
@@ -59,16 +60,16 @@ class Owner:
 
     def send(self, *message: Any) -> bool:
         self.sent.append(message)
-        if message[0] == wire.JOURNAL and self.up:
+        if message[0] == Journal.NAME and self.up:
             seen = {record[2] for record in self.summary.records}
             self.summary.records += [record for record in message[1] if record[2] not in seen]
             if self.acknowledges:
                 newest = message[1][-1][2]
-                asyncio.get_running_loop().call_soon(lambda: self.call.told([wire.JOURNALED, "c1", self.epoch, newest]))
+                asyncio.get_running_loop().call_soon(lambda: self.call.told(Journaled("c1", self.epoch, newest)))
         return True
 
     def orders(self) -> list[tuple[Any, ...]]:
-        return [message for message in self.sent if message[0] == wire.PERFORM]
+        return [message for message in self.sent if message[0] == Perform.NAME]
 
     async def die(self) -> None:
         """Every link closes, nothing that it still does reaches anybody."""
@@ -137,11 +138,11 @@ class CallSummary:
         owner = self.owners[-1]
 
         def invited(link: Link, message: list[Any]) -> None:
-            if message[0] == wire.INVITE:
+            if message[0] == Invite.NAME:
                 now = later if message[3] == "turn_ended" else left
                 arrays = [encode(proposal) for proposal in now]
                 now.clear()
-                link.send(wire.ANSWER, message[1], message[2], arrays)
+                link.send(Answer.NAME, message[1], message[2], arrays)
 
         token = f"agent{owner.epoch}"
         return await connect(owner.server.endpoint, token, "closer", "agent", ["floor"], on_message=invited)
@@ -341,8 +342,8 @@ def test_an_order_without_an_answer_is_given_again_under_its_key_and_an_answered
         assert [message[5:] for message in second.orders()] == [message[5:] for message in first.orders()]
         assert second.orders()[0][2] == 2  # the same key at the new epoch
         key = second.orders()[0][6]
-        assert second.call.told([wire.PERFORMED, key, True, "booked"])
-        assert second.call.told([wire.PERFORMED, key, True, "booked"])  # the tool's word for the first owner, late
+        assert second.call.told(Performed(key, True, "booked"))
+        assert second.call.told(Performed(key, True, "booked"))  # the tool's word for the first owner, late
         await summary.until(lambda: summary.events("ActionFinished"))
         third = await summary.takeover()
         assert third.orders() == []
@@ -400,8 +401,8 @@ def test_an_irreversible_order_waits_for_the_journal_and_a_death_meanwhile_doubl
         assert len(second.orders()) == 1 and not first.orders()
         assert len(summary.events("Journaled")) == 1
         key, grant = second.orders()[0][6], second.orders()[0][3]
-        assert second.call.told([wire.BEGUN, key, grant])
-        assert second.call.told([wire.PERFORMED, key, True, "booked", False, grant])
+        assert second.call.told(Begun(key, grant))
+        assert second.call.told(Performed(key, True, "booked", False, grant))
         assert [event[2:] for event in summary.events("ActionBegun")] == [[grant]]
         assert [event[2:] for event in summary.events("ActionFinished")] == [[grant, True, "booked", False]]
         assert not second.call.tool_calls
@@ -414,7 +415,7 @@ def test_an_irreversible_order_goes_on_when_the_journal_is_back(run: Any) -> Non
     async def test(summary: CallSummary) -> None:
         caller = await agreed(summary)
         (owner,) = summary.owners
-        owner.call.told([wire.JOURNAL_AWAY, "gone"])
+        owner.call.told(JournalGone("gone"))
         await summary.until(lambda: summary.events("HealthChanged")[-1][2:] == ["journal", False])
         assert owner.orders() == []
         owner.acknowledges = True
@@ -444,13 +445,13 @@ def test_an_act_that_is_taken_back_on_its_way_is_not_ordered_by_the_next_owner(r
         call = first.call
         call.take(ev.WordsHeard(call.now(), 1, "no wait, do not book that", True, call.now(), call.now()))
         assert stages(summary) == ["withdrawn"]
-        assert [message[1:] for message in first.sent if message[0] == wire.WITHDRAW] == [order[1:]]
+        assert [message[1:] for message in first.sent if message[0] == Withdraw.NAME] == [order[1:]]
         second = await summary.takeover()
-        (again,) = [message for message in second.sent if message[0] == wire.WITHDRAW]
-        assert again == (wire.WITHDRAW, "c1", 2, *order[3:]), "the same order, by its next owner"
+        (again,) = [message for message in second.sent if message[0] == Withdraw.NAME]
+        assert again == (Withdraw.NAME, "c1", 2, *order[3:]), "the same order, by its next owner"
         assert second.orders() == []
         key, grant = again[6], again[3]
-        assert second.call.told([wire.PERFORMED, key, False, "withdrawn", True, grant])
+        assert second.call.told(Performed(key, False, "withdrawn", True, grant))
         assert [event[2:] for event in summary.events("ActionFinished")] == [[grant, False, "withdrawn", True]]
         third = await summary.takeover()
         assert third.orders() == [] and not third.call.tool_calls
@@ -462,14 +463,14 @@ def test_an_act_that_is_taken_back_on_its_way_is_not_ordered_by_the_next_owner(r
 def test_what_had_left_when_it_was_taken_back_is_withdrawn_by_the_next_owner_if_it_still_can_be(run: Any) -> None:
     async def test(summary: CallSummary) -> None:
         caller, first, order = await ordered(summary)
-        assert first.call.told([wire.BEGUN, order[6], order[3]])
+        assert first.call.told(Begun(order[6], order[3]))
         assert stages(summary) == ["begun"]
         call = first.call
         call.take(ev.WordsHeard(call.now(), 1, "no wait, do not book that", True, call.now(), call.now()))
-        assert not [message for message in first.sent if message[0] == wire.WITHDRAW], "it has left"
+        assert not [message for message in first.sent if message[0] == Withdraw.NAME], "it has left"
         second = await summary.takeover()
         assert second.orders() == []
-        assert [message[3:] for message in second.sent if message[0] == wire.WITHDRAW] == [order[3:]]
+        assert [message[3:] for message in second.sent if message[0] == Withdraw.NAME] == [order[3:]]
         caller.leave()
 
     run(test)
@@ -505,7 +506,7 @@ def test_what_was_decided_and_not_written_down_is_written_by_the_next_owner(run:
         del summary.records[last:]
         await summary.takeover()
         await summary.until(lambda: summary.events("OwnerChanged"))
-        assert summary.records[last][1:3] == [2, last + 1]
+        assert summary.records[last][1:3] == (2, last + 1)
         assert summary.records[last][5] == lost
         found = replay(summary.records)
         assert found.same, str(found.divergence)
@@ -521,7 +522,7 @@ def test_an_agent_whose_answer_was_lost_is_asked_again(run: Any) -> None:
             first.server.endpoint, "agent1", "closer", "agent", [], on_message=lambda _link, m: mute.append(m)
         )
         caller = summary.exchange.dial("c1")
-        await summary.until(lambda: any(message[0] == wire.INVITE for message in mute))
+        await summary.until(lambda: any(message[0] == Invite.NAME for message in mute))
         second = await summary.takeover()
         await summary.agent(SPOKEN)
         await caller.owned(2)
@@ -556,7 +557,7 @@ def test_a_journal_that_cannot_be_folded_leaves_the_caller_a_goodbye(run: Any) -
     async def test(summary: CallSummary) -> None:
         summary.policy = {**POLICY, "limits": {"goodbye_line": "Bye."}}
         caller = await summary.speaking()
-        broken = [["c1", 1, 1, 0, "event", ["NoSuchEvent", 0]]]
+        broken = [Record("c1", 1, 1, 0, "event", ["NoSuchEvent", 0])]
         second = await summary.takeover(broken)
         await caller.listen_until(lambda: caller.closed)
         assert (await second.over).startswith("failed: its journal cannot be folded")
@@ -571,7 +572,7 @@ def test_where_the_policy_names_a_person_the_caller_is_handed_on_instead(run: An
         escalation = {"transfer_to": "+15550199", "transfer_line": "One moment."}
         summary.policy = {**POLICY, "limits": {"escalation": escalation}}
         caller = await summary.speaking()
-        second = await summary.takeover([["c1", 1, 1, 0, "event", ["NoSuchEvent", 0]]])
+        second = await summary.takeover([Record("c1", 1, 1, 0, "event", ["NoSuchEvent", 0])])
         await caller.listen_until(lambda: caller.closed)
         assert caller.closed == "transferred"
         assert (await second.over).startswith("transferred, because it failed: its journal cannot be folded")
@@ -601,13 +602,6 @@ def test_a_subscriber_that_comes_back_gets_what_it_missed_under_the_same_numbers
         assert heard[2][4] == "owner"
 
     run(test)
-
-
-def test_a_place_is_what_it_was_written_as_or_an_error() -> None:
-    place = Place("MZ1", 7, 2, 30, 1_200, 4, -1)
-    assert Place.from_body(place.as_body()) == place
-    with pytest.raises(ProtocolFault, match="place record"):
-        Place.from_body(["MZ1", "7"])
 
 
 @pytest.mark.parametrize("frames_after", [0, 5])

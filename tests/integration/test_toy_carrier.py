@@ -11,11 +11,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
-from offhook.actors.contracts import wire
-from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.actors.contracts.messages import Audio, Clear, Digit, Hangup, Mark, Marked, Play, Stopped
+from offhook.actors.link.link import Link, LinkServer
 from offhook.serve.callers.carrier_end import CarrierEnd, Heard
 from offhook.serve.carriers import registry
 from offhook.serve.carriers.port import NotOffered, Outgoing
@@ -36,17 +37,17 @@ class Call:
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self.server = LinkServer(self._hello)
-        self.linked: asyncio.Future[tuple[Link, Message]] = asyncio.get_running_loop().create_future()
+        self.linked: asyncio.Future[tuple[Link, list[Any]]] = asyncio.get_running_loop().create_future()
         self.heard = bytearray()
-        self.said: asyncio.Queue[Message] = asyncio.Queue()
+        self.said: asyncio.Queue[list[Any]] = asyncio.Queue()
 
-    def _hello(self, link: Link, _grant: object, rest: Message) -> None:
+    def _hello(self, link: Link, _grant: object, rest: list[Any]) -> None:
         link.on_message = lambda _link, message: self._told(message)
         link.on_close = lambda _link, reason: self.said.put_nowait(["closed", reason])
         self.linked.set_result((link, rest))
 
-    def _told(self, message: Message) -> None:
-        if message[0] == wire.AUDIO:
+    def _told(self, message: list[Any]) -> None:
+        if message[0] == Audio.NAME:
             self.heard += message[2]
         else:
             self.said.put_nowait(message)
@@ -69,21 +70,21 @@ async def lead(tmp_path: Path) -> None:
         link, hello = await call.linked
         assert hello[:2] == [caller.stream.name, "mulaw8k"]
         caller.press("5")
-        assert await call.said.get() == [wire.DIGIT, "5", 0]
-        link.send(wire.PLAY, 1, LOUD * 5)
-        link.send(wire.MARK, 1, "u1:100")
-        assert await call.said.get() == [wire.MARKED, "u1:100"]
+        assert await call.said.get() == [Digit.NAME, "5", 0]
+        link.send(Play.NAME, 1, LOUD * 5)
+        link.send(Mark.NAME, 1, "u1:100")
+        assert await call.said.get() == [Marked.NAME, "u1:100"]
         assert LOUD * 5 in bytes(caller.traffic.heard)
         while LOUD * 10 not in call.heard:  # noqa: ASYNC110 - the link has no event for it
             await asyncio.sleep(0.001)
-        link.send(wire.PLAY, 1, LOUD * 500)
-        link.send(wire.MARK, 1, "u2:10000")
-        link.send(wire.CLEAR, 1)
-        assert await call.said.get() == [wire.MARKED, "u2:10000"]  # at once: what was buffered is dropped
+        link.send(Play.NAME, 1, LOUD * 500)
+        link.send(Mark.NAME, 1, "u2:10000")
+        link.send(Clear.NAME, 1)
+        assert await call.said.get() == [Marked.NAME, "u2:10000"]  # at once: what was buffered is dropped
         assert bytes(caller.traffic.heard).count(LOUD) < 100
-        link.send(wire.HANGUP, 1, "goodbye said")
+        link.send(Hangup.NAME, 1, "goodbye said")
         assert await caller.closed == "the far end hung up: goodbye said"
-        assert await call.said.get() == [wire.STOPPED, "goodbye said"]
+        assert await call.said.get() == [Stopped.NAME, "goodbye said"]
         assert (gateway.stats().faults, gateway.stats().messages_dropped) == ({}, {})
     finally:
         await caller.stop()

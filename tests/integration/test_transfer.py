@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from caller import Caller, Exchange
-from offhook.actors.contracts import wire
+from offhook.actors.contracts.messages import Answer, Invite
+from offhook.actors.contracts.node_messages import Told
 from offhook.policies.conversation.view import view_of
 from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
@@ -100,12 +101,12 @@ class Desk(AgentLink):
 
     def answer(self, invitation: list[Any]) -> None:
         turn, revision, reason = invitation[1:4]
-        first = len(self.of(wire.INVITE)) == 1
+        first = len(self.of(Invite.NAME)) == 1
         if first:
             proposal = Proposal("", "closer", Kind.TRANSFER, turn, revision, "One moment.", action=NUMBER)
         else:
             proposal = Proposal("", "closer", Kind.SAY, turn, revision, f"Back for {reason}.", Purpose.ANSWER)
-        self.link.send(wire.ANSWER, turn, revision, [encode(proposal)])
+        self.link.send(Answer.NAME, turn, revision, [encode(proposal)])
 
 
 async def handed_over(bench: SwappedCall) -> Caller:
@@ -115,7 +116,7 @@ async def handed_over(bench: SwappedCall) -> Caller:
     exchange = bench.exchange = Exchange(claim_of(bench))  # type: ignore[attr-defined]
     caller = exchange.dial("c1", "MZ2")
     await bench.until(lambda: bench.call.line.stream == "MZ2")
-    bench.former.answer(bench.former.of(wire.INVITE)[0])
+    bench.former.answer(bench.former.of(Invite.NAME)[0])
     await caller.listen_until(lambda: caller.closed)
     return caller
 
@@ -149,7 +150,7 @@ def test_the_carriers_word_that_it_was_taken_ends_the_call_at_once(run: Any) -> 
         await handed_over(bench)
         await bench.until(lambda: bench.call.state.line is Line.LOST)
         lost_ms = bench.call.now()
-        assert bench.call.told([wire.EVENT, "c1", encode(ev.LineClosed(0, "the number: completed"))])
+        assert bench.call.told(Told("c1", encode(ev.LineClosed(0, "the number: completed"))))
         assert await bench.over == "transferred"
         assert bench.call.now() - lost_ms < 1_000
 
@@ -162,7 +163,7 @@ def test_who_was_not_reached_is_back_with_the_agent_on_another_stream(run: Any) 
         await bench.until(lambda: bench.call.state.line is Line.LOST)
         await asyncio.sleep(30)
         grant = view_of(bench.call.state, bench.call.policy)["transfer"]["grant"]
-        assert bench.call.told([wire.EVENT, "c1", encode(ev.ActionFinished(0, grant, False, "busy"))])
+        assert bench.call.told(Told("c1", encode(ev.ActionFinished(0, grant, False, "busy"))))
         again = bench.exchange.dial("c1", "MZ3")  # type: ignore[attr-defined]
         await bench.until(lambda: bench.events("LineResumed"))
         await again.listen_until(lambda: any("Back for" in text for text in bench.said()))

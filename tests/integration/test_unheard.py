@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from offhook.actors.contracts.setup import Engines
-from offhook.actors.link.link import Link, LinkServer, Message
+from offhook.actors.link.link import Array, Link, LinkServer
 from offhook.policies.core import events as ev
 from offhook.policies.core.commands import Say
 from offhook.policies.replay.replay import replay
@@ -177,11 +177,11 @@ class Recognizer:
         self.server.admit(None, "token", lasting=True)
         return self
 
-    def _hello(self, link: Link, _grant: object, _rest: Message) -> None:
+    def _hello(self, link: Link, _grant: object, _rest: Array) -> None:
         self.link = link
         link.on_message = self._take
 
-    def _take(self, _link: Link, message: Message) -> None:
+    def _take(self, _link: Link, message: Array) -> None:
         kind, stream, *rest = message
         if kind == "open":
             self.streams[stream] = b""
@@ -291,7 +291,7 @@ def test_one_that_reads_music_and_says_so_is_not_lost(run: Run) -> None:
     run(test)
 
 
-GARBAGE: tuple[Message, ...] = (
+GARBAGE: tuple[Array, ...] = (
     ["words"],
     ["words", "c1/1", 0, 7, True, 0, 0],
     ["words", "c1/1", 1 << 62, "x", True, 0, 0],

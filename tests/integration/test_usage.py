@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from offhook.actors.call.runtime import CallRuntime
-from offhook.actors.contracts import wire
+from offhook.actors.contracts.node_messages import Journal, Journaled
 from offhook.actors.contracts.setup import Setup
 from offhook.actors.link.link import LinkServer
 from offhook.actors.process.metric_registry import MetricRegistry
@@ -29,12 +29,12 @@ class Uplink:
         self.call: CallRuntime | None = None
 
     def send(self, *message: Any) -> bool:
-        if message[0] == wire.JOURNAL:
+        if message[0] == Journal.NAME:
             call, epoch, seq, _, kind, body = message[1][-1]
             if kind == "end":
                 self.ends.append(body)
             loop = asyncio.get_running_loop()
-            loop.call_soon(lambda: self.call and self.call.told([wire.JOURNALED, call, epoch, seq]))
+            loop.call_soon(lambda: self.call and self.call.told(Journaled(call, epoch, seq)))
         return True
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from installation import Installation
-from offhook.actors.contracts import wire
+from offhook.actors.contracts.messages import Clear
 from offhook.cluster.director import start_director
 from offhook.cluster.director_ref import DirectorRef
 from phone import voice
@@ -58,7 +58,7 @@ def test_a_call_is_measured_over_its_takeover_and_its_end(led: tuple[Installatio
         os.kill((await installation.row("measured")).pid, signal.SIGKILL)
         await line.owned(2)
         await line.say(voice(40))
-        await line.listen_until(lambda: line.count(wire.CLEAR))
+        await line.listen_until(lambda: line.count(Clear.NAME))
         line.leave()
         await installation.ended("measured")
 
@@ -97,7 +97,7 @@ def test_what_a_call_has_measured_is_told_with_its_end_and_a_silent_node_is_abse
         phone = await installation.call("held", version)
         await phone.listen_until(lambda: phone.played_bytes > 8_000)
         await phone.say(voice(40))
-        await phone.listen_until(lambda: phone.count(wire.CLEAR))
+        await phone.listen_until(lambda: phone.count(Clear.NAME))
         await phone.listen(600)
         phone.hang_up()
         await installation.ended("held")

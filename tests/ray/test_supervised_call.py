@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import ray
 from installation import Installation
-from offhook.actors.contracts import wire
-from offhook.actors.contracts.call_operations import Notice
+from offhook.actors.contracts.call_operations import TimedNotice
 from offhook.actors.contracts.errors import NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.contracts.messages import Clear, Gone
 from offhook.actors.contracts.node_operations import CallRequest
 from offhook.actors.link.link import connect
 from offhook.policies.core.errors import CallerFault, PolicyError
@@ -39,8 +39,8 @@ def test_a_call_is_answered_interrupted_ended_and_its_journal_replays(installati
         phone = await installation.call("whole", version)
         await phone.listen_until(lambda: phone.played_bytes > 8_000)
         await phone.say(voice(40))
-        await phone.listen_until(lambda: phone.count(wire.CLEAR))
-        assert phone.count(wire.CLEAR) == 1
+        await phone.listen_until(lambda: phone.count(Clear.NAME))
+        assert phone.count(Clear.NAME) == 1
         state = await installation.supervisor.state("whole")
         assert state["call"] == "whole"
         assert state["epoch"] == 1
@@ -90,7 +90,7 @@ def test_a_call_is_followed_by_its_notices_to_its_end_and_its_journal_is_not_rea
     async def test() -> None:
         version = await installation.publish()
         phone = await installation.call("followed", version)
-        told: list[Notice] = []
+        told: list[TimedNotice] = []
         after_seq = -1
 
         async def heard(topic: str) -> bool:
@@ -218,7 +218,7 @@ def test_an_observer_hears_what_happens_and_what_happened_just_before(installati
         phone.hang_up()
         await installation.ended("watched")
         async with asyncio.timeout(60):
-            while heard[-1][0] != wire.GONE:  # noqa: ASYNC110  # what comes on a link has no event here
+            while heard[-1][0] != Gone.NAME:  # noqa: ASYNC110  # what comes on a link has no event here
                 await asyncio.sleep(0.02)
 
     installation.run(test)

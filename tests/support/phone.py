@@ -15,9 +15,9 @@ from typing import Any
 from offhook.actors.audio.format import BYTES_PER_S, FRAME_BYTES, FRAME_MS, RATE_HZ, TELEPHONE
 from offhook.actors.audio.format import SILENT_FRAME as SILENCE
 from offhook.actors.audio.mulaw import bytes_of_samples
-from offhook.actors.contracts import wire
+from offhook.actors.contracts.messages import Ack, Audio, Clear, Hangup, Mark, Marked, Play, Stopped
 from offhook.actors.contracts.node_operations import Reservation
-from offhook.actors.link.link import Link, Message, connect
+from offhook.actors.link.link import Array, Link, connect
 
 PATIENCE_MS = 60_000  # for what must come: a machine that is busy may take its time
 
@@ -82,7 +82,7 @@ class Phone:
     def send(self, frame: bytes) -> None:
         """One frame, now."""
         assert self.link is not None
-        self.link.send(wire.AUDIO, self.seq, frame)
+        self.link.send(Audio.NAME, self.seq, frame)
         self.seq += 1
 
     async def say(self, frames: list[bytes]) -> None:
@@ -107,7 +107,7 @@ class Phone:
 
     def hang_up(self, reason: str = "the caller hung up") -> None:
         assert self.link is not None
-        self.link.send(wire.STOPPED, reason)
+        self.link.send(Stopped.NAME, reason)
 
     # --- what came --------------------------------------------------------------------------------------------------
 
@@ -126,31 +126,31 @@ class Phone:
             await self._news.wait()
         return self.closed
 
-    def _ordered(self, link: Link, message: Message) -> None:
+    def _ordered(self, link: Link, message: Array) -> None:
         name, fields = message[0], message[2:]
         now = time.perf_counter()
         self.events.append((now, name, fields))
-        if name == wire.PLAY:
+        if name == Play.NAME:
             self.played_bytes += len(fields[0])
             self._free_at = max(now, self._free_at) + len(fields[0]) / BYTES_PER_S
-        elif name == wire.MARK and self.returns_marks:
+        elif name == Mark.NAME and self.returns_marks:
             wait_s = max(0.0, self._free_at - now)
             self._pending[fields[0]] = asyncio.get_running_loop().call_later(wait_s, self._reached, fields[0])
-        elif name == wire.CLEAR:
+        elif name == Clear.NAME:
             self._free_at = now
             for mark, handle in tuple(self._pending.items()):
                 handle.cancel()
                 self._reached(mark)
-        elif name == wire.ACK:
+        elif name == Ack.NAME:
             self.acked = fields[0]
-        elif name == wire.HANGUP:
-            link.send(wire.STOPPED, fields[0])
+        elif name == Hangup.NAME:
+            link.send(Stopped.NAME, fields[0])
         self._news.set()
 
     def _reached(self, mark: str) -> None:
         del self._pending[mark]
         if self.link is not None:
-            self.link.send(wire.MARKED, mark)
+            self.link.send(Marked.NAME, mark)
 
     def _lost(self, _link: Link, reason: str) -> None:
         self.closed = reason

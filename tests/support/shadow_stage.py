@@ -63,7 +63,7 @@ class Stage:
         self.broadcaster = Broadcaster(lambda _subscriber, reason: self.left.append(reason), bounds)
         self.funnel = Told()
         self.broadcaster.follow(self.funnel)
-        self.server = LinkServer(lambda link, _grant, rest: self.broadcaster.join(link, *rest) and None)
+        self.server = LinkServer(lambda link, _grant, rest: self.broadcaster.join(link, *rest[:4]) and None)
         self.endpoint = f"unix:{path}"
 
     async def joined(self) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from offhook.actors.call.runtime import CallRuntime
-from offhook.actors.contracts import wire
+from offhook.actors.contracts.messages import Answer, Digit, Failed, Invite, Memory, Remember
+from offhook.actors.contracts.node_messages import Journal, Journaled, Swap, Swapped
 from offhook.actors.contracts.setup import Engines, Setup, agent_tokens
 from offhook.actors.link.link import Link, LinkServer, connect
 from offhook.actors.process.metric_registry import MetricRegistry
@@ -44,18 +45,18 @@ class AgentLink:
 
     def _told(self, link: Link, message: list[Any]) -> None:
         self.heard.append(message)
-        if message[0] == wire.REMEMBER:
-            link.send(wire.MEMORY, message[1], self.memory or {}, self.memory is not None)
-        elif message[0] == wire.INVITE and self.fails:
-            link.send(wire.FAILED, *message[1:3], "ValueError")
-        elif message[0] == wire.INVITE and self.says is not None:
+        if message[0] == Remember.NAME:
+            link.send(Memory.NAME, message[1], self.memory or {}, self.memory is not None)
+        elif message[0] == Invite.NAME and self.fails:
+            link.send(Failed.NAME, *message[1:3], "ValueError")
+        elif message[0] == Invite.NAME and self.says is not None:
             self.answer(message)
 
     def answer(self, invitation: list[Any]) -> None:
         """Answer an invitation, now or late."""
         turn, revision = invitation[1:3]
         proposal = Proposal("", "closer", Kind.SAY, turn, revision, self.says or "", Purpose.ANSWER)
-        self.link.send(wire.ANSWER, turn, revision, [encode(proposal)] if self.says else [])
+        self.link.send(Answer.NAME, turn, revision, [encode(proposal)] if self.says else [])
 
 
 class SwappedCall:
@@ -77,13 +78,13 @@ class SwappedCall:
     def send(self, *message: Any) -> bool:
         """What the call tells its supervisor."""
         self.sent.append(message)
-        if message[0] == wire.JOURNAL:
+        if message[0] == Journal.NAME:
             self.records += message[1]
             asyncio.get_running_loop().call_soon(self._acknowledge)
         return True
 
     def _acknowledge(self) -> None:
-        self.call.told([wire.JOURNALED, "c1", 1, self.records[-1][2]])
+        self.call.told(Journaled("c1", 1, self.records[-1][2]))
 
     async def begin(self, former: AgentLink | None = None, engines: Engines | None = None, **more: Any) -> None:
         """The call, with its agent and a caller on the line."""
@@ -105,7 +106,7 @@ class SwappedCall:
         """What a supervisor sends; returns the tokens of the new version's agents."""
         plain = policy(**more)
         tokens = agent_tokens("media", version, plain["agents"])
-        assert self.call.told([wire.SWAP, "c1", 1, version, plain, tokens, ms, then, clips])
+        assert self.call.told(Swap("c1", 1, version, plain, tokens, ms, then, clips))
         return tokens
 
     async def swap(self, latter: AgentLink, version: str = "v2", **more: Any) -> None:
@@ -125,8 +126,8 @@ class SwappedCall:
 
     async def answer(self) -> tuple[str, str]:
         """The call's answer to the supervisor: version, refusal."""
-        await self.until(lambda: any(message[0] == wire.SWAPPED for message in self.sent))
-        return next((str(m[3]), str(m[4])) for m in self.sent if m[0] == wire.SWAPPED)
+        await self.until(lambda: any(message[0] == Swapped.NAME for message in self.sent))
+        return next((str(m[3]), str(m[4])) for m in self.sent if m[0] == Swapped.NAME)
 
     def of(self, kind: str) -> list[Any]:
         return [record[5] for record in self.records if record[4] == kind]
@@ -143,7 +144,7 @@ class SwappedCall:
     def caller_answers(self) -> None:
         """A turn of the caller that needs neither time nor a detector: the key that ends an entry."""
         assert self.phone.link is not None
-        self.phone.link.send(wire.DIGIT, "#")
+        self.phone.link.send(Digit.NAME, "#")
 
 
 def _now_ms() -> int:

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import httpx
 import pytest
-from offhook.actors.contracts.call_operations import CallList, CallSummary, News, Notice
+from offhook.actors.contracts.call_operations import CallList, CallSummary, News, TimedNotice
 from offhook.actors.contracts.errors import LinkLost, NoSpare, NoSuchCall, UnknownPolicy
 from offhook.actors.contracts.metrics import MetricRow
 from offhook.actors.contracts.node_operations import CallRequest, NodeFigures, Reservation
@@ -25,6 +25,7 @@ from offhook.policies.core import codec
 from offhook.policies.core.errors import CallerFault
 from offhook.policies.core.principal import NOBODY, Principal
 from offhook.policies.core.proposals import Answer, Kind, RuleResult, Verdict
+from offhook.policies.core.records import Record
 from offhook.serve.carriers.twilio import twiml
 from offhook.serve.carriers.webhook import Hangup, Pause, Say
 from offhook.serve.client.control_client import ControlClient
@@ -111,7 +112,7 @@ class Memory(ControlClient):
     async def follow(self, call: str, after_seq: int = -1, wait_s: float = 0.0) -> News:
         self._row(call)
         assert wait_s <= 20
-        return News((Notice(after_seq + 1, 5, 3, 1, "stage", {}),), after_seq + 1)
+        return News((TimedNotice(after_seq + 1, 5, 3, 1, "stage", {}),), after_seq + 1)
 
     async def verdicts(self, call: str) -> list[dict[str, Any]]:
         self._row(call)
@@ -294,7 +295,7 @@ def test_a_caller_rings_as_long_as_the_setting_says() -> None:
 def test_the_journal_is_read_in_pages() -> None:
     async def test(client: httpx.AsyncClient, memory: Memory) -> None:
         call = (await client.post("/v1/calls", json={})).json()["call_id"]
-        memory.records = [[call, 1, seq, seq * 20, "event", ["x"]] for seq in range(5)]
+        memory.records = [Record(call, 1, seq, seq * 20, "event", ["x"]) for seq in range(5)]
         url = f"/v1/calls/{call}/journal"
         page = (await client.get(url, params={"limit": 3})).json()
         assert [record["seq"] for record in page["records"]] == [0, 1, 2]

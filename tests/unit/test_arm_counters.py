@@ -9,12 +9,13 @@ from offhook.policies.conversation.limits import CALLER_HUNG_UP
 from offhook.policies.core.codec import encode
 from offhook.policies.core.events import AgentLost, TimerFired
 from offhook.policies.core.proposals import Answer, Kind, RuleResult, Verdict
+from offhook.policies.core.records import Record
 
 ARM = "sales-1/0/1"
 
 
-def record(kind: str, body: Any) -> list[Any]:
-    return ["c", 1, 1, 0, kind, body]
+def record(kind: str, body: Any) -> Record:
+    return Record("c", 1, 1, 0, kind, body)
 
 
 def verdict(answer: Answer, rule: str = "readiness") -> list[Any]:

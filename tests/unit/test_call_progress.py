@@ -167,11 +167,7 @@ def test_explain_and_the_timeline_tell_which_person_approved_and_which_ended_the
     told = ["book_meeting approved by kim", "ends the call, ann (Ann Lee): a test call"]
     assert [row.words for row in account(call.journal) if row.kind == "person"] == told
     summary = CallSummary("Dana")
-    lines = [
-        line
-        for _call, epoch, seq, at_ms, kind, body in call.journal
-        for line in summary.fold({"epoch": epoch, "seq": seq, "at_ms": at_ms, "kind": kind, "body": body})
-    ]
+    lines = [line for record in call.journal for line in summary.fold(record)]
     assert [line.text for line in lines if line.kind == "person"] == told
 
 

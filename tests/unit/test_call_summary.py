@@ -9,12 +9,13 @@ from offhook.policies.core.codec import encode
 from offhook.policies.core.commands import HoldSpeech, Publish, Say
 from offhook.policies.core.events import PlaybackStarted, SpeechEnded, SpeechStarted
 from offhook.policies.core.proposals import Answer, Kind, Purpose, RuleResult, Verdict
+from offhook.policies.core.records import Record
 from offhook.serve.views.call_summary import CallSummary, Line
 from offhook.serve.views.timeline import Timeline
 
 
 class Journal:
-    """Records in the form of the API."""
+    """Records as they come."""
 
     def __init__(self) -> None:
         self.summary = CallSummary("Dana")
@@ -23,7 +24,7 @@ class Journal:
 
     def add(self, at_ms: int, kind: str, body: Any) -> list[Line]:
         self._seq += 1
-        lines = self.summary.fold({"epoch": 1, "seq": self._seq, "at_ms": at_ms, "kind": kind, "body": body})
+        lines = self.summary.fold(Record("c1", 1, self._seq, at_ms, kind, body))
         self.lines += lines
         return lines
 

@@ -11,6 +11,7 @@ from offhook.actors.journals.journal import Kept
 from offhook.policies.core import commands as cmd
 from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
+from offhook.policies.core.records import Lost, Record
 from offhook.policies.simulation import faults
 from offhook.policies.simulation.drawn import drawn_policy
 from offhook.policies.simulation.journal import recorded
@@ -33,11 +34,11 @@ def _answers_come_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faults, "REPEATED", 0.0)
 
 
-def journal(seed: int = 3) -> list[list[Any]]:
+def journal(seed: int = 3) -> list[Record]:
     return recorded(seed, drawn_policy(random.Random(seed)), fault_share=0.3)
 
 
-def found(records: list[list[Any]], acts: Any = None, *struck: Struck) -> list[str]:
+def found(records: list[Record], acts: Any = None, *struck: Struck) -> list[str]:
     account = check_journal(Evidence("c1", records, dict(LINE), struck=struck, acts=acts))
     return [violation.checker for violation in account.violations]
 
@@ -61,27 +62,24 @@ def test_a_record_that_is_missing_is_found_and_one_that_is_told_to_be_lost_is_no
     dropped = Kept("c1", 1, records[-1][2], 0, True, dropped=1)
     evidence = Evidence("c1", gone, dict(LINE), kept=dropped)
     assert "every record is there" not in [each.checker for each in check_journal(evidence).violations]
-    told = copy.deepcopy(records)
-    told[-2][4:] = ["lost", {"from": told[-2][2], "why": "the journal was away for too long"}]
+    told = list(records)
+    lost = Lost(told[-2].seq, "the journal was away for too long")
+    told[-2] = told[-2]._replace(kind=lost.KIND, body=lost.plain())
     assert "every record is there" not in found(told)
 
 
 def test_an_epoch_that_falls_back_or_comes_unannounced_is_found() -> None:
     records = journal()
-    back = copy.deepcopy(records)
-    for record in back[:5]:
-        record[1] = 2
+    back = [record._replace(epoch=2) for record in records[:5]] + records[5:]
     assert "one live epoch" in found(back)
-    unannounced = copy.deepcopy(records)
-    for record in unannounced[5:]:
-        record[1] = 7
+    unannounced = records[:5] + [record._replace(epoch=7) for record in records[5:]]
     assert "one live epoch" in found(unannounced)
 
 
 def test_an_end_that_is_missing_or_not_the_last_is_found() -> None:
     records = journal()
     assert found(records[:-1]) == ["every call ends once"]
-    assert "every call ends once" in found([*records, [*records[0][:2], records[-1][2] + 1, *records[-1][3:]]])
+    assert "every call ends once" in found([*records, records[-1]._replace(seq=records[-1].seq + 1)])
 
 
 def test_a_decision_that_replay_does_not_make_is_found() -> None:
@@ -93,10 +91,9 @@ def test_a_decision_that_replay_does_not_make_is_found() -> None:
 
 
 def test_a_clock_that_runs_back_is_found() -> None:
-    records = copy.deepcopy(journal())
-    records[-8:][0][3] = 0
-    events = [record for record in records if record[4] == "event"]
-    events[-1][3] = 1
+    records = journal()
+    last = max(at for at, record in enumerate(records) if record.kind == "event")
+    records[last] = records[last]._replace(at_ms=1)
     assert "the call's clock never runs back" in found(records)
 
 
@@ -128,13 +125,13 @@ def test_an_act_that_nobody_ordered_or_that_was_done_twice_is_found() -> None:
         assert "every act is in the register" in found(records, [])
 
 
-def acted(*steps: Any) -> list[list[Any]]:
+def acted(*steps: Any) -> list[Record]:
     """A journal's records of acts: a command, or an event."""
     plain = [(step.at_ms, "event", encode(step)) if isinstance(step, ev.Event) else step for step in steps]
-    return [["c1", 1, n + 1, at_ms, kind, body] for n, (at_ms, kind, body) in enumerate(plain)]
+    return [Record("c1", 1, n + 1, at_ms, kind, body) for n, (at_ms, kind, body) in enumerate(plain)]
 
 
-def wrong_acts(records: list[list[Any]], tries: int) -> list[str]:
+def wrong_acts(records: list[Record], tries: int) -> list[str]:
     account = Account()
     actions(Evidence("c1", records, dict(LINE), acts=[["book", "k1", tries]]), account)
     return [violation.message for violation in account.violations]
@@ -163,8 +160,8 @@ def test_a_retry_after_a_failure_is_none_twice_and_an_act_twice_is_one_with_and_
 
 
 def heard(events: list[ev.Event], line: dict[str, Any], *struck: Struck, marks: Any = ()) -> list[str]:
-    records = [["c1", 1, n + 1, event.at_ms, "event", encode(event)] for n, event in enumerate(events)]
-    records.append(["c1", 1, len(records) + 1, 60_000, "end", {"outcome": "caller_hung_up"}])
+    records = [Record("c1", 1, n + 1, event.at_ms, "event", encode(event)) for n, event in enumerate(events)]
+    records.append(Record("c1", 1, len(records) + 1, 60_000, "end", {"outcome": "caller_hung_up"}))
     account = check_line(Evidence("c1", records, LINE | line, marks, 1_000, struck))
     return [violation.message for violation in account.violations]
 
@@ -225,6 +222,6 @@ def test_what_is_confirmed_to_the_end_was_played_to_the_end() -> None:
 
 
 def test_a_hang_up_that_the_journal_does_not_know_is_found() -> None:
-    records = [["c1", 1, 1, 5, "end", {"outcome": "call_limit"}]]
+    records = [Record("c1", 1, 1, 5, "end", {"outcome": "call_limit"})]
     account = check_line(Evidence("c1", records, dict(LINE)))
     assert [violation.checker for violation in account.violations] == ["every hang-up is in the journal"]

@@ -34,13 +34,15 @@ def test_every_shorter_array_of_a_state_takes_the_defaults_of_what_it_lacks() ->
     array = encode(CallState())
     for size in range(1, len(array)):
         assert decode(array[:size]) == CallState()
-    with pytest.raises(CodecFault, match="CallState: needs"):
-        decode([*array, 0])
 
 
 def test_a_shorter_array_of_an_older_version_takes_the_defaults() -> None:
     array = encode(CallState(call="c1"))
     assert decode(array[:3]) == CallState(call="c1")
+
+
+def test_a_longer_array_of_a_newer_version_is_read_as_far_as_it_is_known() -> None:
+    assert decode(["DigitPressed", 1, "5", "what the next version adds", {}]) == ev.DigitPressed(1, "5")
 
 
 def test_every_class_of_the_contracts_has_a_tag() -> None:
@@ -57,8 +59,8 @@ def test_every_class_of_the_contracts_has_a_tag() -> None:
         ([], "begins with a name"),
         ("Say", "begins with a name"),
         ([1, 2], "begins with a name"),
-        (["Say", "u1"], "needs 6 to 6 elements, got 2"),
-        (["DigitPressed", 1, "5", "6"], "got 4"),
+        (["Say", "u1"], "needs 6 elements or more, got 2"),
+        (["DigitPressed", 1], "got 2"),
         (["DigitPressed", "1", "5"], "DigitPressed.at_ms: needs int, got str"),
         (["DigitPressed", True, "5"], "DigitPressed.at_ms: needs int, got bool"),
         (["Say", "u1", None, "greeting", True, "g1"], "Say.text: needs str, got NoneType"),

@@ -308,7 +308,6 @@ def test_an_operators_word_enters_at_its_moment() -> None:
         ["LineLost", 0, "over"],
         ["AgentAnswered", 0, "booking", 0, 0, []],
         ["HangupRequested", 0, "ann"],
-        ["HangupRequested", 0, "ann", "enough", "more"],
         ["HangupRequested", 0, "ann", 5],
         ["OperatorDecided", 0, "p1", "yes", "ann"],
         ["HangupRequested", 0, "ann", "x" * 501],

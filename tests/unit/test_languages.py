@@ -19,6 +19,7 @@ from offhook.policies.testing.dialogue import Dialogue
 from offhook.serve.carriers.twilio import twiml
 from offhook.serve.config.settings import read
 from offhook.serve.contracts.errors import SettingFault
+from offhook.serve.web.call_answers import apology
 from offhook.testing import dialogue
 from pydantic import ValidationError
 
@@ -229,7 +230,7 @@ def test_what_an_installation_says_by_itself_is_in_its_language(dutch: None) -> 
     ours = read({"OFFHOOK_LANGUAGE": "nl-NL", "OFFHOOK_SORRY_MESSAGE": "Pech."}, state_dir="/tmp/x")
     assert ours.queue_message == "Alle lijnen zijn bezet. Blijft u aan de lijn."
     assert ours.sorry_message == "Pech."
-    assert '<Say language="nl-NL">Pech.</Say>' in twiml.apologize(ours.sorry_message, ours.language)
-    assert "<Say>Sorry.</Say>" in twiml.apologize("Sorry.", "en")
+    assert '<Say language="nl-NL">Pech.</Say>' in twiml.write(apology(ours.sorry_message, ours.language))
+    assert "<Say>Sorry.</Say>" in twiml.write(apology("Sorry.", "en"))
     with pytest.raises(SettingFault, match=r"language 'fy' is not installed; there are en, nl"):
         read({"OFFHOOK_LANGUAGE": "fy"}, state_dir="/tmp/x")

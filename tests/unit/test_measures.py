@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from dialogue import Dialogue
 from offhook.actors.call.measures import Measures
@@ -12,6 +10,7 @@ from offhook.actors.process.metric_registry import MetricRegistry
 from offhook.policies.core import events as ev
 from offhook.policies.core.commands import Command, RecordVerdict
 from offhook.policies.core.proposals import Purpose
+from offhook.policies.core.records import REPLY, Measure
 from scene import Scene
 
 ANSWER_MS, VOICE_MS = 5, 120  # an agent's, and from Say to the first sound, in `Dialogue`
@@ -23,8 +22,8 @@ class Written:
 
     lost = 0
 
-    def write(self, at_ms: int, kind: str, body: dict[str, Any]) -> int:
-        assert kind == "measure" and body["what"] == "reply"
+    def tell(self, at_ms: int, measure: Measure) -> int:
+        assert measure.what == REPLY
         return at_ms
 
 

@@ -13,6 +13,7 @@ from offhook.actors.node.call_endings import CallEndings
 from offhook.actors.node.call_table import CallRow, CallTable, Doubts
 from offhook.actors.node.node_loss import NodeLoss
 from offhook.actors.node.takeover import Takeovers
+from offhook.policies.core.records import End
 
 
 @dataclass
@@ -39,8 +40,8 @@ class Node:
     def serving_call(self, _call: str) -> list[Any]:
         return []
 
-    def close_call(self, row: CallRow, _at_ms: int, body: dict[str, Any]) -> None:
-        self.ends.append(f"{row.call}: {body['why']}")
+    def close_call(self, row: CallRow, _at_ms: int, end: End) -> None:
+        self.ends.append(f"{row.call}: {end.why}")
 
 
 def led(node: Node) -> CallRow:

@@ -105,7 +105,7 @@ def test_a_call_whose_carrier_does_not_come_back_ends_with_a_record_behind_a_fen
     async def test(node: Node) -> None:
         await node.orphans.close("lost", "nobody came")
         records = await node.journal.read("lost")
-        assert [record[1:3] for record in records] == [[1, 1], [1, 2], [3, 3]]
+        assert [(record.epoch, record.seq) for record in records] == [(1, 1), (1, 2), (3, 3)]
         assert records[-1][4] == "end"
         assert records[-1][5] == {"outcome": LOST, "why": "nobody came", "by": "supervisor"}
         assert isinstance(await node.write(["lost", 1, 3, 9, "event", ["late"]]), Fenced)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from offhook.actors.call import recorder as recorder_module
 from offhook.actors.call.recorder import Recorder
-from offhook.actors.contracts import wire
 from offhook.actors.contracts.errors import ProtocolFault
+from offhook.actors.contracts.node_messages import Journal
 
 
 class Way:
@@ -24,7 +24,7 @@ class Way:
     def send(self, *message: Any) -> bool:
         if not self.open:
             return False
-        if message[0] == wire.JOURNAL:
+        if message[0] == Journal.NAME:
             if sum(len(str(record[5])) for record in message[1]) > 10_000:
                 raise ProtocolFault("too large for one message")
             self.batches.append([record[2] for record in message[1]])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from dialogue import Dialogue, sales_policy
+from journals import renumbered
 from offhook.policies.conversation.machine import step
 from offhook.policies.core.codec import CodecFault, decode, encode
 from offhook.policies.replay.replay import JournalFault, canonical, replay
@@ -23,6 +24,11 @@ def call() -> Dialogue:
     return found
 
 
+def rows(call: Dialogue) -> list[list[Any]]:
+    """The call's journal as it comes from a link, for tests to spoil."""
+    return [list(record) for record in copy.deepcopy(call.journal)]
+
+
 def position(journal: list[Any], kind: str, number: int = 3) -> int:
     return [at for at, record in enumerate(journal) if record[4] == kind][number]
 
@@ -36,7 +42,7 @@ def test_a_journal_leads_to_the_same_state_and_commands(call: Dialogue) -> None:
 
 
 def test_the_first_difference_is_named(call: Dialogue) -> None:
-    journal = copy.deepcopy(call.journal)
+    journal = rows(call)
     at = position(journal, "commands")
     command = journal[at][5][0]
     journal[at][5][0] = [*command[:-1], "something else"]
@@ -54,7 +60,7 @@ def test_commands_that_are_missing_or_too_many_differ(call: Dialogue) -> None:
     missing = call.journal[:at] + call.journal[at + 1 :]
     found = replay(missing)
     assert found.divergence is not None and found.divergence.expected is None
-    more = copy.deepcopy(call.journal)
+    more = rows(call)
     more[at][5].append(["HangUp", "no reason"])
     found = replay(more)
     assert found.divergence is not None and found.divergence.got is None
@@ -68,17 +74,11 @@ def test_a_snapshot_is_compared_and_one_at_the_start_is_taken(call: Dialogue) ->
     at = position(call.journal, "event", 40)
     half = replay(call.journal[:at])
     record = ["c1", 1, 0, half.state.now_ms, "snapshot", encode(half.state)]
-    journal = [call.journal[0], *([*record[:2], 1.5, *record[3:]],), *call.journal[at:]]
-    found = replay(journal)
+    found = replay(renumbered([call.journal[0], record, *call.journal[at:]]))
     assert found.same and found.state == call.state and found.snapshots == 1
     wrong = copy.copy(half.state)
     wrong.turn += 1
-    journal = [
-        *call.journal[:at],
-        ["c1", 1, call.journal[at][2] - 0.5, 0, "snapshot", encode(wrong)],
-        *call.journal[at:],
-    ]
-    found = replay(journal)
+    found = replay(renumbered([*call.journal[:at], ["c1", 1, 0, 0, "snapshot", encode(wrong)], *call.journal[at:]]))
     assert found.divergence is not None and found.divergence.what == "snapshot"
 
 
@@ -93,9 +93,9 @@ def test_a_policy_swapped_within_a_call_leads_from_there_on(call: Dialogue) -> N
     stricter = sales_policy(gate={"actions": {"say:offer": {"readiness_share": 0.99}}})
     at = position(call.journal, "event", 30)
     state = replay(call.journal, until_seq=call.journal[at - 1][2]).state
-    swapped = list(call.journal[:at])
+    swapped: list[Any] = list(call.journal[:at])
     swap = {"version": "stricter", "policy": stricter.model_dump(mode="json")}
-    swapped.append(["c1", 1, call.journal[at][2] - 0.5, 0, "policy", swap])
+    swapped.append(["c1", 1, 0, 0, "policy", swap])
     for record in call.journal[at:]:
         if record[4] != "commands":
             swapped.append(record)
@@ -103,7 +103,8 @@ def test_a_policy_swapped_within_a_call_leads_from_there_on(call: Dialogue) -> N
             decision = step(state, decode(record[5]), stricter)
             state = decision.state
             commands = [encode(command) for command in decision.commands]
-            swapped.append([*record[:2], record[2] + 0.25, record[3], "commands", commands])
+            swapped.append(["c1", 1, 0, record[3], "commands", commands])
+    swapped = renumbered(swapped)
     found = replay(swapped)
     assert found.same and found.state == state and found.policy_version == "stricter"
     without = [record for record in swapped if record[4] != "policy"]
@@ -130,18 +131,18 @@ def test_a_journal_that_breaks_off_is_no_difference(call: Dialogue) -> None:
         (lambda j: j[3].__setitem__(2, 2), "records must be in order"),
         (lambda j: j[0][5].pop("policy"), "no policy"),
         (lambda j: j[3].pop(), "6 fields"),
-        (lambda j: j.insert(1, ["c1", 1, 1.5, 0, "policy", {"version": "2"}]), "this one has none"),
+        (lambda j: j[1].__setitem__(slice(4, 6), ["policy", {"version": "2", "policy": {}}]), "this one has none"),
     ],
 )
 def test_what_is_no_journal_is_refused(call: Dialogue, spoil: Any, said: str) -> None:
-    journal = copy.deepcopy(call.journal)
+    journal = rows(call)
     spoil(journal)
     with pytest.raises(JournalFault, match=said):
         replay(journal)
 
 
 def test_an_event_of_another_version_is_refused_by_name(call: Dialogue) -> None:
-    journal = copy.deepcopy(call.journal)
+    journal = rows(call)
     journal[position(journal, "event")][5] = ["SpeechTelepathized", 5]
     with pytest.raises(CodecFault, match="SpeechTelepathized"):
         replay(journal)

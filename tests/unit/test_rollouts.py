@@ -21,6 +21,7 @@ from offhook.cluster.state_store import FileMemory
 from offhook.policies.core.errors import CallerFault, IllegalMove, PolicyError
 from offhook.policies.core.policy import Policy
 from offhook.policies.core.principal import Principal
+from offhook.policies.core.records import Record
 from offhook.policies.fleet.rollout import Plan
 
 ANN = Principal.of("person:ann")
@@ -115,7 +116,7 @@ class Installation:
                 continue
             counters.began(call, arm, seated=True)
             if failing.get(f"arm{arm[-1]}") and number % failing[f"arm{arm[-1]}"] == 0:
-                counters.take(call, arm, [[call, 1, 1, 0, "event", ["AgentLost", 0, "a", "ValueError"]]])
+                counters.take(call, arm, [Record(call, 1, 1, 0, "event", ["AgentLost", 0, "a", "ValueError"])])
             counters.over(call, arm, "goodbye")
         return arms
 

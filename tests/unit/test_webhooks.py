@@ -19,6 +19,7 @@ from offhook.policies.core import codec
 from offhook.policies.core import events as ev
 from offhook.policies.core.commands import HangUp, TransferCall
 from offhook.policies.core.errors import Bug, CallerFault
+from offhook.policies.core.records import Record
 from offhook.serve.carriers.twilio import twiml, twiml_reader
 from offhook.serve.carriers.webhook import Connect, Dial, Hangup, Pause, Redirect, Say, Steps
 from offhook.serve.client.control_client import ControlClient
@@ -41,7 +42,7 @@ class Installation(ControlClient):
     def __init__(self) -> None:
         self.reserved: list[dict[str, Any]] = []
         self.live: dict[str, dict[str, Any]] = {}
-        self.records: list[list[Any]] = []
+        self.records: list[Record] = []
         self.told: list[tuple[Any, ...]] = []
         self.broken: Exception | None = None
         self.journal_broken: Exception | None = None
@@ -72,13 +73,13 @@ class Installation(ControlClient):
             raise NoSuchCall("unknown")
         return self.live[call]
 
-    async def journal(self, _call: str, after_seq: int = -1, limit: int = 1_000) -> list[list[Any]]:
+    async def journal(self, _call: str, after_seq: int = -1, limit: int = 1_000) -> list[Record]:
         if self.journal_broken is not None:
             raise self.journal_broken
         self._whole()
         if not self.records:
             raise NoSuchCall("never heard of")
-        return [record for record in self.records if record[2] > after_seq][:limit]
+        return [record for record in self.records if record.seq > after_seq][:limit]
 
     async def dialled(self, call: str, grant: str, taken: bool, how: str) -> None:
         self._whole()
@@ -88,7 +89,7 @@ class Installation(ControlClient):
 
     def record(self, kind: str, *parts: Any) -> None:
         body = codec.encode(parts[0]) if kind == "event" else [codec.encode(part) for part in parts]
-        self.records.append(["CA123", 1, len(self.records), 0, kind, body])
+        self.records.append(Record("CA123", 1, len(self.records), 0, kind, body))
 
     def transfers(self, target: str = "+15550199") -> None:
         """A live call has ordered one."""

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from offhook.actors.contracts import wire
+from offhook.actors.contracts.messages import Clear, Hangup, Notice, Stopped
+from offhook.actors.contracts.node_messages import Told
 from offhook.actors.contracts.node_operations import CallRequest
-from offhook.actors.link.link import Link, LinkServer, Message, connect
+from offhook.actors.link.link import Array, Link, LinkServer, connect
 from offhook.actors.node.supervisor import Supervisor
 from offhook.actors.refs.handles import NAMESPACE, this_node
 from offhook.actors.refs.supervisor import SupervisorRef
@@ -44,10 +45,10 @@ class SignalSupervisor(Supervisor):
         path = self.places.endpoint.removeprefix("unix:")
         return await self._signals.start(f"unix:{Path(path).with_name('signals.sock')}"), token
 
-    def _signal_link(self, link: Link, _grant: Any, _rest: Message) -> None:
+    def _signal_link(self, link: Link, _grant: Any, _rest: Array) -> None:
         link.on_message = self._signal
 
-    def _signal(self, _link: Link, message: Message) -> None:
+    def _signal(self, _link: Link, message: Array) -> None:
         row = self.table.get(message[1])
         if row is not None:
             self.tell(row, *message)
@@ -66,18 +67,18 @@ class Line:
         hello = ("bench", "observer", ["action"])
         self.notices = await connect(seat.endpoint, seat.token, *hello, on_message=self._noticed)
 
-    def _ordered(self, link: Link, message: Message) -> None:
-        if message[0] == wire.CLEAR:
+    def _ordered(self, link: Link, message: Array) -> None:
+        if message[0] == Clear.NAME:
             self.call.held()
-        elif message[0] == wire.HANGUP:
-            link.send(wire.STOPPED, message[2])
+        elif message[0] == Hangup.NAME:
+            link.send(Stopped.NAME, message[2])
 
-    def _noticed(self, _link: Link, message: Message) -> None:
-        if message[0] == wire.NOTICE and message[5].get("what") == "performing":
+    def _noticed(self, _link: Link, message: Array) -> None:
+        if message[0] == Notice.NAME and message[5].get("what") == "performing":
             self.call.acted(message[5]["action"])
 
     def close(self) -> None:
-        self.line.send(wire.STOPPED, "the caller hung up")
+        self.line.send(Stopped.NAME, "the caller hung up")
         self.notices.close()
 
 
@@ -113,7 +114,7 @@ class Actors:
         names = [f"r{self._runs}-{number}" for number in range(calls)]
 
         def send(call: Call, event: ev.Event) -> None:
-            signals.send(wire.EVENT, names[call.number], encode(event))
+            signals.send(Told.NAME, names[call.number], encode(event))
 
         play = Play(calls, seconds, seed, send)
         lines = [Line(call) for call in play.calls]
