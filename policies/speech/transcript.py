@@ -71,14 +71,17 @@ def _from_ms(turn: Turn) -> int:
 
 def _heard(utterance: Utterance) -> Turns:
     """The turn that an utterance makes by what was heard of it; none where nothing was."""
-    words = utterance.text.split()
-    whole = utterance.playing is Playing.ENDED
-    count = len(words) if whole else utterance.words
-    if not utterance.started_ms or not count:
+    if not utterance.started_ms:
+        return ()
+    text, cut = utterance.text, False
+    if utterance.playing is not Playing.ENDED:
+        words = text.split()
+        if utterance.words < len(words):
+            text = " ".join(words[: utterance.words])
+            cut = utterance.playing in (Playing.CUT, Playing.FAILED)
+    if not text.strip():
         return ()
     until_ms = utterance.ended_ms or utterance.started_ms + utterance.heard_ms
-    cut = utterance.playing in (Playing.CUT, Playing.FAILED) and count < len(words)
-    text = utterance.text if count >= len(words) else " ".join(words[:count])
     return (Turn(utterance.agent, utterance.started_ms, until_ms, text, utterance.id, cut, chars=len(text)),)
 
 

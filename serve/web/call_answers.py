@@ -228,8 +228,8 @@ def _newest(order: tuple[str, str], record: Record) -> tuple[str, str]:
         event = record.event()
         if isinstance(event, LineResumed) or (isinstance(event, ActionFinished) and event.grant == order[0]):
             return "", ""
-    for command in record.commands():
-        order = (command.grant, command.target) if isinstance(command, TransferCall) else order
+    for command in record.commands_of(TransferCall):
+        order = (command.grant, command.target)
     return order
 
 
