@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
 
 from offhook.actors.contracts.errors import NoSpare
+from offhook.actors.contracts.node_operations import CallRequest, NodeFigures, Reservation
 from offhook.policies.core.errors import CallerFault, WorldFault
 from offhook.policies.fleet.admission import Act, Answer, Ask, Desk
 from offhook.policies.fleet.admission_rules import Admission, Priority
 
 from .errors import Overflow
+from .operations import AdmissionFigures
 
 OTHER_NODE_MS = 500  # for a spare on a node that is not the last choice
 SAME_NODE_MS = 4_000  # on the last one: two starts of a process; there may be another node by then
@@ -27,7 +28,7 @@ LIVE = "asks twice"
 
 # Has a node lease a slot to the request: raises NoSpare where it has no spare in time, another WorldFault where it
 # cannot be reached.
-Place = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
+Place = Callable[[str, CallRequest], Awaitable[Reservation]]
 
 
 class AdmissionQueue:
@@ -51,7 +52,7 @@ class AdmissionQueue:
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
-    async def admit(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    async def admit(self, request: CallRequest) -> Reservation:
         """A slot for a call, within its ring budget (`wait_s` of the request, or that of the rules).
 
         Raises:
@@ -77,7 +78,7 @@ class AdmissionQueue:
             self._turn()  # its slot, or its place in line, may be another's now
             raise
 
-    async def _seat(self, ask: Ask, answer: Answer, request: Mapping[str, Any]) -> dict[str, Any]:
+    async def _seat(self, ask: Ask, answer: Answer, request: CallRequest) -> Reservation:
         while True:
             if answer.act is Act.RING:
                 line = self._lines[ask.call] = asyncio.get_running_loop().create_future()
@@ -88,7 +89,7 @@ class AdmissionQueue:
             others = self.desk.others(answer.node, ask.avoid)
             wait_s = min(left_ms, OTHER_NODE_MS if others else SAME_NODE_MS) / 1_000
             try:
-                placed = await self._place(answer.node, {**request, "wait_s": wait_s})
+                placed = await self._place(answer.node, replace(request, wait_s=wait_s))
             except WorldFault as fault:
                 self.desk.refused(ask.call)
                 if not isinstance(fault, NoSpare):
@@ -133,31 +134,29 @@ class AdmissionQueue:
             self._arm()
         return Overflow(str(answer.act), answer.why, answer.to)
 
-    def _ask_of(self, request: Mapping[str, Any]) -> Ask:
+    def _ask_of(self, request: CallRequest) -> Ask:
         now_ms, rules = self._now_ms(), self.desk.rules
-        word = str(request.get("priority") or "normal").upper()
+        word = request.priority.upper()
         if word not in Priority.__members__:
             known = ", ".join(name.lower() for name in Priority.__members__)
             raise CallerFault(f"priority {word.lower()!r} is not known; allowed: {known}")
-        ring_ms = round(float(request["wait_s"]) * 1_000) if request.get("wait_s") else rules.ring_ms
+        ring_ms = round(request.wait_s * 1_000) if request.wait_s else rules.ring_ms
         return Ask(
-            str(request.get("call") or ""),
+            request.call,
             now_ms,
-            str(request.get("tenant") or ""),
+            request.tenant,
             Priority[word],
             ring_until_ms=now_ms + ring_ms,
-            may_queue=bool(request.get("queue")),
+            may_queue=request.queue,
         )
 
     # --- what the nodes tell ------------------------------------------------------------------------------------------
 
-    def told(self, node: str, stats: Mapping[str, Any], slots: int, cordoned: bool, asked_ms: int) -> None:
+    def told(self, node: str, stats: NodeFigures, slots: int, cordoned: bool, asked_ms: int) -> None:
         """A node's figures (`actors/node/figures.py`), asked for at `asked_ms`."""
-        lag_ms = float(stats.get("drift_ms", 0.0))
         # A supervisor that has just started does not know yet how many calls its node carries.
-        free = min(int(stats["free_slots"]), slots - int(stats["calls"]))
-        warm = int(stats.get("spare", 0))
-        self.desk.tell(node, free, slots, lag_ms, asked_ms, self._now_ms(), warm)
+        free = min(stats.free_slots, slots - stats.calls)
+        self.desk.tell(node, free, slots, stats.drift_ms, asked_ms, self._now_ms(), stats.spare)
         self.desk.cordon(node, cordoned)
 
     def cordon(self, node: str, on: bool) -> None:
@@ -223,12 +222,12 @@ class AdmissionQueue:
             wait_s = max(0, min(due) - self._now_ms()) / 1_000
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._turn)
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> AdmissionFigures:
         """Counters since the director's start, and who waits now."""
         counts = self.desk.counts
-        return {
-            "asked": counts["asked"],
-            "waiting": self.desk.waiting(),
-            "overflowed": counts["busy"] + counts["redirected"] + counts["abandoned"],
-            "counts": dict(counts),
-        }
+        return AdmissionFigures(
+            asked=counts["asked"],
+            waiting=self.desk.waiting(),
+            overflowed=counts["busy"] + counts["redirected"] + counts["abandoned"],
+            counts=dict(counts),
+        )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
 
 from offhook.actors.contracts.errors import LinkLost, NoSpare, NoSuchCall, OwnJournal
 
@@ -139,6 +138,12 @@ class CallDirectory:
             return True
         return False
 
-    def figures(self) -> dict[str, Any]:
-        """For operators."""
-        return {"unled": len(self._unled_since), "resuming": len(self._resuming)}
+    @property
+    def unled(self) -> int:
+        """How many calls nobody leads."""
+        return len(self._unled_since)
+
+    @property
+    def resuming(self) -> int:
+        """How many calls are being resumed."""
+        return len(self._resuming)

@@ -1,7 +1,7 @@
 """Keeps the cluster's capacity: asks every node how it fares, and tells those who decide by it.
 
 One look after the other: the nodes' reports go to the front desk (who may have a slot), to scaling (how many nodes and
-spares), to the accounts (what calls cost) and to the meters. Nothing is decided here. While callers ring, looks follow
+spares), to the accounts (what calls cost) and to the metrics. Nothing is decided here. While callers ring, looks follow
 each other faster: a slot that comes free is theirs at once.
 """
 
@@ -11,21 +11,22 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from offhook.actors.contracts.errors import LinkLost
+from offhook.actors.contracts.node_operations import NodeFigures, NodeReport
 from offhook.actors.node.change_feed import BEGAN, ENDED, STARTED
 from offhook.actors.refs.supervisor import SupervisorRef
 from offhook.policies.core.principal import Principal, PrincipalKind
 from offhook.policies.fleet.capacity import Lead
-from offhook.policies.fleet.cost import Accounts, Usage, bill
+from offhook.policies.fleet.cost import MINUTE_S, Account, Accounts, Usage, bill
 from offhook.policies.fleet.node_lifecycle import SCALING, NodeMove, NodeStage
 
 from .admission_queue import AdmissionQueue
 from .capacity_rules import CapacityRules
-from .meters import Meters
+from .fleet_metrics import FleetMetrics
 from .nodes import Nodes
+from .operations import CapacityFigures, Cost, CostRow
 from .ray_executor import RayExecutor, Seen, nodes_seen
 from .scaling import Node, Scaling
 
@@ -47,7 +48,7 @@ class CapacityKeeper:
         nodes: the director's.
         desk: the front desk that is told of them.
         let_go: awaited before a node is released; ends its gateway.
-        meters: None = nobody measures.
+        metrics: None = nobody measures.
         see: what Ray says of its nodes; blocks.
     """
 
@@ -57,7 +58,7 @@ class CapacityKeeper:
         nodes: Nodes,
         desk: AdmissionQueue,
         let_go: Callable[[str], Awaitable[None]] | None = None,
-        meters: Meters | None = None,
+        metrics: FleetMetrics | None = None,
         see: Callable[[], Seen] = nodes_seen,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -66,7 +67,7 @@ class CapacityKeeper:
         self.since_unix_s = time.time()
         self._nodes = nodes
         self._desk = desk
-        self._meters = meters
+        self._metrics = metrics
         self._see = see
         self._now_s = now_s
         self._scaled_s = -LOOK_S
@@ -118,18 +119,18 @@ class CapacityKeeper:
         rows = []
         for node, report in reports.items():
             self._book(node, report)
-            row = self._row(node, report["stats"], advertised.get(node, 0), node in leaving)
+            row = self._row(node, report.stats, advertised.get(node, 0), node in leaving)
             if row is None:
-                await self._close(node, report["stats"])
+                await self._close(node, report.stats)
                 continue
-            self._desk.told(node, report["stats"], row.slots, row.stage is not NodeStage.SERVING, asked_ms)
+            self._desk.told(node, report.stats, row.slots, row.stage is not NodeStage.SERVING, asked_ms)
             rows.append(row)
         self._desk.turn()
         now_s = self._now_s()
         if now_s - self._scaled_s >= LOOK_S * EARLY:
             self._scaled_s = now_s
             await self._scale(now_s, rows)
-            self._measure({node: report["stats"] for node, report in reports.items()})
+            self._measure(len(reports))
 
     async def _scale(self, now_s: float, rows: list[Node]) -> None:
         """At every look but the fast ones: arrivals within a moment say little of a rate."""
@@ -139,12 +140,12 @@ class CapacityKeeper:
         for node in self.scaling.let_go:
             self._nodes.stages.move(node, NodeMove.RELEASE)
 
-    async def _reports(self) -> dict[str, dict[str, Any]]:
+    async def _reports(self) -> dict[str, NodeReport]:
         supervisors = self._nodes.supervisors()
         answers = await asyncio.gather(*(self._report(node, each) for node, each in supervisors.items()))
         return {node: answer for node, answer in zip(supervisors, answers, strict=True) if answer is not None}
 
-    async def _report(self, node: str, supervisor: SupervisorRef) -> dict[str, Any] | None:
+    async def _report(self, node: str, supervisor: SupervisorRef) -> NodeReport | None:
         life, number = self._cursors.get(node, (0, 0))
         try:
             async with asyncio.timeout(REPORT_S):
@@ -153,54 +154,50 @@ class CapacityKeeper:
             log.warning("node %s does not report: %s", node[:8], fault)
             self._desk.silent(node)
             return None
-        self._cursors[node] = report["life"], report["number"]
+        self._cursors[node] = report.life, report.number
         return report
 
-    def _book(self, node: str, report: Mapping[str, Any]) -> None:
+    def _book(self, node: str, report: NodeReport) -> None:
         """Take down what came and went on a node since it was asked last."""
-        if not report["whole"]:
+        if not report.whole:
             self.scaling.forget(node)
-            if report["all"]:  # all calls of this supervisor are on the account
-                self.since_unix_s = min(self.since_unix_s, report["life"] / 1e9)
-            self._desk.only(node, {call for call, _ in report["live"]})
-            for call, tenant in report["live"]:
+            if report.all:  # all calls of this supervisor are on the account
+                self.since_unix_s = min(self.since_unix_s, report.life / 1e9)
+            self._desk.only(node, {call for call, _ in report.live})
+            for call, tenant in report.live:
                 self._desk.began(call, tenant, node)
-        for kind, *fields in report["notes"]:
-            match kind, fields:
-                case _ if kind == BEGAN:
-                    call, tenant = fields
-                    self._desk.began(call, tenant, node)
-                case _ if kind == ENDED:
-                    call, tenant, version, holding_s, usage = fields
-                    self._desk.ended(call, node)
-                    self.scaling.ended(holding_s)
-                    # Without a word of its process (it was killed, and nobody took it over) the carrier still charges.
-                    used = Usage(**usage) if usage else Usage(talk_s=holding_s, carrier_s=holding_s)
-                    self.accounts.add(version, tenant, bill(used, self.rules.prices))
-                case _ if kind == STARTED:
-                    self.scaling.spare_started(fields[0])
+        for each in report.changes:
+            if each.kind == BEGAN:
+                self._desk.began(each.call, each.tenant, node)
+            elif each.kind == ENDED:
+                self._desk.ended(each.call, node)
+                self.scaling.ended(each.took_s)
+                # Without a word of its process (it was killed, and nobody took it over) the carrier still charges.
+                used = each.usage or Usage(talk_s=each.took_s, carrier_s=each.took_s)
+                self.accounts.add(each.policy_version, each.tenant, bill(used, self.rules.prices))
+            elif each.kind == STARTED:
+                self.scaling.spare_started(each.took_s)
 
-    def _row(self, node: str, stats: Mapping[str, Any], advertised: int, leaving: bool) -> Node | None:
+    def _row(self, node: str, stats: NodeFigures, advertised: int, leaving: bool) -> Node | None:
         """A node as scaling sees it; None = it takes no calls, ever."""
         rules = self.rules
         if rules.scale and not advertised:
             return None
-        slots = self._slots[node] = advertised or int(stats["slots"])
-        closed = bool(stats["draining"])
-        by_hand = node in self._nodes.cordoned or (closed and stats.get("drained_by") != SCALING.text)
-        calls = int(stats["calls"]) + self._desk.desk.promised(node)
+        slots = self._slots[node] = advertised or stats.slots
+        by_hand = node in self._nodes.cordoned or (stats.draining and stats.drained_by != SCALING.text)
+        calls = stats.calls + self._desk.desk.promised(node)
         return Node(
             node,
             calls,
-            int(stats["spare"]),
+            stats.spare,
             slots,
-            self._nodes.stages.told(node, closed, by_hand, leaving),
+            self._nodes.stages.told(node, stats.draining, by_hand, leaving),
             fixed=not rules.scale,
         )
 
-    async def _close(self, node: str, stats: Mapping[str, Any]) -> None:
+    async def _close(self, node: str, stats: NodeFigures) -> None:
         """A node that takes no calls keeps no spares either."""
-        if stats["draining"]:
+        if stats.draining:
             return
         supervisor = self._nodes.supervisors().get(node)
         if supervisor is not None:
@@ -209,37 +206,27 @@ class CapacityKeeper:
 
     # --- what it tells ------------------------------------------------------------------------------------------------
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> CapacityFigures:
         """Wanted and offered, for operators."""
         scaling, orders = self.scaling, self.scaling.orders
-        return {
-            "scaled": self.rules.scale,
-            "offered_erlangs": round(scaling.traffic.offered, 2),
-            "arrivals_per_s": round(scaling.traffic.rate_per_s, 3),
-            "holding_s": round(scaling.traffic.holding_s, 1),
-            "spare_start_s": round(scaling.lead.spare_s, 2),
-            "node_start_s": round(scaling.lead.node_s, 1),
-            "nodes_wanted": self._nodes_wanted(),
-            "spares_wanted": dict(orders.spares) if orders else {},
-            "why": orders.why if orders else "",
-            "admission": self._desk.figures(),
-        }
+        return CapacityFigures(
+            scaled=self.rules.scale,
+            offered_erlangs=round(scaling.traffic.offered, 2),
+            arrivals_per_s=round(scaling.traffic.rate_per_s, 3),
+            holding_s=round(scaling.traffic.holding_s, 1),
+            spare_start_s=round(scaling.lead.spare_s, 2),
+            node_start_s=round(scaling.lead.node_s, 1),
+            nodes_wanted=self._nodes_wanted(),
+            spares_wanted=dict(orders.spares) if orders else {},
+            why=orders.why if orders else "",
+            admission=self._desk.figures(),
+        )
 
-    def cost(self) -> dict[str, Any]:
+    def cost(self) -> Cost:
         """What calls have cost since this director began to count: rows by policy version and tenant, and their sum."""
-        total = self.accounts.of()
-        return {
-            "since_unix_s": round(self.since_unix_s, 3),
-            "prices": self.rules.prices.model_dump(),
-            "rows": self.accounts.rows(),
-            "total": {
-                "calls": total.calls,
-                "talk_min": total.talk_s / 60.0,
-                "cents": total.cents,
-                "cents_per_minute": total.cents_per_minute,
-                "items": dict(total.items),
-            },
-        }
+        rows = (cost_row(account, version, tenant) for version, tenant, account in self.accounts.rows())
+        prices = self.rules.prices.model_dump()
+        return Cost(round(self.since_unix_s, 3), prices, tuple(rows), cost_row(self.accounts.of()))
 
     def _nodes_wanted(self) -> int:
         orders = self.scaling.orders
@@ -247,16 +234,23 @@ class CapacityKeeper:
             return len(self._cursors)
         return orders.slots // orders.slots_per_node
 
-    def _measure(self, stats: Mapping[str, Mapping[str, Any]]) -> None:
-        if self._meters is None:
+    def _measure(self, answering: int) -> None:
+        if self._metrics is None:
             return
-        told = self._desk.figures()
-        self._meters.nodes(stats)
-        self._meters.fleet(
-            nodes_wanted=self._nodes_wanted(),
-            offered_erlangs=self.scaling.traffic.offered,
-            waiting=told["waiting"],
-            asked_total=told["asked"],
-            overflowed_total=told["overflowed"],
-            cents_total=self.accounts.of().cents,
-        )
+        self._metrics.nodes(answering, len(self._nodes.supervisors()) - answering, self._nodes_wanted())
+        desk = self._desk.desk
+        self._metrics.callers(self.scaling.traffic.offered, desk.waiting(), desk.counts)
+        self._metrics.cost(self.accounts.of().cents)
+
+
+def cost_row(account: Account, version: str = "", tenant: str = "") -> CostRow:
+    """An account as it is told."""
+    return CostRow(
+        calls=account.calls,
+        talk_min=account.talk_s / MINUTE_S,
+        cents=account.cents,
+        cents_per_minute=account.cents_per_minute,
+        items=dict(account.items),
+        policy_version=version,
+        tenant=tenant,
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from offhook.actors.contracts.node_operations import ArmReport
 from offhook.policies.fleet.rollout import MARKS, SHADOW_MARKS, Rollout, counted, shadowed
 
 NODES_MAX = 1_000  # that are remembered; the ones heard of longest ago go
@@ -25,19 +26,19 @@ class Counts:
     def __init__(self) -> None:
         self._nodes: dict[str, tuple[int, dict[str, Told]]] = {}  # node -> (counting since, arm -> what it said)
 
-    def taken(self, rollout: Rollout, nodes: Mapping[str, Mapping[str, Any]]) -> Rollout:
+    def taken(self, rollout: Rollout, nodes: Mapping[str, ArmReport]) -> Rollout:
         """The rollout with what is new; remembers what was said."""
         prefix = f"{rollout.name}/"
         for node, told in nodes.items():
-            since = int(told["since"])
+            since = told.since
             before_since, before = self._nodes.pop(node, (since, {}))
             if since != before_since:
                 before = {}
             now: dict[str, Told] = {}
-            for arm, said in told["arms"].items():
+            for arm, said in told.arms.items():
                 if arm.startswith(prefix):
-                    marks = {mark: int(count) for mark, count in said["marks"].items() if mark in _MARKS}
-                    now[arm] = (int(said["calls"]), int(said["ended"]), marks)
+                    marks = {mark: count for mark, count in said.marks.items() if mark in _MARKS}
+                    now[arm] = (said.calls, said.ended, marks)
                     rollout = _added(rollout, arm.removeprefix(prefix), now[arm], before.get(arm, (0, 0, {})))
             self._nodes[node] = (since, {**before, **now})
             if len(self._nodes) > NODES_MAX:

@@ -14,9 +14,11 @@ from typing import Any
 
 import msgpack
 from offhook.actors.contracts.errors import UnknownPolicy
+from offhook.actors.contracts.node_operations import EngineChoice
 from offhook.policies.core.errors import PolicyError
 from offhook.policies.core.principal import NOBODY, Principal
 
+from .operations import PolicyList, PolicySummary, VersionSummary
 from .state_store import Memory
 
 OTHERS_MAX = 10  # versions that do not lead; each holds a process for every agent on every node
@@ -31,7 +33,7 @@ class Version:
     """One published version. `bundle`: its parcel; text = a folder that every node has; "" = no files of its own."""
 
     version: str
-    policy: dict[str, Any]
+    policy: Mapping[str, Any]
     bundle: bytes | str
     published_unix_ms: int = 0
     by: Principal = NOBODY  # who has published it
@@ -56,7 +58,7 @@ class DesiredState:
         self.leads: dict[str, str] = {}  # policy name -> the version that new calls get
         self.started: dict[str, str] = {}  # policy name -> the version that `offhook up` brought last
         self.default = ""  # the name that new calls get which ask for none
-        self.engines: tuple[dict[str, Any], dict[str, Any]] | None = None
+        self.engines: tuple[EngineChoice, EngineChoice] | None = None
         self.engine_places: list[dict[str, str]] = []  # where their replicas listened when it was last written
         self.cordoned: dict[str, Principal] = {}  # node -> who has cordoned it
         self.recalled = False
@@ -155,7 +157,7 @@ class DesiredState:
         self.leads, self.started, self.default = leads, names, default_name
         return leads[name] == version
 
-    def table(self, used: Mapping[str, str], calls: Mapping[str, int]) -> dict[str, Any]:
+    def table(self, used: Mapping[str, str], calls: Mapping[str, int]) -> PolicyList:
         """What is published, by name.
 
         Args:
@@ -166,26 +168,26 @@ class DesiredState:
         for name in sorted({each.name for each in self.versions.values()} | set(self.leads)):
             leading = self.leads.get(name, "")
             mine = [each for each in self.versions.values() if each.name == name]
-            versions = [
-                {
-                    "version": each.version,
-                    "status": _status(each.version, leading, used, calls),
-                    "calls": calls.get(each.version, 0),
-                    "bytes": each.size_bytes,
-                    "published_unix_ms": each.published_unix_ms,
-                    "published_by": each.by.text,
-                }
+            versions = tuple(
+                VersionSummary(
+                    version=each.version,
+                    status=_status(each.version, leading, used, calls),
+                    calls=calls.get(each.version, 0),
+                    bytes=each.size_bytes,
+                    published_unix_ms=each.published_unix_ms,
+                    published_by=each.by.text,
+                )
                 for each in reversed(mine)
-            ]
-            others = [each.version for each in mine if each.version != leading]
-            rows.append({"name": name, "version": leading, "others": others, "versions": versions})
-        rows.sort(key=lambda row: row["name"] != self.default)
-        return {"default": self.default, "policies": rows}
+            )
+            others = tuple(each.version for each in mine if each.version != leading)
+            rows.append(PolicySummary(name, leading, others, versions))
+        rows.sort(key=lambda row: row.name != self.default)
+        return PolicyList(self.default, tuple(rows))
 
     # --- the rest ---------------------------------------------------------------------------------------------------
 
     async def keep_engines(
-        self, recognizer: dict[str, Any], synthesizer: dict[str, Any], places: list[dict[str, str]]
+        self, recognizer: EngineChoice, synthesizer: EngineChoice, places: list[dict[str, str]]
     ) -> None:
         """Which speech engines calls use, and where those are. Raises: MemoryAway."""
         await self.memory.put(ENGINES, json.dumps([recognizer, synthesizer, places]).encode())

@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-import ray
-from offhook.actors.contracts.errors import LinkLost, UnknownPolicy
+from offhook.actors.contracts.call_operations import CallList, CallSummary
+from offhook.actors.contracts.errors import UnknownPolicy
+from offhook.actors.contracts.metrics import NODE
+from offhook.actors.contracts.node_operations import CallRequest, EngineChoice, NodeFigures, Reservation, SwapOutcome
+from offhook.actors.contracts.operations import Answering
+from offhook.actors.node.node_metrics import NODE_CHARS
 from offhook.actors.node.swaps import WITHIN_S, merged
-from offhook.actors.refs.handles import NAMESPACE, start_lasting
+from offhook.actors.process.exporter import Exporter
+from offhook.actors.refs.handles import start_lasting
 from offhook.actors.refs.supervisor import SupervisorRef
 from offhook.policies.core.principal import NOBODY, Principal
 
@@ -24,26 +30,28 @@ from .call_directory import CallDirectory
 from .capacity_keeper import CapacityKeeper
 from .capacity_rules import CapacityRules
 from .desired_state import DesiredState
+from .director_ref import NAME, DirectorRef
 from .engine_registry import EngineRegistry
+from .fleet_metrics import FleetMetrics
 from .media import Gateways, StartGateway
-from .meters import Meters, ray_gauge
 from .nodes import ANSWER_S, Nodes
-from .publishing import Publishing, PublishingRef
+from .operations import ClusterFigures, Cost, MetricList, Resumption
+from .publishing import Publishing
 from .rollouts import Rollouts, keep_ticking
 from .shadowing import Shadowing
 from .state_store import MemoryAway, open_memory
 
 log = logging.getLogger(__name__)
 
-NAME = "director"
 LOOK_S = 2.0  # between two looks at the nodes: a node that joins takes many seconds to do so
 RESUME_S = 60.0  # a carrier asks the webhook within a second or two, and may ask again
 RING_S_MAX = 15.0  # a carrier gives up on a webhook then
+LOOPBACK = "127.0.0.1"
 HEAD = "node:__internal_head__"  # the resource by which Ray marks the head node
 
 
-class Director(Publishing):
-    """Ray starts it; see `DirectorRef`.
+class Director(Publishing, Answering):
+    """Ray starts it; see `start_director`. What each operation does: `operations.py`.
 
     Args:
         options: those of every supervisor (`actors/node/options.py`).
@@ -66,11 +74,15 @@ class Director(Publishing):
         self._engines = EngineRegistry(self._wanted, self._nodes)
         self._rollouts = Rollouts(self, self._wanted, Shadowing(self))
         rules = CapacityRules.of(capacity or {}, options)
+        self._metrics = FleetMetrics()
+        self._exporter = Exporter(self._metrics.text)
         self._desk = AdmissionQueue(rules.admission, self._place)
-        self._capacity = CapacityKeeper(rules, self._nodes, self._desk, self._gateways.end, Meters(ray_gauge))
+        self._capacity = CapacityKeeper(rules, self._nodes, self._desk, self._gateways.end, self._metrics)
         await self._recall()
         await self._nodes.look()
         await self._capacity.look()
+        port = int(options.get("metrics_port", 0))
+        await self._exporter.start(str(options.get("metrics_host", LOOPBACK)), port + 1 if port else 0)
         loop = asyncio.get_running_loop()
         self._keeping = loop.create_task(self._capacity.run())
         self._looking = loop.create_task(self._keep_looking())
@@ -78,55 +90,50 @@ class Director(Publishing):
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
-    async def reserve(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Place a call where a slot is free, within its ring budget (`admission_queue.py`).
-
-        Raises:
-            Overflow (a NoSpare): it gets none; says what becomes of it. Whatever else `Supervisor.reserve` raises.
-        """
+    async def reserve(self, request: CallRequest) -> Reservation:
+        """Place a call (`admission_queue.py`)."""
         try:
             return await self._desk.admit(self.led(request))
         except UnknownPolicy:
             raise self.unknown(request) from None
 
-    async def _place(self, node: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    async def _place(self, node: str, request: CallRequest) -> Reservation:
         media = await self._gateways.address(node)  # first: a node whose gateway is away is to lease nothing
-        within_s = float(request.get("wait_s") or RING_S_MAX) + ANSWER_S
+        within_s = (request.wait_s or RING_S_MAX) + ANSWER_S
         placed = await self._nodes.ask(node, self._nodes.get(node).reserve(request), within_s)
         self._nodes.took(node)
-        self._calls.placed(str(request.get("call")), node)
-        return {**placed, "media": media}
+        self._calls.placed(request.call, node)
+        return replace(placed, media=media)
 
-    async def find(self, call: str) -> str:
-        """The node that leads a call, or else one that can tell of it. Raises: NoSuchCall."""
+    async def find_node(self, call: str) -> str:
+        """The node that has a call."""
         return await self._calls.find(call)
 
-    async def resume(self, call: str) -> dict[str, Any]:
-        """Where a call goes on whose line broke: {node, media}. Another node adopts it where its own does not answer.
-
-        Raises:
-            NoSuchCall: it is over, or never was. NoSpare: nobody can take it now.
-        """
+    async def resume(self, call: str) -> Resumption:
+        """A call goes on."""
         node = await self._calls.resume(call)
-        return {"node": node, "media": await self._gateways.address(node)}
+        return Resumption(node, await self._gateways.address(node))
 
-    async def calls(self) -> list[dict[str, Any]]:
-        """The calls of all nodes, newest first, each once: nodes that share a journal tell of its calls each."""
-        found: dict[str, dict[str, Any]] = {}
-        for answer in (await self._nodes.everywhere(lambda s: s.calls())).values():
-            for row in answer:
-                before = found.setdefault(row["call"], row)
-                # Whoever leads it knows most, whoever has led it more than the journal's list.
-                if (row["live"], bool(row["owner"])) > (before["live"], bool(before["owner"])):
-                    found[row["call"]] = row
-        return sorted(found.values(), key=lambda row: -int(row["created_unix_ms"]))
+    async def calls(self, live: bool | None = None, limit: int = 0) -> CallList:
+        """The calls of all nodes, each once: nodes that share a journal tell of its calls each."""
+        lists = (await self._nodes.everywhere(lambda supervisor: supervisor.calls(live, limit))).values()
+        listed = [row for each in lists for row in each.calls]
+        found: dict[str, CallSummary] = {}
+        for row in listed:
+            before = found.setdefault(row.call, row)
+            # Whoever leads it knows most, whoever has led it more than the journal's list.
+            if (row.live, bool(row.owner)) > (before.live, bool(before.owner)):
+                found[row.call] = row
+        rows = sorted(found.values(), key=lambda row: -row.created_unix_ms)
+        twice = len(listed) - len(rows)
+        return CallList(tuple(rows[: limit or None]), sum(each.total for each in lists) - twice)
 
     # --- what is wanted ---------------------------------------------------------------------------------------------
 
     async def swap_policy(
         self, to_version: str, from_version: str, calls: list[str], deadline_ms: int, at_deadline: str
-    ) -> dict[str, Any]:
-        """Have live calls of all nodes led by another version; see `Supervisor.swap_policy`. Raises as that does."""
+    ) -> SwapOutcome:
+        """Live calls of all nodes go over."""
         order = (to_version, from_version, calls, deadline_ms, at_deadline)
         nodes = self._nodes.supervisors()
         within_s = deadline_ms / 1_000 + WITHIN_S
@@ -134,53 +141,65 @@ class Director(Publishing):
         answers = await asyncio.gather(*asked, return_exceptions=True)
         return merged(dict(zip(nodes, answers, strict=True)))
 
-    async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
-        """Which speech engines calls use, on every node, now and on those that join; see `Supervisor.engines`."""
+    async def engines(self, recognizer: EngineChoice, synthesizer: EngineChoice) -> None:
+        """Which speech engines are used."""
         await self._engines.want(recognizer, synthesizer)
 
-    async def announce_engine(self, place: dict[str, str]) -> None:
-        """An engine's replica listens there (`actors/engines/engine_places.py`); it says so again and again."""
+    async def announce_engine(self, place: Mapping[str, str]) -> None:
+        """A replica is there."""
         await self._engines.announce(place, asyncio.get_running_loop().time())
 
     async def withdraw_engine(self, replica: str) -> None:
-        """An engine's replica takes no calls any more."""
+        """A replica is there no more."""
         await self._engines.withdraw(replica)
 
-    async def drain(self, node: str, on: bool = True, by: Principal = NOBODY) -> dict[str, Any]:
-        """Give a node no new calls; its live ones stay. Raises: LinkLost: no such node."""
+    async def drain(self, node: str, on: bool = True, by: Principal = NOBODY) -> NodeFigures:
+        """New calls or none."""
         supervisor = self._nodes.get(node)
         await self._wanted.cordon(node, on, self._nodes.names(), by)
         self._nodes.cordon(node, on)
         self._desk.cordon(node, on)
         return await supervisor.drain(on, by)
 
-    async def stats(self) -> dict[str, Any]:
-        """Figures of every node."""
+    async def stats(self) -> ClusterFigures:
+        """All figures."""
         nodes = await self._nodes.everywhere(lambda s: s.stats())
-        return {
-            "nodes": nodes,
-            "calls": sum(int(told["calls"]) for told in nodes.values()),
-            "free_slots": sum(int(told["free_slots"]) for told in nodes.values()),
-            "cordoned": sorted(self._nodes.cordoned),
-            "silent": sorted(self._nodes.silent),
-            **self._calls.figures(),
-            "capacity": self._capacity.figures(),
-        }
+        return ClusterFigures(
+            nodes=nodes,
+            calls=sum(told.calls for told in nodes.values()),
+            free_slots=sum(told.free_slots for told in nodes.values()),
+            cordoned=tuple(sorted(self._nodes.cordoned)),
+            silent=tuple(sorted(self._nodes.silent)),
+            unled=self._calls.unled,
+            resuming=self._calls.resuming,
+            capacity=self._capacity.figures(),
+            metrics=self._exporter.address,
+        )
 
-    async def cost(self) -> dict[str, Any]:
-        """What calls have cost, by policy version and tenant."""
+    async def measured(self) -> MetricList:
+        """All metrics."""
+        nodes = await self._nodes.everywhere(lambda supervisor: supervisor.measured())
+        rows = (
+            replace(row, labels={NODE: node[:NODE_CHARS], **row.labels})
+            for node, measured in nodes.items()
+            for row in measured
+        )
+        return MetricList((*rows, *self._metrics.registry.rows()))
+
+    async def cost(self) -> Cost:
+        """What calls have cost."""
         return self._capacity.cost()
 
     async def nodes(self) -> list[str]:
-        """The nodes that have a supervisor."""
+        """Those that have a supervisor."""
         return self._nodes.names()
 
     async def ready(self) -> None:
-        """Waits until carriers can bring audio to every node. Raises: StartFault: a media port is taken."""
+        """Waits for the gateways."""
         await self._gateways.ready()
 
     async def stop(self) -> None:
-        """End every node's gateway, residents and supervisor."""
+        """End everything but the director itself."""
         self._looking.cancel()
         self._ticking.cancel()
         self._keeping.cancel()
@@ -214,7 +233,7 @@ class Director(Publishing):
     async def _offer_all(self, node: str, supervisor: SupervisorRef) -> None:
         has = await supervisor.stats()
         for version, kept in self._wanted.versions.items():
-            if version not in has["policies"]:
+            if version not in has.policies:
                 await supervisor.publish_policy(version, kept.policy, kept.bundle)
         await self._engines.tell(node, supervisor)
         if node in self._wanted.cordoned:
@@ -235,80 +254,15 @@ class Director(Publishing):
             await self._offer_all(node, supervisor)
 
 
-class DirectorRef(PublishingRef):
-    """The cluster's director, wherever it runs."""
+def start_director(
+    options: Mapping[str, Any],
+    start_gateway: StartGateway | None = None,
+    resume_s: float = RESUME_S,
+    capacity: Mapping[str, Any] | None = None,
+) -> DirectorRef:
+    """The director, started where there is none; see `Director`. Blocks for a round trip to the control store.
 
-    @classmethod
-    def start(
-        cls,
-        options: Mapping[str, Any],
-        start_gateway: StartGateway | None = None,
-        resume_s: float = RESUME_S,
-        capacity: Mapping[str, Any] | None = None,
-    ) -> DirectorRef:
-        """The director, started where there is none. Blocks for a round trip to the control store.
-
-        It lives on the head node: whatever ends that one takes the control store along, and other nodes may leave.
-        """
-        arguments = (dict(options), start_gateway, resume_s, dict(capacity or {}))
-        return cls(start_lasting(Director, NAME, {"resources": {HEAD: 0.001}}, *arguments), NAME)
-
-    @classmethod
-    def find(cls) -> DirectorRef:
-        """Raises:
-        LinkLost: the cluster has none.
-        """
-        try:
-            return cls(ray.get_actor(NAME, namespace=NAMESPACE), NAME)
-        except ValueError as error:
-            raise LinkLost("this cluster has no director; is offhook up?") from error
-
-    async def reserve(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(await self.order("reserve", dict(request)))
-
-    async def resume(self, call: str) -> dict[str, Any]:
-        """Where a call goes on whose line broke: {node, media}. Raises: NoSuchCall, NoSpare."""
-        return dict(await self.ask("resume", call))
-
-    async def supervisor(self, call: str) -> SupervisorRef:
-        """The supervisor of the node that has a call. Raises: NoSuchCall."""
-        return SupervisorRef.find(str(await self.ask("find", call)))
-
-    async def nodes(self) -> list[str]:
-        return list(await self.ask("nodes"))
-
-    async def calls(self) -> list[dict[str, Any]]:
-        return list(await self.ask("calls"))
-
-    async def swap_policy(
-        self, to_version: str, from_version: str, calls: Sequence[str], deadline_ms: int, at_deadline: str
-    ) -> dict[str, Any]:
-        """Swap live calls to another version: {asked, swapped, kept, refused: {call: why}}; see `Supervisor`."""
-        return dict(await self.ask("swap_policy", to_version, from_version, list(calls), deadline_ms, at_deadline))
-
-    async def engines(self, recognizer: Mapping[str, Any], synthesizer: Mapping[str, Any]) -> None:
-        await self.ask("engines", dict(recognizer), dict(synthesizer))
-
-    async def announce_engine(self, place: Mapping[str, str]) -> None:
-        await self.ask("announce_engine", dict(place))
-
-    async def withdraw_engine(self, replica: str) -> None:
-        await self.ask("withdraw_engine", replica)
-
-    async def drain(self, node: str, on: bool = True, by: Principal = NOBODY) -> dict[str, Any]:
-        return dict(await self.ask("drain", node, on, by))
-
-    async def stats(self) -> dict[str, Any]:
-        return dict(await self.ask("stats"))
-
-    async def ready(self) -> None:
-        """Waits until carriers can bring audio. Raises: StartFault."""
-        await self.ask("ready")
-
-    async def cost(self) -> dict[str, Any]:
-        return dict(await self.ask("cost"))
-
-    async def stop(self) -> None:
-        """End everything that offhook runs in this cluster, the director last."""
-        await self.ask("stop")
-        self.kill()
+    It lives on the head node: whatever ends that one takes the control store along, and other nodes may leave.
+    """
+    arguments = (dict(options), start_gateway, resume_s, dict(capacity or {}))
+    return DirectorRef(start_lasting(Director, NAME, {"resources": {HEAD: 0.001}}, *arguments), NAME)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from typing import Any
+from collections.abc import Mapping
 
 from offhook.actors.contracts.errors import ProtocolFault
+from offhook.actors.contracts.node_operations import EngineChoice
 from offhook.actors.engines.engine_places import RECOGNIZER, SYNTHESIZER, Place
 from offhook.actors.refs.supervisor import SupervisorRef
 
@@ -91,7 +92,7 @@ class EngineRegistry:
             except ProtocolFault as fault:
                 log.warning("an engine that was known is forgotten: %s", fault)
 
-    async def want(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
+    async def want(self, recognizer: EngineChoice, synthesizer: EngineChoice) -> None:
         """Which engines calls use. Raises: MemoryAway, or what a supervisor refuses them with."""
         async with self._telling:
             await self._wanted.keep_engines(recognizer, synthesizer, self._roll.places())
@@ -99,7 +100,7 @@ class EngineRegistry:
             for node, supervisor in self._nodes.supervisors().items():
                 await self._tell(node, supervisor)
 
-    async def announce(self, place: dict[str, str], now_s: float) -> None:
+    async def announce(self, place: Mapping[str, str], now_s: float) -> None:
         """A replica listens there. Raises: ProtocolFault: that is no place."""
         if self._roll.announce(Place.from_map(place), now_s):
             await self._changed()
@@ -147,12 +148,12 @@ class EngineRegistry:
                 except MemoryAway as fault:
                     log.warning("where the engines are is told, and not kept: %s", fault)
 
-    def _present(self) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _present(self) -> tuple[EngineChoice, EngineChoice]:
         assert self._wanted.engines is not None
         recognizer, synthesizer = self._wanted.engines
         places = self._roll.places()
 
-        def of(kind: str, engine: dict[str, Any]) -> dict[str, Any]:
+        def of(kind: str, engine: EngineChoice) -> EngineChoice:
             if engine.get("kind") != "link":
                 return engine
             return {**engine, "places": [place for place in places if place["kind"] == kind]}

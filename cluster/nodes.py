@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from offhook.actors.contracts.errors import LinkLost
 from offhook.actors.refs.handles import live_nodes
@@ -20,6 +20,8 @@ from offhook.policies.fleet.node_lifecycle import NodeMove
 from .node_stages import NodeStages
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 ANSWER_S = 5.0  # a restarted supervisor is there again after 2 s
 
@@ -86,7 +88,7 @@ class Nodes:
         """They are stopped."""
         self._supervisors.clear()
 
-    async def ask(self, node: str, work: Awaitable[Any], within_s: float = ANSWER_S) -> Any:
+    async def ask(self, node: str, work: Awaitable[T], within_s: float = ANSWER_S) -> T:
         """One node's answer. Raises: LinkLost: it does not answer in time; the node is silent from here on."""
         try:
             async with asyncio.timeout(within_s):
@@ -101,14 +103,14 @@ class Nodes:
         return answer
 
     async def everywhere(
-        self, ask: Callable[[SupervisorRef], Awaitable[Any]], within_s: float = ANSWER_S, silent: bool = True
-    ) -> dict[str, Any]:
+        self, ask: Callable[[SupervisorRef], Awaitable[T]], within_s: float = ANSWER_S, silent: bool = True
+    ) -> dict[str, T]:
         """Ask every node at once (or only those that answered when they were asked last); one that is away is left
         out."""
         nodes = tuple((node, each) for node, each in self._supervisors.items() if silent or node not in self.silent)
         asked = (self.ask(node, ask(supervisor), within_s) for node, supervisor in nodes)
         answers = await asyncio.gather(*asked, return_exceptions=True)
-        told = {}
+        told: dict[str, T] = {}
         for (node, _), answer in zip(nodes, answers, strict=True):
             if isinstance(answer, BaseException):
                 log.warning("node %s does not answer: %s", node[:8], answer)
@@ -130,7 +132,7 @@ class Nodes:
         joined = [node for node in alive if node not in self._supervisors and node not in let_go]
         await asyncio.gather(*(self._join(node, alive[node]) for node in joined))
         for node, told in (await self.everywhere(lambda s: s.stats())).items():
-            self._free[node] = int(told["free_slots"])
+            self._free[node] = told.free_slots
 
     async def _join(self, node: str, host: str) -> None:
         from offhook.actors.node.supervisor import Supervisor  # here: only the director starts any

@@ -63,7 +63,7 @@ class RayExecutor:
         if not self._scale:
             return
         supervisor = self._supervisors()[node]
-        calls = int((await supervisor.stats())["calls"])
+        calls = (await supervisor.stats()).calls
         if calls:
             raise LinkLost(f"node {node} has {calls} calls: it is not released")
         if self._let_go is not None:

@@ -13,18 +13,28 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Protocol
 
+from offhook.actors.contracts.node_operations import ArmReport, Bundle, CallRequest, PlainPolicy, SwapOutcome
+from offhook.actors.contracts.operations import plain, read
 from offhook.policies.core.errors import CallerFault, IllegalMove, OffhookError
 from offhook.policies.core.policy import Level, Policy
 from offhook.policies.core.principal import NOBODY, Principal
 from offhook.policies.fleet import rollout as rules
-from offhook.policies.fleet.rollout import Plan, Rollout, Stage
+from offhook.policies.fleet.rollout import Rollout, Stage
 from offhook.policies.gate.autonomy import capped
-from pydantic import ValidationError
 
 from .counts import Counts
 from .desired_state import DesiredState
+from .operations import (
+    Divergence,
+    GuardEvidence,
+    RolloutRequest,
+    RolloutStatus,
+    RolloutSummary,
+    SwapTotals,
+)
 from .shadowing import Shadowing
 
 log = logging.getLogger(__name__)
@@ -42,10 +52,10 @@ class NoSuchRollout(CallerFault):
 class Fleet(Protocol):
     """What rollouts need of the director."""
 
-    async def arms(self) -> dict[str, dict[str, Any]]:
-        """Node -> `ArmCounters.figures`."""
+    async def arms(self) -> dict[str, ArmReport]:
+        """Node -> what it has counted."""
 
-    async def offer(self, version: str, policy: dict[str, Any], bundle: str | bytes) -> None:
+    async def offer(self, version: str, policy: PlainPolicy, bundle: Bundle) -> None:
         """Give a version to every node."""
 
     async def unoffer(self, version: str) -> None:
@@ -59,8 +69,8 @@ class Fleet(Protocol):
 
     async def swap_policy(
         self, to_version: str, from_version: str, calls: list[str], deadline_ms: int, at_deadline: str
-    ) -> dict[str, Any]:
-        """Move running calls, or all that a version leads where none is named: {asked, swapped, kept, refused}."""
+    ) -> SwapOutcome:
+        """Move running calls, or all that a version leads where none is named."""
 
 
 class Rollouts:
@@ -79,7 +89,7 @@ class Rollouts:
         self._now = now_unix_ms
         self._all: dict[str, Rollout] = {}  # by their own names, the oldest first
         self._counts: dict[str, Counts] = {}
-        self._swaps: dict[str, dict[str, Any]] = {}  # what the last move of running calls came to
+        self._swaps: dict[str, SwapTotals | None] = {}  # what the last move of running calls came to
         self._moving: dict[str, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()  # one change at a time: what is written is what is acted on
 
@@ -91,7 +101,9 @@ class Rollouts:
             blob = await memory.get(name) if name.startswith(PREFIX) else None
             if blob is not None:
                 told = json.loads(blob)
-                found.append((Rollout.model_validate(told["rollout"]), Counts.from_plain(told["counts"]), told["swap"]))
+                found.append(
+                    (Rollout.model_validate(told["rollout"]), Counts.from_plain(told["counts"]), _swap_of(told["swap"]))
+                )
         for rollout, counts, swap in sorted(found, key=lambda each: (each[0].history[0].at_unix_ms, each[0].number)):
             self._all[rollout.name] = rollout
             self._counts[rollout.name] = counts
@@ -99,26 +111,23 @@ class Rollouts:
 
     # --- new calls --------------------------------------------------------------------------------------------------
 
-    def assign(self, request: Mapping[str, Any], version: str) -> dict[str, Any]:
+    def assign(self, request: CallRequest, version: str) -> CallRequest:
         """The request with its version, and its arm where a rollout has drawn one.
 
         Args:
             version: what its policy leads to without a rollout. Who asks for a version by its own name is pinned to it.
         """
-        asked = str(request.get("policy") or "") or self._wanted.default
-        led = {**request, "policy": version}
+        asked = request.policy or self._wanted.default
+        led = replace(request, policy=version)
         rollout = self._under_way(asked)
         if rollout is None or rollout.baseline != version:
             return led
-        number = str(request.get("callee" if request.get("direction") == "outbound" else "caller") or "")
-        direction = str(request.get("direction") or "inbound")
-        arm = rules.arm_of(rollout, str(request.get("call") or ""), direction, number)
+        number = request.callee if request.direction == "outbound" else request.caller
+        arm = rules.arm_of(rollout, request.call, request.direction, number)
         if arm is None:
             return led
-        led["arm"] = f"{rollout.name}/{rollout.step}/{arm}"
-        if arm:
-            led["policy"] = rollout.version_of(rollout.step)
-        return led
+        led_by = rollout.version_of(rollout.step) if arm else version
+        return replace(led, policy=led_by, arm=f"{rollout.name}/{rollout.step}/{arm}")
 
     def uses(self) -> dict[str, str]:
         """Version -> what a rollout that is under way does with it."""
@@ -144,22 +153,10 @@ class Rollouts:
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
-    async def start(self, asked: Mapping[str, Any], by: Principal = NOBODY) -> dict[str, Any]:
-        """Begin a rollout.
-
-        Args:
-            asked: {version, plan}; `version` is a published one, `plan` as `policies/rollout.Plan` takes it.
-
-        Raises:
-            CallerFault: the plan cannot be used, it leads already, a rollout of its policy is under way.
-            UnknownPolicy: not published. PolicyError: its agents do not run. MemoryAway: nothing was done.
-        """
-        try:
-            plan = Plan.model_validate(asked.get("plan") or {})
-        except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-            raise CallerFault(f"plan: {wrong}") from None
-        candidate = self._wanted.version(str(asked.get("version") or ""))
+    async def start(self, request: RolloutRequest, by: Principal = NOBODY) -> RolloutStatus:
+        """See `ClusterOperations.rollout_start`."""
+        plan = request.plan
+        candidate = self._wanted.version(request.version)
         policy = candidate.name
         baseline = self._wanted.leads.get(policy, "")
         if not baseline:
@@ -183,15 +180,8 @@ class Rollouts:
             await self._become(rules.begun(fresh, self._now(), f"started by {by}" if by != NOBODY else "started"))
         return self.status(fresh.name)
 
-    async def order(self, name: str, word: str, by: Principal = NOBODY) -> dict[str, Any]:
-        """Pause, resume, promote or abort; `abort` of one that is live goes back to what led before.
-
-        Args:
-            name: a rollout's, or its policy's for the newest one.
-
-        Raises:
-            NoSuchRollout. IllegalMove: its stage does not allow it. MemoryAway: nothing was done.
-        """
+    async def order(self, name: str, word: str, by: Principal = NOBODY) -> RolloutStatus:
+        """See `ClusterOperations.rollout_order`."""
         if word not in rules.WORDS:
             raise IllegalMove(f"{word!r}: a rollout can be told to {', '.join(rules.WORDS)}")
         async with self._turn:
@@ -216,7 +206,7 @@ class Rollouts:
             except OffhookError as fault:
                 log.warning("rollout %s: %s", rollout.name, fault)
 
-    async def _look(self, rollout: Rollout, nodes: Mapping[str, Mapping[str, Any]]) -> None:
+    async def _look(self, rollout: Rollout, nodes: Mapping[str, ArmReport]) -> None:
         if rollout.under_way:
             shadows, failed = await self._shadowing.look(rollout) if rollout.stage is Stage.SHADOW else ({}, "")
             counted = self._counts[rollout.name].taken(rollout, {**nodes, **shadows})
@@ -246,7 +236,7 @@ class Rollouts:
         log.info("rollout %s is %s: %s", rollout.name, rollout.stage, rollout.history[-1].why)
         if rollout.stage is not Stage.SHADOW:
             await self._shadowing.end(rollout)
-        self._swaps[rollout.name] = {}
+        self._swaps[rollout.name] = None
         self._move_calls(rollout)
 
     # --- running calls ----------------------------------------------------------------------------------------------
@@ -272,13 +262,16 @@ class Rollouts:
         return []
 
     async def _swap(self, rollout: Rollout, orders: list[tuple[str, str, int, str]]) -> None:
-        total = {"asked": 0, "swapped": 0, "kept": 0, "refused": 0}
+        total = SwapTotals()
         try:
             for to, version, deadline_ms, at_deadline in orders:
                 told = await self._fleet.swap_policy(to, version, [], deadline_ms, at_deadline)
-                for key in total:
-                    found = told.get(key, 0)
-                    total[key] += found if isinstance(found, int) else len(found)
+                total = SwapTotals(
+                    total.asked + told.asked,
+                    total.swapped + told.swapped,
+                    total.kept + told.kept,
+                    total.refused + len(told.refused),
+                )
         except OffhookError as fault:
             log.warning("rollout %s: running calls were not all moved: %s", rollout.name, fault)
             return  # the next tick tries again
@@ -288,43 +281,45 @@ class Rollouts:
 
     # --- telling ----------------------------------------------------------------------------------------------------
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[RolloutSummary]:
         """One row a rollout, the newest first."""
         return [
-            {
-                "name": each.name,
-                "policy": each.policy,
-                "baseline": each.baseline,
-                "candidate": each.candidate,
-                "stage": str(each.stage),
-                "share": each.present.share if each.present is not None else float(each.stage is Stage.LIVE),
-                "reason": each.reason,
-            }
+            RolloutSummary(
+                each.name, each.policy, each.baseline, each.candidate, each.stage.value, _share(each), each.reason
+            )
             for each in reversed(self._all.values())
         ]
 
-    def status(self, name: str) -> dict[str, Any]:
+    def status(self, name: str) -> RolloutStatus:
         """All of one rollout, by its name or its policy's. Raises: NoSuchRollout."""
         rollout = self._find(name)
         least = rules.needed(rollout.plan)
-        guards = [
-            {
-                "mark": guard.mark,
-                "says": {**rules.MARKS, **rules.SHADOW_MARKS}[guard.mark],
-                "evidence": round(rules.evidence(rollout, guard), 2),
-                "rolls_back_at": round(least, 2),
-            }
-            for guard in rollout.plan.guards
-        ]
-        row = next(row for row in self.rows() if row["name"] == rollout.name)
-        body = rollout.model_dump(mode="json")
-        told = {key: body[key] for key in ("plan", "step", "since_unix_ms", "tallies", "shadowed", "history")}
-        return {**row, **told, "guards": guards, "swap": self._swaps.get(rollout.name) or None}
+        says = {**rules.MARKS, **rules.SHADOW_MARKS}
+        guards = (
+            GuardEvidence(each.mark, says[each.mark], round(rules.evidence(rollout, each), 2), round(least, 2))
+            for each in rollout.plan.guards
+        )
+        return RolloutStatus(
+            name=rollout.name,
+            policy=rollout.policy,
+            baseline=rollout.baseline,
+            candidate=rollout.candidate,
+            stage=rollout.stage.value,
+            share=_share(rollout),
+            reason=rollout.reason,
+            plan=rollout.plan,
+            step=rollout.step,
+            since_unix_ms=rollout.since_unix_ms,
+            tallies=rollout.tallies,
+            shadowed=rollout.shadowed,
+            history=rollout.history,
+            guards=tuple(guards),
+            swap=self._swaps.get(rollout.name),
+        )
 
-    def divergence(self, name: str, after: int = -1, limit: int = 100) -> dict[str, Any]:
-        """What shadows have found: {rollout, rows after a number, next_after, over, trials}. Raises: NoSuchRollout."""
-        rollout = self._find(name)
-        return {"rollout": rollout.name, **self._shadowing.told(rollout, after, limit)}
+    def divergence(self, name: str, after: int = -1, limit: int = 100) -> Divergence:
+        """What shadows have found. Raises: NoSuchRollout."""
+        return self._shadowing.told(self._find(name), after, limit)
 
     def _find(self, name: str) -> Rollout:
         found = self._all.get(name) or next((e for e in reversed(self._all.values()) if e.policy == name), None)
@@ -340,7 +335,7 @@ class Rollouts:
         body = {
             "rollout": rollout.model_dump(mode="json"),
             "counts": counts.plain(),
-            "swap": self._swaps.get(rollout.name, {}),
+            "swap": plain(self._swaps.get(rollout.name)) or {},
         }
         await self._wanted.memory.put(PREFIX + rollout.name, json.dumps(body).encode())
         self._all[rollout.name] = rollout
@@ -374,6 +369,16 @@ class Rollouts:
                 if version not in used:
                     await self._wanted.forget(version)
                     await self._fleet.unoffer(version)
+
+
+def _share(rollout: Rollout) -> float:
+    """Of new calls that the candidate gets now."""
+    return rollout.present.share if rollout.present is not None else float(rollout.stage is Stage.LIVE)
+
+
+def _swap_of(raw: object) -> SwapTotals | None:
+    """What was kept of the last move of running calls; {} = there was none."""
+    return read(SwapTotals, raw, "a rollout's last swap") if raw else None
 
 
 async def keep_ticking(rollouts: Rollouts, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:

@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from offhook.actors.contracts.node_operations import ArmFigures, ArmReport, ShadowOrder, ShadowReport
 from offhook.policies.fleet.rollout import Rollout
+
+from .operations import Divergence
 
 ROWS_MAX = 2_000  # differences that are kept of one rollout
 TRIALS_MAX = 1_000  # calls in a report
@@ -21,8 +24,8 @@ FINDINGS_MAX = 10  # rollouts whose findings are kept
 class ShadowFleet(Protocol):
     """What shadows need of the director."""
 
-    async def shadow(self, order: dict[str, Any], after: Mapping[str, tuple[int, int]]) -> dict[str, dict[str, Any]]:
-        """Node -> `Shadows.report` after its numbers of `after` (node -> (row, trial))."""
+    async def shadow(self, order: ShadowOrder, after: Mapping[str, tuple[int, int]]) -> dict[str, ShadowReport]:
+        """Node -> what its shadows found after its numbers of `after` (node -> (row, trial))."""
 
     async def unshadow(self, rollout: str) -> None:
         """Let the shadows of a rollout leave, on every node."""
@@ -46,48 +49,47 @@ class Shadowing:
         self._fleet = fleet
         self._findings: dict[str, Findings] = {}
 
-    async def look(self, rollout: Rollout) -> tuple[dict[str, dict[str, Any]], str]:
+    async def look(self, rollout: Rollout) -> tuple[dict[str, ArmReport], str]:
         """One look at a rollout in shadow: what nodes count, as `Counts.taken` reads it, and why it must end ("" = it
         need not)."""
         plan = rollout.plan
-        order = {
-            "rollout": rollout.name,
-            "version": rollout.candidate,
-            "baseline": rollout.baseline,
-            "share": plan.shadow_share,
-            "direction": plan.direction,
-            "numbers": plan.numbers,
-        }
+        order = ShadowOrder(
+            rollout=rollout.name,
+            version=rollout.candidate,
+            baseline=rollout.baseline,
+            share=plan.shadow_share,
+            direction=plan.direction,
+            numbers=plan.numbers,
+        )
         found = self._of(rollout)
         after = {node: (row, trial) for node, (_, row, trial) in found.seen.items()}
-        counts: dict[str, dict[str, Any]] = {}
+        counts: dict[str, ArmReport] = {}
         failed = ""
         found.present = 0
         for node, report in (await self._fleet.shadow(order, after)).items():
-            if not report:
+            if not report.since:
                 continue
-            failed = failed or str(report["failed"])
-            found.present += int(report["with"])
+            failed = failed or report.failed
+            found.present += report.present
             self._take(found, node, report)
-            said = report["counts"]
-            arm = {"calls": said["calls"], "ended": 0, "marks": {k: said[k] for k in ("diverged", "faulted")}}
-            counts[f"shadow:{node}"] = {"since": report["since"], "arms": {f"{rollout.name}/shadow": arm}}
+            arm = ArmFigures(report.calls, 0, {"diverged": report.diverged, "faulted": report.faulted})
+            counts[f"shadow:{node}"] = ArmReport(report.since, {f"{rollout.name}/shadow": arm})
         return counts, failed
 
-    def _take(self, found: Findings, node: str, report: Mapping[str, Any]) -> None:
+    def _take(self, found: Findings, node: str, report: ShadowReport) -> None:
         since, row, trial = found.seen.get(node, (0, -1, -1))
-        if since != report["since"]:
+        if since != report.since:
             row = trial = -1  # another host: its numbers begin anew
-        for each in report["rows"]:
+        for each in report.rows:
             if each["seq"] > row:
                 row = each["seq"]
                 found.seq += 1
                 found.rows.append({**each, "seq": found.seq, "node": node[:8]})
-        for each in report["trials"]:
+        for each in report.trials:
             if each["seq"] > trial:
                 trial = each["seq"]
                 found.trials.append({key: value for key, value in each.items() if key != "seq"})
-        found.seen[node] = (int(report["since"]), row, trial)
+        found.seen[node] = (report.since, row, trial)
 
     async def end(self, rollout: Rollout) -> None:
         """It is in shadow no more."""
@@ -95,17 +97,18 @@ class Shadowing:
             self._of(rollout).present = 0
             await self._fleet.unshadow(rollout.name)
 
-    def told(self, rollout: Rollout, after: int, limit: int) -> dict[str, Any]:
-        """{rows: differences after a number, next_after, shadowing: calls now, trials: of calls that were left}."""
+    def told(self, rollout: Rollout, after: int, limit: int) -> Divergence:
+        """What was found after row `after`."""
         found = self._of(rollout)
         rows = [row for row in found.rows if row["seq"] > after][:limit]
-        return {
-            "rows": rows,
-            "next_after": rows[-1]["seq"] if rows else after,
-            "shadowing": found.present,
-            "over": rollout.stage != "shadow",
-            "trials": list(found.trials),
-        }
+        return Divergence(
+            rollout=rollout.name,
+            rows=rows,
+            next_after=rows[-1]["seq"] if rows else after,
+            shadowing=found.present,
+            over=rollout.stage != "shadow",
+            trials=list(found.trials),
+        )
 
     def _of(self, rollout: Rollout) -> Findings:
         if rollout.name not in self._findings:

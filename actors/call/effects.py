@@ -40,7 +40,8 @@ class Effects:
         before = line.clears
         self._parts.voice.carry_out(command)
         if isinstance(command, cmd.HoldSpeech) and line.clears > before and line.reactions_us:
-            self._measures.held(self._session.now(), command.utterance, line.reactions_us[-1])
+            onset_ms = self._parts.funnel.state.hearing.onset_ms
+            self._measures.held(self._session.now(), command.utterance, line.reactions_us[-1], onset_ms)
 
     def _arm(self, command: cmd.ArmTimer) -> None:
         self._parts.timers.arm(command.timer, command.deadline_ms)

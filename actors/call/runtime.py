@@ -72,7 +72,7 @@ class CallRuntime:
         legacy = awaited.legacy
         self.session = session = Session(setup, legacy.policy if legacy is not None else policy, uplink, awaited)
         self._snapshot_soon = False
-        self._measures = Measures(session.recorder)
+        self._measures = Measures(session.recorder, uplink.metrics)
         self._make_parts(legacy.state if legacy is not None else None)
         tokens = CallTokens(server)
         seats = AgentSeats(session, self.broadcaster, tokens)
@@ -247,6 +247,7 @@ class CallRuntime:
     def carry_out(self, command: cmd.Command) -> None:
         """Do what a command asks for."""
         self._effects.carry_out(command)
+        self._measures.carried(command, self.state)
 
     def give_up(self, reason: str) -> None:
         """The core fails at every turn: say goodbye without it."""
@@ -254,7 +255,7 @@ class CallRuntime:
 
     def _settled(self, event: ev.Event) -> None:
         """After an event and its effects."""
-        self._measures.settled(event)
+        self._measures.settled(event, self.state)
         if self.state.line is Line.CLOSED:
             self.end(self.state.outcome or getattr(event, "reason", "") or "closed")
         elif self.funnel.snapshot_due:
@@ -306,6 +307,7 @@ class CallRuntime:
         self.tool_calls.close()
         if folded:
             self.funnel.snapshot()
+        self._measures.close(self.funnel.faults)
         usage = self._meter.read(session, self.parts)
         end = End(session.outcome, counts(session, self.parts), in_record(usage), cost_of(usage, self.setup.prices))
         self.recorder.tell(self.now(), end)

@@ -19,6 +19,7 @@ from offhook.policies.core.policy import Policy
 from ..contracts.setup import Setup
 from ..engines.port import Synthesizer
 from ..process.clock import MonotonicClock
+from ..process.metric_registry import MetricRegistry
 from ..voice.voice import Voice
 from . import lifecycle
 from .broadcaster import Broadcaster
@@ -35,7 +36,9 @@ log = logging.getLogger(__name__)
 
 
 class Uplink(Protocol):
-    """The way to the supervisor; a `Resident` is one."""
+    """The way to the supervisor; a `Resident` is one. What the call measures is counted in its process's registry."""
+
+    metrics: MetricRegistry
 
     def send(self, *message: Any) -> bool: ...
 

@@ -31,6 +31,7 @@ class Beat(Message, name="beat"):
 
     lag_ms: float  # worst of its loop since the last
     live: bool  # something is live in it: it beats fast
+    changes: list[Any] | None = None  # of its metrics since the last that had some (`process/metric_registry.py`)
 
 
 class Journal(Message, name="journal"):

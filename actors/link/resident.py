@@ -17,6 +17,7 @@ from typing import Any
 from ..contracts.errors import LinkLost
 from ..contracts.messages import PROTOCOL
 from ..contracts.node_messages import Beat, ResidentHello
+from ..process.metric_registry import Change, MetricRegistry
 from .link import Array, Link, connect
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 # merely late waits for a core, and the watch asks the kernel for that. A beat costs 0.1 ms here and half of it there.
 BEAT_MS = 200
 IDLE_BEAT_MS = 1_000  # a spare costs its node one wake-up a second
+METRICS_EVERY_S = 5.0  # what was measured goes with a beat so often: Prometheus looks every 15 s
 RETRY_MS = (20, 50, 100, 200, 500)  # a restarted supervisor listens again after about 2 s
 ORPHAN_MS = 60_000  # longer than any restart of a supervisor, shorter than anybody's patience with a leaked process
 STEADY_S = 1.0  # a link that lasted this long was a good one
@@ -68,6 +70,8 @@ class Resident:
         self._on_message = on_message
         self._on_up = on_up
         self._on_down = on_down
+        self.metrics = MetricRegistry()  # of all that this process does, call after call
+        self._metrics_due = 0.0
         self._link: Link | None = None
         self._lost = asyncio.Event()
         self._beat: asyncio.TimerHandle | None = None
@@ -148,17 +152,30 @@ class Resident:
     # --- beats ------------------------------------------------------------------------------------------------------
 
     def beat_soon(self) -> None:
-        """Beat now; called when work begins, so that the faster rhythm starts with it."""
+        """Beat now, and tell what was measured: called when work begins, so that the faster rhythm starts with it, and
+        when it has ended."""
         if self._beat is not None:
             self._beat.cancel()
         self._beat_due = asyncio.get_running_loop().time()
+        self._metrics_due = 0.0
         self._beat_now()
 
     def _beat_now(self) -> None:
         loop = asyncio.get_running_loop()
         late_ms = max(0.0, (loop.time() - self._beat_due) * 1_000)
         live = self._live()
-        self.send(*Beat(round(late_ms, 1), live))
+        changes = self._changes(loop.time())
+        if not changes:
+            self.send(*Beat(round(late_ms, 1), live))
+        elif not self.send(*Beat(round(late_ms, 1), live, changes)):
+            self.metrics.give_back(changes)
         rest_ms = BEAT_MS if live else IDLE_BEAT_MS
         self._beat_due = loop.time() + rest_ms / 1_000
         self._beat = loop.call_later(rest_ms / 1_000, self._beat_now)
+
+    def _changes(self, now_s: float) -> list[Change]:
+        """What was measured since it was told last, where it is time to tell."""
+        if now_s < self._metrics_due:
+            return []
+        self._metrics_due = now_s + METRICS_EVERY_S
+        return self.metrics.take()

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from offhook.policies.core.policy import AgentSpec, Policy
 from offhook.policies.fleet.supervision import Act, ChildSpec, decide
 
+from ..contracts.node_operations import AgentHostFigures
+
 log = logging.getLogger(__name__)
 
 INTENSITY = ChildSpec(intensity=5, period_ms=60_000)  # deaths of the hosts of one agent; each costs a process start
@@ -185,9 +187,6 @@ class AgentPool:
         except Exception as error:
             self.gone(name, f"it could not be started: {type(error).__name__}: {error}")
 
-    def stats(self) -> list[dict[str, object]]:
-        """One row a host."""
-        return [
-            {"host": h.name, "policy": h.version, "agent": h.agent, "up": h.up, "calls": len(h.calls), "seats": h.seats}
-            for h in self._hosts.values()
-        ]
+    def stats(self) -> list[AgentHostFigures]:
+        """One row a host; its pid is not known here."""
+        return [AgentHostFigures(h.name, h.version, h.agent, h.up, len(h.calls), h.seats) for h in self._hosts.values()]

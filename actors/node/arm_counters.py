@@ -11,12 +11,13 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from offhook.policies.core import events as ev
 from offhook.policies.core.layout import CodecFault
 from offhook.policies.core.proposals import Answer, Verdict
 from offhook.policies.core.records import End, Fault, Record
+
+from ..contracts.node_operations import ArmFigures, ArmReport
 
 ARMS_MAX = 64  # the oldest are forgotten: whoever compares them has fetched them long ago
 SLOW_US = 50_000  # from a frame's arrival to the `clear` that it caused; the goal at 200 live calls
@@ -93,12 +94,10 @@ class ArmCounters:
             self._arm(arm).ended += 1
         self._calls.pop(call, None)
 
-    def figures(self) -> dict[str, Any]:
-        """{since: when counting began (another number = it began anew), arms: {arm: {calls, ended, marks}}}."""
-        arms = {
-            name: {"calls": arm.calls, "ended": arm.ended, "marks": dict(arm.marks)} for name, arm in self._arms.items()
-        }
-        return {"since": self._began_unix_ms, "arms": arms}
+    def figures(self) -> ArmReport:
+        """All counts."""
+        arms = {name: ArmFigures(arm.calls, arm.ended, dict(arm.marks)) for name, arm in self._arms.items()}
+        return ArmReport(self._began_unix_ms, arms)
 
     def _arm(self, name: str) -> Arm:
         if name not in self._arms:

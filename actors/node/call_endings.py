@@ -14,11 +14,11 @@ from .call_table import CallRow, CallTable, Doubts
 from .intake import SUPERVISOR, Intake
 from .leases import LeaseBook
 from .node_loss import NodeLoss
+from .node_metrics import NodeMetrics
+from .outcomes import MOVED
 from .residents import Residents
 
 log = logging.getLogger(__name__)
-
-MOVED = "moved to another node"  # the outcome that this node tells of such a call
 
 
 class CallEndings:
@@ -33,6 +33,7 @@ class CallEndings:
         hosts: AgentPool,
         residents: Residents,
         node_loss: NodeLoss,
+        metrics: NodeMetrics,
     ) -> None:
         self._table = table
         self._doubts = doubts
@@ -41,6 +42,7 @@ class CallEndings:
         self._hosts = hosts
         self._residents = residents
         self._node_loss = node_loss
+        self._metrics = metrics
 
     def ended(self, call: str, epoch: int, outcome: str) -> None:
         """A call's process says that it is over, and has written its end."""
@@ -71,6 +73,7 @@ class CallEndings:
     def _forget(self, row: CallRow, outcome: str, lost: bool) -> None:
         self._leases.end(row.call, row.epoch)
         self._intake.arms.over(row.call, row.arm, outcome, lost=lost)
+        self._metrics.ended(outcome, row.policy_version)
         self._doubts.settle(row.call)
         for host in self._hosts.serving_call(row.call):
             self._residents.tell(host.name, *Detach(row.call))

@@ -16,6 +16,8 @@ from offhook.policies.core.commands import Publish
 from offhook.policies.core.layout import CodecFault
 from offhook.policies.core.records import PolicyChange, Record, Start
 
+from ..contracts.call_operations import AwaitedApproval, ProgressSummary
+
 WAITING_MAX = 8  # proposals of one call that wait for an operator; as many as the gate keeps
 
 
@@ -45,25 +47,22 @@ class CallProgress:
         for notice in record.commands_of(Publish):
             self._notice(notice.topic, notice.body, record.at_ms)
 
-    def waiting(self, at_ms: int) -> list[dict[str, Any]]:
-        """What waits for an operator at a moment of the call's clock: {proposal, action, until_ms}."""
-        return [
-            {"proposal": proposal, "action": action, "until_ms": until_ms}
+    def summary(self, at_ms: int) -> ProgressSummary:
+        """What a list of calls tells of it; `at_ms` is the newest moment of the call that is known."""
+        waiting = (
+            AwaitedApproval(proposal, action, until_ms)
             for proposal, (action, until_ms) in self.waits.items()
             if until_ms >= at_ms
-        ]
-
-    def plain(self, at_ms: int) -> dict[str, Any]:
-        """What a list of calls tells of it; `at_ms` is the newest moment of the call that is known."""
-        return {
-            "policy": self.policy,
-            "stage": self.stage,
-            "answered_ms": self.answered_ms,
-            "waiting": self.waiting(at_ms),
-            "failures": self.failures,
-            "failed": self.failed,
-            "ended_by": self.ended_by,
-        }
+        )
+        return ProgressSummary(
+            policy=self.policy,
+            stage=self.stage,
+            answered_ms=self.answered_ms,
+            waiting=tuple(waiting),
+            failures=self.failures,
+            failed=self.failed,
+            ended_by=self.ended_by,
+        )
 
     def _notice(self, topic: str, body: Mapping[str, Any], at_ms: int) -> None:
         what = body.get("what")

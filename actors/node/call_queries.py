@@ -1,23 +1,27 @@
 """What is asked about single calls of a node: who owns one, how it goes, what its journal has; and operators' words.
 
-The other half of the supervisor's API. Answers come from the table, from the call's process, or from the journal.
+The other half of the supervisor's operations, which `contracts/call_operations.py` and `node_operations.py` describe.
+Answers come from the table, from the call's process, or from the journal.
 """
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
 from offhook.policies.core.principal import Principal
-from offhook.policies.core.records import Record
 
+from ..contracts.call_operations import ActBegun, CallAddress, CallList, CallOperations, News, Records, View
 from ..contracts.errors import JournalAway, JournalDamaged, LinkLost, NoSuchCall
 from ..contracts.node_messages import Told
+from ..contracts.operations import plain
 from ..journals import queries
 from ..journals.damage_monitor import DamageMonitor, Damages
 from ..journals.register import Register
+from .call_followers import CallFollowers
 from .call_table import CallRow, CallTable, of_journal
 from .node_loss import NodeLoss
 from .orphans import Orphans
@@ -29,7 +33,7 @@ RECORDS_MAX = 10_000  # in one answer
 LISTED_MIN = 100  # calls are listed from the journal where fewer are remembered: after a restart
 
 
-class CallQueries:
+class CallQueries(CallOperations):
     """The supervisor sets the parts."""
 
     table: CallTable
@@ -40,24 +44,22 @@ class CallQueries:
     register: Register
     damages: Damages
     node_loss: NodeLoss
+    followers: CallFollowers
     _journal: DamageMonitor
 
-    async def claim(self, call: str, lost_epoch: int = 0) -> dict[str, Any]:
-        """Where the call's owner takes the media link: {endpoint, token, epoch}; waits while it is being taken over.
-
-        Args:
-            lost_epoch: of the owner whose link the gateway has just lost; 0 = it had none.
-
-        Raises:
-            NoSuchCall: the call is over, or never was.
-        """
+    async def claim(self, call: str, lost_epoch: int = 0) -> CallAddress:
+        """The owner's door for media."""
         row = await self.recovery.owner(call, lost_epoch)
-        return door(row, row.media_token)
+        return CallAddress(row.endpoint, row.media_token, row.epoch)
 
-    async def observe(self, call: str) -> dict[str, Any]:
-        """Where the call's owner takes observers: {endpoint, token, epoch}; waits like `claim`. Raises: NoSuchCall."""
+    async def observe(self, call: str) -> CallAddress:
+        """The owner's door for observers."""
         row = await self.recovery.owner(call)
-        return door(row, row.observer_token)
+        return CallAddress(row.endpoint, row.observer_token, row.epoch)
+
+    async def follow(self, call: str, after_seq: int = -1, wait_s: float = 0.0) -> News:
+        """What is new of a live call, by its notices."""
+        return await self.followers.follow(call, after_seq, wait_s)
 
     async def knows(self, call: str) -> str:
         """Whether a call is led here ("live"), in this node's journal ("kept"), or was never heard of ("")."""
@@ -102,31 +104,35 @@ class CallQueries:
             raise NoSuchCall(f"call {call!r} is not live on this node")
         return row
 
-    async def calls(self) -> list[dict[str, Any]]:
-        """All calls that this node knows, newest first; after a restart, those before it as its journal has them."""
-        rows = self.table.rows()
-        if len(rows) >= LISTED_MIN:
-            return rows
-        known = {row["call"] for row in rows}
+    async def calls(self, live: bool | None = None, limit: int = 0) -> CallList:
+        """Calls of this node; after a restart, those before it as its journal has them."""
+        listed, known = self.table.listed(live, limit), self.table.known()
+        if live or len(known) >= LISTED_MIN:
+            return listed
         with contextlib.suppress(JournalAway, JournalDamaged):
             kept = [each for each in await self._journal.calls(LISTED_MIN) if each.ended and each.call not in known]
-            rows += [of_journal(each) for each in sorted(kept, key=lambda each: -each.begun_unix_ms)]
-        return rows
+            older = [of_journal(each) for each in sorted(kept, key=lambda each: -each.begun_unix_ms)]
+            return CallList((*listed.calls, *older)[: limit or None], listed.total + len(older))
+        return listed
 
-    async def state(self, call: str) -> dict[str, Any]:
+    async def state(self, call: str) -> View:
         """The call's view with its owner, epoch and version; once it is over, its last. Raises: NoSuchCall."""
         row = self.table.get(call)
         if row is not None:
             with contextlib.suppress(LinkLost):
-                return {**await self.residents.query(row.owner, "state"), **row.plain(), **self.damages.of(call)}
-            return {**row.plain(), **self.damages.of(call)}
+                return {
+                    **await self.residents.query(row.owner, "state"),
+                    **plain(row.summary()),
+                    **self.damages.of(call),
+                }
+            return {**plain(row.summary()), **self.damages.of(call)}
         try:
-            known = self.table.find(call).plain()
+            known = plain(self.table.find(call).summary())
         except NoSuchCall:
             known = {}
         return {**await queries.last_state(self._journal, call), **known, **self.damages.of(call)}
 
-    async def journal(self, call: str, after_seq: int = -1, limit: int = 1_000) -> list[Record]:
+    async def journal(self, call: str, after_seq: int = -1, limit: int = 1_000) -> Records:
         """Records of a call after `after_seq`, in order."""
         return await self._journal.read(call, after_seq, min(limit, RECORDS_MAX))
 
@@ -134,12 +140,12 @@ class CallQueries:
         """All verdicts of a call, as codec arrays, in order."""
         return await queries.verdicts(self._journal, call)
 
-    async def acts(self, call: str) -> list[list[Any]]:
-        """What tools did for a call, by their register: [action, key, how often it was begun]."""
-        return [list(act) for act in await self.register.acts(call)]
+    async def acts(self, call: str) -> list[ActBegun]:
+        """What tools did for a call."""
+        return [ActBegun(*act) for act in await self.register.acts(call)]
 
-    async def kept(self, call: str) -> dict[str, Any] | None:
-        """What the journal has noted of a call (`journal.Kept`), to tell what is missing from what was dropped."""
+    async def kept(self, call: str) -> Mapping[str, Any] | None:
+        """What the journal has noted of a call."""
         return await queries.noted(self._journal, call)
 
     async def hangup(self, call: str, by: Principal, reason: str) -> None:
@@ -162,8 +168,3 @@ class CallQueries:
     def tell(self, row: CallRow, *message: Any) -> bool:
         """Send to a call's owner; False while it is away."""
         return self.residents.tell(row.owner, *message)
-
-
-def door(row: CallRow, token: str) -> dict[str, Any]:
-    """Where a link to the call's owner is opened under `token`."""
-    return {"endpoint": row.endpoint, "token": token, "epoch": row.epoch}

@@ -10,23 +10,25 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from offhook.policies.core.errors import CallerFault
 from offhook.policies.core.records import Record
 
 from ..contracts.errors import JournalAway, JournalDamaged, NoSpare
 from ..contracts.node_messages import Assign, Attach
+from ..contracts.node_operations import CallRequest
 from ..contracts.setup import Setup
 from ..journals.journal import CALL_CHARS_MAX, Journal
 from ..process.clock import anchor_now
+from ..process.metric_registry import MetricRegistry
 from .agent_pool import AgentPool
 from .call_pool import CallPool
 from .call_table import CallRow, CallTable
 from .catalog import Catalog
 from .leases import LeaseBook
+from .outcomes import NOT_BEGUN
 from .residents import Resident, Residents
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ class Parts:
     table: CallTable
     journal: Journal
     close: Callable[[CallRow, str], None]
+    metrics: MetricRegistry
 
 
 class CallStart:
@@ -60,17 +63,17 @@ class CallStart:
         self._attaching: dict[tuple[str, str], asyncio.Future[str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def begin(self, request: Mapping[str, Any]) -> CallRow:
+    async def begin(self, request: CallRequest) -> CallRow:
         """See `Supervisor.reserve`."""
         parts = self._parts
-        call = str(request.get("call") or "")
+        call = request.call
         if not 0 < len(call) <= CALL_CHARS_MAX or not (call.isascii() and call.isprintable()):
             raise CallerFault(f"a call's id is 1 to {CALL_CHARS_MAX} printable ASCII characters, not {call!r:.40}")
         if call in parts.table:
             raise CallerFault(f"call {call} is live already")
-        version = str(request.get("policy") or parts.catalog.default)
+        version = request.policy or parts.catalog.default
         agents = list(parts.catalog.policy(version).agents)
-        wait_s = float(request.get("wait_s") or self._ring_ms / 1_000)
+        wait_s = request.wait_s or self._ring_ms / 1_000
         deadline = time.monotonic() + wait_s
         tail = await self._tail(call)
         seats = await self._parts.hosts.seat_all(version, agents, call, min(wait_s, SEAT_S))
@@ -94,10 +97,10 @@ class CallStart:
             row.setup(parts.catalog.plain(version), parts.catalog.engines_for(version), prices=parts.catalog.prices),
         )
         if refusal:
-            parts.close(row, f"could not begin: {refusal}")
+            parts.close(row, f"{NOT_BEGUN}: {refusal}")
             # It is not known what state that process is in: a fresh one takes its place.
             parts.residents.kill(resident.name, f"refused a call: {refusal}")
-            raise NoSpare(f"call {row.call} could not begin: {refusal}")
+            raise NoSpare(f"call {row.call} {NOT_BEGUN}: {refusal}")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ATTACH_S):
                 await asyncio.gather(*(self._attach(row, agent) for agent in tuple(row.seats)))
@@ -201,22 +204,22 @@ class CallStart:
         self.assigned(row.call, row.epoch, "its process died")
 
 
-def _row(request: Mapping[str, Any], version: str, after_seq: int) -> CallRow:
+def _row(request: CallRequest, version: str, after_seq: int) -> CallRow:
     """A call that begins now; its journal, if it was here before, goes on after `after_seq`."""
     return CallRow(
-        call=str(request["call"]),
+        call=request.call,
         epoch=0,
         owner="",
         pid=0,
         policy_version=version,
-        direction=str(request.get("direction") or "inbound"),
-        caller=str(request.get("caller") or ""),
-        callee=str(request.get("callee") or ""),
+        direction=request.direction,
+        caller=request.caller,
+        callee=request.callee,
         origin_unix_ms=time.time_ns() // 1_000_000,
         seq=after_seq,
         anchor=anchor_now(),
-        arm=str(request.get("arm") or ""),
-        tenant=str(request.get("tenant") or ""),
+        arm=request.arm,
+        tenant=request.tenant,
     )
 
 

@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from typing import Any
 
+from offhook.policies.core.errors import OffhookError
+from offhook.policies.fleet.cost import Usage
+
+from ..contracts.call_operations import CallList, CallSummary
 from ..contracts.errors import NoSuchCall
+from ..contracts.node_operations import Change
+from ..contracts.operations import read
 from ..contracts.setup import Engines, Setup, agent_tokens
 from ..journals.journal import Kept
 from .call_progress import CallProgress
 from .change_feed import BEGAN, ENDED, ChangeFeed
 from .leases import Lease
+
+log = logging.getLogger(__name__)
 
 ENDED_MAX = 1_000  # rows kept of calls that are over; the journal has them all
 
@@ -128,26 +138,26 @@ class CallRow:
             arm=self.arm,
         )
 
-    def plain(self) -> dict[str, Any]:
+    def summary(self) -> CallSummary:
         """What `calls()` tells of it. Tokens stay here."""
-        return {
-            "call": self.call,
-            "epoch": self.epoch,
-            "owner": self.owner,
-            "pid": self.pid,
-            "policy_version": self.policy_version,
-            "direction": self.direction,
-            "from": self.caller,
-            "to": self.callee,
-            "created_unix_ms": self.origin_unix_ms,
-            "ended_unix_ms": self.ended_unix_ms,
-            "live": not self.ended_unix_ms,
-            "outcome": self.outcome,
-            "seq": self.seq,
-            "takeovers": self.takeovers,
-            "tenant": self.tenant,
-            "progress": self.progress.plain(self.at_ms),
-        }
+        return CallSummary(
+            call=self.call,
+            epoch=self.epoch,
+            owner=self.owner,
+            pid=self.pid,
+            policy_version=self.policy_version,
+            direction=self.direction,
+            caller=self.caller,
+            callee=self.callee,
+            created_unix_ms=self.origin_unix_ms,
+            ended_unix_ms=self.ended_unix_ms,
+            live=not self.ended_unix_ms,
+            outcome=self.outcome,
+            seq=self.seq,
+            takeovers=self.takeovers,
+            tenant=self.tenant,
+            progress=self.progress.summary(self.at_ms),
+        )
 
 
 class Doubts:
@@ -186,7 +196,7 @@ class CallTable:
     def open(self, row: CallRow) -> None:
         """A call begins here, or goes on here under a new owner."""
         if row.call not in self._live:
-            self.change_feed.note(BEGAN, row.call, row.tenant)
+            self.change_feed.note(Change(BEGAN, row.call, row.tenant))
         self._live[row.call] = row
 
     def live(self) -> Iterator[CallRow]:
@@ -233,16 +243,31 @@ class CallTable:
         row.ended_unix_ms = now_unix_ms
         self._ended.append(row)
         holding_s = max(0, now_unix_ms - row.origin_unix_ms) / 1_000
-        self.change_feed.note(ENDED, call, row.tenant, row.policy_version, holding_s, row.usage)
+        self.change_feed.note(Change(ENDED, call, row.tenant, row.policy_version, holding_s, _usage(row)))
         return row
 
-    def rows(self) -> list[dict[str, Any]]:
-        """All that is known, newest first."""
-        newest_first = [*reversed(self._live.values()), *reversed(self._ended)]
-        return [row.plain() for row in newest_first]
+    def known(self) -> frozenset[str]:
+        """Every call that is remembered here, live or over."""
+        return frozenset((*self._live, *(row.call for row in self._ended)))
+
+    def listed(self, live: bool | None = None, limit: int = 0) -> CallList:
+        """See `NodeOperations.calls`."""
+        going_on = reversed(self._live.values()) if live is not False else ()
+        over = reversed(self._ended) if live is not True else ()
+        rows = chain(going_on, over)
+        total = (len(self._live) if live is not False else 0) + (len(self._ended) if live is not True else 0)
+        return CallList(tuple(row.summary() for row in islice(rows, limit or None)), total)
 
 
-def of_journal(kept: Kept) -> dict[str, Any]:
+def of_journal(kept: Kept) -> CallSummary:
     """What a list tells of a call that is over and that only the journal has; its state tells the rest."""
-    row = CallRow(kept.call, kept.epoch, "", 0, "", "", "", "", kept.begun_unix_ms, seq=kept.seq)
-    return {**row.plain(), "live": False, "outcome": "", "progress": CallProgress(stage="").plain(0)}
+    return CallSummary(kept.call, kept.epoch, created_unix_ms=kept.begun_unix_ms, seq=kept.seq, direction="")
+
+
+def _usage(row: CallRow) -> Usage | None:
+    """What a call has used; None where its end's record does not say, or not in terms that are known here."""
+    try:
+        return read(Usage, row.usage, f"what call {row.call} used") if row.usage else None
+    except OffhookError as fault:
+        log.warning("not on its account: %s", fault, extra={"call": row.call})
+        return None

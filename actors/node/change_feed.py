@@ -1,4 +1,4 @@
-"""The change feed: which calls came and went on a node, and how long its processes took to start, numbered.
+"""Which calls came and went on a node, and how long its processes took to start, numbered, for the director.
 
 The director asks for what is new since a number, so a lost answer loses nothing. A director that has just started asks
 for all of it, and has its accounts again. After the supervisor's restart, or when too much was missed, it is told so
@@ -10,19 +10,18 @@ from __future__ import annotations
 import time
 from collections import deque
 from itertools import islice
-from typing import Any
 
-BEGAN = "began"  # call, tenant
-ENDED = (
-    "ended"  # call, tenant, policy version, holding_s, usage (map, see policies/fleet/cost.py; empty = not measured)
-)
+from ..contracts.node_operations import Change, NodeFigures, NodeReport
+
+BEGAN = "began"  # with call, tenant
+ENDED = "ended"  # with call, tenant, policy version, seconds, usage
 STARTED = "started"  # a process was warm after so many seconds
 
 NOTES_MAX = 5_000  # a director that is away for a minute at 80 calls a second misses nothing
 
 
 class ChangeFeed:
-    """Notes of one supervisor's life.
+    """Changes of one supervisor's life.
 
     Args:
         began_unix_ns: when that life began, which is also its name; 0 = now. No two lives of a node have the same.
@@ -30,22 +29,18 @@ class ChangeFeed:
 
     def __init__(self, began_unix_ns: int = 0) -> None:
         self.life = began_unix_ns or time.time_ns()  # numbers count within it
-        self._notes: deque[list[Any]] = deque(maxlen=NOTES_MAX)
+        self._changes: deque[Change] = deque(maxlen=NOTES_MAX)
         self._number = 0
 
-    def note(self, kind: str, *fields: Any) -> None:
+    def note(self, change: Change) -> None:
         """One more thing happened."""
         self._number += 1
-        self._notes.append([kind, *fields])
+        self._changes.append(change)
 
-    def since(self, life: int, number: int) -> dict[str, Any]:
-        """{life, number, notes, whole, all}: what is new since `number` of `life`; another life: what is still here.
-
-        `whole` False = it does not follow what was told before; `all` = nothing of this life was left out.
-        """
+    def since(self, life: int, number: int, stats: NodeFigures) -> NodeReport:
+        """The figures with what is new since change `number` of `life`; another life: what is still here."""
         new = self._number - number
-        whole = life == self.life and 0 <= new <= len(self._notes)
-        kept = len(self._notes)
-        notes = list(islice(self._notes, kept - new, None)) if whole else list(self._notes)
-        told = {"life": self.life, "number": self._number, "notes": notes}
-        return {**told, "whole": whole, "all": len(notes) == self._number}
+        kept = len(self._changes)
+        whole = life == self.life and 0 <= new <= kept
+        changes = tuple(islice(self._changes, kept - new, None)) if whole else tuple(self._changes)
+        return NodeReport(stats, self.life, self._number, changes, whole, len(changes) == self._number)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+from ..contracts.node_operations import GatewayProcess, NodeFigures
 from ..journals.damage_monitor import Damages
 from ..process.clock import boot
+from ..process.exporter import Exporter
 from .call_pool import Standing
 from .call_start import Parts
 from .intake import Intake
@@ -34,59 +35,62 @@ class Figures:
     swaps: Swaps
     outbox: Outbox
     damages: Damages
+    exporter: Exporter
     began_unix_s: float = field(default_factory=time.time)
 
-    def told(self) -> dict[str, Any]:
-        """The node's figures, plain values. `takeover_ms`: of each takeover, from the death's notice to the new owner's
-        word; `machine`: two nodes with the same one are processes of one machine; `journal`: its file, "" = in Redis
-        (a URL may hold a password).
-        """
-        pool, residents, hosts, takeovers = self.parts.pool, self.parts.residents, self.parts.hosts, self.takeovers
-        lags, engines = residents.watch.lags(), self.parts.catalog.reachable()
+    def told(self) -> NodeFigures:
+        """The node's figures, as of now."""
+        parts, pool, residents = self.parts, self.parts.pool, self.parts.residents
+        hosts, takeovers = parts.hosts, self.takeovers
+        lags, engines = residents.watch.lags(), parts.catalog.reachable()
 
         def pid(name: str) -> int:
             resident = residents.get(name)
             return resident.pid if resident is not None else 0
 
-        return {
-            "node": self.node,
-            "pid": os.getpid(),
-            "endpoint": self.places.endpoint,
-            "up_s": round(time.time() - self.began_unix_s, 1),
-            "calls": len(self.parts.table),
-            **{str(standing): pool.count(standing) for standing in Standing},
-            "started": pool.started,
-            "free_slots": 0 if pool.draining else max(0, pool.sizes.slots_max - pool.count(Standing.BUSY)),
-            "slots": pool.sizes.slots_max,
-            "spares_wanted": pool.sizes.spares,
-            "draining": pool.draining,
-            "drained_by": pool.drained_by,
-            "hung": residents.hung,
-            "takeovers": takeovers.done,
-            "farewells": takeovers.farewells,
-            "escalations": takeovers.escalations,
-            "takeover_ms": [round(ms, 1) for ms in takeovers.times_ms],
-            "swapped": self.swaps.swapped,
-            "swaps_undone": self.swaps.undone,
-            "records": self.intake.records,
-            "records_refused": self.intake.refused,
-            "journal_up": self.intake.journal_up,
-            "journal_damages": self.damages.count,
-            "journal_damaged": list(self.damages.found.values())[-DAMAGES_TOLD:],
-            "acts_unknown": self.outbox.unknown,
-            "lag_ms_max": max(lags.values(), default=0.0),
-            "drift_ms": round(drift_ms(residents.watch.drifts()), 1),
-            "policies": list(self.parts.catalog.policies),
-            "default_policy": self.parts.catalog.default,
-            "hosts": [{**row, "pid": pid(str(row["host"]))} for row in hosts.stats()],
-            "gateways": [{"name": name, "pid": pid(name)} for name in residents.names("gateway")],
-            "machine": boot(),
-            "journal": str(self.places.journal) if isinstance(self.places.journal, Path) else "",
-            "engines": [
+        return NodeFigures(
+            node=self.node,
+            pid=os.getpid(),
+            endpoint=self.places.endpoint,
+            up_s=round(time.time() - self.began_unix_s, 1),
+            calls=len(parts.table),
+            starting=pool.count(Standing.STARTING),
+            spare=pool.count(Standing.SPARE),
+            busy=pool.count(Standing.BUSY),
+            retiring=pool.count(Standing.RETIRING),
+            started=pool.started,
+            free_slots=0 if pool.draining else max(0, pool.sizes.slots_max - pool.count(Standing.BUSY)),
+            slots=pool.sizes.slots_max,
+            spares_wanted=pool.sizes.spares,
+            draining=pool.draining,
+            drained_by=pool.drained_by,
+            hung=residents.hung,
+            takeovers=takeovers.done,
+            farewells=takeovers.farewells,
+            escalations=takeovers.escalations,
+            takeover_ms=tuple(round(ms, 1) for ms in takeovers.times_ms),
+            swapped=self.swaps.swapped,
+            swaps_undone=self.swaps.undone,
+            records=self.intake.records,
+            records_refused=self.intake.refused,
+            journal_up=self.intake.journal_up,
+            journal_damages=self.damages.count,
+            journal_damaged=tuple(self.damages.found.values())[-DAMAGES_TOLD:],
+            acts_unknown=self.outbox.unknown,
+            lag_ms_max=max(lags.values(), default=0.0),
+            drift_ms=round(drift_ms(residents.watch.drifts()), 1),
+            policies=tuple(parts.catalog.policies),
+            default_policy=parts.catalog.default,
+            hosts=tuple(replace(row, pid=pid(row.host)) for row in hosts.stats()),
+            gateways=tuple(GatewayProcess(name, pid(name)) for name in residents.names("gateway")),
+            machine=boot(),
+            metrics=self.exporter.address,
+            journal=str(self.places.journal) if isinstance(self.places.journal, Path) else "",
+            engines=tuple(
                 endpoint for endpoint, _token in (*engines.recognizer_endpoints, *engines.synthesizer_endpoints)
-            ],
-            "agents_given_up": {f"{version}/{agent}": why for (version, agent), why in hosts.given_up.items()},
-        }
+            ),
+            agents_given_up={f"{version}/{agent}": why for (version, agent), why in hosts.given_up.items()},
+        )
 
 
 def drift_ms(drifts_ms: list[float]) -> float:

@@ -11,14 +11,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from time import perf_counter
 
 from offhook.policies.core.errors import OffhookError
 from offhook.policies.core.layout import CodecFault
 from offhook.policies.core.records import SNAPSHOT, End, Lost, PolicyChange, Record, Rows, record_of
 
 from ..contracts.errors import Fenced, JournalAway, JournalDamaged, ProtocolFault
+from ..contracts.metrics import JOURNAL_LAG
 from ..contracts.node_messages import Journaled, JournalGone
 from ..journals.journal import Journal
+from ..process.metric_registry import MetricRegistry
 from .arm_counters import ArmCounters
 from .call_table import CallRow, CallTable
 
@@ -40,12 +43,18 @@ class Intake:
     """
 
     def __init__(
-        self, journal: Journal, table: CallTable, tell: Callable[..., bool], moved: Callable[[CallRow, str], None]
+        self,
+        journal: Journal,
+        table: CallTable,
+        tell: Callable[..., bool],
+        moved: Callable[[CallRow, str], None],
+        metrics: MetricRegistry | None = None,
     ) -> None:
         self._journal = journal
         self._table = table
         self._tell = tell
         self._moved = moved
+        self._metrics = metrics or MetricRegistry()
         self.led_by: Callable[[CallRow, str], None] = _followed_by_nobody  # told of every "policy" record
         self._accepted: dict[str, int] = {}  # call -> newest record handed to the journal, without a gap before it
         self.records = 0
@@ -93,10 +102,12 @@ class Intake:
             self.led_by(row, change.version)
         if end is not None:
             row.usage = dict(end.usage)
-        self._journal.append(records, lambda fault: self._done(row, first, last, fault))
+        began_s = perf_counter()
+        self._journal.append(records, lambda fault: self._done(row, first, last, fault, began_s))
 
-    def _done(self, row: CallRow, first: int, last: int, fault: OffhookError | None) -> None:
+    def _done(self, row: CallRow, first: int, last: int, fault: OffhookError | None, began_s: float) -> None:
         if fault is None:
+            self._metrics.observe(JOURNAL_LAG, perf_counter() - began_s)
             self._tell(row, *Journaled(row.call, row.epoch, last))
             return
         if isinstance(fault, Fenced):

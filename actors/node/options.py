@@ -18,6 +18,7 @@ from .http_tool import offered
 from .watch import HUNG_MS
 
 SOCKET_PATH_MAX = 107  # bytes of a Unix socket's path (unix(7))
+PORT_MAX = 65_535
 NAME_ROOM = 32  # of them for the longest socket name: call-12345678-12345.sock
 
 
@@ -34,6 +35,8 @@ class Options:
     takeover_ms: int = 8_000  # how long a call whose process died waits for a spare; 10 s of its audio are kept
     prices: Mapping[str, Any] = field(default_factory=dict)  # for what calls cost; see policies/fleet/cost.py
     tools: Mapping[str, Any] = field(default_factory=dict, repr=False)  # action -> an HTTP tool (see http_tool.py)
+    metrics_host: str = "127.0.0.1"  # where the node's metrics are shown (see process/exporter.py)
+    metrics_port: int = 0  # 0 = any that is free
     journal: str = ""  # a URL (see stores.py), or a file name in state_dir; "" = a file for each node, named after it
 
     @classmethod
@@ -48,6 +51,8 @@ class Options:
         for name in ("spares", "slots_max", "starting_max", "ring_ms", "hung_ms", "takeover_ms"):
             if int(getattr(options, name)) < (0 if name == "spares" else 1):
                 raise CallerFault(f"supervisor option {name} is {getattr(options, name)}: too small")
+        if not 0 <= int(options.metrics_port) <= PORT_MAX:
+            raise CallerFault(f"supervisor option metrics_port is {options.metrics_port}: not between 0 and {PORT_MAX}")
         if len(options.state_dir.encode()) > SOCKET_PATH_MAX - NAME_ROOM - 10:
             raise CallerFault(
                 f"state_dir {options.state_dir!r} is too long for the sockets in it:"

@@ -18,10 +18,10 @@ from .adoption import row_from_journal
 from .call_start import Parts
 from .call_table import CallRow
 from .intake import SUPERVISOR
+from .outcomes import LOST
 from .takeover import Takeovers
 
 EPOCHS_MAX = 16  # tried: a takeover that failed leaves one without records
-LOST = "node lost"  # the outcome of a call whose carrier did not come back
 OPEN_CALLS_MAX = 5_000  # looked at: ten times what the calls of a lost node are
 
 

@@ -19,8 +19,9 @@ from .adoption import row_from_journal
 from .call_start import Parts
 from .call_table import CallRow
 from .intake import Intake
+from .outcomes import DIED
 from .residents import Resident
-from .takeover import DIED, Takeovers
+from .takeover import Takeovers
 
 log = logging.getLogger(__name__)
 

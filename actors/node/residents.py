@@ -25,6 +25,7 @@ from ..contracts.errors import LinkLost, ProtocolFault
 from ..contracts.message import Message, read
 from ..contracts.node_messages import TO_SUPERVISOR, Beat, Query, Reply, ResidentHello, Retire
 from ..link.link import Array, Link, LinkServer
+from ..process.metric_registry import MetricRegistry
 from .watch import TICK_MS, Watch
 
 log = logging.getLogger(__name__)
@@ -76,11 +77,11 @@ class Owner:
 
 
 class Residents:
-    """All residents of one node."""
+    """All residents of one node. What they have measured is added to `metrics`."""
 
     _owner: Owner  # from `open` on; nobody connects before
 
-    def __init__(self, roster: Path, hung_ms: int) -> None:
+    def __init__(self, roster: Path, hung_ms: int, metrics: MetricRegistry | None = None) -> None:
         self._roster = roster
         self._known: dict[str, Resident] = {}
         self._queries: dict[int, asyncio.Future[Any]] = {}
@@ -88,6 +89,7 @@ class Residents:
         self._tasks: set[asyncio.Task[None]] = set()
         self.server = LinkServer(self._hello)
         self.watch = Watch(self._hung, hung_ms)
+        self.metrics = metrics or MetricRegistry()
         self.hung = 0
 
     async def open(self, endpoint: str, owner: Owner) -> None:
@@ -234,8 +236,10 @@ class Residents:
 
     def _message(self, resident: Resident, link: Link, array: Array) -> None:
         match message := read(array, TO_SUPERVISOR, link.newer):
-            case Beat(lag_ms, live):
+            case Beat(lag_ms, live, changes):
                 self.watch.beat(resident.name, lag_ms, live)
+                if changes:
+                    self.metrics.add(changes)
             case Reply(number, body):
                 answer = self._queries.get(number)
                 if answer is not None and not answer.done():

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import ray
 from offhook.policies.core.errors import CallerFault
 from ray.exceptions import ActorUnavailableError, RayActorError
 
+from ..contracts.node_operations import ShadowOrder, ShadowReport
+from ..contracts.operations import read
 from ..refs.handles import NAMESPACE, on_node
 from ..shadows.shadow_host import ShadowHost
 from .catalog import Catalog
@@ -31,35 +33,33 @@ class ShadowRefs:
         self._hosts: dict[str, Any] = {}
         self._asked: dict[str, asyncio.Future[Any]] = {}  # at most one question to each at a time
 
-    async def ask(self, order: Mapping[str, Any], after_row: int, after_trial: int) -> dict[str, Any]:
-        """The report of a rollout's shadows here (`Shadows.report`); they are started where they are not.
-
-        Args:
-            order: {rollout, version, baseline, share, direction, numbers}.
+    async def ask(self, order: ShadowOrder, after_row: int, after_trial: int) -> ShadowReport:
+        """The report of a rollout's shadows here; they are started where they are not.
 
         Raises:
             UnknownPolicy: the version is not offered here. CallerFault: too many rollouts.
         """
-        rollout, version = str(order["rollout"]), str(order["version"])
+        rollout, version = order.rollout, order.version
         self._catalog.policy(version)
         if rollout not in self._hosts:
             if len(self._hosts) >= HOSTS_MAX:
                 raise CallerFault(f"{HOSTS_MAX} rollouts are in shadow on this node; let one of them go on or end")
-            whole = {**order, "policy": self._catalog.plain(version), "bundle": self._catalog.bundle(version)}
+            whole = {**asdict(order), "policy": self._catalog.plain(version), "bundle": self._catalog.bundle(version)}
             self._hosts[rollout] = await asyncio.to_thread(self._start, rollout, whole)
         if rollout not in self._asked:
             report = self._hosts[rollout].report.remote(after_row, after_trial)
             self._asked[rollout] = asyncio.wrap_future(report.future())
         await asyncio.wait({self._asked[rollout]}, timeout=ANSWER_S)
         if not self._asked[rollout].done():
-            return {}  # it starts, or is busy: the question stands
+            return ShadowReport()  # it starts, or is busy: the question stands
         try:
-            return dict(self._asked.pop(rollout).result())
+            told: ShadowReport = read(ShadowReport, self._asked.pop(rollout).result(), f"shadows of {rollout}")
         except ActorUnavailableError:
-            return {}
+            return ShadowReport()
         except RayActorError:
             del self._hosts[rollout]  # another is started at the next question
-            return {}
+            return ShadowReport()
+        return told
 
     def end(self, rollout: str) -> None:
         """Let a rollout's shadows leave their calls. Blocks for a round trip to the control store."""

@@ -3,8 +3,8 @@
 An async Ray actor, detached, restarted by Ray for ever. Nothing that is live needs it: while it is away calls talk on,
 and after its return residents connect again and say what runs in them; table and leases are rebuilt from that and from
 the journal. Each part has a file of its own (pool, hosts, residents, intake, leases); here they meet, and here is what
-the director asks of a node (through `refs/supervisor.py`). What is asked about single calls is `call_queries.py`'s,
-what residents do, and what follows, `worker_events.py`'s.
+the director asks of a node (declared in `contracts/node_operations.py`, where every operation is described). What is
+asked about single calls is `call_queries.py`'s, what residents do, and what follows, `worker_events.py`'s.
 """
 
 from __future__ import annotations
@@ -13,24 +13,46 @@ import asyncio
 import logging
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
-from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.errors import CallerFault, OffhookError
 from offhook.policies.core.policy import AgentSpec
 from offhook.policies.core.principal import NOBODY, Principal
 
 from ..call.swap import FORCE
 from ..contracts.errors import NoSpare
+from ..contracts.metrics import MetricRow
 from ..contracts.node_messages import EnginesMoved
+from ..contracts.node_operations import (
+    ArmReport,
+    Bundle,
+    CallProcess,
+    CallRequest,
+    Change,
+    EngineChoice,
+    Enlisted,
+    NodeFigures,
+    NodeOperations,
+    NodeReport,
+    PlainPolicy,
+    Reservation,
+    ShadowOrder,
+    ShadowReport,
+    SwapOutcome,
+)
+from ..contracts.operations import Answering, read
 from ..journals.damage_monitor import DamageMonitor, Damages
 from ..journals.stores import open_journal, open_register
 from ..process.clock import boot
+from ..process.exporter import Exporter
 from ..process.raylet import Raylet
 from ..refs.handles import ResidentRef
 from .agent_pool import AgentPool
 from .call_endings import CallEndings
+from .call_followers import CallFollowers
 from .call_pool import CallPool, Standing
-from .call_queries import CallQueries, door
+from .call_queries import CallQueries
 from .call_start import CallStart, Parts
 from .call_table import CallRow, CallTable, Doubts
 from .catalog import Catalog
@@ -40,9 +62,11 @@ from .http_tool import offered
 from .intake import Intake
 from .leases import LeaseBook
 from .node_loss import NodeLoss
+from .node_metrics import NodeMetrics
 from .options import Options
 from .orphans import Orphans
 from .outbox import Outbox
+from .outcomes import STOPPED
 from .recovery import Recovery
 from .residents import Residents
 from .shadow_refs import ShadowRefs
@@ -59,7 +83,7 @@ CALM_MS = 2_000  # a call that fails again and again waits no longer for a pause
 SWITCH_S = 0.0005  # other threads give way to the loop within this; Python's 5 ms, again and again, delay a takeover
 
 
-class Supervisor(CallQueries):
+class Supervisor(CallQueries, NodeOperations, Answering):
     """One node's supervisor. Ray starts it; see `refs.SupervisorRef`."""
 
     async def __init__(self, node: str, options: dict[str, Any]) -> None:  # type: ignore[misc]  # Ray awaits it
@@ -73,20 +97,24 @@ class Supervisor(CallQueries):
         self.damages = Damages()
         store = open_journal(self.places.journal, self._journal_health, on_damage=self.damages.of_store)
         self._journal = DamageMonitor(store, self.damages)
-        self.intake = Intake(self._journal, self.table, self.tell, self._moved)
-        self.residents = Residents(self.places.roster, self.options.hung_ms)
+        self.catalog = Catalog(self.places.memory, node, boot())
+        self.metrics = NodeMetrics(node, self.catalog, lambda: self._figures.told())
+        self.exporter = Exporter(self.metrics.text)
+        registry = self.metrics.registry
+        self.intake = Intake(self._journal, self.table, self.tell, self._moved, registry)
+        self.residents = Residents(self.places.roster, self.options.hung_ms, registry)
         self.node_loss = NodeLoss(Raylet(), self._journal, self.residents)
         self.pool = CallPool(self.options.sizes(), self._start_call_actor, self.residents.end)
         self.pool.late = lambda: drift_ms(self.residents.watch.drifts()) >= LATE_MS
-        self.pool.on_start = lambda took_s: self.table.change_feed.note(STARTED, took_s)
+        self.pool.on_start = lambda took_s: self.table.change_feed.note(Change(STARTED, took_s=took_s))
         self.hosts = AgentPool(self._start_host, self.residents.end)
         self.register = open_register(self.places.journal, self.places.tools, node)
         self.outbox = Outbox(self.register, offered(self.options.tools), self.leases, self.residents)
-        self.catalog = Catalog(self.places.memory, node, boot())
         self.shadows = ShadowRefs(node, self.catalog)
         self.catalog.prices = self.options.prices
         self._compose()
         await self._recover()
+        await self.exporter.start(self.options.metrics_host, self.options.metrics_port)
         self.node_loss.watch()
         self.spawn(self._tend())
 
@@ -94,7 +122,7 @@ class Supervisor(CallQueries):
         """The parts that work together on calls, each with those that it uses."""
         doubts = Doubts()
         self._endings = endings = CallEndings(
-            self.table, doubts, self.leases, self.intake, self.hosts, self.residents, self.node_loss
+            self.table, doubts, self.leases, self.intake, self.hosts, self.residents, self.node_loss, self.metrics
         )
         parts = Parts(
             self.catalog,
@@ -105,6 +133,7 @@ class Supervisor(CallQueries):
             self.table,
             self._journal,
             endings.close,
+            self.metrics.registry,
         )
         self.call_start = call_start = CallStart(parts, self.options.ring_ms)
         wait_s = self.options.takeover_ms / 1_000
@@ -113,12 +142,13 @@ class Supervisor(CallQueries):
         )
         self.orphans = Orphans(parts, takeovers)
         self.recovery = Recovery(parts, takeovers, self.intake, self.spawn)
+        self.followers = CallFollowers(self.recovery.owner)
         self.swaps = Swaps(parts, call_start, takeovers)
         self.intake.led_by = self.swaps.led_by
         takeovers.left = lambda: self.node_loss.left
         takeovers.calm = lambda row: self.spawn(self.swaps.swap(row.calmed, "", [row.call], CALM_MS, FORCE))
         self._figures = Figures(
-            self.node, self.places, parts, self.intake, takeovers, self.swaps, self.outbox, self.damages
+            self.node, self.places, parts, self.intake, takeovers, self.swaps, self.outbox, self.damages, self.exporter
         )
         self._worker_events = WorkerEvents(
             parts,
@@ -152,138 +182,109 @@ class Supervisor(CallQueries):
 
     # --- API: calls -------------------------------------------------------------------------------------------------
 
-    async def reserve(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Lease a warm call actor to a call, and have it primed with its policy and agents.
-
-        Args:
-            request: {call, direction?, caller?, callee?, policy?, arm?, wait_s?}; plain strings, `policy` is a
-                version, `arm` one of a rollout's.
-
-        Returns:
-            {call, epoch, endpoint, token, node}: where the gateway opens the media link.
-
-        Raises:
-            NoSpare: none came free within the ring budget. UnknownPolicy. CallerFault: no call id, or one that is live.
-            LinkLost: this node is gone.
-        """
-        self.node_loss.may_begin()
-        row = await self.call_start.begin(request)
+    async def reserve(self, request: CallRequest) -> Reservation:
+        """Lease a call actor."""
+        try:
+            self.node_loss.may_begin()
+            row = await self.call_start.begin(request)
+        except OffhookError as fault:
+            self.metrics.refused(fault, self.pool.draining)
+            raise
         if row.arm:
             self.intake.arms.began(row.call, row.arm, seated=not set(row.agent_tokens) - set(row.seats))
-        return {**door(row, row.media_token), "call": row.call, "node": self.node}
+        return Reservation(row.call, self.node, row.epoch, row.endpoint, row.media_token)
 
     # --- API: the node ----------------------------------------------------------------------------------------------
 
-    async def publish_policy(self, version: str, policy: dict[str, Any], bundle: str | bytes = "") -> None:
-        """Offer a policy version to new calls; the latest one published is the default. Raises: PolicyError."""
+    async def publish_policy(self, version: str, policy: PlainPolicy, bundle: Bundle = "") -> None:
+        """Offer a version."""
         self.hosts.offer(version, self.catalog.publish(version, policy, bundle))
 
-    async def arms(self) -> dict[str, Any]:
-        """What was counted of each arm of a rollout: see `ArmCounters.figures`."""
+    async def arms(self) -> ArmReport:
+        """Counts of rollouts."""
         return self.intake.arms.figures()
 
-    async def shadow(self, order: dict[str, Any], after_row: int = -1, after_trial: int = -1) -> dict[str, Any]:
-        """Have this node's live calls shadowed, and tell what was found: see `ShadowRefs.ask`."""
+    async def shadow(self, order: ShadowOrder, after_row: int = -1, after_trial: int = -1) -> ShadowReport:
+        """Shadows, and what they have found."""
         return await self.shadows.ask(order, after_row, after_trial)
 
     async def unshadow(self, rollout: str) -> None:
-        """Let a rollout's shadows leave their calls."""
+        """No shadows of it any more."""
         await asyncio.to_thread(self.shadows.end, rollout)
 
     async def swap_policy(
         self, to_version: str, from_version: str, calls: list[str], deadline_ms: int, at_deadline: str
-    ) -> dict[str, Any]:
-        """Have live calls led by another version from their next safe point on; waits until each has answered.
-
-        Args:
-            from_version: only calls that it leads; "" = whatever leads them.
-            calls: only these; [] = all. Those that are not live here are nobody's matter here.
-            deadline_ms: for the safe point. at_deadline: then "force" it, or "keep" the call as it is.
-
-        Returns:
-            {asked, seated_ms, swapped, kept, refused: {call: why}}; `seated_ms` = until the version's agents had room
-            for these calls, before any was told; `kept` = no moment for it came.
-
-        Raises:
-            UnknownPolicy: `to_version` was not published here. CallerFault: a deadline out of its range.
-        """
+    ) -> SwapOutcome:
+        """Live calls go over to another version."""
         return await self.swaps.swap(to_version, from_version, calls, deadline_ms, at_deadline)
 
     async def withdraw_policy(self, version: str) -> None:
-        """No new call gets this version; once no live one is led by it, its agent hosts end and it is forgotten."""
+        """Take a version off."""
         self.swaps.withdraw(version)
 
-    async def engines(self, recognizer: dict[str, Any], synthesizer: dict[str, Any]) -> None:
-        """Where calls find their speech engines: new ones, and live ones whose link to one is lost.
-
-        Args:
-            recognizer: {kind: "none" | "link", places: [see `engine_places.Place`], endpoints: [[endpoint, token], ...]
-                (dialled last)}
-            synthesizer: {kind: "none" | "tone" | "clip" | "link", places, endpoints, clips: folder, voice: name}
-
-        Raises:
-            CallerFault: an unknown kind. ProtocolFault: a place that is none.
-        """
+    async def engines(self, recognizer: EngineChoice, synthesizer: EngineChoice) -> None:
+        """Where the speech engines are."""
         self.catalog.offer_engines(recognizer, synthesizer)
         for row in self.table.live():
             told = self.catalog.engines_for(row.policy_version)
             self.tell(row, *EnginesMoved(row.call, list(told.recognizer_endpoints), list(told.synthesizer_endpoints)))
 
-    async def enlist(self, role: str, name: str) -> dict[str, Any]:
-        """Let a resident that was started by somebody else (a gateway) connect."""
+    async def enlist(self, role: str, name: str) -> Enlisted:
+        """A gateway may connect."""
         if role != "gateway":
             raise CallerFault(f"role {role!r}: only gateways enlist; others are started here")
         resident = self.residents.expect(name, role)
-        return {"endpoint": self.places.endpoint, "token": resident.token, "leaves": self.node_loss.elsewhere}
+        return Enlisted(self.places.endpoint, resident.token, self.node_loss.elsewhere)
 
-    async def ready(self, spares: int, within_s: float) -> dict[str, Any]:
-        """Waits until so many spares are warm and every offered agent has a host. Raises: NoSpare."""
+    async def ready(self, spares: int = 1, within_s: float = 60.0) -> NodeFigures:
+        """Waits for spares and hosts."""
         deadline = time.monotonic() + within_s
         while True:
-            waiting = [row for row in self.hosts.stats() if not row["up"]]
+            waiting = [row for row in self.hosts.stats() if not row.up]
             if self.pool.count(Standing.SPARE) >= spares and not waiting:
                 return await self.stats()
             if time.monotonic() > deadline:
                 raise NoSpare(f"{self.pool.count(Standing.SPARE)} of {spares} spares after {within_s:g} s; {waiting}")
             await asyncio.sleep(0.02)
 
-    async def stats(self) -> dict[str, Any]:
-        """Figures for operators; plain values."""
+    async def stats(self) -> NodeFigures:
+        """The node's figures."""
         return self._figures.told()
 
-    async def processes(self) -> list[dict[str, Any]]:
-        """PSS and CPU time of every call process that answers; asking costs each some milliseconds."""
+    async def measured(self) -> list[MetricRow]:
+        """Everything that was measured."""
+        return self.metrics.look().rows()
+
+    async def processes(self) -> list[CallProcess]:
+        """The call processes that answer."""
         names = self.residents.names("call")
         answers = await asyncio.gather(*(self.residents.query(n, "stats") for n in names), return_exceptions=True)
-        return [{"name": n, **a} for n, a in zip(names, answers, strict=True) if isinstance(a, dict)]
+        told = ({"name": n, **a} for n, a in zip(names, answers, strict=True) if isinstance(a, dict))
+        return [read(CallProcess, each, f"the figures of {each['name']}") for each in told]
 
-    async def report(self, life: int = 0, number: int = 0) -> dict[str, Any]:
-        """For the director: the figures, and what came and went since it asked last (`ChangeFeed.since`). Where it has
-        missed something, `live` has every live call: [call, tenant]."""
-        told = self.table.change_feed.since(life, number)
-        live = [] if told["whole"] else [[row.call, row.tenant] for row in self.table.live()]
-        return {**told, "live": live, "stats": self._figures.told()}
+    async def report(self, life: int = 0, number: int = 0) -> NodeReport:
+        """The figures, and what is new."""
+        told = self.table.change_feed.since(life, number, self._figures.told())
+        return told if told.whole else replace(told, live=tuple((row.call, row.tenant) for row in self.table.live()))
 
     async def keep(self, spares: int, slots_max: int = 0) -> None:
-        """Keep so many spares warm, and carry at most `slots_max` calls (0 = as it was started)."""
+        """How many spares and calls."""
         self.pool.keep(max(0, spares), slots_max if slots_max > 0 else self.options.slots_max)
 
-    async def drain(self, on: bool = True, by: Principal = NOBODY) -> dict[str, Any]:
-        """Take no new calls (and let the spares go), or take them again, as `by` says; live calls are not touched.
-
-        Raises:
-            IllegalMove: scaling closes or opens a node that an operator has closed.
-        """
+    async def drain(self, on: bool = True, by: Principal = NOBODY) -> NodeFigures:
+        """New calls or none."""
         self.pool.drain(on, by)
         return await self.stats()
 
     async def stop(self) -> None:
-        """End everything that runs here. Calls that are live get a record of it."""
+        """End everything that runs here."""
         for row in self.table.live():
-            self._endings.close(row, "the node was stopped")
+            self._endings.close(row, STOPPED)
         for task in self._tasks:
             task.cancel()
         self.catalog.forget()
+        await self.exporter.stop()
+        self.followers.close()
         await asyncio.to_thread(self.shadows.end_all)
         await self.residents.close()
         await self._journal.close()

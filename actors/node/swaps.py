@@ -22,7 +22,9 @@ from offhook.policies.core.errors import CallerFault
 from ..call.offer import READY_MS
 from ..call.swap import FORCE, KEEP, KEPT, TRIAL_MS
 from ..contracts.errors import LinkLost, NoSuchCall
+from ..contracts.metrics import SWAPS
 from ..contracts.node_messages import Detach, Swap
+from ..contracts.node_operations import SwapOutcome
 from ..contracts.setup import agent_tokens
 from .call_start import CallStart, Parts
 from .call_table import CallRow
@@ -53,7 +55,7 @@ class Swaps:
 
     async def swap(
         self, to_version: str, from_version: str, calls: Sequence[str], deadline_ms: int, at_deadline: str
-    ) -> dict[str, Any]:
+    ) -> SwapOutcome:
         """See `Supervisor.swap_policy`."""
         parts = self._parts
         parts.catalog.policy(to_version)
@@ -88,13 +90,13 @@ class Swaps:
         finally:
             for call in mine:
                 self._under_way.pop(call, None)
-        return {
-            "asked": len(asked),
-            "seated_ms": seated_ms,
-            "swapped": sum(not why for why in found.values()),
-            "kept": sum(why.startswith(KEPT) for why in found.values()),
-            "refused": {call: why for call, why in found.items() if why and not why.startswith(KEPT)},
-        }
+        return SwapOutcome(
+            asked=len(asked),
+            swapped=sum(not why for why in found.values()),
+            kept=sum(why.startswith(KEPT) for why in found.values()),
+            refused={call: why for call, why in found.items() if why and not why.startswith(KEPT)},
+            seated_ms=seated_ms,
+        )
 
     async def _one(
         self, call: str, version: str, seating: asyncio.Task[dict[str, str]], deadline_ms: int, at_deadline: str
@@ -113,6 +115,7 @@ class Swaps:
             self._tidy(call)
         self.swapped += not why
         self.undone += why.startswith("undone")
+        self._parts.metrics.count(SWAPS, _outcome(why))
         if why:
             log.warning("a swap to %s did not take place: %s", version, why, extra={"call": call})
         return why
@@ -215,26 +218,37 @@ class Swaps:
         needed = {row.policy_version for row in parts.table.live()} | set(self._under_way.values())
         for version in parts.catalog.withdrawn - needed:
             parts.hosts.withdraw(version)
-            if not any(host["policy"] == version for host in parts.hosts.stats()):  # its processes are gone
+            if not any(host.policy == version for host in parts.hosts.stats()):  # its processes are gone
                 parts.catalog.drop(version)
                 log.info("policy %s is not used any more and is forgotten", version)
 
 
-def merged(answers: Mapping[str, Any]) -> dict[str, Any]:
+def _outcome(why: str) -> str:
+    if not why:
+        return "swapped"
+    return "kept" if why.startswith(KEPT) else "undone" if why.startswith("undone") else "refused"
+
+
+def merged(answers: Mapping[str, SwapOutcome | BaseException]) -> SwapOutcome:
     """The answers of several nodes as one; a node that did not answer is told among the refusals.
 
     Raises:
         CallerFault: (whatever a node raised) the order itself is wrong: no such version, no such deadline.
     """
-    total: dict[str, Any] = {"asked": 0, "seated_ms": 0, "swapped": 0, "kept": 0, "refused": {}}
+    told: list[SwapOutcome] = []
+    refused: dict[str, str] = {}
     for node, answer in answers.items():
         if isinstance(answer, LinkLost):
-            total["refused"][f"node {node[:8]}"] = str(answer)
+            refused[f"node {node[:8]}"] = str(answer)
         elif isinstance(answer, BaseException):
             raise answer
         else:
-            total["seated_ms"] = max(total["seated_ms"], answer["seated_ms"])
-            for name in ("asked", "swapped", "kept"):
-                total[name] += answer[name]
-            total["refused"] |= answer["refused"]
-    return total
+            told.append(answer)
+            refused |= answer.refused
+    return SwapOutcome(
+        asked=sum(each.asked for each in told),
+        swapped=sum(each.swapped for each in told),
+        kept=sum(each.kept for each in told),
+        refused=refused,
+        seated_ms=max((each.seated_ms for each in told), default=0),
+    )

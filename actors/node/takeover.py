@@ -23,6 +23,7 @@ from offhook.policies.fleet.supervision import Act, ChildSpec, decide
 
 from ..call.resume import trimmed
 from ..contracts.errors import JournalAway, NoSpare, NoSuchCall, ProtocolFault
+from ..contracts.metrics import TAKEOVER, TAKEOVERS
 from ..contracts.node_messages import Owner
 from ..contracts.setup import Engines, Setup
 from ..journals.journal import Tail
@@ -31,11 +32,11 @@ from .call_start import CallStart, Parts
 from .call_table import CallRow, Doubts
 from .intake import Intake
 from .leases import Lease
+from .outcomes import DIED
 from .residents import Resident
 
 log = logging.getLogger(__name__)
 
-DIED = "call process died"  # the outcome of a call that nobody could take over
 INTENSITY = ChildSpec(intensity=3, period_ms=30_000)  # of one call; a fourth failure within it is no accident
 DOUBT_S = 0.1  # after a gateway lost its owner: a death is known here by then
 TIMES_MAX = 1_000  # takeovers whose duration is remembered
@@ -127,16 +128,21 @@ class Takeovers:
             while why:
                 row, why = await self._try(row, why)
         except NoSpare as fault:
+            self._parts.metrics.count(TAKEOVERS, "lost")
             self._close(self._latest(row), DIED, f"{why}; {fault}")
             return
         except Exception as error:
             log.exception("a takeover failed", extra={"call": row.call})
+            self._parts.metrics.count(TAKEOVERS, "lost")
             self._close(self._latest(row), DIED, f"{why}; the takeover failed: {type(error).__name__}")
             return
         if row.call not in self._parts.table:
             return
         self.done += 1
-        self.times_ms.append((time.monotonic() - began) * 1_000)
+        took_s = time.monotonic() - began
+        self.times_ms.append(took_s * 1_000)
+        self._parts.metrics.observe(TAKEOVER, took_s)
+        self._parts.metrics.count(TAKEOVERS, "goodbye" if row.farewell else "led")
         self._tell_gateways(*Owner(row.call, row.epoch, row.endpoint, row.media_token))
         log.warning("call taken over", extra={"call": row.call, "epoch": row.epoch, "owner": row.owner})
         asyncio.get_running_loop().call_soon(self._call_start.seat_anew, row)

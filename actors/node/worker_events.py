@@ -12,6 +12,7 @@ from typing import Any
 
 from ..contracts.errors import ProtocolFault
 from ..contracts.message import Message
+from ..contracts.metrics import AGENTS_GIVEN_UP
 from ..contracts.node_messages import (
     Assigned,
     Attached,
@@ -31,10 +32,11 @@ from .call_table import CallRow
 from .intake import Intake
 from .leases import Lease
 from .outbox import Outbox
+from .outcomes import DIED
 from .recovery import Recovery
 from .residents import Owner, Resident
 from .swaps import Swaps
-from .takeover import DIED, Takeovers
+from .takeover import Takeovers
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +127,7 @@ class WorkerEvents:
                 self._swaps.answered(call, version, refusal)
             case GaveUp(call, agent, reason):
                 log.warning("agent %s is given up in a call: %s", agent, reason, extra={"call": call})
+                self._parts.metrics.count(AGENTS_GIVEN_UP, agent, "call")
                 self._parts.hosts.leave(resident.name, call)
             case _:
                 raise ProtocolFault(f"nobody here takes {message.NAME!r}")
@@ -153,6 +156,8 @@ class WorkerEvents:
         elif resident.role == "agents":
             log.warning("agent host %s is gone: %s", resident.name, why)
             host = parts.hosts.gone(resident.name, why)
+            if host is not None and (host.version, host.agent) in parts.hosts.given_up:
+                parts.metrics.count(AGENTS_GIVEN_UP, host.agent, "node")
             for call in host.calls if host is not None else ():
                 led = parts.table.get(call)
                 if led is None or host is None or led.policy_version != host.version:

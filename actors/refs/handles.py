@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import ray
+from offhook.policies.core.errors import CallerFault
 from ray.exceptions import (
     ActorUnavailableError,
     ActorUnschedulableError,
@@ -23,6 +24,7 @@ from ray.exceptions import (
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ..contracts.errors import LinkLost
+from ..contracts.operations import Operation, Operations
 
 NAMESPACE = "offhook"
 RETRY_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # while a restarted actor comes up (about 2 s)
@@ -112,8 +114,8 @@ class ResidentRef:
             ray.kill(self._handle, no_restart=True)
 
 
-class ActorRef:
-    """A named actor that answers questions: a node's supervisor, the director."""
+class ActorRef(Operations):
+    """A named actor that carries operations out (`contracts/operations.py`): a node's supervisor, the director."""
 
     def __init__(self, handle: Any, name: str) -> None:
         self._handle = handle
@@ -123,6 +125,13 @@ class ActorRef:
         """Call it once, for nothing: a process's first call to an actor asks the control store where it is, every later
         one goes there directly and works while that store is away. Raises: LinkLost."""
         await self.ask("__ray_ready__")
+
+    async def send(self, operation: Operation[Any], arguments: Mapping[str, object]) -> object:
+        """See `Operations.send`. Raises: LinkLost: the actor is away."""
+        if not hasattr(self._handle, operation.remote_name):
+            raise CallerFault(f"{self.name} has no operation {operation.name}; it is of an older release")
+        carry = self.order if operation.once else self.ask
+        return await carry(operation.remote_name, *((arguments,) if arguments else ()))
 
     async def ask(self, method: str, *arguments: Any) -> Any:
         """Call a method that may be repeated: asked again while the actor is restarting.

@@ -24,6 +24,9 @@ from offhook.policies.core.errors import OffhookError
 from offhook.policies.core.policy import Policy
 from offhook.policies.replay.differences import Difference
 
+from ..contracts.call_operations import CallAddress, CallList, CallSummary
+from ..contracts.node_operations import ShadowReport
+from ..contracts.operations import plain
 from ..refs.supervisor import SupervisorRef
 from .shadow import Shadow
 from .trial import agents_of, told
@@ -52,20 +55,20 @@ class Order:
     direction: str = ""
     numbers: str = ""
 
-    def wants(self, row: Mapping[str, Any]) -> bool:
+    def wants(self, row: CallSummary) -> bool:
         """Whether a live call is one of those."""
-        if not row["live"] or row["policy_version"] != self.baseline:
+        if not row.live or row.policy_version != self.baseline:
             return False
-        direction = str(row["direction"])
-        number = str(row["to"] if direction == "outbound" else row["from"])
+        direction = row.direction
+        number = row.callee if direction == "outbound" else row.caller
         if (self.direction and direction != self.direction) or (self.numbers and not fnmatchcase(number, self.numbers)):
             return False
-        place = int.from_bytes(hashlib.sha256(f"shadow/{self.rollout}/{row['call']}".encode()).digest()[:7], "big")
+        place = int.from_bytes(hashlib.sha256(f"shadow/{self.rollout}/{row.call}".encode()).digest()[:7], "big")
         return place / (1 << 56) < self.share
 
 
-Calls = Callable[[], Awaitable[list[dict[str, Any]]]]
-Observe = Callable[[str], Awaitable[dict[str, Any]]]
+Calls = Callable[[bool], Awaitable[CallList]]  # of those that go on
+Observe = Callable[[str], Awaitable[CallAddress]]
 
 
 class Shadows:
@@ -106,8 +109,8 @@ class Shadows:
         if hung:
             self.failed = f"an agent hangs: a look at call {hung[0]} has taken over {HUNG_S:g} s"
             return
-        for row in await self._calls():
-            call = str(row["call"])
+        for row in (await self._calls(True)).calls:
+            call = row.call
             if len(self._tasks) >= AT_ONCE_MAX:
                 return
             if call not in self._known and self.order.wants(row):
@@ -123,7 +126,7 @@ class Shadows:
             door = await self._observe(call)
             shadow = Shadow(call, self._policy, agents_of(self._policy, self.order.bundle), self._found)
             self._with[call] = shadow
-            await shadow.join(door["endpoint"], door["token"])
+            await shadow.join(door.endpoint, door.token)
             await shadow.over.wait()
         except OffhookError as error:
             log.info("a call cannot be shadowed: %s", error, extra={"call": call})
@@ -147,16 +150,18 @@ class Shadows:
         self.counts["cut_off"] += shadow.findings.left.startswith("cut off")
         self._trials.append({**trial, "call": shadow.findings.call, "seq": self.counts["calls"]})
 
-    def report(self, after_row: int, after_trial: int) -> dict[str, Any]:
+    def report(self, after_row: int, after_trial: int) -> ShadowReport:
         """Counts since the start, the rows and trials that are new, and why the candidate cannot be shadowed."""
-        return {
-            "since": self.since_unix_ms,
-            "counts": dict(self.counts),
-            "with": len(self._with),
-            "rows": [row for row in self._rows if row["seq"] > after_row],
-            "trials": [trial for trial in self._trials if trial["seq"] > after_trial],
-            "failed": self.failed,
-        }
+        return ShadowReport(
+            since=self.since_unix_ms,
+            calls=self.counts["calls"],
+            diverged=self.counts["diverged"],
+            faulted=self.counts["faulted"],
+            present=len(self._with),
+            rows=[row for row in self._rows if row["seq"] > after_row],
+            trials=[trial for trial in self._trials if trial["seq"] > after_trial],
+            failed=self.failed,
+        )
 
 
 class ShadowHost:
@@ -170,12 +175,13 @@ class ShadowHost:
         self._running: asyncio.Task[None] | None = None
 
     async def report(self, after_row: int, after_trial: int) -> dict[str, Any]:
-        """See `Shadows.report`; the first one begins the work."""
+        """See `Shadows.report`, plain; the first one begins the work."""
         if self._shadows is None:
             supervisor = await asyncio.to_thread(SupervisorRef.find, self._node)
             self._shadows = Shadows(self._order, supervisor.calls, supervisor.observe)
             self._running = asyncio.get_running_loop().create_task(self._shadows.run())
-        return self._shadows.report(after_row, after_trial)
+        told: dict[str, Any] = plain(self._shadows.report(after_row, after_trial))
+        return told
 
 
 def be_nice() -> None:

@@ -15,14 +15,18 @@ import contextlib
 import shlex
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import httpx
+from offhook.actors.contracts.call_operations import CallAddress
 from offhook.actors.contracts.errors import LinkLost
+from offhook.actors.contracts.node_operations import NodeFigures
+from offhook.actors.contracts.operations import read
 from offhook.actors.journals.journal import Kept
 from offhook.actors.refs.supervisor import SupervisorRef
+from offhook.cluster.operations import ClusterFigures
 from offhook.policies.core.errors import CallerFault, OffhookError
 from offhook.policies.core.records import End, Record
 from offhook.policies.simulation.chaos import UNNAMED, schedule
@@ -35,7 +39,7 @@ from ..config.settings import read as read_settings
 from ..views import journal_view
 from .journal_checks import Evidence, Struck, check_journal
 from .line_checks import GAP_MS_MAX, check_line
-from .strikes import NothingThereError, Striker
+from .strikes import LiveCall, NothingThereError, Striker
 
 RETRY_S = 0.5  # between two tries to place a call while nobody takes one
 STAGGER_S = 0.4
@@ -85,22 +89,23 @@ class Installation:
         self._owns_ray = owns_ray
         self._nodes: dict[str, bool] = {}  # node -> its journal is a file of its own; such a one is remembered
 
-    async def figures(self) -> list[dict[str, Any]]:
+    async def figures(self) -> list[NodeFigures]:
         """See `strikes.System`."""
-        answer = (await self._get("/healthz"))["nodes"]
+        nodes = read(ClusterFigures, await self._get("/healthz"), "the installation's figures").nodes
         self._nodes = {name: own for name, own in self._nodes.items() if own}
-        self._nodes |= {name: bool(node["journal"]) for name, node in answer.items()}
-        return list(answer.values())
+        self._nodes |= {name: bool(node.journal) for name, node in nodes.items()}
+        return list(nodes.values())
 
-    async def live_calls(self) -> list[dict[str, Any]]:
+    async def live_calls(self) -> list[LiveCall]:
         """See `strikes.System`."""
-        return list((await self._get("/v1/calls", live="true", limit=1_000))["calls"])
+        body = await self._get("/v1/calls", live="true", limit=1_000)
+        return list(read(list[LiveCall], body["calls"], "the list of calls"))
 
-    async def observe(self, call: str) -> Mapping[str, Any]:
+    async def observe(self, call: str) -> CallAddress:
         """See `strikes.System`."""
         for node in sorted(self._nodes):
             with contextlib.suppress(OffhookError):
-                return dict(await (await asyncio.to_thread(SupervisorRef.find, node)).observe(call))
+                return await (await asyncio.to_thread(SupervisorRef.find, node)).observe(call)
         raise NothingThereError(f"no node leads {call}")
 
     async def pause_redis(self, ms: int) -> str:
@@ -144,13 +149,13 @@ class Installation:
         asked = 0
         for node, own in sorted(self._nodes.items()):
             try:
-                told = await (await asyncio.to_thread(SupervisorRef.find, node)).ask("acts", call)
+                told = await (await asyncio.to_thread(SupervisorRef.find, node)).acts(call)
             except LinkLost:
                 if own:
                     raise
                 continue
             asked += 1
-            acts |= {key: [action, key, tries] for action, key, tries in told}
+            acts |= {each.key: [each.action, each.key, each.tries] for each in told}
         if not asked:
             raise LinkLost("no node is left that can be asked")
         return list(acts.values())
@@ -160,7 +165,7 @@ class Installation:
         asked = 0
         for node in sorted(self._nodes):
             with contextlib.suppress(LinkLost):
-                noted = await (await asyncio.to_thread(SupervisorRef.find, node)).ask("kept", call)
+                noted = await (await asyncio.to_thread(SupervisorRef.find, node)).kept(call)
                 asked += 1
                 if noted is not None:
                     return Kept(**noted)

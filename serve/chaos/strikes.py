@@ -15,14 +15,17 @@ import socket
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgpack
 from offhook.actors.call.broadcaster import ALL_TOPICS, EVENTS
+from offhook.actors.contracts.call_operations import CallAddress
 from offhook.actors.contracts.errors import LinkLost
 from offhook.actors.contracts.messages import HELLO, SubscriberHello
+from offhook.actors.contracts.node_operations import NodeFigures
 from offhook.actors.process.clock import boot
 from offhook.actors.process.raylet import head, raylet_of
 from offhook.policies.core.errors import OffhookError
@@ -32,6 +35,8 @@ from ..client.running import born
 from .journal_checks import Struck
 from .processes import children, connections, cut, listener
 
+Target = TypeVar("Target")
+
 HITS_MAX = 3  # of one call's process within HITS_S: a fourth failure is answered with a goodbye, as it should be
 HITS_S = 32.0
 AGAIN_S = 0.1  # between two looks for what is to be struck
@@ -40,16 +45,24 @@ _SHARED = "node that is not the head's and shares its journal with another"
 LEFT_UNREAD_BYTES = 1  # the smallest receive buffer that the kernel allows
 
 
+@dataclass(frozen=True, slots=True)
+class LiveCall:
+    """What of a call in the API's list is looked at."""
+
+    call_id: str
+    pid: int = 0
+
+
 class System(Protocol):
     """What is asked of the installation."""
 
-    async def figures(self) -> list[dict[str, Any]]:
-        """Of every node (`actors/node/figures.py`)."""
+    async def figures(self) -> list[NodeFigures]:
+        """Of every node."""
 
-    async def live_calls(self) -> list[dict[str, Any]]:
-        """Rows of the calls that go on: call_id, pid."""
+    async def live_calls(self) -> list[LiveCall]:
+        """The calls that go on."""
 
-    async def observe(self, call: str) -> Mapping[str, Any]:
+    async def observe(self, call: str) -> CallAddress:
         """Where an observer subscribes to a call: endpoint, token."""
 
     async def pause_redis(self, ms: int) -> str:
@@ -127,24 +140,24 @@ class Striker:
 
     async def _supervisor_kill(self, strike: Strike) -> tuple[str, str]:
         node = await self._a_node(strike)
-        os.kill(_worker(node["pid"]), signal.SIGKILL)
-        return f"supervisor, process {node['pid']}", ""
+        os.kill(_worker(node.pid), signal.SIGKILL)
+        return f"supervisor, process {node.pid}", ""
 
     async def _supervisor_stop(self, strike: Strike) -> tuple[str, str]:
         node = await self._a_node(strike)
-        self._stop_for(_worker(node["pid"]), strike.lasts_ms)
-        return f"supervisor, process {node['pid']}", ""
+        self._stop_for(_worker(node.pid), strike.lasts_ms)
+        return f"supervisor, process {node.pid}", ""
 
     async def _both_kill(self, strike: Strike) -> tuple[str, str]:
         node = await self._a_node(strike)
-        supervisor = _worker(node["pid"])
+        supervisor = _worker(node.pid)
         call, pid = await self._a_call(strike)
         for each in (supervisor, pid):
             os.kill(each, signal.SIGKILL)
         return f"supervisor, process {supervisor}, and process {pid} of {call}", ""
 
     async def _gateway_kill(self, strike: Strike) -> tuple[str, str]:
-        pids = [row["pid"] for node in await self._nodes() for row in node["gateways"] if row["pid"]]
+        pids = [row.pid for node in await self._nodes() for row in node.gateways if row.pid]
         pid = _worker(_one_of(sorted(pids), strike, "gateway"))
         os.kill(pid, signal.SIGKILL)
         return f"gateway, process {pid}", ""
@@ -168,7 +181,7 @@ class Striker:
 
     async def _engine_kill(self, strike: Strike) -> tuple[str, str]:
         engines = {}
-        for each in (each for node in await self._nodes() for each in node["engines"] if each.startswith("unix:")):
+        for each in (each for node in await self._nodes() for each in node.engines if each.startswith("unix:")):
             with contextlib.suppress(OSError):  # it has died just now, and its node has not heard of it
                 path = Path(each.removeprefix("unix:"))
                 engines[path.name, listener(str(path))] = path
@@ -196,7 +209,7 @@ class Striker:
 
     async def _link_cut(self, strike: Strike) -> tuple[str, str]:
         call, pid = await self._a_call(strike, counts=False)
-        folders = [str(Path(node["endpoint"].removeprefix("unix:")).parent) for node in await self._nodes()]
+        folders = [str(Path(node.endpoint.removeprefix("unix:")).parent) for node in await self._nodes()]
         sockets = [fd for fd, path in connections(pid) if str(Path(path).parent) in folders]
         fd = _one_of(sockets, strike, "open link")
         cut(pid, fd)
@@ -204,15 +217,14 @@ class Striker:
 
     async def _slow_reader(self, strike: Strike) -> tuple[str, str]:
         rows = await self._system.live_calls()
-        call = str(_one_of(sorted(row["call_id"] for row in rows), strike, "live call"))
+        call = str(_one_of(sorted(row.call_id for row in rows), strike, "live call"))
         door = await self._system.observe(call)
-        family, where = _address(door["endpoint"])
+        family, where = _address(door.endpoint)
         held = socket.socket(family, socket.SOCK_STREAM)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LEFT_UNREAD_BYTES)
         held.connect(where)
-        held.sendall(
-            msgpack.packb([HELLO, door["token"], *SubscriberHello("chaos", "observer", [ALL_TOPICS, EVENTS]).fields])
-        )
+        hello = SubscriberHello("chaos", "observer", [ALL_TOPICS, EVENTS])
+        held.sendall(msgpack.packb([HELLO, door.token, *hello.fields]))
         self._open.append(held)
 
         async def undo() -> None:
@@ -224,9 +236,9 @@ class Striker:
 
     async def _journal_away(self, strike: Strike) -> tuple[str, str]:
         node = await self._a_node(strike)
-        if not node["journal"]:
+        if not node.journal:
             return await self._system.pause_redis(strike.lasts_ms), ""
-        locked = await asyncio.to_thread(_locked, Path(node["journal"]))
+        locked = await asyncio.to_thread(_locked, Path(node.journal))
 
         async def undo() -> None:
             try:
@@ -236,7 +248,7 @@ class Striker:
                 locked.close()
 
         self._later(undo())
-        return Path(node["journal"]).name, ""
+        return Path(node.journal).name, ""
 
     async def _store_kill(self, strike: Strike) -> tuple[str, str]:
         start = await self._system.kill_store()
@@ -257,43 +269,43 @@ class Striker:
 
     # --- targets ----------------------------------------------------------------------------------------------------
 
-    async def _nodes(self) -> list[dict[str, Any]]:
+    async def _nodes(self) -> list[NodeFigures]:
         """Those of this machine."""
-        return [node for node in await self._system.figures() if node.get("machine") == boot()]
+        return [node for node in await self._system.figures() if node.machine == boot()]
 
-    async def _a_node(self, strike: Strike) -> dict[str, Any]:
-        return dict(_one_of(sorted(await self._nodes(), key=lambda node: str(node["node"])), strike, "node"))
+    async def _a_node(self, strike: Strike) -> NodeFigures:
+        return _one_of(sorted(await self._nodes(), key=lambda node: node.node), strike, "node")
 
     async def _a_node_to_lose(self, strike: Strike) -> tuple[str, int, int]:
         """A node that another one can stand in for: its name, its supervisor, its raylet. Where nodes have calls, one
         of those: an idle one is missed by nobody."""
-        found = [(node, raylet_of(node["pid"])) for node in await self._nodes() if not node["journal"]]
+        found = [(node, raylet_of(node.pid)) for node in await self._nodes() if not node.journal]
         nodes = [(node, parent) for node, parent in found if not head(parent)]
-        nodes = [(node, parent) for node, parent in nodes if node["calls"]] or nodes
+        nodes = [(node, parent) for node, parent in nodes if node.calls] or nodes
         node, parent = _one_of(nodes, strike, _SHARED, comes=False)
-        return str(node["node"])[:8], _worker(node["pid"]), int(parent)
+        return node.node[:8], _worker(node.pid), int(parent)
 
     async def _an_agent_host(self, strike: Strike) -> int:
-        pids = [row["pid"] for node in await self._nodes() for row in node["hosts"] if row["pid"]]
+        pids = [row.pid for node in await self._nodes() for row in node.hosts if row.pid]
         return _worker(_one_of(sorted(pids), strike, "agent host"))
 
     async def _a_call(self, strike: Strike, counts: bool = True) -> tuple[str, int]:
         """A live call and its process; with `counts`, one that has not failed too often, and a warm spare."""
         now = time.monotonic()
-        if counts and not any(node["spare"] for node in await self._nodes()):
+        if counts and not any(node.spare for node in await self._nodes()):
             raise NotYetError("no spare is warm: a takeover would wait for a new process")
-        rows = sorted(await self._system.live_calls(), key=lambda row: str(row["call_id"]))
-        rows = [row for row in rows if row["pid"]]
-        hits = [sum(now - at < HITS_S for at in self._hits.get(row["call_id"], ())) for row in rows]
+        rows = sorted(await self._system.live_calls(), key=lambda row: row.call_id)
+        rows = [row for row in rows if row.pid]
+        hits = [sum(now - at < HITS_S for at in self._hits.get(row.call_id, ())) for row in rows]
         fit = [row for row, count in zip(rows, hits, strict=True) if not counts or count < HITS_MAX]
         row = _one_of(fit, strike, "live call that was not struck too often", comes=not rows)
-        pid = _worker(row["pid"])
+        pid = _worker(row.pid)
         if counts:
-            self._hits.setdefault(row["call_id"], deque(maxlen=HITS_MAX)).append(now)
-        return str(row["call_id"]), pid
+            self._hits.setdefault(row.call_id, deque(maxlen=HITS_MAX)).append(now)
+        return row.call_id, pid
 
 
-def _one_of(targets: list[Any], strike: Strike, what: str, comes: bool = True) -> Any:
+def _one_of(targets: list[Target], strike: Strike, what: str, comes: bool = True) -> Target:
     """`comes`: where there is none, one is to be expected."""
     if not targets:
         raise (NotYetError if comes else NothingThereError)(f"there is no {what}")

@@ -31,6 +31,7 @@ from . import cli_calls, cli_nodes
 from .backtest import backtest
 from .cli_chaos import chaos
 from .cli_cost import cost
+from .cli_metrics import metrics
 from .cli_options import AsJson, StateDir, show, texts
 from .cli_policies import policy_cli
 from .cli_rollouts import rollout_cli
@@ -219,6 +220,7 @@ for _name, _command in (
     ("hangup", cli_calls.hangup),
     ("approve", cli_calls.approve),
     ("cost", cost),
+    ("metrics", metrics),
     ("nodes", cli_nodes.nodes),
     ("drain", cli_nodes.drain),
 ):

@@ -13,10 +13,12 @@ from urllib.parse import quote
 
 import httpx
 import typer
+from offhook.cluster.operations import ClusterOperations
 from offhook.policies.core.errors import CallerFault
 from rich.markup import escape
 
 from ..client import running
+from ..contracts.bodies import JournalEntry
 from ..views import terminal
 from .cli_options import ApiUrl, AsJson, By, CallId, StateDir, api_of, signed, writable
 from .cli_options import show as answer
@@ -207,7 +209,7 @@ def _ended(state: dict[str, Any]) -> str:
     return f"had ended already, at {when}: {ending['outcome'] or 'outcome not known'}{by}"
 
 
-def as_records(entries: list[dict[str, Any]], call: str) -> list[Record]:
+def as_records(entries: list[JournalEntry], call: str) -> list[Record]:
     """The API's journal entries as the records that they were."""
     from ..views import journal_view
 
@@ -258,11 +260,11 @@ async def _watch(api: httpx.AsyncClient, call: str, summary: CallSummary, timeli
 
 def _published(asked: running.Api, name: str) -> str:
     """The script's policy where it is published; a script may be tried against another one too."""
-    known = [each["name"] for each in asked.get("/v1/policies")["policies"]]
+    known = [each.name for each in asked.ask(ClusterOperations.policies).policies]
     return name if name in known else ""
 
 
-def _needed(entries: list[dict[str, Any]], call: str, action: str, at_ms: int | None) -> dict[str, Any]:
+def _needed(entries: list[JournalEntry], call: str, action: str, at_ms: int | None) -> dict[str, Any]:
     from offhook.policies.core.policy import Policy
     from offhook.policies.core.records import EVENT, Start
     from offhook.policies.replay.explain import ACTIONS, needed

@@ -104,6 +104,7 @@ def _started(
     settings = read_settings(
         port=0,
         media_port=0,
+        metrics_port=0,
         spares=max(3, calls // 2),
         policies=policies,
         recognizer=recognizer,

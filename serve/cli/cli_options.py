@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from offhook.actors.contracts.operations import plain
 from offhook.policies.core.errors import CallerFault
 
 from ..client import login, running
@@ -55,7 +57,7 @@ def signed(by: str | None) -> str:
 def show(value: Any, json: bool, text: Callable[[], Any]) -> None:
     """An answer, for a program or for a person."""
     if json:
-        terminal.line_of_json(value)
+        terminal.line_of_json(plain(value) if is_dataclass(value) else value)
     else:
         terminal.out().print(text())
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from offhook.cluster.operations import ClusterOperations, PolicySummary
 from offhook.policies.core.errors import CallerFault, PolicyError
 from rich.markup import escape
 
@@ -92,8 +93,8 @@ def diff(
 @policy_cli.command("list")
 def list_policies(state_dir: StateDir = None, api: ApiUrl = None, json: AsJson = False) -> None:
     """List what is published: names, the versions that new calls get, and the other versions."""
-    body = api_of(state_dir, api).get("/v1/policies")
-    show(body, json, lambda: "\n".join(_published(each, body["default"]) for each in body["policies"]))
+    body = api_of(state_dir, api).ask(ClusterOperations.policies)
+    show(body, json, lambda: "\n".join(_published(each, body.default) for each in body.policies))
 
 
 @policy_cli.command("publish")
@@ -139,7 +140,7 @@ def withdraw(
     json: AsJson = False,
 ) -> None:
     """Forget a published version; refused while it leads, or while a call or a rollout uses it."""
-    api_of(state_dir, api).delete(f"/v1/policies/{version}")
+    api_of(state_dir, api).ask(ClusterOperations.withdraw_policy, version)
     show({"withdrawn": version}, json, lambda: f"{version} is published no more")
 
 
@@ -150,9 +151,9 @@ def _good(each: dict[str, Any]) -> str:
     return escape("\n".join((f"{each['name']} {each['version']}  good{rehearsed}", *warnings)))
 
 
-def _published(each: dict[str, Any], default: str) -> str:
-    lines = [f"{each['name']}{'  (default)' if each['name'] == default else ''}"]
-    for one in each["versions"]:
-        calls = f"  {one['calls']} live calls" if one["calls"] else ""
-        lines.append(f"  {one['version']}  {one['status']}{calls}")
+def _published(each: PolicySummary, default: str) -> str:
+    lines = [f"{each.name}{'  (default)' if each.name == default else ''}"]
+    for one in each.versions:
+        calls = f"  {one.calls} live calls" if one.calls else ""
+        lines.append(f"  {one.version}  {one.status}{calls}")
     return "\n".join(lines)

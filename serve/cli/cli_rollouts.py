@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
+from offhook.actors.contracts.operations import wrong
+from offhook.cluster.operations import ClusterOperations, RolloutRequest, RolloutStatus
 from offhook.policies.core.errors import CallerFault
-from offhook.policies.fleet.rollout import GUARDS, MARKS, SHADOW_MARKS
+from offhook.policies.fleet.rollout import GUARDS, MARKS, SHADOW_MARKS, Plan
 from offhook.policies.gate.autonomy import LADDER
+from pydantic import ValidationError
 
 from ..bundles.policy_files import load
 from ..client.running import Api
@@ -73,7 +76,11 @@ def start(
         plan["guards"] = guards_of(guard)
     if live:
         plan["live"] = {"deadline": deadline, "at_deadline": at_deadline}
-    told = api_of(state_dir, api).post("/v1/rollouts", {"version": version, "plan": plan})
+    try:
+        request = RolloutRequest(version, Plan.model_validate(plan))
+    except ValidationError as error:
+        raise CallerFault(f"plan: {wrong(error)}") from None
+    told = api_of(state_dir, api).ask(ClusterOperations.rollout_start, request)
     show(told, json, lambda: rollout_view.status(told))
 
 
@@ -90,17 +97,17 @@ def status(
     """Show where a rollout stands, its counts, and how near its guards are to rolling it back."""
     asked = api_of(state_dir, api)
     if name is None:
-        body = asked.get("/v1/rollouts")
-        show(body, json, lambda: rollout_view.rows(body["rollouts"]))
+        body = asked.ask(ClusterOperations.rollouts)
+        show(body, json, lambda: rollout_view.rows(body.rollouts))
         return
-    told = asked.get(f"/v1/rollouts/{name}")
+    told = asked.ask(ClusterOperations.rollout, name)
     if follow:
         _follow(asked, told, json)
         return
     show(told, json, lambda: rollout_view.status(told))
 
 
-def _follow(asked: Api, told: dict[str, Any], json: bool) -> None:
+def _follow(asked: Api, told: RolloutStatus, json: bool) -> None:
     """A line for every change, until the rollout is over; then why it ended as it did."""
     shown = ""
     while True:
@@ -108,10 +115,10 @@ def _follow(asked: Api, told: dict[str, Any], json: bool) -> None:
         if line != shown:
             shown = line
             show(told, json, lambda line=line: line)  # type: ignore[misc]
-        if told["stage"] not in rollout_view.GOING_ON:
+        if told.stage not in rollout_view.GOING_ON:
             return
         time.sleep(FOLLOW_S)
-        told = asked.get(f"/v1/rollouts/{told['name']}")
+        told = asked.ask(ClusterOperations.rollout, told.name)
 
 
 @rollout_cli.command("report")
@@ -134,11 +141,11 @@ def report(
         terminal.out().print(rollout_view.differences(body["newest"]))
 
 
-def _order(word: str, help: str) -> None:
+def _order(word: Literal["pause", "resume", "promote", "abort"], help: str) -> None:
     @rollout_cli.command(word, help=help)
     def order(name: Name, state_dir: StateDir = None, api: ApiUrl = None, json: AsJson = False) -> None:
         asked = api_of(state_dir, api)
-        told = asked.post(f"/v1/rollouts/{name}/{word}", {})
+        told = asked.ask(ClusterOperations.rollout_order, name, word)
         show(told, json, lambda: rollout_view.status(told))
 
 

@@ -124,6 +124,7 @@ def _settings(home: Path, policies: Path, spares: int) -> Settings:
     settings = read_settings(
         port=0,
         media_port=0,
+        metrics_port=0,
         spares=spares,
         policies=(str(policies),),
         recognizer="moonshine",

@@ -1,4 +1,4 @@
-"""The control client of a real cluster: the director places calls, the node that has a call tells of it.
+"""The control client of a real cluster: the director answers for the cluster, the node that has a call for the call.
 
 References to nodes are kept, and met before they are needed: finding an actor takes the control store, which may be
 away when a call comes.
@@ -10,16 +10,16 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from offhook.actors.contracts.call_operations import CallOperations
+from offhook.actors.contracts.operations import Operation, operations
 from offhook.actors.refs.supervisor import SupervisorRef
-from offhook.cluster.director import DirectorRef
-from offhook.policies.core.principal import Principal
-from offhook.policies.core.records import Record
+from offhook.cluster.director_ref import DirectorRef
 
-from ..contracts.claim import Claim
+from .control_client import ControlClient
 
 
-class ClusterClient:
-    """See `ControlClient`; also what a gateway needs (`claim`). Errors of the inside come through as they are."""
+class ClusterClient(ControlClient):
+    """See `ControlClient`. Errors of the inside come through as they are."""
 
     def __init__(self) -> None:
         self._director: DirectorRef | None = None
@@ -30,90 +30,18 @@ class ClusterClient:
         for node in await (await self._cluster()).nodes():
             await self._supervisor(node)
 
-    async def reserve(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return await (await self._cluster()).reserve(request)
-
-    async def resume(self, call: str) -> dict[str, Any]:
-        return await (await self._cluster()).resume(call)
-
-    async def claim(self, call: str, lost_epoch: int = 0) -> Claim:
-        """Where the call's owner takes its line; waits while the call is being taken over.
-
-        Args:
-            lost_epoch: of the owner whose link was just lost.
-
-        Raises:
-            NoSuchCall: it is not live.
-        """
-        claim = await (await self._node_of(call)).claim(call, lost_epoch)
-        return Claim(claim["endpoint"], claim["token"], claim["epoch"])
-
-    async def calls(self) -> list[dict[str, Any]]:
-        return await (await self._cluster()).calls()
-
-    async def state(self, call: str) -> dict[str, Any]:
-        return await (await self._node_of(call)).state(call)
-
-    async def journal(self, call: str, after_seq: int, limit: int) -> list[Record]:
-        return await (await self._node_of(call)).journal(call, after_seq, limit)
-
-    async def verdicts(self, call: str) -> list[Any]:
-        return await (await self._node_of(call)).verdicts(call)
-
-    async def hangup(self, call: str, by: Principal, reason: str) -> None:
-        await (await self._node_of(call)).hangup(call, by, reason)
-
-    async def decide(self, call: str, proposal: str, approved: bool, operator: Principal) -> None:
-        await (await self._node_of(call)).decide(call, proposal, approved, operator)
-
-    async def dialled(self, call: str, grant: str, taken: bool, how: str) -> None:
-        await (await self._node_of(call)).dialled(call, grant, taken, how)
-
-    async def publish(
-        self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: bool, by: Principal
-    ) -> dict[str, Any]:
-        return await (await self._cluster()).publish_policy(version, policy, parcel, "now" if lead else "first", by)
-
-    async def policies(self) -> dict[str, Any]:
-        return await (await self._cluster()).policies()
-
-    async def bundle(self, policy: str) -> dict[str, Any]:
-        return await (await self._cluster()).bundle(policy)
-
-    async def withdraw(self, version: str, by: Principal) -> None:
-        await (await self._cluster()).withdraw_policy(version, by)
-
-    async def rollout_start(self, asked: Mapping[str, Any], by: Principal) -> dict[str, Any]:
-        return await (await self._cluster()).rollout_start(asked, by)
-
-    async def rollout_order(self, name: str, word: str, by: Principal) -> dict[str, Any]:
-        return await (await self._cluster()).rollout_order(name, word, by)
-
-    async def rollouts(self) -> list[dict[str, Any]]:
-        return await (await self._cluster()).rollouts()
-
-    async def rollout(self, name: str) -> dict[str, Any]:
-        return await (await self._cluster()).rollout(name)
-
-    async def divergence(self, name: str, after: int, limit: int) -> dict[str, Any]:
-        return await (await self._cluster()).divergence(name, after, limit)
-
-    async def drain(self, node: str, on: bool, by: Principal) -> dict[str, Any]:
-        return await (await self._cluster()).drain(node, on, by)
-
-    async def cost(self) -> dict[str, Any]:
-        return await (await self._cluster()).cost()
-
-    async def stats(self) -> dict[str, Any]:
-        return await (await self._cluster()).stats()
+    async def send(self, operation: Operation[Any], arguments: Mapping[str, object]) -> object:
+        """See `Operations.send`."""
+        director = await self._cluster()
+        if operation.name not in operations(CallOperations):
+            return await director.send(operation, arguments)
+        node = await director.find_node(str(arguments["call"]))
+        return await (await self._supervisor(node)).send(operation, arguments)
 
     async def _cluster(self) -> DirectorRef:
         if self._director is None:
             self._director = await asyncio.to_thread(DirectorRef.find)
         return self._director
-
-    async def _node_of(self, call: str) -> SupervisorRef:
-        return await self._supervisor(str(await (await self._cluster()).ask("find", call)))
 
     async def _supervisor(self, node: str) -> SupervisorRef:
         if node not in self._supervisors:

@@ -11,16 +11,24 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from urllib.parse import quote
 
 import httpx
-from offhook.policies.core.errors import CallerFault, WorldFault
+from offhook.actors.contracts.operations import operation_of
+from offhook.actors.contracts.operations import read as read_as
+from offhook.policies.core.errors import Bug, CallerFault, WorldFault
+from offhook.policies.core.principal import Principal
 
+from ..contracts.bodies import JournalEntry
 from ..contracts.errors import NotRunning, StopFault
 from . import login
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PROBLEM = "application/problem+json"  # RFC 9457; not from problems.py, which loads the whole web server
 ASK_WITHIN_S = 30.0  # a call may ring for a while before it is placed
@@ -148,14 +156,35 @@ class Api:
         self.url = url.rstrip("/")
         self._client = httpx.Client(base_url=self.url, timeout=ASK_WITHIN_S, headers=login.headers())
 
+    def ask(self, declared: Callable[Concatenate[Any, P], Awaitable[T]], *given: P.args, **named: P.kwargs) -> T:
+        """Have an operation carried out that has an address, as in `api.ask(ClusterOperations.rollout, "sales")`.
+
+        Raises:
+            CallerFault, WorldFault: as the operation does. NotRunning.
+        """
+        operation = operation_of(declared)
+        address = operation.address
+        if address is None:
+            raise Bug(f"operation {operation.name} has no address; its declaration gives it one")
+        arguments = operation.given(*given, **named)
+        parameters = operation.signature.parameters
+        in_path = {name: str(value) for name, value in arguments.items() if f"{{{name}}}" in address.path}
+        path = address.path.format_map({name: quote(value, safe="") for name, value in in_path.items()})
+        rest = {name: value for name, value in arguments.items() if name not in in_path}
+        for name in rest:
+            if parameters[name].annotation is Principal:
+                rest[name] = read_as(Principal, rest[name], name).text
+        body = next((rest.pop(name) for name in tuple(rest) if is_dataclass(parameters[name].annotation)), None)
+        return operation.answer(self._ask(address.method, path, params=rest, json=body))
+
     def get(self, path: str, **parameters: Any) -> dict[str, Any]:
-        return self._ask("GET", path, params=parameters)
+        return dict(self._ask("GET", path, params=parameters))
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return self._ask("POST", path, json=body)
+        return dict(self._ask("POST", path, json=body))
 
     def delete(self, path: str, **parameters: Any) -> dict[str, Any]:
-        return self._ask("DELETE", path, params=parameters)
+        return dict(self._ask("DELETE", path, params=parameters) or {})
 
     def call_id(self, written: str) -> str:
         """The whole id of a call, from its beginning; `last` = the newest one.
@@ -175,9 +204,9 @@ class Api:
             raise CallerFault(f"{written!r} is the beginning of {len(found)} calls: {', '.join(found[:5])}")
         return str(found[0]) if found else written  # the journal may know a call that the list has forgotten
 
-    def journal(self, call: str) -> list[dict[str, Any]]:
+    def journal(self, call: str) -> list[JournalEntry]:
         """All records of a call."""
-        records: list[dict[str, Any]] = []
+        records: list[JournalEntry] = []
         after_seq: int | None = -1
         while after_seq is not None:
             page = self.get(f"/v1/calls/{call}/journal", after_seq=after_seq, limit=5_000)
@@ -185,13 +214,13 @@ class Api:
             after_seq = page["next_after_seq"]
         return records
 
-    def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
         try:
             answer = self._client.request(method, path, **options)
         except httpx.HTTPError as error:
             raise NotRunning(f"{self.url} does not answer: {error}; {HOW_TO_START}") from error
         if answer.is_success:
-            return dict(answer.json()) if answer.content else {}
+            return answer.json() if answer.content else None
         if answer.headers.get("content-type", "").startswith(PROBLEM):
             body = answer.json()
             raise (WorldFault if answer.status_code >= 500 else CallerFault)(f"{body['title']}: {body['detail']}")

@@ -36,9 +36,10 @@ RUNTIME_DIR_BYTES_MAX = 60  # a Unix socket's path has 107 bytes (unix(7)); the 
 class Settings:
     """How one installation runs. `""` and 0 stand for "not set" where a value may be missing."""
 
-    host: str = "127.0.0.1"  # where the API and the media port listen
+    host: str = "127.0.0.1"  # where the API, the media port and the metrics listen
     port: int = 8000
     media_port: int = 8790
+    metrics_port: int = 9464  # where each node shows its metrics (the director its own one above); 0 = any free ones
     spares: int = 2  # warm call actors kept beyond the live calls
     slots: int = 250  # of one node: live calls and spares together at most
     policies: tuple[str, ...] = ()  # bundles, or folders of bundles; the first one leads calls that name none
@@ -93,6 +94,7 @@ class Settings:
     def __post_init__(self) -> None:
         _between("port", self.port, 0, 65_535)
         _between("media_port", self.media_port, 0, 65_535)
+        _between("metrics_port", self.metrics_port, 0, 65_534)
         _between("spares", self.spares, 0, 1_000)
         _between("slots", self.slots, 1, 10_000)
         _between("engines", self.engines, 1, 1_000)

@@ -8,7 +8,7 @@ import logging
 
 from offhook.actors.contracts.errors import LinkLost
 from offhook.actors.engines.engine_places import Place
-from offhook.cluster.director import DirectorRef
+from offhook.cluster.director_ref import DirectorRef
 from offhook.policies.core.errors import OffhookError
 
 log = logging.getLogger(__name__)

@@ -23,6 +23,7 @@ from ..carriers.port import Carrier
 from ..contracts.claim import Claim
 from ..contracts.errors import LineFault, TokenFault
 from .carrier_socket import CLOSE_GOING_AWAY, CarrierSocket
+from .gateway_operations import GatewayFigures
 from .line import Line
 from .tokens import MEDIA_PATH, TokenVerifier
 from .tolerance import Dropped
@@ -88,18 +89,18 @@ class Gateway:
         """Sockets that are open."""
         return len(self._sockets)
 
-    def stats(self) -> dict[str, Any]:
-        """Figures for operators; plain values."""
-        return {
-            "lines": len(self.lines),
-            "opened": self.opened,
-            "faults": dict(self.faults),
-            "messages_dropped": dict(self.dropped.by_kind),
-            "sequence_gaps": self.sequence_gaps + sum(socket.gaps for socket in self._sockets),
-            "frames_in": sum(line.frames_in for line in self.lines.values()),
-            "frames_lost": sum(line.frames_lost for line in self.lines.values()),
-            "fenced": sum(line.fenced for line in self.lines.values()),
-        }
+    def stats(self) -> GatewayFigures:
+        """Figures for operators."""
+        return GatewayFigures(
+            lines=len(self.lines),
+            opened=self.opened,
+            faults=dict(self.faults),
+            messages_dropped=dict(self.dropped.by_kind),
+            sequence_gaps=self.sequence_gaps + sum(socket.gaps for socket in self._sockets),
+            frames_in=sum(line.frames_in for line in self.lines.values()),
+            frames_lost=sum(line.frames_lost for line in self.lines.values()),
+            fenced=sum(line.fenced for line in self.lines.values()),
+        )
 
     def _route(self, request: WSUpgradeRequest) -> Any:
         path = request.path.decode("ascii", "replace").partition("?")[0]

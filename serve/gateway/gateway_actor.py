@@ -10,11 +10,11 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import ray
 from offhook.actors.contracts.message import read
 from offhook.actors.contracts.node_messages import TO_GATEWAY_FROM_SUPERVISOR, Owner
+from offhook.actors.contracts.operations import Answering
 from offhook.actors.link.link import Array
 from offhook.actors.link.resident import Resident
 from offhook.actors.process.raylet import Raylet
@@ -28,6 +28,7 @@ from ..contracts.carrier_choice import CarrierChoice
 from ..contracts.claim import Claim
 from ..contracts.errors import StartFault
 from .gateway import Gateway
+from .gateway_operations import GatewayFigures, GatewayOperations
 
 GATEWAY = "gateway"  # the name of a node's gateway: gateway:<node id>
 LISTEN_RETRY_S = 0.1  # a predecessor's port is free a moment after its death
@@ -39,36 +40,37 @@ LOOK_MS = 5
 log = logging.getLogger(__name__)
 
 
-class GatewayActor:
+class GatewayActor(GatewayOperations, Answering):
     """One node's gateway. All methods run on its one event loop."""
 
     def __init__(self, host: str, port: int, secret: str, carriers: Sequence[CarrierChoice]) -> None:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
         self._control_client = ClusterClient()
-        self._gateway = Gateway(secret, self._control_client.claim, registry.load(carriers))
+        self._gateway = Gateway(secret, self._claim, registry.load(carriers))
         self._leaves = False  # when the node is gone: its calls can go on on another
         Raylet().follow(self._leave, lambda: self._leaves)
         self._listening = asyncio.get_running_loop().create_task(self._listen(host, port))
         self._residing = asyncio.get_running_loop().create_task(self._reside())
 
     async def ready(self) -> int:
-        """Waits until it listens and knows whom to ask for calls; the port.
-
-        Raises:
-            StartFault: the port is taken.
-        """
+        """Waits for the port."""
         await self._control_client.prepare()
         return await asyncio.shield(self._listening)
 
-    async def stats(self) -> dict[str, Any]:
-        """See `Gateway.stats`."""
+    async def stats(self) -> GatewayFigures:
+        """Its figures."""
         return self._gateway.stats()
 
     async def stop(self) -> None:
-        """Say goodbye to every socket."""
+        """End the lines."""
         self._listening.cancel()
         self._residing.cancel()
         await self._gateway.stop()
+
+    async def _claim(self, call: str, lost_epoch: int = 0) -> Claim:
+        """Where the call's owner takes its line; see `CallOperations.claim`."""
+        owner = await self._control_client.claim(call, lost_epoch)
+        return Claim(owner.endpoint, owner.token, owner.epoch)
 
     async def _leave(self) -> None:
         """This node is gone: close the carriers' streams, so that they ask where their calls go on."""
@@ -86,10 +88,10 @@ class GatewayActor:
             try:
                 supervisor = await asyncio.to_thread(SupervisorRef.find, node)
                 door = await supervisor.enlist("gateway", name)
-                self._leaves = bool(door["leaves"])
+                self._leaves = door.leaves
                 resident = Resident(
-                    door["endpoint"],
-                    door["token"],
+                    door.endpoint,
+                    door.token,
                     "gateway",
                     name,
                     node=node,
@@ -132,8 +134,8 @@ class GatewayStart:
         return GatewayRef.start(node, self.host, self.port if own_port else 0, self.secret, self.carriers)
 
 
-class GatewayRef(ActorRef):
-    """A node's gateway."""
+class GatewayRef(ActorRef, GatewayOperations):
+    """A node's gateway. Each operation may raise LinkLost."""
 
     @classmethod
     def start(cls, node: str, host: str, port: int, secret: str, carriers: tuple[CarrierChoice, ...]) -> GatewayRef:
@@ -149,14 +151,7 @@ class GatewayRef(ActorRef):
         except ValueError:
             return None
 
-    async def ready(self) -> int:
-        """Waits until it listens; the port. Raises: StartFault."""
-        return int(await self.ask("ready"))
-
-    async def stats(self) -> dict[str, Any]:
-        return dict(await self.ask("stats"))
-
     async def stop(self) -> None:
         """Close every line and end the process."""
-        await self.ask("stop")
+        await super().stop()
         self.kill()

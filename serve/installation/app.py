@@ -23,7 +23,8 @@ from offhook.actors.engines.sources import ClipSource
 from offhook.actors.node.bundle_archive import pack
 from offhook.actors.refs.handles import NAMESPACE
 from offhook.actors.refs.supervisor import SupervisorRef
-from offhook.cluster.director import HEAD, DirectorRef
+from offhook.cluster.director import HEAD, start_director
+from offhook.cluster.director_ref import DirectorRef
 from ray import serve
 from ray.job_config import JobConfig
 from ray.serve import RunTarget
@@ -145,14 +146,14 @@ class Installation:
         choices = settings.carrier_choices
         gateways = GatewayStart(settings.host, settings.media_port, settings.media_secret, choices)
         rules = rules_of(settings)
-        director = DirectorRef.start(_supervisor_options(settings), gateways, settings.resume_s, rules)
+        director = start_director(_supervisor_options(settings), gateways, settings.resume_s, rules)
         self._director = director
         for bundle in reversed(self._bundles):  # the default last: the latest one published is the inside's default
             kept = await asyncio.to_thread(_keep, bundle, settings.state_path / "bundles")
             parcel = await asyncio.to_thread(pack, kept)
             lead = "default" if bundle is self._bundles[0] else "start"
             told = await director.publish_policy(bundle.version, bundle.plain(), parcel, lead)
-            if not told["leads"]:
+            if not told.leads:
                 self._progress(
                     f"{bundle.name}: what was made to lead since the last start leads on (offhook policy list)"
                 )
@@ -295,6 +296,8 @@ def _supervisor_options(settings: Settings) -> dict[str, Any]:
     return {
         "state_dir": settings.runtime_dir,
         "journal": settings.journal,
+        "metrics_host": settings.host,
+        "metrics_port": settings.metrics_port,
         "spares": settings.spares,
         "slots_max": settings.slots,
         "ring_ms": max(1, round(settings.ring_s * 1_000)),

@@ -7,10 +7,13 @@ from typing import Any
 
 from offhook.policies.core.records import Record, record_of
 
+from ..contracts.bodies import JournalEntry
 
-def entry(record: Record) -> dict[str, Any]:
+
+def entry(record: Record) -> JournalEntry:
     """The record without its call, which the answer names once."""
-    return {name: value for name, value in record._asdict().items() if name != "call"}
+    _call, epoch, seq, at_ms, kind, body = record
+    return {"epoch": epoch, "seq": seq, "at_ms": at_ms, "kind": kind, "body": body}
 
 
 def record(call: str, shown: Mapping[str, Any]) -> Record:

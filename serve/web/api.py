@@ -1,7 +1,7 @@
 """The web API: calls, their state, journal and verdicts; the carriers' webhooks; the console. FastAPI, no Ray in it.
 
-It asks a `ControlClient` and answers in JSON; errors are `problems.py`'s matter. Which address does what is written
-here once, and OpenAPI (`/openapi.json`) tells it to everybody else.
+It asks a `ControlClient` and answers in JSON; errors are `problems.py`'s matter, and addresses that only pass an
+operation on `operation_routes.py`'s. OpenAPI (`/openapi.json`) tells everybody else which address does what.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal
 from fastapi import Body, FastAPI, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from offhook.actors.contracts.errors import NoSpare, NoSuchCall
+from offhook.actors.contracts.node_operations import CallRequest
+from offhook.actors.contracts.operations import plain
 from offhook.policies.core import codec
 from offhook.policies.core.errors import CallerFault
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,9 +25,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..carriers import registry
 from ..carriers.port import Carrier
 from ..client.control_client import ControlClient
+from ..contracts.bodies import CarrierList, CarrierSummary, Decided, JournalPage, NoticePage, Readiness
 from ..views import journal_view
 from . import problems
 from .node_routes import add_nodes
+from .operation_routes import add_operations
 from .policy_routes import add_policies
 from .principals import CHARS_MAX, WRITTEN, AskedBy, named_in, signed
 from .public_addresses import PublicAddresses
@@ -35,13 +39,15 @@ from .webhooks import ROOT, add_carrier
 
 RECORDS_MAX = 10_000
 CALL_ID_BYTES = 8
+NEWS_WAIT_S_MAX = 20.0  # as `actors/node/call_followers.py` has it: proxies give up after 30 or 60 s
 
 CallId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="the call's id")]
 _PROBLEM: dict[str, Any] = {"model": problems.Problem, "content": {problems.MEDIA_TYPE: {}}}
 
 
 class NewCall(BaseModel):
-    """A call to be taken or placed. Numbers are personal data; they are kept in the journal only."""
+    """A call to be taken or placed: what of `CallRequest` somebody outside may say. Numbers are personal data; they are
+    kept in the journal only."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -89,6 +95,7 @@ def make_api(control_client: ControlClient, door: PublicAddresses) -> FastAPI:
     _add_calls(app, control_client, door, carriers)
     _add_records(app, control_client)
     _add_installation(app, control_client, carriers)
+    add_operations(app, control_client)
     add_nodes(app, control_client)
     add_policies(app, control_client, door)
     add_rollouts(app, control_client)
@@ -116,10 +123,9 @@ def _add_calls(
         if carrier not in carriers:
             raise CallerFault(f"no carrier {carrier!r} is set up here; these are: {', '.join(carriers)}")
         call = f"call-{secrets.token_hex(CALL_ID_BYTES)}"
-        wanted = {"call": call, "direction": new.direction, "caller": new.caller, "callee": new.callee}
-        wanted |= {"tenant": new.tenant, "priority": new.priority}
-        placed = await control_client.reserve(wanted | {"policy": new.policy or "", "wait_s": door.ring_s})
-        url = door.media_url(request, carrier, call, placed.get("media", ()))
+        wanted = {name: value for name, value in new if value is not None and name != "carrier"}
+        placed = await control_client.reserve(CallRequest(call=call, **wanted, wait_s=door.ring_s))
+        url = door.media_url(request, carrier, call, placed.media)
         return PlacedCall(call_id=call, media_url=url, carrier=carrier)
 
     @app.get("/v1/calls", tags=["calls"])
@@ -128,8 +134,8 @@ def _add_calls(
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     ) -> dict[str, Any]:
         """Calls, newest first."""
-        rows = [row for row in await control_client.calls() if live is None or bool(row.get("live")) is live]
-        return {"calls": [named(row) for row in rows[:limit]], "total": len(rows)}
+        found = await control_client.calls(live, limit)
+        return {"calls": [named(plain(row)) for row in found.calls], "total": found.total}
 
     @app.get("/v1/calls/{call_id}", tags=["calls"])
     async def show_call(call_id: CallId) -> dict[str, Any]:
@@ -151,10 +157,10 @@ def _add_calls(
     @app.post("/v1/calls/{call_id}/proposals/{proposal_id}", status_code=202, tags=["calls"])
     async def decide(
         call_id: CallId, proposal_id: Annotated[str, Path(max_length=64)], decision: Decision, by: AskedBy
-    ) -> dict[str, Any]:
+    ) -> Decided:
         """Approve or refuse what an agent wants to do; the gate still checks it against the present moment."""
         await control_client.decide(call_id, proposal_id, decision.approved, signed(named_in(decision.operator, by)))
-        return {"call_id": call_id, "proposal": proposal_id, "approved": decision.approved}
+        return Decided(call_id, proposal_id, decision.approved)
 
 
 def _add_records(app: FastAPI, control_client: ControlClient) -> None:
@@ -163,12 +169,25 @@ def _add_records(app: FastAPI, control_client: ControlClient) -> None:
         call_id: CallId,
         after_seq: Annotated[int, Query(ge=-1)] = -1,
         limit: Annotated[int, Query(ge=1, le=RECORDS_MAX)] = 1_000,
-    ) -> dict[str, Any]:
+    ) -> JournalPage:
         """A call's ordered facts. `next_after_seq` continues; null = this was the end so far."""
         records = await control_client.journal(call_id, after_seq, limit)
         entries = list(map(journal_view.entry, records))
         more = entries[-1]["seq"] if len(entries) == limit else None
         return {"call_id": call_id, "records": entries, "next_after_seq": more}
+
+    @app.get("/v1/calls/{call_id}/notices", tags=["records"])
+    async def follow_call(
+        call_id: CallId,
+        after_seq: Annotated[int, Query(ge=-1)] = -1,
+        wait_s: Annotated[float, Query(ge=0, le=NEWS_WAIT_S_MAX, description="for news, where there is none yet")] = 0,
+    ) -> NoticePage:
+        """Follow a live call: what it tells its subscribers, as it tells it; reads no journal.
+
+        Ask again with `next_after_seq`. `missed`: some before these are not kept; `live` false: these are the last.
+        """
+        news = await control_client.follow(call_id, after_seq, wait_s)
+        return NoticePage(call_id, news.notices, news.next_after_seq, news.missed, news.live)
 
     @app.get("/v1/calls/{call_id}/verdicts", tags=["records"])
     async def read_verdicts(call_id: CallId) -> dict[str, Any]:
@@ -181,27 +200,21 @@ def _add_installation(app: FastAPI, control_client: ControlClient, carriers: Map
     @app.get("/healthz", tags=["house"])
     async def health() -> dict[str, Any]:
         """Liveness: 200 while the director answers; every node's figures."""
-        return {"status": "ok", **await control_client.stats()}
+        return {"status": "ok", **plain(await control_client.stats())}
 
     @app.get("/readyz", tags=["house"])
-    async def ready() -> dict[str, Any]:
+    async def ready() -> Readiness:
         """Readiness: 200 while some node takes new calls. One that finds no slot rings, so a full house is ready."""
         stats = await control_client.stats()
-        nodes, silent = stats.get("nodes", {}), stats.get("silent", [])
-        taking = sorted(node for node, told in nodes.items() if not told.get("draining"))
+        taking = [node for node, told in stats.nodes.items() if not told.draining]
         if not taking:
-            raise NoSpare(f"no node takes calls: {len(nodes)} drain, {len(silent)} do not answer")
-        return {"status": "ok", "nodes": len(taking), "free_slots": stats.get("free_slots", 0)}
+            raise NoSpare(f"no node takes calls: {len(stats.nodes)} drain, {len(stats.silent)} do not answer")
+        return Readiness("ok", len(taking), stats.free_slots)
 
     @app.get("/v1/carriers", tags=["carriers"])
-    async def list_carriers() -> dict[str, Any]:
+    async def list_carriers() -> CarrierList:
         """The carriers that may bring calls, and what each can be asked to do; the first one is the default."""
-        return {"carriers": [_carrier(each) for each in carriers.values()]}
-
-    @app.get("/v1/cost", tags=["house"])
-    async def cost() -> dict[str, Any]:
-        """What calls have cost since the director began to count: by policy version and tenant, and in all."""
-        return await control_client.cost()
+        return CarrierList(tuple(map(_carrier, carriers.values())))
 
     @app.get("/", include_in_schema=False)
     async def root() -> Response:
@@ -213,24 +226,25 @@ def _add_installation(app: FastAPI, control_client: ControlClient, carriers: Map
         return HTMLResponse(page, headers={"Content-Security-Policy": _CONSOLE_POLICY})
 
 
-def _carrier(carrier: Carrier) -> dict[str, Any]:
-    paths = [f"{ROOT}/{carrier.name}/{path}" for path in carrier.webhooks.paths]
-    return {"name": carrier.name, "signals": sorted(carrier.capabilities.signals), "webhooks": paths}
+def _carrier(carrier: Carrier) -> CarrierSummary:
+    paths = tuple(f"{ROOT}/{carrier.name}/{path}" for path in carrier.webhooks.paths)
+    return CarrierSummary(carrier.name, tuple(sorted(carrier.capabilities.signals)), paths)
 
 
-def named(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of the inside as the API words it: the id first, under the name that requests use."""
-    rest = dict(row)
-    return {"call_id": rest.pop("call", ""), **rest}
+def named(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the inside as the API words it: the id first, all names as requests have them."""
+    return {"call_id": row.get("call", ""), **{_NAMES.get(name, name): row[name] for name in row if name != "call"}}
 
 
-def shown(state: dict[str, Any]) -> dict[str, Any]:
+def shown(state: Mapping[str, Any]) -> dict[str, Any]:
     """A call's state as the API words it: the floor by its holder, the signals as what they are part of."""
     rest = named(state)
     floor = rest.pop("floor", {})
     moved = {"floor": floor.get("holder", "nobody"), "floor_since_ms": floor.get("since_ms", 0)}
     return rest | moved | {"ledger": rest.pop("signals", [])}
 
+
+_NAMES = {"caller": "from", "callee": "to"}  # inside -> outside
 
 # The page is one file and talks to its own API only; whatever a caller may have said cannot run as script in it.
 _CONSOLE_POLICY = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"

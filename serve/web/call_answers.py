@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 import re
 import time
-from typing import Any
 
 from fastapi import Request
 from offhook.actors.contracts.errors import NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.contracts.node_operations import CallRequest, Reservation
 from offhook.cluster.errors import Overflow
+from offhook.cluster.operations import Resumption
 from offhook.policies.core.commands import TransferCall
 from offhook.policies.core.errors import CallerFault
 from offhook.policies.core.events import ActionFinished, LineResumed
@@ -91,7 +92,7 @@ class CallAnswers:
             log.warning("a call came in without a usable id", extra={"carrier": self._carrier})
             return (Hangup(busy=True),)
         try:
-            placed = await self._control_client.reserve(self._wanted(request, ask))
+            placed: Reservation | Resumption = await self._control_client.reserve(self._wanted(request, ask))
         except Overflow as overflow:
             return self._overflowed(request, overflow)
         except NoSpare:
@@ -135,19 +136,27 @@ class CallAnswers:
 
     # --- parts --------------------------------------------------------------------------------------------------------
 
-    def _wanted(self, request: Request, ask: CallIn) -> dict[str, Any]:
+    def _wanted(self, request: Request, ask: CallIn) -> CallRequest:
         """What is asked of the admission queue. A slip in the webhook's address is the operator's, not the caller's."""
         asked = request.query_params
-        wanted: dict[str, Any] = {"call": ask.call, "direction": ask.direction, "policy": asked.get("policy") or ""}
-        wanted |= {"caller": ask.caller[:NUMBER_CHARS_MAX], "callee": ask.callee[:NUMBER_CHARS_MAX]}
+        wanted: dict[str, str] = {}
         for name, fits in (("tenant", _TENANT.match), ("priority", _is_priority)):
             if name in asked and fits(asked[name]):
                 wanted[name] = asked[name]
             elif name in asked:
                 log.error("the voice webhook's address has a %s that is none; it is left out", name)
-        return {**wanted, "wait_s": self._door.ring_s, "queue": True}
+        return CallRequest(
+            call=ask.call,
+            direction=ask.direction,
+            caller=ask.caller[:NUMBER_CHARS_MAX],
+            callee=ask.callee[:NUMBER_CHARS_MAX],
+            policy=asked.get("policy") or "",
+            wait_s=self._door.ring_s,
+            queue=True,
+            **wanted,
+        )
 
-    async def _leading(self, call: str) -> dict[str, Any]:
+    async def _leading(self, call: str) -> Resumption:
         """Where a call goes on that has begun.
 
         Raises:
@@ -191,8 +200,8 @@ class CallAnswers:
         except Exception as fault:
             log.error("a call is not told how its transfer ended: %r", fault, extra={"call": call})
 
-    def _stream(self, request: Request, call: str, placed: dict[str, Any], then_url: str) -> Steps:
-        media_url = self._door.media_url(request, self._carrier, call, placed.get("media", ()))
+    def _stream(self, request: Request, call: str, placed: Reservation | Resumption, then_url: str) -> Steps:
+        media_url = self._door.media_url(request, self._carrier, call, placed.media)
         return Connect(media_url), Redirect(then_url)
 
     def _dial(self, request: Request, target: str) -> Steps:

@@ -1,4 +1,4 @@
-"""The API's addresses for policy bundles: what is published, one of them, publishing, withdrawing.
+"""The API's addresses for policy bundles: one of them, and publishing.
 
 A bundle that is published is unpacked and read here, so that its version is the hash of what came, whatever was said;
 none of its code is run here. What is published and what leads is the director's knowledge, kept in the cluster: a
@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import shutil
 from pathlib import Path as FilePath
-from typing import Annotated, Any
 
-from fastapi import FastAPI, Path
+from fastapi import FastAPI
+from offhook.actors.contracts.node_operations import PlainPolicy
 from offhook.actors.node.bundle_archive import PARCEL_BYTES_MAX, check_signature, folder_of, unpack, unpacked
+from offhook.cluster.operations import Published, VersionName
 from offhook.policies.core.errors import OffhookError, PolicyError
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,10 +22,6 @@ from ..bundles.policy_files import Bundle, digests, load
 from ..client.control_client import ControlClient
 from .principals import AskedBy
 from .public_addresses import PublicAddresses
-
-Name = Annotated[
-    str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,63}(\+[a-z]{1,10})?$", description="a policy's name, or a version")
-]
 
 
 class NewBundle(BaseModel):
@@ -40,38 +37,38 @@ class NewBundle(BaseModel):
     lead: bool = Field(default=False, description="new calls that ask for its name get it")
 
 
+class ShownPolicy(BaseModel):
+    """One version: the policy as it is written, with all its defaults, and its files by digest."""
+
+    name: str
+    version: str
+    policy: PlainPolicy
+    files: dict[str, str]
+
+
 def add_policies(app: FastAPI, control_client: ControlClient, door: PublicAddresses) -> None:
-    """Add the addresses under /v1/policies."""
+    """Add the addresses under /v1/policies that do more than pass an operation on."""
 
-    @app.get("/v1/policies", tags=["policies"])
-    async def policies() -> dict[str, Any]:
-        """What is published, with what each version does; calls that name no policy get the default."""
-        return await control_client.policies()
-
-    @app.get("/v1/policies/{name}", tags=["policies"])
-    async def policy(name: Name) -> dict[str, Any]:
+    @app.get("/v1/policies/{version}", tags=["policies"])
+    async def policy(version: VersionName) -> ShownPolicy:
         """One version: the policy with all its defaults, and its files by digest."""
-        told = await control_client.bundle(name)
-        files = await asyncio.to_thread(_files, door, told["bundle"])
-        return {"name": told["name"], "version": told["version"], "policy": told["policy"], "files": files}
+        told = await control_client.bundle(version)
+        files = await asyncio.to_thread(_files, door, told.bundle)
+        return ShownPolicy(name=told.name, version=told.version, policy=told.policy, files=files)
 
     @app.post("/v1/policies", status_code=201, tags=["policies"])
-    async def publish(new: NewBundle, by: AskedBy) -> dict[str, Any]:
+    async def publish(new: NewBundle, by: AskedBy) -> Published:
         """Offer a version to calls on every node. Calls that go on keep theirs."""
         parcel = bytes.fromhex(new.parcel if len(new.parcel) % 2 == 0 else "")
         known = folder_of(parcel, FilePath(door.bundles_dir)).is_dir()
         bundle = await asyncio.to_thread(_received, door, new, parcel)
         try:
-            return await control_client.publish(bundle.version, bundle.plain(), parcel, new.lead, by)
+            lead = "now" if new.lead else "first"
+            return await control_client.publish_policy(bundle.version, bundle.plain(), parcel, lead, by)
         except OffhookError:
             if not known:  # what nobody has taken need not lie here; it is unpacked again when it is sent again
                 await asyncio.to_thread(shutil.rmtree, bundle.path, ignore_errors=True)
             raise
-
-    @app.delete("/v1/policies/{name}", status_code=204, tags=["policies"])
-    async def withdraw(name: Name, by: AskedBy) -> None:
-        """Forget a version that nothing uses."""
-        await control_client.withdraw(name, by)
 
 
 def _received(door: PublicAddresses, new: NewBundle, parcel: bytes) -> Bundle:

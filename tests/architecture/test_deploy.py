@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from offhook.cluster.meters import FLEET_METERS, NODE_METERS
+from offhook.actors.contracts.metrics import FLEET_METRICS, NODE, NODE_METRICS, Kind
 from offhook.cluster.scaling import SLOT
 from offhook.policies.core.policy import Limits
+from offhook.serve.config.settings import Settings
 from source_tree import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray declares its schemas the old way
@@ -194,39 +195,71 @@ def _hints(function: Any) -> dict[str, Any]:
 # --- Prometheus -------------------------------------------------------------------------------------------------------
 
 
-def test_rules_name_only_meters_that_are_there() -> None:
+def series() -> set[str]:
+    """The names under which Prometheus has what is declared."""
+    found: set[str] = set()
+    for name, metric in (NODE_METRICS | FLEET_METRICS).items():
+        suffixes = {Kind.COUNTER: ("_total",), Kind.GAUGE: ("",), Kind.HISTOGRAM: ("_bucket", "_sum", "_count")}
+        found |= {f"{name}{suffix}" for suffix in suffixes[metric.kind]}
+    return found
+
+
+def asked_for(expression: str) -> set[str]:
+    return set(re.findall(r"\boffhook_[a-z_]+", expression))
+
+
+def grouped_by(expression: str) -> set[str]:
+    found = re.findall(r"\bby \(([^)]*)\)", expression)
+    return {label.strip() for labels in found for label in labels.split(",")}
+
+
+LABELS = {label.name for metric in NODE_METRICS.values() for label in metric.labels} | {NODE, "le"}
+
+
+def test_rules_name_only_metrics_and_labels_that_are_there() -> None:
     (rules,) = [each for each in documents("prometheus.yaml") if each["kind"] == "PrometheusRule"]
-    known = {f"ray_{name}" for name in (*NODE_METERS, *FLEET_METERS)}
     used: set[str] = set()
     for group in rules["spec"]["groups"]:
         assert set(group) == {"name", "rules"}
         for rule in group["rules"]:
             assert set(rule) <= {"alert", "record", "expr", "for", "labels", "annotations"}
             assert ("alert" in rule) != ("record" in rule)
-            used |= set(re.findall(r"\bray_[a-z_]+", rule["expr"]))
-    assert used <= known, f"no such meters: {used - known}"
-    assert len(used) >= 7
+            assert grouped_by(rule["expr"]) <= LABELS
+            used |= asked_for(rule["expr"])
+    assert used <= series(), f"no such metrics: {used - series()}"
+    assert len(used) >= 12
 
 
-def test_nodes_meters_name_fields_of_the_supervisors_figures() -> None:
-    told = (ROOT / "actors" / "node" / "figures.py").read_text()
-    for _, field in NODE_METERS.values():
-        assert f'"{field}"' in told or field in ("spare", "starting"), f"Supervisor.stats has no {field}"
+def test_a_recorded_name_is_made_before_it_is_used() -> None:
+    (rules,) = [each for each in documents("prometheus.yaml") if each["kind"] == "PrometheusRule"]
+    made: set[str] = set()
+    for group in rules["spec"]["groups"]:
+        for rule in group["rules"]:
+            assert set(re.findall(r"\boffhook:[a-z0-9_:]+", rule["expr"])) <= made
+            made.add(rule.get("record", ""))
 
 
 def test_prometheus_scrapes_the_pods_that_are_deployed(cluster: dict[str, Any], workers: dict[str, Any]) -> None:
     (monitor,) = [each for each in documents("prometheus.yaml") if each["kind"] == "PodMonitor"]
-    (end,) = monitor["spec"]["podMetricsEndpoints"]
+    head, worker = (
+        {each["name"]: each["containerPort"] for each in container(group)["ports"]}
+        for group in (cluster["headGroupSpec"], workers)
+    )
     for group in (cluster["headGroupSpec"], workers):
         assert monitor["spec"]["selector"]["matchLabels"].items() <= group["template"]["metadata"]["labels"].items()
-        assert end["port"] in {each["name"] for each in container(group)["ports"]}
+    ends = {end["port"] for end in monitor["spec"]["podMetricsEndpoints"]}
+    assert ends == {"offhook-metrics", "offhook-fleet", "metrics"}
+    assert all(len(end) <= 15 for end in ends), "Kubernetes refuses a longer name of a port"
+    assert ends <= set(head) and ends - set(worker) == {"offhook-fleet"}, "the director lives on the head"
+    assert head["offhook-metrics"] == worker["offhook-metrics"] == Settings().metrics_port
+    assert head["offhook-fleet"] == Settings().metrics_port + 1
 
 
 # --- Grafana ----------------------------------------------------------------------------------------------------------
 
 # Grafana's dashboard model (kinds/dashboard, schemaVersion 39): what a panel and a target of Prometheus must have.
 PANEL = {"id", "type", "title", "description", "datasource", "gridPos", "fieldConfig", "targets"}
-UNITS = {"short", "ms", "percentunit", "reqps"}
+UNITS = {"short", "s", "percentunit", "reqps"}
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +280,7 @@ def test_the_dashboard_is_one_that_grafana_reads(dashboard: dict[str, Any]) -> N
         assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
         assert panel["description"].endswith(".")
         assert panel["datasource"]["uid"] == f"${{{source['name']}}}"
-        assert [target["refId"] for target in panel["targets"]] == ["A", "B", "C"][: len(panel["targets"])]
+        assert [target["refId"] for target in panel["targets"]] == ["A", "B", "C", "D"][: len(panel["targets"])]
 
 
 def test_no_panel_lies_on_another(dashboard: dict[str, Any]) -> None:
@@ -260,11 +293,13 @@ def test_no_panel_lies_on_another(dashboard: dict[str, Any]) -> None:
         taken |= cells
 
 
-def test_every_meter_is_drawn_and_nothing_else(dashboard: dict[str, Any]) -> None:
-    drawn = {
-        name
-        for panel in dashboard["panels"]
-        for target in panel.get("targets", ())
-        for name in re.findall(r"\bray_([a-z_]+)", target["expr"])
-    }
-    assert drawn == {*NODE_METERS, *FLEET_METERS}
+def test_every_metric_is_drawn_and_nothing_else(dashboard: dict[str, Any]) -> None:
+    drawn: set[str] = set()
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", ()):
+            drawn |= asked_for(target["expr"])
+            assert grouped_by(target["expr"]) <= LABELS
+            assert set(re.findall(r"{{(\w+)}}", target["legendFormat"])) <= LABELS
+    assert drawn <= series(), f"no such metrics: {drawn - series()}"
+    metrics = {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in drawn}
+    assert metrics == {*NODE_METRICS, *FLEET_METRICS}

@@ -29,6 +29,8 @@ from live_calls import percentile
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from caller import Caller, Exchange
 from installation import Installation, start_ray
+from offhook.actors.contracts.node_operations import CallRequest
+from offhook.actors.contracts.operations import plain
 from offhook.policies.replay.replay import replay
 from phone import SILENCE, voice
 
@@ -123,7 +125,7 @@ class Bench:
         exchange = Exchange.of(installation.supervisor)
         calls = [f"call{number}" for number in range(count)]
         for call in calls:
-            await installation.supervisor.reserve({"call": call, "caller": "+1", "callee": "+2", "policy": former})
+            await installation.supervisor.reserve(CallRequest(call, caller="+1", callee="+2", policy=former))
             self.talking.append(Talking(exchange.dial(call), random.Random(chance.random())))
         pace = asyncio.get_running_loop().create_task(self._pace())
         await asyncio.sleep(self.options.seconds)
@@ -155,10 +157,10 @@ class Bench:
         answer = await self.installation.supervisor.swap_policy(version, "", [], deadline_ms, at_deadline)
         took_ms = (time.perf_counter() - at) * 1_000
         order = {"name": name, "at": at, "unix_ms": unix_ms, "took_ms": took_ms, "version": version}
-        self.orders.append({**order, "deadline_ms": deadline_ms, **answer})
+        self.orders.append({**order, "deadline_ms": deadline_ms, **plain(answer)})
 
     async def _report(self, calls: list[str]) -> dict[str, Any]:
-        created = {row["call"]: row["created_unix_ms"] for row in await self.installation.supervisor.calls()}
+        created = {row.call: row.created_unix_ms for row in (await self.installation.supervisor.calls()).calls}
         lost = {
             "records": 0,
             "events": 0,

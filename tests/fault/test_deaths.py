@@ -36,9 +36,9 @@ def test_a_call_talks_on_when_its_agents_process_dies_and_the_agent_comes_back(i
         version = await installation.publish()
         phone = await installation.call("agentless", version)
         await talks(phone)
-        host = next(row for row in (await installation.supervisor.stats())["hosts"] if row["calls"])
+        host = next(row for row in (await installation.supervisor.stats()).hosts if row.calls)
         killed = time.perf_counter()
-        os.kill(host["pid"], signal.SIGKILL)
+        os.kill(host.pid, signal.SIGKILL)
         await installation.until(lambda: installation.events("agentless", "AgentLost"))
         await talks(phone)
         assert longest_gap_s(phone, killed) < GAP_S
@@ -69,15 +69,15 @@ def test_a_call_talks_on_when_its_supervisor_dies_and_nothing_is_missing_in_the_
         await talks(phone)
         before = await installation.supervisor.stats()
         killed = time.perf_counter()
-        os.kill(before["pid"], signal.SIGKILL)
+        os.kill(before.pid, signal.SIGKILL)
         await talks(phone)
         await phone.say(voice(40))  # an interruption while nobody keeps the journal
         await phone.listen_until(lambda: phone.count("clear"))
         after = await installation.supervisor.ready(1, 120)
-        assert after["pid"] != before["pid"]
+        assert after.pid != before.pid
         await installation.until(lambda: _live(installation, "orphan"))
         row = await installation.row("orphan")
-        assert (row["epoch"], row["policy_version"]) == (1, version)
+        assert (row.epoch, row.policy_version) == (1, version)
         assert longest_gap_s(other, killed) < GAP_S
         await talks(other)
         health = lambda: installation.events("orphan", "HealthChanged")  # noqa: E731
@@ -99,4 +99,4 @@ def test_a_call_talks_on_when_its_supervisor_dies_and_nothing_is_missing_in_the_
 
 
 async def _live(installation: Installation, call: str) -> bool:
-    return any(row["call"] == call and row["live"] for row in await installation.supervisor.calls())
+    return any(row.call == call and row.live for row in (await installation.supervisor.calls()).calls)

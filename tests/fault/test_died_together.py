@@ -22,11 +22,11 @@ async def talks(caller: Caller, within_ms: int = 60_000) -> None:
 
 
 async def live(installation: Installation, call: str) -> bool:
-    return any(row["call"] == call and row["live"] for row in await installation.supervisor.calls())
+    return any(row.call == call and row.live for row in (await installation.supervisor.calls()).calls)
 
 
 async def killed_together(installation: Installation, *calls: str) -> None:
-    pids = [(await installation.supervisor.stats())["pid"], *[(await installation.row(call))["pid"] for call in calls]]
+    pids = [(await installation.supervisor.stats()).pid, *[(await installation.row(call)).pid for call in calls]]
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
 
@@ -52,12 +52,12 @@ def test_a_call_that_died_with_its_supervisor_goes_on_while_its_line_is_held(ins
         await dies.owned(2)
         await talks(dies)
         await installation.until(lambda: live(installation, "lives"))
-        assert (await installation.row("lives"))["epoch"] == 1  # its process had never been away
+        assert (await installation.row("lives")).epoch == 1  # its process had never been away
         row = await installation.row("dies")
-        assert (row["epoch"], row["from"], row["to"], row["policy_version"]) == (2, "+1", "+2", version)
+        assert (row.epoch, row.caller, row.callee, row.policy_version) == (2, "+1", "+2", version)
         for caller, call in ((dies, "dies"), (lives, "lives")):
             caller.leave()
-            assert (await installation.ended(call))["outcome"] == "caller_hung_up"
+            assert (await installation.ended(call)).outcome == "caller_hung_up"
             await whole(installation, call)
         stopped = await installation.events("dies", "OwnerChanged")
         assert [event[2] for event in stopped] == [2]

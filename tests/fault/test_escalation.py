@@ -21,20 +21,20 @@ async def talks(caller: Caller) -> None:
 
 async def fails_until(installation: Installation, caller: Caller, figure: str, first_epoch: int) -> int:
     """Kill its process again and again, until the supervisor counts one more of `figure`; the epoch then."""
-    before = (await installation.supervisor.stats())[figure]
+    before = getattr(await installation.supervisor.stats(), figure)
     await installation.supervisor.ready(4, 120)
     for epoch in itertools.count(first_epoch):
         await installation.supervisor.ready(1, 60)
-        os.kill((await installation.row(caller.call))["pid"], signal.SIGKILL)
+        os.kill((await installation.row(caller.call)).pid, signal.SIGKILL)
         await caller.owned(epoch)
-        if (await installation.supervisor.stats())[figure] > before:
+        if getattr(await installation.supervisor.stats(), figure) > before:
             return epoch
         await talks(caller)
     raise AssertionError("unreachable")
 
 
 async def led_by(installation: Installation, call: str, version: str) -> bool:
-    return bool((await installation.row(call))["policy_version"] == version)
+    return bool((await installation.row(call)).policy_version == version)
 
 
 def test_a_call_that_fails_again_and_again_is_led_by_the_safe_policy_and_then_handed_to_a_person(
@@ -61,7 +61,7 @@ def test_a_call_that_fails_again_and_again_is_led_by_the_safe_policy_and_then_ha
         await caller.listen_until(lambda: caller.closed)
         assert caller.closed == "transferred"
         ended = await installation.ended("fails")
-        assert ended["outcome"].startswith("transferred, because it failed: 4 restarts within")
+        assert ended.outcome.startswith("transferred, because it failed: 4 restarts within")
         records = await installation.complete("fails")
         orders = [c for r in records if r[4] == "commands" for c in r[5] if c[0] == "TransferCall"]
         assert [order[2] for order in orders] == ["+15550199"]

@@ -39,10 +39,10 @@ def test_a_call_that_finds_no_spare_in_time_ends_with_a_record_and_no_other(crow
         await talks(dies)
         await talks(lives)
         killed = time.perf_counter()
-        os.kill((await crowded.row("dies"))["pid"], signal.SIGKILL)
+        os.kill((await crowded.row("dies")).pid, signal.SIGKILL)
         await dies.gone()
         ended = await crowded.ended("dies")
-        assert ended["outcome"] == "call process died"
+        assert ended.outcome == "call process died"
         await talks(lives)
         assert max((gap for moment, gap in lives.gaps if moment >= killed), default=0.0) < GAP_S
         await crowded.until(lambda: crowded.records("dies", "end"))

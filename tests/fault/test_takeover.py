@@ -51,7 +51,7 @@ def boot_s() -> float:
 async def led_by_a_spare(installation: Installation, call: str, killed_boot_s: float) -> None:
     """Its owner was there before the former one died: nobody has waited for a new process."""
     row = await installation.row(call)
-    assert born(row["pid"]) / os.sysconf("SC_CLK_TCK") <= killed_boot_s, row
+    assert born(row.pid) / os.sysconf("SC_CLK_TCK") <= killed_boot_s, row
 
 
 async def events(installation: Installation, call: str, name: str, count: int) -> list[list[Any]]:
@@ -62,7 +62,7 @@ async def events(installation: Installation, call: str, name: str, count: int) -
 
 async def kill(installation: Installation, call: str, sign: int = signal.SIGKILL) -> float:
     row = await installation.row(call)
-    os.kill(row["pid"], sign)
+    os.kill(row.pid, sign)
     return time.perf_counter()
 
 
@@ -76,12 +76,12 @@ def test_a_killed_call_goes_on_in_mid_sentence(installation: Installation) -> No
         killed = await kill(installation, "goes-on")
         await caller.owned(2)
         await led_by_a_spare(installation, "goes-on", since)
-        print("owned after", time.perf_counter() - killed, (await installation.supervisor.stats())["takeover_ms"])
+        print("owned after", time.perf_counter() - killed, (await installation.supervisor.stats()).takeover_ms)
         await talks(caller)
         print("gap", longest_gap_s(caller, killed))
         assert longest_gap_s(caller, killed) < GAP_S
         row = await installation.row("goes-on")
-        assert (row["epoch"], row["takeovers"], row["live"]) == (2, 1, True)
+        assert (row.epoch, row.takeovers, row.live) == (2, 1, True)
         await caller.say(voice(40))  # it hears, and it still knows what it was saying
         await caller.listen_until(lambda: caller.count("clear"))
         stopped = await installation.listens(caller, lambda: events(installation, "goes-on", "PlaybackStopped", 1))
@@ -103,13 +103,13 @@ def test_a_stopped_call_process_is_found_out_killed_and_taken_over(installation:
         await installation.supervisor.ready(2, 120)
         caller = await installation.line("hangs", version)
         await talks(caller)
-        hung_before = (await installation.supervisor.stats())["hung"]
+        hung_before = (await installation.supervisor.stats()).hung
         since = boot_s()
         await kill(installation, "hangs", signal.SIGSTOP)
         await caller.owned(2)  # after 0.5 s where the machine is free; a benchmark has the figure
         await led_by_a_spare(installation, "hangs", since)
         await talks(caller)
-        assert (await installation.supervisor.stats())["hung"] == hung_before + 1
+        assert (await installation.supervisor.stats()).hung == hung_before + 1
         caller.leave()
         await installation.ended("hangs")
         await whole(installation, "hangs")
@@ -181,7 +181,7 @@ def test_a_caller_who_hangs_up_while_nobody_leads_the_call_ends_it(installation:
         caller.leave()
         door = await installation.supervisor.claim("leaves", 1)  # what a gateway is told by its supervisor
         caller.tell_owner(door)
-        assert (await installation.ended("leaves"))["outcome"] == "caller_hung_up"
+        assert (await installation.ended("leaves")).outcome == "caller_hung_up"
         await whole(installation, "leaves")
 
     installation.run(test)
@@ -220,8 +220,8 @@ def test_an_action_is_carried_out_once_whenever_its_call_is_killed(installation:
             finished = await installation.events(call, "ActionFinished")
             assert len(finished) == 1
             assert finished[0][3] is True
-            acts = await installation.supervisor.ask("acts", call)
-            assert [(action, tries) for action, _key, tries in acts] == [("book_meeting", 1)]
+            acts = await installation.supervisor.acts(call)
+            assert [(act.action, act.tries) for act in acts] == [("book_meeting", 1)]
             caller.leave()
             await installation.ended(call)
             await whole(installation, call)
@@ -246,12 +246,12 @@ def test_a_call_that_fails_again_and_again_is_said_goodbye_to(installation: Inst
             await installation.supervisor.ready(1, 120)
             await kill(installation, "fails")
             await caller.owned(epoch)
-            if (await installation.supervisor.stats())["farewells"]:
+            if (await installation.supervisor.stats()).farewells:
                 break
             await talks(caller)
         assert epoch == 5  # three takeovers are allowed, the fourth is a goodbye
         ended = await installation.ended("fails")
-        assert ended["outcome"].startswith("failed: 4 restarts within")
+        assert ended.outcome.startswith("failed: 4 restarts within")
         assert caller.closed
         records = await installation.complete("fails")
         assert records[-1][4] == "end"

@@ -50,14 +50,14 @@ def test_an_act_that_a_dead_supervisor_had_begun_is_asked_for_not_repeated(
                 return bool(side.asked)
 
             await installation.until(begun)
-            os.kill((await installation.supervisor.stats())["pid"], signal.SIGKILL)
+            os.kill((await installation.supervisor.stats()).pid, signal.SIGKILL)
             await installation.supervisor.ready(1, 120)
             (finished,) = await installation.until(lambda: installation.events("c1", "ActionFinished"))
             assert finished[2:] == ["g1", True, "it is booked", False]
             assert [event[2:] for event in await installation.events("c1", "ActionBegun")] == [["g1"]]
             assert [method for method, _ in side.asked] == ["POST", "GET"]
-            ((_action, key, tries),) = await installation.supervisor.ask("acts", "c1")
-            assert list(side.done) == [key] and len(side.done[key]) == 1 and tries == 2
+            (act,) = await installation.supervisor.acts("c1")
+            assert list(side.done) == [act.key] and len(side.done[act.key]) == 1 and act.tries == 2
             phone.hang_up()
 
         try:

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 from offhook.actors.contracts.errors import LinkLost
+from offhook.actors.contracts.node_operations import AgentHostFigures, NodeFigures
 from offhook.actors.node.residents import lives
 from offhook.actors.node.watch import stopped
 from offhook.actors.process.clock import boot
@@ -24,7 +26,7 @@ from offhook.policies.simulation.chaos import FAULTS, Strike
 from offhook.serve.chaos.journal_checks import Struck
 from offhook.serve.chaos.processes import children, connections, cut, listener
 from offhook.serve.chaos.run import Installation
-from offhook.serve.chaos.strikes import _STRIKES, HITS_MAX, NothingThereError, Striker
+from offhook.serve.chaos.strikes import _STRIKES, HITS_MAX, LiveCall, NothingThereError, Striker
 
 SLEEPS = 'import time; print("up", flush=True); time.sleep(60)'
 LISTENS = """
@@ -69,14 +71,14 @@ class System:
     """An installation that says what the test lets it say."""
 
     def __init__(self, **node: Any) -> None:
-        self.node = {"node": "n1", "machine": boot(), "pid": 0, "spare": 1, "hosts": [], "gateways": []} | node
-        self.calls: list[dict[str, Any]] = []
+        self.node = NodeFigures(**{"node": "n1", "machine": boot(), "spare": 1, **node})
+        self.calls: list[LiveCall] = []
         self.store: list[str] = []
 
-    async def figures(self) -> list[dict[str, Any]]:
+    async def figures(self) -> list[NodeFigures]:
         return [self.node]
 
-    async def live_calls(self) -> list[dict[str, Any]]:
+    async def live_calls(self) -> list[LiveCall]:
         return self.calls
 
     async def observe(self, call: str) -> Mapping[str, Any]:
@@ -107,7 +109,7 @@ def test_every_fault_of_the_table_can_be_carried_out() -> None:
 
 def test_a_call_s_process_is_killed_and_it_is_told_which(workers: Workers) -> None:
     system, pid = System(), workers.start()
-    system.calls = [{"call_id": "c1", "pid": pid}]
+    system.calls = [LiveCall("c1", pid)]
     (done,) = struck(system, Strike(0, "call_kill", 0.5))
     assert workers.started[-1].wait(60) == -signal.SIGKILL
     assert (done.at_ms, done.fault, done.call, done.missed) == (5, "call_kill", "c1", "")
@@ -116,7 +118,7 @@ def test_a_call_s_process_is_killed_and_it_is_told_which(workers: Workers) -> No
 
 def test_what_is_stopped_goes_on_later(workers: Workers) -> None:
     pid = workers.start()
-    system = System(hosts=[{"pid": pid}])
+    system = System(hosts=(AgentHostFigures("host", "v1", "guide", True, 1, 1, pid),))
 
     async def run() -> None:
         striker = Striker(system, lambda: 0)
@@ -135,9 +137,9 @@ def test_nothing_is_touched_that_is_none_of_rays_workers_here(workers: Workers) 
     system = System(pid=pid)
     (done,) = struck(system, Strike(0, "supervisor_kill", 0.0))
     assert "none of Ray's workers" in done.missed and lives(pid)
-    system.node |= {"pid": workers.start(), "machine": "another"}
+    system.node = replace(system.node, pid=workers.start(), machine="another")
     (done,) = struck(system, Strike(0, "supervisor_kill", 0.0))
-    assert done.missed == "there is no node" and lives(system.node["pid"])
+    assert done.missed == "there is no node" and lives(system.node.pid)
 
 
 def test_a_node_is_killed_only_where_another_one_can_go_on(workers: Workers) -> None:
@@ -152,10 +154,10 @@ def test_a_node_is_killed_only_where_another_one_can_go_on(workers: Workers) -> 
 def test_a_call_that_was_struck_too_often_is_spared_and_so_is_one_without_a_spare(workers: Workers) -> None:
     system = System()
     many = [Strike(0, "call_stop", 0.0, lasts_ms=1)] * (HITS_MAX + 1)
-    system.calls = [{"call_id": "c1", "pid": workers.start()}]
+    system.calls = [LiveCall("c1", workers.start())]
     done = struck(system, *many)
     assert [bool(each.missed) for each in done] == [False] * HITS_MAX + [True]
-    system.node["spare"] = 0
+    system.node = replace(system.node, spare=0)
     assert "no spare is warm" in struck(system, many[0])[0].missed
 
 
@@ -166,7 +168,7 @@ def test_what_is_away_and_comes_back_is_waited_for_and_struck(workers: Workers) 
     class Restarted(System):
         """A supervisor that died: it is not told of, then it is away, then it is back."""
 
-        async def figures(self) -> list[dict[str, Any]]:
+        async def figures(self) -> list[NodeFigures]:
             nonlocal looks
             looks += 1
             if looks == 1:
@@ -187,7 +189,7 @@ def test_what_does_not_come_back_is_told_as_missed_and_what_cannot_come_is_not_w
     looks = 0
 
     class Elsewhere(System):
-        async def figures(self) -> list[dict[str, Any]]:
+        async def figures(self) -> list[NodeFigures]:
             nonlocal looks
             looks += 1
             return await super().figures()

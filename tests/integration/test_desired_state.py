@@ -115,8 +115,8 @@ def test_the_oldest_version_that_nobody_uses_makes_room(tmp_path: Path) -> None:
         with pytest.raises(PolicyError, match="offhook policy withdraw"):
             await wanted.keep(version("too much"), set(wanted.versions))
         assert "too much" not in wanted.versions
-        rows = wanted.table({"v1": "canary"}, {"v3": 2})["policies"][0]["versions"]
-        status = {row["version"]: row["status"] for row in rows}
+        rows = wanted.table({"v1": "canary"}, {"v3": 2}).policies[0].versions
+        status = {row.version: row.status for row in rows}
         assert (status["v0"], status["v1"], status["v3"], status["v4"]) == ("leading", "canary", "live", "unused")
 
     run(test)

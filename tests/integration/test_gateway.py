@@ -198,7 +198,7 @@ def test_a_wrong_token_is_refused_at_once(tmp_path: Path, path: str) -> None:
         code, reason = await phone.goodbye()
         assert code == 1008
         assert "token" in reason
-        assert installation.gateway.stats()["faults"] == {"token": 1}
+        assert installation.gateway.stats().faults == {"token": 1}
         assert installation.claimed == []
 
     run(tmp_path, test)
@@ -290,7 +290,7 @@ def test_a_bad_message_in_mid_call_is_dropped_and_counted_and_the_call_goes_on(t
         link.send(Clear.NAME, 1)
         assert (await phone.heard())["event"] == "clear"
         stats = installation.gateway.stats()
-        assert (stats["messages_dropped"], stats["faults"]) == ({kind: 1}, {})
+        assert (stats.messages_dropped, stats.faults) == ({kind: 1}, {})
         assert not phone.closed.done()
 
     run(tmp_path, test)
@@ -306,7 +306,7 @@ def test_all_of_them_one_after_the_other_cost_no_call_while_the_caller_is_heard(
                 act(phone)
                 phone.send(phone.writer.media(FRAME))
                 assert (await said(heard))[0] == Audio.NAME
-        dropped = installation.gateway.stats()["messages_dropped"]
+        dropped = installation.gateway.stats().messages_dropped
         assert sum(dropped.values()) == 10 * len(BAD)
         assert set(dropped) == {"json", "format", "order", "size"}
         assert not phone.closed.done()
@@ -329,7 +329,7 @@ def test_a_stream_of_which_most_cannot_be_read_is_closed_and_touches_no_other(tm
         assert reason == "most messages cannot be read; the last: a message is not JSON"
         while (word := await said(bad_heard))[0] != "closed":  # the call sees its line lost, not ended
             assert word[0] == Audio.NAME
-        assert installation.gateway.stats()["faults"] == {"json": 1}
+        assert installation.gateway.stats().faults == {"json": 1}
         other.send(other.writer.media(FRAME))
         assert await said(heard) == [Audio.NAME, 0, FRAME]
         assert list(installation.gateway.lines) == ["good"]
@@ -375,7 +375,7 @@ def test_the_agents_own_sound_is_never_the_callers_and_no_fault(tmp_path: Path) 
         for n in range(2 * BAD_MAX // 5):
             assert await said(heard) == [Audio.NAME, n, FRAME]
         stats = installation.gateway.stats()
-        assert (stats["messages_dropped"], stats["faults"], stats["sequence_gaps"]) == ({}, {}, 0)
+        assert (stats.messages_dropped, stats.faults, stats.sequence_gaps) == ({}, {}, 0)
 
     run(tmp_path, test)
 
@@ -390,7 +390,7 @@ def test_numbers_that_do_not_follow_are_counted_and_cost_nothing(tmp_path: Path)
             phone.send(phone.writer.media(FRAME))
         for n in range(7):
             assert await said(heard) == [Audio.NAME, n, FRAME]
-        assert (installation.gateway.stats()["sequence_gaps"], installation.gateway.stats()["messages_dropped"]) == (
+        assert (installation.gateway.stats().sequence_gaps, installation.gateway.stats().messages_dropped) == (
             4,
             {},
         )
@@ -398,7 +398,7 @@ def test_numbers_that_do_not_follow_are_counted_and_cost_nothing(tmp_path: Path)
         await phone.goodbye()
         while installation.gateway.sockets:  # noqa: ASYNC110 - the gateway has no event for it
             await asyncio.sleep(0.001)
-        assert installation.gateway.stats()["sequence_gaps"] == 4
+        assert installation.gateway.stats().sequence_gaps == 4
 
     run(tmp_path, test)
 
@@ -411,8 +411,8 @@ def test_before_there_is_a_call_a_bad_message_closes_the_socket(tmp_path: Path, 
         BAD[bad][0](phone)
         code, reason = await phone.goodbye()
         assert code in (1002, 1003, 1007) and reason
-        assert sum(installation.gateway.stats()["faults"].values()) == 1
-        assert installation.gateway.stats()["messages_dropped"] == {}
+        assert sum(installation.gateway.stats().faults.values()) == 1
+        assert installation.gateway.stats().messages_dropped == {}
         assert installation.claimed == []
 
     run(tmp_path, test)
@@ -426,7 +426,7 @@ def test_a_frame_above_every_limit_closes_the_socket(tmp_path: Path) -> None:
         phone.send(b"x" * (gateway_module.FRAME_BYTES_MAX + 1))
         assert (await phone.goodbye())[0] == 1009
         assert (await said(heard))[0] == "closed"  # the call sees its line lost, not ended
-        assert installation.gateway.stats()["faults"] == {"frame": 1}
+        assert installation.gateway.stats().faults == {"frame": 1}
 
     run(tmp_path, test)
 
@@ -520,7 +520,7 @@ def test_unacknowledged_audio_goes_to_the_next_owner_and_only_its_epoch_is_obeye
         second.send(Clear.NAME, 1)  # of the fenced epoch: not obeyed
         second.send(Mark.NAME, 2, "obeyed")
         assert (await phone.heard())["mark"] == {"name": "obeyed"}
-        assert installation.gateway.stats()["fenced"] == 1
+        assert installation.gateway.stats().fenced == 1
         second.send(Ack.NAME, 2, 4)
         second.send(Mark.NAME, 2, "again")
         await phone.heard()
@@ -540,7 +540,7 @@ def test_ten_seconds_are_kept_and_the_oldest_is_dropped_first(tmp_path: Path) ->
         phone.send(*(phone.writer.media(FRAME) for _ in range(more)))
         for _ in range(more):
             await said(heard)
-        assert installation.gateway.stats()["frames_lost"] == 7
+        assert installation.gateway.stats().frames_lost == 7
         first.abort("the process died")
         _, _, heard = await installation.owner.linked()
         assert await said(heard) == [Audio.NAME, 7, FRAME * FRAMES_KEPT]
@@ -624,7 +624,7 @@ def test_a_call_that_is_over_ends_its_line_with_the_reason(tmp_path: Path) -> No
         phone = await installation.phone()
         phone.start()
         assert await phone.goodbye() == (1000, "call c1 is over")
-        assert installation.gateway.stats()["faults"] == {"call": 1}
+        assert installation.gateway.stats().faults == {"call": 1}
 
     run(tmp_path, test)
 
@@ -687,7 +687,7 @@ def test_a_carrier_that_does_not_read_is_cut_off(tmp_path: Path) -> None:
         for _ in range(100):
             link.send(Play.NAME, 1, bytes(160_000))
         assert (await said(heard))[0] == "closed"
-        assert installation.gateway.stats()["faults"] == {"unread": 1}
+        assert installation.gateway.stats().faults == {"unread": 1}
 
     run(tmp_path, test)
 

@@ -444,10 +444,10 @@ def test_only_the_present_owner_ends_a_call_and_its_row_stays_readable() -> None
     assert ended is not None and ended.outcome == "done"
     assert table.find("c") is ended
     assert table.end("c", 2, "again", 6) is None
-    assert [r["live"] for r in table.rows()] == [False]
+    assert [r.live for r in table.listed().calls] == [False]
     with pytest.raises(NoSuchCall):
         table.find("d")
-    assert "token" not in str(table.rows())
+    assert "token" not in str(table.listed())
 
 
 # --- the journal's intake -------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from offhook.actors.node.call_table import CallRow, CallTable
 from offhook.actors.node.intake import Intake
 from offhook.actors.node.recovery import Recovery
 from offhook.actors.node.residents import Resident
+from offhook.actors.process.metric_registry import MetricRegistry
 
 START = {"unix_ms": 1_000, "policy_version": "v1", "policy": {"name": "test", "agents": {}}, "direction": "inbound"}
 
@@ -68,6 +69,7 @@ class Return:
 class _Parts:
     table: CallTable
     journal: SqliteJournal
+    metrics: MetricRegistry = field(default_factory=MetricRegistry)
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from offhook.actors.contracts.node_messages import (
 )
 from offhook.actors.contracts.setup import Setup
 from offhook.actors.link.link import Link, LinkServer, connect
+from offhook.actors.process.metric_registry import MetricRegistry
 from offhook.policies.conversation import machine
 from offhook.policies.core import commands as cmd
 from offhook.policies.core import events as ev
@@ -51,6 +52,7 @@ class Uplink:
     def __init__(self) -> None:
         self.up = True
         self.acknowledges = True
+        self.metrics = MetricRegistry()
         self.records: list[list[Any]] = []
         self.sent: list[tuple[Any, ...]] = []
         self.at_record: list[tuple[int, int]] = []  # (seq, clears written when it was handed over)
@@ -184,6 +186,9 @@ def test_an_overlap_clears_the_line_in_the_turn_of_the_frame_that_confirmed_it(r
         assert measured["what"] == "hold"
         # Told only when the clear was written before the frame's own turn ended; how fast is a benchmark's matter.
         assert measured["us"] > 0
+        told = {row.name: row for row in bench.uplink.metrics.rows()}
+        assert told["offhook_clear_seconds"].value == pytest.approx(measured["us"] / 1e6)
+        assert told["offhook_reaction_seconds"].value > told["offhook_clear_seconds"].value
         held = next(r for r in bench.uplink.records if r[4] == "commands" and any(c[0] == "HoldSpeech" for c in r[5]))
         assert dict(bench.uplink.at_record)[held[2]] == 0  # journal before act: no clear had left
         assert bench.uplink.events("PlaybackStopped")[0][2] == "u1"

@@ -6,10 +6,12 @@ import asyncio
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from offhook.actors.contracts.call_operations import CallAddress, CallList, CallSummary
 from offhook.actors.contracts.errors import NoSuchCall
 from offhook.actors.shadows import shadow_host
 from offhook.actors.shadows.shadow_host import AT_ONCE_MAX, NICE, Order, Shadows
@@ -21,10 +23,8 @@ HANGS = (  # until the test has seen it
 )
 
 
-def row(call: str = "c1", **changes: Any) -> dict[str, Any]:
-    return {
-        "call": call, "live": True, "policy_version": "v1", "direction": "inbound", "from": "+49301", "to": "+1",
-    } | changes  # fmt: skip
+def row(call: str = "c1", **changes: Any) -> CallSummary:
+    return replace(CallSummary(call, policy_version="v1", caller="+49301", callee="+1", live=True), **changes)
 
 
 def order(**changes: Any) -> Order:
@@ -47,46 +47,44 @@ def test_it_joins_counts_and_tells_what_it_has_found(tmp_path: Path) -> None:
     journal = recorded(telling_seed(), SALES)
 
     async def test(stage: Stage) -> None:
-        async def calls() -> list[dict[str, Any]]:
-            return [row(), row("gone"), row("c2", policy_version="v0")]
+        async def calls(_live: bool) -> CallList:
+            return CallList((row(), row("gone"), row("c2", policy_version="v0")))
 
-        async def observe(call: str) -> dict[str, Any]:
+        async def observe(call: str) -> CallAddress:
             if call == "gone":
                 raise NoSuchCall(call)
-            return {"endpoint": stage.endpoint, "token": stage.server.admit("x")}
+            return CallAddress(stage.endpoint, stage.server.admit("x"), 1)
 
         shadows = Shadows(order(), calls, observe)
         await shadows.look()
         await stage.joined()
-        assert shadows.report(-1, -1)["with"] == 1
+        assert shadows.report(-1, -1).present == 1
         await shadows.look()
         stage.funnel.tell(journal)
         stage.broadcaster.close("the call is over")
         while not shadows.counts["calls"]:  # noqa: ASYNC110  # it looks in a thread
             await asyncio.sleep(0)
         told = shadows.report(-1, -1)
-        assert told["counts"] == {"calls": 1, "diverged": 1, "faulted": 0, "cut_off": 0}, "a call is joined once"
-        assert {each["call"] for each in told["rows"]} == {"c1"}
-        assert len(told["trials"][0]["differences"]) == len(told["rows"]) > 0
-        last = told["rows"][-1]["seq"]
-        assert shadows.report(last, 1) | {"since": 0} == {
-            "since": 0, "counts": told["counts"], "with": 0, "rows": [], "trials": [], "failed": "",
-        }  # fmt: skip
+        assert (told.calls, told.diverged, told.faulted) == (1, 1, 0), "a call is joined once"
+        assert {each["call"] for each in told.rows} == {"c1"}
+        assert len(told.trials[0]["differences"]) == len(told.rows) > 0
+        last = told.rows[-1]["seq"]
+        assert shadows.report(last, 1) == replace(told, present=0, rows=[], trials=[])
 
     run(test, tmp_path / "s")
 
 
 def test_no_more_calls_than_there_is_room_for_are_shadowed_at_a_time(tmp_path: Path) -> None:
     async def test(stage: Stage) -> None:
-        async def calls() -> list[dict[str, Any]]:
-            return [row(f"c{number}") for number in range(AT_ONCE_MAX + 10)]
+        async def calls(_live: bool) -> CallList:
+            return CallList(tuple(row(f"c{number}") for number in range(AT_ONCE_MAX + 10)))
 
-        async def observe(_call: str) -> dict[str, Any]:
-            return {"endpoint": stage.endpoint, "token": stage.server.admit("x")}
+        async def observe(_call: str) -> CallAddress:
+            return CallAddress(stage.endpoint, stage.server.admit("x"), 1)
 
         shadows = Shadows(order(), calls, observe)
         await shadows.look()
-        while shadows.report(-1, -1)["with"] < AT_ONCE_MAX:  # noqa: ASYNC110
+        while shadows.report(-1, -1).present < AT_ONCE_MAX:  # noqa: ASYNC110
             await asyncio.sleep(0)
         await shadows.look()
         assert len(shadows._tasks) == AT_ONCE_MAX
@@ -112,7 +110,7 @@ def test_a_candidate_that_cannot_be_loaded_is_said_to_be_one(
         shadows = Shadows(order(policy=plain, bundle=str(tmp_path)), nothing, nothing)
         await shadows.run()
         (tmp_path / "agents" / "enough").touch()
-        assert words in shadows.report(-1, -1)["failed"]
+        assert words in shadows.report(-1, -1).failed
 
     asyncio.run(test())
 

@@ -24,6 +24,7 @@ from offhook.actors.contracts.setup import Setup
 from offhook.actors.engines.sources import ToneSource
 from offhook.actors.link.link import Link, LinkServer, connect
 from offhook.actors.process.clock import anchor_now
+from offhook.actors.process.metric_registry import MetricRegistry
 from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
 from offhook.policies.core.policy import Policy
@@ -51,6 +52,7 @@ class Owner:
         self.epoch = epoch
         self.up = True
         self.acknowledges = True
+        self.metrics = MetricRegistry()
         self.sent: list[tuple[Any, ...]] = []
         self.over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.server = LinkServer(lambda link, grant, rest: grant[0].hello(link, grant[1], grant[2], rest))

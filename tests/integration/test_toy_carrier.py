@@ -85,7 +85,7 @@ async def lead(tmp_path: Path) -> None:
         link.send(Hangup.NAME, 1, "goodbye said")
         assert await caller.closed == "the far end hung up: goodbye said"
         assert await call.said.get() == [Stopped.NAME, "goodbye said"]
-        assert (gateway.stats()["faults"], gateway.stats()["messages_dropped"]) == ({}, {})
+        assert (gateway.stats().faults, gateway.stats().messages_dropped) == ({}, {})
     finally:
         await caller.stop()
         await gateway.stop()

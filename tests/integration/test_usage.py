@@ -12,6 +12,7 @@ from offhook.actors.call.runtime import CallRuntime
 from offhook.actors.contracts.node_messages import Journal, Journaled
 from offhook.actors.contracts.setup import Setup
 from offhook.actors.link.link import LinkServer
+from offhook.actors.process.metric_registry import MetricRegistry
 from phone import Phone
 
 PRICES = {"carrier_minute_cents": 60.0, "cpu_hour_cents": 3_600.0, "memory_gib_hour_cents": 3_600.0, "call_cents": 5.0}
@@ -23,6 +24,7 @@ class Uplink:
     up = True
 
     def __init__(self) -> None:
+        self.metrics = MetricRegistry()
         self.ends: list[dict[str, Any]] = []
         self.call: CallRuntime | None = None
 

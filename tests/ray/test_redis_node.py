@@ -9,7 +9,7 @@ import redis_server
 from installation import Installation
 from offhook.actors.journals.journal import Journal
 from offhook.actors.journals.stores import open_journal
-from offhook.actors.node.call_endings import MOVED
+from offhook.actors.node.outcomes import MOVED
 from offhook.policies.replay.replay import replay
 from redis_server import RedisServer
 
@@ -31,13 +31,13 @@ def test_a_call_is_kept_in_redis_and_another_node_can_read_and_fence_it(ray_fold
             rows = await other.read("kept", limit=100_000)
             assert rows and {row[4] for row in rows} >= {"start", "event", "commands"}
             assert replay(rows).divergence is None
-            assert (await installation.supervisor.stats())["journal_up"]
+            assert (await installation.supervisor.stats()).journal_up
             tail = await other.fence("kept", 99)
             assert tail.seq >= rows[-1][2]
             before = await other.read("kept", limit=100_000)
             # Its own node finds out by the refusal of the next record, and ends whoever leads it there.
             await phone.listen_until(lambda: phone.closed)
-            assert (await installation.ended("kept"))["outcome"] == MOVED
+            assert (await installation.ended("kept")).outcome == MOVED
             assert await other.read("kept", limit=100_000) == before, "the former owner is not obeyed"
             await other.close()
 

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 import ray
 from installation import Installation
+from offhook.actors.contracts.call_operations import TimedNotice
 from offhook.actors.contracts.errors import NoSpare, NoSuchCall, UnknownPolicy
 from offhook.actors.contracts.messages import Clear, Gone
+from offhook.actors.contracts.node_operations import CallRequest
 from offhook.actors.link.link import connect
 from offhook.policies.core.errors import CallerFault, PolicyError
 from offhook.policies.replay.replay import replay
@@ -48,7 +50,7 @@ def test_a_call_is_answered_interrupted_ended_and_its_journal_replays(installati
         await phone.listen(600)
         phone.hang_up()
         row = await installation.ended("whole")
-        assert row["outcome"]
+        assert row.outcome
         records = await installation.complete("whole")
         assert {record[1] for record in records} == {1}
         found = replay(records)
@@ -58,7 +60,7 @@ def test_a_call_is_answered_interrupted_ended_and_its_journal_replays(installati
         assert await installation.supervisor.verdicts("whole")
         past = await installation.supervisor.state("whole")
         assert past["line"] == "closed"
-        assert past["outcome"] == row["outcome"]
+        assert past["outcome"] == row.outcome
 
     installation.run(test)
 
@@ -73,11 +75,44 @@ def test_a_process_serves_call_after_call(installation: Installation) -> None:
             await phone.listen_until(lambda phone=phone: phone.played_bytes)
             phone.hang_up()
             row = await installation.ended(name)
-            served.append((row["owner"], row["pid"]))
+            served.append((row.owner, row.pid))
             if served[-1] in served[:-1]:
                 break
         assert served[-1] in served[:-1], served
         assert (await installation.records(name))[0][2] == 1
+
+    installation.run(test)
+
+
+def test_a_call_is_followed_by_its_notices_to_its_end_and_its_journal_is_not_read_for_it(
+    installation: Installation,
+) -> None:
+    async def test() -> None:
+        version = await installation.publish()
+        phone = await installation.call("followed", version)
+        told: list[TimedNotice] = []
+        after_seq = -1
+
+        async def heard(topic: str) -> bool:
+            nonlocal after_seq
+            news = await installation.supervisor.follow("followed", after_seq, 0.0)
+            assert not news.missed and news.live
+            told.extend(news.notices)
+            after_seq = news.next_after_seq
+            return topic in [notice.topic for notice in told]
+
+        await installation.listens(phone, lambda: heard("verdict"))
+        await phone.say(voice(40))
+        await installation.listens(phone, lambda: heard("overlap"))
+        assert [notice.seq for notice in told] == list(range(1, len(told) + 1))
+        verdicts = await installation.supervisor.verdicts("followed")
+        assert [n.body["id"] for n in told if n.topic == "verdict"] == [v[1] for v in verdicts][: len(told)]
+        phone.hang_up()
+        await installation.ended("followed")
+        while (news := await installation.supervisor.follow("followed", after_seq, 5.0)).live:
+            after_seq = news.next_after_seq
+        with pytest.raises(NoSuchCall):
+            await installation.supervisor.follow("never-was", -1, 0.0)
 
     installation.run(test)
 
@@ -175,7 +210,7 @@ def test_an_observer_hears_what_happens_and_what_happened_just_before(installati
         door = await installation.supervisor.observe("watched")
         heard: list[Any] = []
         await connect(
-            door["endpoint"], door["token"], "console", "observer", ["*"], 0, on_message=lambda _l, m: heard.append(m)
+            door.endpoint, door.token, "console", "observer", ["*"], 0, on_message=lambda _l, m: heard.append(m)
         )
         await phone.say(voice(40) + [SILENCE] * 10)
         await phone.listen_until(lambda: {"call", "floor"} <= {message[4] for message in heard})
@@ -194,9 +229,9 @@ def test_what_cannot_be_reserved_says_why_and_leaves_nothing_behind(installation
         version = await installation.publish()
         supervisor = installation.supervisor
         with pytest.raises(UnknownPolicy, match="was not published here"):
-            await supervisor.reserve({"call": "a", "policy": "nowhere"})
+            await supervisor.reserve(CallRequest("a", policy="nowhere"))
         with pytest.raises(CallerFault, match="printable"):
-            await supervisor.reserve({"call": "", "policy": version})
+            await supervisor.reserve(CallRequest("", policy=version))
         with pytest.raises(NoSuchCall):
             await supervisor.claim("a")
         with pytest.raises(PolicyError, match="agents"):
@@ -205,15 +240,15 @@ def test_what_cannot_be_reserved_says_why_and_leaves_nothing_behind(installation
             await supervisor.engines({"kind": "telepathy"}, {})
         phone = await installation.call("taken", version)
         with pytest.raises(CallerFault, match="live already"):
-            await supervisor.reserve({"call": "taken", "policy": version})
+            await supervisor.reserve(CallRequest("taken", policy=version))
         await supervisor.drain(True)
         with pytest.raises(NoSpare, match="drains"):
-            await supervisor.reserve({"call": "b", "policy": version})
+            await supervisor.reserve(CallRequest("b", policy=version))
         await phone.listen_until(lambda: phone.played_bytes)  # the live call does not notice
         await supervisor.drain(False)
         phone.hang_up()
         await installation.ended("taken")
-        assert all(not row["live"] for row in await supervisor.calls())
+        assert all(not row.live for row in (await supervisor.calls()).calls)
 
     installation.run(test)
 
@@ -222,7 +257,7 @@ def test_calls_that_come_at_once_share_the_spares_and_wait_for_more(installation
     async def test() -> None:
         version = await installation.publish()
         phones = await asyncio.gather(*(installation.call(f"burst{n}", version) for n in range(4)))
-        owners = {(await installation.row(f"burst{n}"))["owner"] for n in range(4)}
+        owners = {(await installation.row(f"burst{n}")).owner for n in range(4)}
         assert len(owners) == 4
         for phone in phones:
             await phone.listen_until(lambda phone=phone: phone.played_bytes)

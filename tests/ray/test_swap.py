@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from installation import Installation
 from offhook.actors.contracts.errors import UnknownPolicy
+from offhook.actors.contracts.node_operations import CallRequest, SwapOutcome
 from offhook.policies.core.errors import CallerFault
 from offhook.policies.replay.replay import replay
 from phone import voice
@@ -50,7 +52,7 @@ class Agent:
 
 async def swap(
     installation: Installation, to: str, calls: list[str], ms: int = 90_000, then: str = "keep"
-) -> dict[str, Any]:
+) -> SwapOutcome:
     return await installation.supervisor.swap_policy(to, "", calls, ms, then)
 
 
@@ -89,8 +91,8 @@ def test_a_call_is_swapped_under_talk_and_its_whole_journal_replays(installation
         await phone.listen_until(lambda: phone.played_bytes)
         swapping = asyncio.create_task(swap(installation, latter, ["talk"]))
         await talk(phone, swapping)
-        assert await swapping | {"seated_ms": 0} == {"asked": 1, "seated_ms": 0, "swapped": 1, "kept": 0, "refused": {}}
-        assert (await installation.row("talk"))["policy_version"] == latter
+        assert replace(await swapping, seated_ms=0) == SwapOutcome(asked=1, swapped=1)
+        assert (await installation.row("talk")).policy_version == latter
         assert (await installation.supervisor.state("talk"))["policy_version"] == latter
         before = len(await said(installation, "talk"))
         await phone.say(voice(40))
@@ -109,17 +111,17 @@ def test_a_call_is_swapped_under_talk_and_its_whole_journal_replays(installation
         assert all(text.startswith("Latter") for text in texts[first:])
         assert texts[first].startswith(f"Latter, turn 1, known {{'turns': {first}}}"), texts
         stats = await installation.supervisor.stats()
-        assert all(host["calls"] == 0 for host in stats["hosts"]), stats["hosts"]
+        assert all(host.calls == 0 for host in stats.hosts), stats.hosts
 
         with pytest.raises(CallerFault, match="at_deadline"):
             await swap(installation, latter, [], then="never")
         await installation.supervisor.withdraw_policy(former)
         with pytest.raises(UnknownPolicy):
-            await installation.supervisor.reserve({"call": "late", "policy": former})
+            await installation.supervisor.reserve(CallRequest("late", policy=former))
 
         async def forgotten() -> bool:
             told = await installation.supervisor.stats()
-            return former not in told["policies"] and not any(host["policy"] == former for host in told["hosts"])
+            return former not in told.policies and not any(host.policy == former for host in told.hosts)
 
         await installation.until(forgotten)
 
@@ -137,12 +139,12 @@ def test_a_version_that_raises_hangs_or_cannot_be_loaded_costs_no_call_anything(
         for phone in phones:
             await phone.listen_until(lambda phone=phone: phone.played_bytes)
         told = await asyncio.gather(*(swap(installation, v, [n], 0, "force") for v, n in zip(bad, names, strict=True)))
-        whys = [answer["refused"][name] for answer, name in zip(told, names, strict=True)]
+        whys = [answer.refused[name] for answer, name in zip(told, names, strict=True)]
         assert "agent closer fails: ValueError" in whys[0], whys
         assert "agent closer has not answered" in whys[1], whys
         assert "agent closer" in whys[2], whys
         for phone, name in zip(phones, names, strict=True):
-            assert (await installation.row(name))["policy_version"] == former
+            assert (await installation.row(name)).policy_version == former
             before = len(await said(installation, name))
             await phone.say(voice(40))
             await installation.listens(
@@ -164,19 +166,19 @@ def test_the_calls_process_is_killed_during_a_swap_and_after_it(installation: In
 
         async def offered() -> bool:
             stats = await installation.supervisor.stats()
-            return any(host["policy"] == latter and host["calls"] for host in stats["hosts"])
+            return any(host.policy == latter and host.calls for host in stats.hosts)
 
         await installation.until(offered)
-        os.kill((await installation.row("killed"))["pid"], signal.SIGKILL)  # while the utterance is heard
+        os.kill((await installation.row("killed")).pid, signal.SIGKILL)  # while the utterance is heard
         await line.owned(2)
-        assert (await installation.row("killed"))["policy_version"] == former
+        assert (await installation.row("killed")).policy_version == former
         while not swapping.done():
             await line.listen(100)
-        assert await swapping | {"seated_ms": 0} == {"asked": 1, "seated_ms": 0, "swapped": 1, "kept": 0, "refused": {}}
-        os.kill((await installation.row("killed"))["pid"], signal.SIGKILL)
+        assert replace(await swapping, seated_ms=0) == SwapOutcome(asked=1, swapped=1)
+        os.kill((await installation.row("killed")).pid, signal.SIGKILL)
         await line.owned(3)
         row = await installation.row("killed")
-        assert (row["policy_version"], row["epoch"]) == (latter, 3)
+        assert (row.policy_version, row.epoch) == (latter, 3)
         before = len(await said(installation, "killed"))
         await line.say(voice(40))
         await installation.listens(line, lambda: says_more(installation, "killed", before))

@@ -108,15 +108,15 @@ class Soak:
     async def _row(self, calls: int, rate: float, store_bytes: int) -> Row:
         supervisor = self._installation.supervisor
         stats = await supervisor.stats()
-        pids = [int(each["pid"]) for each in await supervisor.ask("processes")]
-        host = max(int(each["pid"]) for each in stats["hosts"])
+        pids = [each.pid for each in await supervisor.processes()]
+        host = max(each.pid for each in stats.hosts)
         return Row(
             calls=calls,
             calls_per_s=round(rate, 1),
             call_mb=round(max(map(pss_of, pids)), 1),
             call_descriptors=max(map(descriptors, pids)),
-            supervisor_mb=round(pss_of(int(stats["pid"])), 1),
-            supervisor_descriptors=descriptors(int(stats["pid"])),
+            supervisor_mb=round(pss_of(stats.pid), 1),
+            supervisor_descriptors=descriptors(stats.pid),
             host_mb=round(pss_of(host), 1),
             host_descriptors=descriptors(host),
             store_bytes=store_bytes,

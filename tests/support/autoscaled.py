@@ -79,11 +79,13 @@ def workers() -> set[str]:
 async def spike(folder: Path, diary: Diary) -> None:
     from caller import Exchange
     from installation import GREETER
+    from offhook.actors.contracts.node_operations import CallRequest
+    from offhook.actors.contracts.operations import plain
     from offhook.actors.node.bundle_archive import pack
-    from offhook.cluster.director import DirectorRef
+    from offhook.cluster.director import start_director
     from offhook.serve.contracts.claim import Claim
 
-    director = DirectorRef.start({"state_dir": str(folder), "spares": 1}, capacity=RULES)
+    director = start_director({"state_dir": str(folder), "spares": 1}, capacity=RULES)
     bundle = folder / "bundle"
     (bundle / "agents").mkdir(parents=True)
     (bundle / "agents" / "one.py").write_text(GREETER)
@@ -93,7 +95,7 @@ async def spike(folder: Path, diary: Diary) -> None:
 
     async def claim(call: str, lost_epoch: int) -> Claim:
         door = await (await director.supervisor(call)).claim(call, lost_epoch)
-        return Claim(door["endpoint"], door["token"], door["epoch"])
+        return Claim(door.endpoint, door.token, door.epoch)
 
     exchange = Exchange(claim)
     placed: dict[str, str] = {}
@@ -102,8 +104,8 @@ async def spike(folder: Path, diary: Diary) -> None:
 
     async def ring(number: int) -> None:
         call = f"spike-{number}"
-        door = await director.reserve({"call": call, "policy": "v1", "wait_s": 150})
-        placed[call] = door["node"]
+        door = await director.reserve(CallRequest(call, policy="v1", wait_s=150))
+        placed[call] = door.node
         line = lines[call] = exchange.dial(call, f"MZ{number}")
         await line.listen_until(lambda: line.played_bytes)
         listening[call] = asyncio.create_task(line.listen(10 * 60_000))
@@ -112,7 +114,7 @@ async def spike(folder: Path, diary: Diary) -> None:
     try:
         await rings
     except BaseException:
-        diary.note("capacity", (await director.stats())["capacity"])
+        diary.note("capacity", plain((await director.stats()).capacity))
         raise
     diary.note("all calls talk")
     diary.note("nodes that have calls", len(set(placed.values())))
@@ -132,8 +134,8 @@ async def spike(folder: Path, diary: Diary) -> None:
     # The director looks at the nodes every two seconds: until then it may still give that node a call.
     await until("the director gives it no calls", lambda: takes_no_calls(director, placed[stays]), diary)
     heir = await until("another node is there", lambda: workers() - {placed[stays]}, diary)
-    door = await director.reserve({"call": "later", "policy": "v1", "wait_s": 150})
-    assert door["node"] in heir, "a node that is to be taken away got a call"
+    door = await director.reserve(CallRequest("later", policy="v1", wait_s=150))
+    assert door.node in heir, "a node that is to be taken away got a call"
     await still_talks(director, lines[stays])
     diary.note("the live call talks on there too")
     listening.pop(stays).cancel()
@@ -141,7 +143,7 @@ async def spike(folder: Path, diary: Diary) -> None:
     await until("it leaves once its call has ended", lambda: placed[stays] not in workers(), diary)
     diary.note("gaps", sum(len(line.gaps) for line in lines.values()))
     cost = await director.cost()
-    diary.note("calls on the account", cost["total"]["calls"])
+    diary.note("calls on the account", cost.total.calls)
     await director.stop()
 
 
@@ -149,8 +151,8 @@ async def still_talks(director: Any, line: Any) -> None:
     """The line is open and has an owner, and the call is a live one that takes in what is said."""
     assert not line.closed, line.closed
     assert line.line.attached, "the line has no owner"
-    rows = {row["call"]: row for row in await director.calls()}
-    assert rows[line.call]["live"], rows[line.call]["outcome"]
+    rows = {row.call: row for row in (await director.calls()).calls}
+    assert rows[line.call].live, rows[line.call].outcome
     supervisor = await director.supervisor(line.call)
     before = (await supervisor.state(line.call))["counts"]["frames"]
     deadline = time.monotonic() + WITHIN_S
@@ -161,7 +163,7 @@ async def still_talks(director: Any, line: Any) -> None:
 
 async def takes_no_calls(director: Any, node: str) -> bool:
     """Whether the node's supervisor has been told to take none."""
-    return bool((await director.stats())["nodes"][node]["draining"])
+    return bool((await director.stats()).nodes[node].draining)
 
 
 def take_away(node: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from offhook.actors.audio.format import BYTES_PER_S
+from offhook.actors.contracts.call_operations import CallAddress
 from offhook.actors.refs.supervisor import SupervisorRef
 from offhook.serve.contracts.claim import Claim
 from offhook.serve.gateway.gateway import Gateway
@@ -31,7 +32,7 @@ class Exchange:
     def of(cls, supervisor: SupervisorRef) -> Exchange:
         async def claim(call: str, lost_epoch: int) -> Claim:
             door = await supervisor.claim(call, lost_epoch)
-            return Claim(door["endpoint"], door["token"], door["epoch"])
+            return Claim(door.endpoint, door.token, door.epoch)
 
         return cls(claim)
 
@@ -64,9 +65,9 @@ class Caller(Phone):
         """Hang up."""
         self.line.stopped("the caller hung up")
 
-    def tell_owner(self, door: dict[str, Any]) -> None:
+    def tell_owner(self, door: CallAddress) -> None:
         """What the supervisor of a real gateway does: say who the owner is now."""
-        self._gateway.owned(self.call, Claim(door["endpoint"], door["token"], door["epoch"]))
+        self._gateway.owned(self.call, Claim(door.endpoint, door.token, door.epoch))
 
     @property
     def buffered_s(self) -> float:

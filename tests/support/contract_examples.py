@@ -56,7 +56,7 @@ MESSAGES: tuple[Message, ...] = (
     say.Memory(1, {"asked": ["time"]}, True),
     say.Failed(4, 30, "ValueError at agents/one.py:3", ["agents/one.py:3 in propose"], "no"),
     node.ResidentHello("call", "call-1", 77, "n1", "unix:/x", {"call": "c1"}, 1),
-    node.Beat(1.5, True),
+    node.Beat(1.5, True, [["offhook_core_faults", [], 1.0, []]]),
     node.Journal([["c1", 1, 7, 900, "event", ["LineClosed", 900, "over"]]]),
     node.Assigned("c1", 1, ""),
     node.Ended("c1", 1, "booked"),

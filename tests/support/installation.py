@@ -15,6 +15,8 @@ from typing import Any
 
 import ray
 from caller import Caller, Exchange
+from offhook.actors.contracts.call_operations import CallSummary
+from offhook.actors.contracts.node_operations import CallRequest
 from offhook.actors.journals.journal import Kept, unexplained
 from offhook.actors.node.supervisor import Supervisor
 from offhook.actors.refs.handles import NAMESPACE, this_node
@@ -86,20 +88,20 @@ class Installation:
 
     async def call(self, call: str, version: str = "") -> Phone:
         """A call that is answered."""
-        reserved = await self.supervisor.reserve({"call": call, "caller": "+1", "callee": "+2", "policy": version})
+        reserved = await self.supervisor.reserve(CallRequest(call, caller="+1", callee="+2", policy=version))
         return await Phone.pick_up(reserved)
 
     async def line(self, call: str, version: str = "") -> Caller:
         """A call that is answered, on a line that outlives its process."""
-        await self.supervisor.reserve({"call": call, "caller": "+1", "callee": "+2", "policy": version})
+        await self.supervisor.reserve(CallRequest(call, caller="+1", callee="+2", policy=version))
         return Exchange.of(self.supervisor).dial(call)
 
-    async def row(self, call: str) -> dict[str, Any]:
-        return next(row for row in await self.supervisor.calls() if row["call"] == call)
+    async def row(self, call: str) -> CallSummary:
+        return next(row for row in (await self.supervisor.calls()).calls if row.call == call)
 
-    async def ended(self, call: str) -> dict[str, Any]:
+    async def ended(self, call: str) -> CallSummary:
         """Waits until a call is over."""
-        while (row := await self.row(call))["live"]:  # noqa: ASYNC110  # another process's state has no event here
+        while (row := await self.row(call)).live:  # noqa: ASYNC110  # another process's state has no event here
             await asyncio.sleep(0.02)
         return row
 
@@ -110,7 +112,7 @@ class Installation:
     async def complete(self, call: str) -> list[list[Any]]:
         """A call's records; none is missing but what compaction has dropped."""
         records = await self.records(call)
-        noted = await self.supervisor.ask("kept", call)
+        noted = await self.supervisor.kept(call)
         assert not unexplained(records, Kept(**noted)), [record[2] for record in records]
         return records
 

@@ -16,6 +16,7 @@ from offhook.actors.audio.format import BYTES_PER_S, FRAME_BYTES, FRAME_MS, RATE
 from offhook.actors.audio.format import SILENT_FRAME as SILENCE
 from offhook.actors.audio.mulaw import bytes_of_samples
 from offhook.actors.contracts.messages import Ack, Audio, Clear, Hangup, Mark, Marked, Play, Stopped
+from offhook.actors.contracts.node_operations import Reservation
 from offhook.actors.link.link import Array, Link, connect
 
 PATIENCE_MS = 60_000  # for what must come: a machine that is busy may take its time
@@ -67,10 +68,10 @@ class Phone:
         self._pending: dict[str, asyncio.TimerHandle] = {}  # marks whose sound is still to be played
 
     @classmethod
-    async def pick_up(cls, reserved: dict[str, Any], stream: str = "MZ1") -> Phone:
+    async def pick_up(cls, reserved: Reservation, stream: str = "MZ1") -> Phone:
         """Open the line as the gateway does: with the token that came with the reservation."""
         phone = cls()
-        await phone.dial(reserved["endpoint"], reserved["token"], stream)
+        await phone.dial(reserved.endpoint, reserved.token, stream)
         return phone
 
     async def dial(self, endpoint: str, token: str, stream: str = "MZ1", codec: str = TELEPHONE.name) -> None:

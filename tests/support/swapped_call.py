@@ -15,6 +15,7 @@ from offhook.actors.contracts.messages import Answer, Digit, Failed, Invite, Mem
 from offhook.actors.contracts.node_messages import Journal, Journaled, Swap, Swapped
 from offhook.actors.contracts.setup import Engines, Setup, agent_tokens
 from offhook.actors.link.link import Link, LinkServer, connect
+from offhook.actors.process.metric_registry import MetricRegistry
 from offhook.policies.core.codec import encode
 from offhook.policies.core.proposals import Kind, Proposal, Purpose
 from phone import Phone
@@ -64,6 +65,7 @@ class SwappedCall:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.up = True
+        self.metrics = MetricRegistry()
         self.records: list[list[Any]] = []
         self.sent: list[tuple[Any, ...]] = []
         self.over: asyncio.Future[str] = asyncio.get_running_loop().create_future()

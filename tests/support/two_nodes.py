@@ -17,10 +17,12 @@ from typing import Any
 
 import installation
 import ray
+from offhook.actors.contracts.call_operations import CallSummary
+from offhook.actors.contracts.node_operations import CallRequest
 from offhook.actors.node.bundle_archive import pack
 from offhook.actors.refs.handles import NAMESPACE
 from offhook.actors.refs.supervisor import SupervisorRef
-from offhook.cluster.director import DirectorRef
+from offhook.cluster.director import start_director
 from phone import Phone
 from ray.cluster_utils import Cluster
 
@@ -56,7 +58,7 @@ class Fleet:
 
     def __init__(self, folder: Path, **options: Any) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="f-", dir=folder))
-        self.director = DirectorRef.start({"state_dir": str(self.folder), "spares": 2, "ring_ms": 60_000, **options})
+        self.director = start_director({"state_dir": str(self.folder), "spares": 2, "ring_ms": 60_000, **options})
 
     def run(self, test: Callable[[], Awaitable[None]], within_s: float = 240) -> None:
         async def limited() -> None:
@@ -84,11 +86,11 @@ class Fleet:
 
     async def call(self, call: str, policy: str = "desk") -> Phone:
         """A call that is answered."""
-        placed = await self.director.reserve({"call": call, "caller": "+1", "callee": "+2", "policy": policy})
+        placed = await self.director.reserve(CallRequest(call, caller="+1", callee="+2", policy=policy))
         return await Phone.pick_up(placed)
 
-    async def row(self, call: str) -> dict[str, Any]:
-        return next(row for row in await self.director.calls() if row["call"] == call)
+    async def row(self, call: str) -> CallSummary:
+        return next(row for row in (await self.director.calls()).calls if row.call == call)
 
     async def until(self, true: Callable[[], Awaitable[Any]]) -> Any:
         """Asks until the answer is true; returns it."""
@@ -96,12 +98,13 @@ class Fleet:
             await asyncio.sleep(0.05)
         return answer
 
-    async def ended(self, call: str) -> dict[str, Any]:
-        async def over() -> dict[str, Any] | None:
+    async def ended(self, call: str) -> CallSummary:
+        async def over() -> CallSummary | None:
             row = await self.row(call)
-            return None if row["live"] else row
+            return None if row.live else row
 
-        return dict(await self.until(over))
+        ended: CallSummary = await self.until(over)
+        return ended
 
     def close(self) -> None:
         asyncio.run(self.director.stop())

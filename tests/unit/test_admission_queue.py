@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from offhook.actors.contracts.errors import LinkLost, NoSpare
+from offhook.actors.contracts.node_operations import CallRequest, NodeFigures, Reservation
 from offhook.cluster.admission_queue import AdmissionQueue
 from offhook.cluster.errors import Overflow
 from offhook.policies.core.errors import CallerFault
@@ -28,22 +29,22 @@ class Cluster:
         self.desk = AdmissionQueue(rules, self.place, lambda: self.ms)
         self.look()
 
-    async def place(self, node: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        self.waits.append(request["wait_s"])
+    async def place(self, node: str, request: CallRequest) -> Reservation:
+        self.waits.append(request.wait_s)
         self.ms += self.takes_ms
         await asyncio.sleep(0)  # others ask meanwhile
         if node in self.refuses:
             raise self.refuses[node]
         assert len(self.seated[node]) < self.slots[node], f"{node} was promised beyond its slots"
-        self.seated[node].append(request["call"])
-        return {"node": node}
+        self.seated[node].append(request.call)
+        return Reservation(request.call, node)
 
     def look(self) -> None:
         """Every node tells its figures."""
         self.ms += 1
         for node, slots in self.slots.items():
             calls = len(self.seated[node])
-            stats = {"calls": calls, "free_slots": 250 - calls, "spare": 1, "drift_ms": 1.0}
+            stats = NodeFigures(calls=calls, free_slots=250 - calls, spare=1, drift_ms=1.0)
             self.desk.told(node, stats, slots, False, self.ms)
         self.desk.turn()
 
@@ -63,7 +64,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 async def ask(cluster: Cluster, call: str, **more: Any) -> str:
     """The node, or what becomes of the call."""
     try:
-        return str((await cluster.desk.admit({"call": call, **more}))["node"])
+        return (await cluster.desk.admit(CallRequest(call, **more))).node
     except Overflow as overflow:
         return f"{overflow.act} {overflow.to}".strip()
 
@@ -76,8 +77,8 @@ def test_no_slot_is_given_twice_however_many_ask_at_once() -> None:
         cluster = Cluster(NOW, a=3, b=2)
         answers = await asyncio.gather(*(ask(cluster, f"c{n}") for n in range(20)))
         assert sorted(answers) == ["a"] * 3 + ["b"] * 2 + ["busy"] * 15
-        assert cluster.desk.figures()["asked"] == 20
-        assert cluster.desk.figures()["overflowed"] == 15
+        assert cluster.desk.figures().asked == 20
+        assert cluster.desk.figures().overflowed == 15
 
     run(test)
 
@@ -89,7 +90,7 @@ def test_a_node_that_cannot_keep_its_promise_costs_the_caller_a_moment(refusal: 
         cluster.refuses["a"] = refusal
         assert await ask(cluster, "one") == "b"
         assert cluster.waits == [0.5, 4.0]  # the second one is the last that could have it
-        assert cluster.desk.figures()["counts"]["asked"] == 1
+        assert cluster.desk.figures().counts["asked"] == 1
 
     run(test)
 
@@ -100,7 +101,7 @@ def test_a_ring_budget_that_is_spent_on_a_node_in_vain_is_spent() -> None:
         cluster.refuses["a"] = NoSpare("none came free")
         cluster.takes_ms = 5_000
         assert await ask(cluster, "one") == "busy"
-        assert cluster.desk.figures()["overflowed"] == 1
+        assert cluster.desk.figures().overflowed == 1
 
     run(test)
 
@@ -114,7 +115,7 @@ def test_who_rings_gets_the_slot_that_comes_free_the_first_one_first() -> None:
         cluster.look()
         second, third = (asyncio.create_task(ask(cluster, call)) for call in ("two", "three"))
         await asyncio.sleep(0)
-        assert cluster.desk.figures()["waiting"] == 2
+        assert cluster.desk.figures().waiting == 2
         assert looks
         cluster.over("one", "a")
         cluster.look()
@@ -123,8 +124,8 @@ def test_who_rings_gets_the_slot_that_comes_free_the_first_one_first() -> None:
         third.cancel()  # hangs up
         with pytest.raises(asyncio.CancelledError):
             await third
-        assert cluster.desk.figures()["waiting"] == 0
-        assert cluster.desk.figures()["counts"]["abandoned"] == 1
+        assert cluster.desk.figures().waiting == 0
+        assert cluster.desk.figures().counts["abandoned"] == 1
 
     run(test)
 
@@ -158,8 +159,8 @@ def test_who_comes_back_from_the_message_has_kept_the_place_in_line() -> None:
         assert await ask(cluster, "two", queue=True, wait_s=5) == "a"
         cluster.ms += 15_001
         cluster.desk.turn()  # the third has not come back: it has hung up
-        assert cluster.desk.figures()["waiting"] == 0
-        assert cluster.desk.figures()["counts"]["abandoned"] == 1
+        assert cluster.desk.figures().waiting == 0
+        assert cluster.desk.figures().counts["abandoned"] == 1
 
     run(test)
 
@@ -205,13 +206,13 @@ def test_what_else_a_node_raises_is_the_callers_to_know_and_gives_the_slot_back(
 def test_a_call_that_has_begun_gets_no_second_slot_on_whatever_node() -> None:
     async def test() -> None:
         cluster = Cluster(Admission(ring_ms=0), a=2, b=2)
-        first = await cluster.desk.admit({"call": "one"})
+        first = await cluster.desk.admit(CallRequest("one"))
         for _ in range(3):
             with pytest.raises(CallerFault, match="one is live already"):
-                await cluster.desk.admit({"call": "one"})
+                await cluster.desk.admit(CallRequest("one"))
         assert sorted(map(len, cluster.seated.values())) == [0, 1]
-        cluster.over("one", first["node"])
-        await cluster.desk.admit({"call": "one"})  # its carrier's id is used anew
+        cluster.over("one", first.node)
+        await cluster.desk.admit(CallRequest("one"))  # its carrier's id is used anew
         assert sum(map(len, cluster.seated.values())) == 1
 
     run(test)

@@ -7,21 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
 import httpx
 import pytest
+from offhook.actors.contracts.call_operations import CallList, CallSummary, News, TimedNotice
 from offhook.actors.contracts.errors import LinkLost, NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.contracts.metrics import MetricRow
+from offhook.actors.contracts.node_operations import CallRequest, NodeFigures, Reservation
+from offhook.actors.contracts.operations import plain, read
 from offhook.cluster.errors import Overflow
+from offhook.cluster.operations import ClusterFigures, Cost, CostRow, MetricList, Resumption
 from offhook.policies.core import codec
 from offhook.policies.core.errors import CallerFault
-from offhook.policies.core.principal import Principal
+from offhook.policies.core.principal import NOBODY, Principal
 from offhook.policies.core.proposals import Answer, Kind, RuleResult, Verdict
 from offhook.policies.core.records import Record
 from offhook.serve.carriers.twilio import twiml
 from offhook.serve.carriers.webhook import Hangup, Pause, Say
+from offhook.serve.client.control_client import ControlClient
 from offhook.serve.contracts.carrier_choice import CarrierChoice
 from offhook.serve.gateway import tokens
 from offhook.serve.web.api import make_api
@@ -41,7 +48,7 @@ VERDICT = Verdict(
 NODES = ("ab12c" + "0" * 51, "ab12d" + "0" * 51)
 
 
-class Memory:
+class Memory(ControlClient):
     """A switchboard with `spares` spares and its calls in memory."""
 
     def __init__(self, spares: int = 2) -> None:
@@ -53,42 +60,46 @@ class Memory:
         self.away = False
         self.overflow: Overflow | None = None
 
-    async def prepare(self) -> None:
-        """Nothing to find."""
-
-    async def reserve(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    async def reserve(self, request: CallRequest) -> Reservation:
         if self.away:
             raise LinkLost("the supervisor is gone")
         if self.overflow is not None:
             raise self.overflow
         if not self.spares:
             raise NoSpare("none left")
-        policy = request["policy"] or "sales"
+        policy = request.policy or "sales"
         if policy not in LEADS:
             raise UnknownPolicy(f"policy {policy!r} is not published here; published: {', '.join(sorted(LEADS))}")
         self.spares -= 1
-        self.rows[request["call"]] = {**request, "policy": LEADS[policy], "live": True, "epoch": 1, "owner": "call-1"}
-        return {"call": request["call"], "epoch": 1}
+        led = {"policy": LEADS[policy], "live": True, "epoch": 1, "owner": "call-1"}
+        self.rows[request.call] = plain(request) | led
+        return Reservation(request.call, epoch=1)
 
-    async def cost(self) -> dict[str, Any]:
-        return {"rows": [{"policy_version": "v1", "tenant": "", "cents": 1.0}]}
+    async def cost(self) -> Cost:
+        return Cost(rows=(CostRow(policy_version="v1", cents=1.0),))
+
+    async def measured(self) -> MetricList:
+        row = MetricRow("offhook_calls", "gauge", "", "live calls", {"node": NODES[0][:8]}, 3.0)
+        return MetricList((row, replace(row, name="offhook_nodes", labels={})))
 
     def _row(self, call: str) -> dict[str, Any]:
         if call not in self.rows:
             raise NoSuchCall(f"call {call!r} is not known on this node")
         return self.rows[call]
 
-    async def resume(self, call: str) -> dict[str, Any]:
+    async def resume(self, call: str) -> Resumption:
         if self.away:
             raise LinkLost("the director is gone")
         if not self.spares:
             raise NoSpare("nobody can take it over")
         if self._row(call).get("outcome"):
             raise NoSuchCall(f"call {call!r} is over")
-        return {"media": ["node-2.example", 8801]}
+        return Resumption("node-2", ("node-2.example", 8801))
 
-    async def calls(self) -> list[dict[str, Any]]:
-        return list(reversed(self.rows.values()))
+    async def calls(self, live: bool | None = None, limit: int = 0) -> CallList:
+        rows = [read(CallSummary, row, "a row") for row in reversed(self.rows.values())]
+        rows = [row for row in rows if live is None or row.live is live]
+        return CallList(tuple(rows[: limit or None]), len(rows))
 
     async def state(self, call: str) -> dict[str, Any]:
         row = self._row(call)
@@ -97,6 +108,11 @@ class Memory:
     async def journal(self, call: str, after_seq: int, limit: int) -> list[list[Any]]:
         self._row(call)
         return [record for record in self.records if record[2] > after_seq][:limit]
+
+    async def follow(self, call: str, after_seq: int = -1, wait_s: float = 0.0) -> News:
+        self._row(call)
+        assert wait_s <= 20
+        return News((TimedNotice(after_seq + 1, 5, 3, 1, "stage", {}),), after_seq + 1)
 
     async def verdicts(self, call: str) -> list[dict[str, Any]]:
         self._row(call)
@@ -113,15 +129,16 @@ class Memory:
             raise CallerFault("proposal 'late' does not wait for approval")
         self.decided.append((call, proposal, approved, operator))
 
-    async def drain(self, node: str, on: bool, by: Principal) -> dict[str, Any]:
+    async def drain(self, node: str, on: bool = True, by: Principal = NOBODY) -> NodeFigures:
         self.drained = {node} if on else set()
         self.drained_by.append(by.text)
-        return {"draining": on, "calls": 3}
+        return NodeFigures(node=node, draining=on, calls=3)
 
-    async def stats(self) -> dict[str, Any]:
+    async def stats(self) -> ClusterFigures:
         if self.away:
             raise LinkLost("the supervisor is gone")
-        return {"spares": self.spares, "nodes": {node: {"calls": 3} for node in NODES}, "silent": [NODES[1]]}
+        nodes = {node: NodeFigures(node=node, calls=3) for node in NODES}
+        return ClusterFigures(nodes, free_slots=self.spares, silent=(NODES[1],))
 
 
 def run(
@@ -225,7 +242,7 @@ def test_no_spare_and_a_supervisor_that_is_away_can_be_tried_again() -> None:
         problem(answer, 503, "no-spare")
         assert answer.headers["retry-after"] == "2"
         told = (await client.get("/healthz")).json()
-        assert (told["status"], told["spares"]) == ("ok", 0)
+        assert (told["status"], told["free_slots"]) == ("ok", 0)
         memory.away = True
         problem(await client.get("/healthz"), 503, "part-away")
         problem(await client.post("/v1/calls", json={}), 503, "part-away")
@@ -237,8 +254,8 @@ def test_a_house_in_which_every_node_drains_is_alive_and_not_ready() -> None:
     class Draining(Memory):
         draining = False
 
-        async def stats(self) -> dict[str, Any]:
-            return {"nodes": {NODES[0]: {"draining": self.draining}}, "silent": NODES[1:], "free_slots": 0}
+        async def stats(self) -> ClusterFigures:
+            return ClusterFigures({NODES[0]: NodeFigures(draining=self.draining)}, silent=NODES[1:])
 
     installation = Draining()
 
@@ -255,7 +272,7 @@ def test_a_house_in_which_every_node_drains_is_alive_and_not_ready() -> None:
 
 def test_a_fault_of_offhook_is_told_without_its_inside() -> None:
     class Broken(Memory):
-        async def calls(self) -> list[dict[str, Any]]:
+        async def calls(self, *_: Any) -> CallList:
             raise RuntimeError("secret inside")
 
     async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
@@ -372,6 +389,28 @@ def test_what_calls_have_cost_is_told() -> None:
     run(test)
 
 
+def test_a_call_is_followed_from_a_notice_on() -> None:
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        call = (await client.post("/v1/calls")).json()["call_id"]
+        told = (await client.get(f"/v1/calls/{call}/notices", params={"after_seq": 4, "wait_s": 1})).json()
+        assert (told["call_id"], told["next_after_seq"], told["notices"][0]["seq"]) == (call, 5, 5)
+        problem(await client.get("/v1/calls/nobody/notices"), 404, "no-such-call")
+        assert (await client.get(f"/v1/calls/{call}/notices", params={"wait_s": 21})).status_code == 422
+
+    run(test)
+
+
+def test_metrics_are_told_with_their_node() -> None:
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        rows = (await client.get("/v1/metrics")).json()["metrics"]
+        assert [(row["name"], row["labels"]) for row in rows] == [
+            ("offhook_calls", {"node": NODES[0][:8]}),
+            ("offhook_nodes", {}),
+        ]
+
+    run(test)
+
+
 def test_public_addresses_are_told_to_the_carrier() -> None:
     async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
         text = (await client.post("/carriers/twilio/voice", data=FORM)).text
@@ -416,12 +455,14 @@ def test_openapi_lists_every_address_and_the_console_is_served() -> None:
             "/v1/calls",
             "/v1/calls/{call_id}",
             "/v1/calls/{call_id}/journal",
+            "/v1/calls/{call_id}/notices",
             "/v1/calls/{call_id}/verdicts",
             "/v1/calls/{call_id}/proposals/{proposal_id}",
+            "/v1/metrics",
             "/v1/nodes",
             "/v1/nodes/{node}/drain",
             "/v1/policies",
-            "/v1/policies/{name}",
+            "/v1/policies/{version}",
             "/v1/rollouts",
             "/v1/rollouts/{name}",
             "/v1/rollouts/{name}/{word}",

@@ -29,9 +29,9 @@ def marks(*records: list[Any], outcome: str = "goodbye", lost: bool = False, sea
     counters.began("c", ARM, seated=seated)
     counters.take("c", ARM, records)
     counters.over("c", ARM, outcome, lost=lost)
-    told = counters.figures()["arms"][ARM]
-    assert (told["calls"], told["ended"]) == (1, 1)
-    return dict(told["marks"])
+    told = counters.figures().arms[ARM]
+    assert (told.calls, told.ended) == (1, 1)
+    return dict(told.marks)
 
 
 def test_each_mark_is_read_from_what_the_call_wrote_and_counts_once() -> None:
@@ -63,5 +63,5 @@ def test_arms_and_calls_are_bounded() -> None:
         counters.began(f"c{number}", f"arm-{number}", seated=True)
         counters.over(f"c{number}", f"arm-{number}", "goodbye")
     counters.over("nobody", "", "goodbye")
-    assert len(counters.figures()["arms"]) == ARMS_MAX
+    assert len(counters.figures().arms) == ARMS_MAX
     assert not counters._calls

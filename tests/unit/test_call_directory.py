@@ -196,7 +196,7 @@ def test_calls_whose_carrier_does_not_come_back_are_closed_and_others_never() ->
         cluster.leads("b", "comes back")
         del cluster.nodes._supervisors["b"]  # Ray has told of its death by now
         assert await cluster.calls.sweep(100.0) == 0
-        assert cluster.calls.figures()["unled"] == 2
+        assert cluster.calls.unled == 2
         assert await cluster.calls.resume("comes back") in ("a", "c")
         now_s = 100.0
         while now_s < 100.0 + RESUME_S:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from dialogue import Dialogue, sales_policy
+from offhook.actors.contracts.operations import plain
 from offhook.actors.node.call_progress import CallProgress
 from offhook.policies.conversation.view import view_of
 from offhook.policies.core import events as ev
@@ -53,21 +54,21 @@ def progress_of(call: Dialogue) -> CallProgress:
 
 def test_a_list_tells_the_stage_and_what_waits_for_a_person() -> None:
     call = waiting()
-    told = progress_of(call).plain(call.now_ms)
-    (asked,) = told["waiting"]
-    assert (told["stage"], told["policy"], asked["action"]) == (str(call.state.stage), "sales", "book_meeting")
-    row = {"call_id": CALL, "live": True, "created_unix_ms": 1_000, "policy_version": "abc", "progress": told}
+    told = progress_of(call).summary(call.now_ms)
+    (asked,) = told.waiting
+    assert (told.stage, told.policy, asked.action) == (str(call.state.stage), "sales", "book_meeting")
+    row = {"call_id": CALL, "live": True, "created_unix_ms": 1_000, "policy_version": "abc", "progress": plain(told)}
     text = shown(terminal.calls([row], now_s=188.0))
     assert "3:07 min" in text and "sales abc" in text and "book_meeting: a person" in text
     call.operator_decides(True, "book_meeting")
-    assert progress_of(call).plain(call.now_ms)["waiting"] == []
+    assert progress_of(call).summary(call.now_ms).waiting == ()
     call.assert_done("book_meeting")
 
 
 def test_a_question_that_nobody_answered_waits_no_more() -> None:
     call = waiting()
-    (asked,) = progress_of(call).waiting(call.now_ms)
-    assert progress_of(call).waiting(asked["until_ms"] + 1) == []
+    (asked,) = progress_of(call).summary(call.now_ms).waiting
+    assert progress_of(call).summary(asked.until_ms + 1).waiting == ()
 
 
 def test_agents_that_failed_and_who_ended_a_call_are_told() -> None:
@@ -78,10 +79,10 @@ def test_agents_that_failed_and_who_ended_a_call_are_told() -> None:
     call.happens(ev.AgentJoined, agent="booking")
     call.happens(ev.HangupRequested, by=Principal.of("person:ann"), reason="a test call")
     call.passes(1_000)
-    told = progress_of(call).plain(call.now_ms)
-    assert (told["failures"], told["failed"]) == (1, "booking: KeyError at agents/b.py:3 in propose")
-    assert told["ended_by"] == "ann: a test call"
-    text = shown(terminal.calls([{"call_id": CALL, "outcome": "requested", "progress": told}], 0))
+    told = progress_of(call).summary(call.now_ms)
+    assert (told.failures, told.failed) == (1, "booking: KeyError at agents/b.py:3 in propose")
+    assert told.ended_by == "ann: a test call"
+    text = shown(terminal.calls([{"call_id": CALL, "outcome": "requested", "progress": plain(told)}], 0))
     assert "requested (ann: a test call)" in text and "agents failed 1 times, booking: KeyError" in text
 
 

@@ -11,10 +11,13 @@ from typing import Any
 import httpx
 import pytest
 from carrier_conformance import check
+from offhook.actors.contracts.node_operations import CallRequest, Reservation
+from offhook.cluster.operations import Resumption
 from offhook.serve.carriers import registry
 from offhook.serve.carriers.port import Carrier
 from offhook.serve.carriers.registry import load
 from offhook.serve.carriers.webhook import CallIn, Connect, Hangup, StreamEnded, WebhookAnswer
+from offhook.serve.client.control_client import ControlClient
 from offhook.serve.config import settings
 from offhook.serve.contracts.carrier_choice import CarrierChoice
 from offhook.serve.contracts.errors import SettingFault
@@ -121,21 +124,18 @@ def test_only_its_own_folder_and_the_default_of_a_setting_know_a_carrier_by_name
 # --- the web ----------------------------------------------------------------------------------------------------------
 
 
-class Calls:
+class Calls(ControlClient):
     """A control client that takes every call."""
 
-    async def prepare(self) -> None:
-        """Nothing to find."""
+    async def reserve(self, request: CallRequest) -> Reservation:
+        return Reservation(request.call, media=("node-1.example", 8801))
 
-    async def reserve(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"call": request["call"], "media": ["node-1.example", 8801]}
-
-    async def resume(self, call: str) -> dict[str, Any]:
+    async def resume(self, call: str) -> Resumption:
         from offhook.actors.contracts.errors import NoSuchCall
 
         raise NoSuchCall(f"no call {call}")
 
-    async def journal(self, _call: str, _after: int, _limit: int) -> list[Any]:
+    async def journal(self, *_asked: Any, **_more: Any) -> list[list[Any]]:
         return []
 
 

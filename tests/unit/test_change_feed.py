@@ -1,38 +1,47 @@
-"""The tally: what is new since a number, and what happens when something was missed."""
+"""The change feed: what is new since a number, and what happens when something was missed."""
 
 from __future__ import annotations
 
+from offhook.actors.contracts.node_operations import Change, NodeFigures, NodeReport
 from offhook.actors.node.change_feed import BEGAN, NOTES_MAX, STARTED, ChangeFeed
 from offhook.actors.node.figures import DRIFTS_MIN, drift_ms
 
 
+def since(change_feed: ChangeFeed, life: int, number: int) -> NodeReport:
+    return change_feed.since(life, number, NodeFigures())
+
+
 def test_what_is_new_is_told_once_and_again_where_the_answer_was_lost() -> None:
     change_feed = ChangeFeed()
-    change_feed.note(BEGAN, "a", "acme")
-    change_feed.note(STARTED, 2.5)
-    told = change_feed.since(change_feed.life, 0)
-    assert (told["notes"], told["number"], told["whole"]) == ([[BEGAN, "a", "acme"], [STARTED, 2.5]], 2, True)
-    assert change_feed.since(change_feed.life, 1)["notes"] == [[STARTED, 2.5]]
-    assert change_feed.since(change_feed.life, 2)["notes"] == []
+    change_feed.note(Change(BEGAN, "a", "acme"))
+    change_feed.note(Change(STARTED, took_s=2.5))
+    told = since(change_feed, change_feed.life, 0)
+    assert (told.changes, told.number, told.whole) == (
+        (Change(BEGAN, "a", "acme"), Change(STARTED, took_s=2.5)),
+        2,
+        True,
+    )
+    assert since(change_feed, change_feed.life, 1).changes == (Change(STARTED, took_s=2.5),)
+    assert since(change_feed, change_feed.life, 2).changes == ()
 
 
 def test_who_knows_nothing_is_told_everything() -> None:
     change_feed = ChangeFeed()
-    change_feed.note(BEGAN, "a", "acme")
-    told = change_feed.since(0, 0)
-    assert (told["notes"], told["whole"], told["all"]) == ([[BEGAN, "a", "acme"]], False, True)
+    change_feed.note(Change(BEGAN, "a", "acme"))
+    told = since(change_feed, 0, 0)
+    assert (told.changes, told.whole, told.all) == ((Change(BEGAN, "a", "acme"),), False, True)
 
 
 def test_another_life_and_a_gap_are_said() -> None:
     change_feed = ChangeFeed()
-    assert not change_feed.since(change_feed.life - 1, 0)["whole"]
-    assert not change_feed.since(change_feed.life, 3)["whole"]
+    assert not since(change_feed, change_feed.life - 1, 0).whole
+    assert not since(change_feed, change_feed.life, 3).whole
     for _ in range(NOTES_MAX + 1):
-        change_feed.note(STARTED, 1.0)
-    assert not change_feed.since(change_feed.life, 0)["whole"]
-    missed = change_feed.since(0, 0)
-    assert (missed["whole"], missed["all"], len(missed["notes"])) == (False, False, NOTES_MAX)
-    assert len(change_feed.since(change_feed.life, 1)["notes"]) == NOTES_MAX
+        change_feed.note(Change(STARTED, took_s=1.0))
+    assert not since(change_feed, change_feed.life, 0).whole
+    missed = since(change_feed, 0, 0)
+    assert (missed.whole, missed.all, len(missed.changes)) == (False, False, NOTES_MAX)
+    assert len(since(change_feed, change_feed.life, 1).changes) == NOTES_MAX
 
 
 def test_a_node_s_lag_is_what_nine_in_ten_of_its_calls_stay_below() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from io import StringIO
 
+from offhook.cluster.capacity_keeper import cost_row
+from offhook.cluster.operations import Cost
 from offhook.policies.fleet.cost import Accounts, Prices, Usage, bill
 from offhook.serve.cli.cli_cost import _shown
 from rich.console import Console
@@ -14,12 +16,8 @@ def test_the_table_has_a_row_for_each_version_and_tenant_and_one_for_all() -> No
     prices = Prices(carrier_minute_cents=2.0, cpu_hour_cents=0.0, memory_gib_hour_cents=0.0)
     accounts.add("v1", "acme", bill(Usage(talk_s=60, carrier_s=60), prices))
     accounts.add("v2", "", bill(Usage(talk_s=120, carrier_s=120), prices))
-    total = accounts.of()
-    body = {
-        "rows": accounts.rows(),
-        "total": {"calls": total.calls, "talk_min": total.talk_s / 60, "cents": total.cents,
-                  "cents_per_minute": total.cents_per_minute, "items": total.items},
-    }  # fmt: skip
+    rows = (cost_row(account, version, tenant) for version, tenant, account in accounts.rows())
+    body = Cost(rows=tuple(rows), total=cost_row(accounts.of()))
     console = Console(file=StringIO(), width=160)
     console.print(_shown(body))
     lines = [line.split() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from offhook.cluster.operations import GuardEvidence, RolloutStatus, SwapTotals
 from offhook.policies.core.errors import CallerFault
 from offhook.policies.fleet import rollout as rules
 from offhook.policies.fleet.rollout import Plan, Rollout
@@ -55,11 +56,12 @@ def test_a_rollout_is_drawn_with_its_steps_its_guards_and_its_reason() -> None:
     found = rules.begun(Rollout(policy="sales", number=1, baseline="v1", candidate="v2", plan=plan), 1_000)
     found = rules.counted(found, 0, 0, 90, 80, {"hung_up": 4})
     found = rules.ticked(rules.counted(found, 0, 1, 5, 5, {"failed": 5}), 2_000)
-    body = found.model_dump(mode="json")
-    guards = [
-        {"mark": g.mark, "evidence": rules.evidence(found, g), "rolls_back_at": rules.needed(plan)} for g in plan.guards
-    ]
-    told = {**body, "name": found.name, "share": 0.0, "guards": guards, "swap": {"swapped": 3, "asked": 4, "kept": 1}}
+    guards = (GuardEvidence(g.mark, "", rules.evidence(found, g), rules.needed(plan)) for g in plan.guards)
+    told = RolloutStatus(
+        name=found.name, policy="sales", baseline="v1", candidate="v2", stage=found.stage.value, reason=found.reason,
+        plan=plan, step=found.step, tallies=found.tallies, history=found.history, guards=tuple(guards),
+        swap=SwapTotals(asked=4, swapped=3, kept=1),
+    )  # fmt: skip
     console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     console.print(rollout_view.status(told))
     text = console.export_text()

@@ -69,7 +69,7 @@ def test_accounts_add_up_by_policy_and_tenant() -> None:
     assert accounts.of(tenant="x").calls == 3
     assert accounts.of("v2", "x").cents_per_minute == pytest.approx(each / 2)
     assert accounts.of("v3").cents_per_minute == 0.0
-    assert [row["calls"] for row in accounts.rows()] == [1, 1, 2]
+    assert [account.calls for _version, _tenant, account in accounts.rows()] == [1, 1, 2]
 
 
 def test_a_fleet_pays_for_nodes_whether_they_are_used_or_not() -> None:

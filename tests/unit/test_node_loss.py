@@ -35,6 +35,8 @@ class Node:
 
     def over(self, *_: Any, **__: Any) -> None: ...
 
+    def ended(self, *_: Any) -> None: ...
+
     def serving_call(self, _call: str) -> list[Any]:
         return []
 
@@ -57,7 +59,8 @@ def test_calls_are_left_only_where_the_raylet_is_gone_and_others_can_go_on(
     row = led(node)
     assert node.node_loss.left == left
     others: Any = node
-    CallEndings(node.table, Doubts(), others, others, others, others, node.node_loss).close(row, "died", "no spare")
+    endings = CallEndings(node.table, Doubts(), others, others, others, others, node.node_loss, others)
+    endings.close(row, "died", "no spare")
     assert node.ends == ([] if left else ["c1: no spare"])
     assert ("c1" in node.table) == left
 

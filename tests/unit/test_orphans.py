@@ -13,7 +13,8 @@ import uvloop
 from offhook.actors.contracts.errors import Fenced, NoSpare, NoSuchCall, OwnJournal
 from offhook.actors.journals.sqlite_journal import SqliteJournal
 from offhook.actors.node.call_table import CallRow, CallTable
-from offhook.actors.node.orphans import LOST, Orphans
+from offhook.actors.node.orphans import Orphans
+from offhook.actors.node.outcomes import LOST
 from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
 

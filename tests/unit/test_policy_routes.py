@@ -14,44 +14,43 @@ import msgpack
 import pytest
 from offhook.actors.node.bundle_archive import pack, sign
 from offhook.cluster.desired_state import DesiredState, Version
+from offhook.cluster.operations import PolicyList, Published, PublishedBundle
 from offhook.cluster.state_store import FileMemory
 from offhook.policies.core.errors import PolicyError
 from offhook.policies.core.principal import Principal
 from offhook.serve.bundles import policy_start
 from offhook.serve.bundles.policy_files import Bundle, load
+from offhook.serve.client.control_client import ControlClient
 from offhook.serve.web.api import make_api
 from offhook.serve.web.public_addresses import PublicAddresses
 
 
-class Memory:
+class Memory(ControlClient):
     """A switchboard that only takes policies, and keeps them as the director does."""
 
     def __init__(self, folder: Path) -> None:
         self.published: list[tuple[str, str, bytes]] = []
         self.wanted = DesiredState(FileMemory(folder))
 
-    async def prepare(self) -> None:
-        """Nothing to find."""
-
-    async def publish(
-        self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: bool, by: Principal
-    ) -> dict[str, Any]:
+    async def publish_policy(
+        self, version: str, policy: Mapping[str, Any], parcel: bytes, lead: str, by: Principal
+    ) -> Published:
         self.published.append((version, policy["name"], parcel))
         await self.wanted.keep(Version(version, dict(policy), parcel, by=by), set())
         name = policy["name"]
         leads = self.wanted.leads.get(name) == version
-        if lead or name not in self.wanted.leads:
+        if lead == "now" or name not in self.wanted.leads:
             leads = await self.wanted.lead(name, version)
-        return {"name": name, "version": version, "leads": leads}
+        return Published(name, version, leads)
 
-    async def policies(self) -> dict[str, Any]:
+    async def policies(self) -> PolicyList:
         return self.wanted.table({}, {})
 
-    async def bundle(self, policy: str) -> dict[str, Any]:
-        found = self.wanted.version(policy)
-        return {"name": found.name, "version": found.version, "policy": found.policy, "bundle": found.bundle}
+    async def bundle(self, asked: str) -> PublishedBundle:
+        found = self.wanted.version(asked)
+        return PublishedBundle(found.name, found.version, found.policy, found.bundle)
 
-    async def withdraw(self, version: str, by: Principal) -> None:
+    async def withdraw_policy(self, version: str, by: Principal) -> None:
         self.withdrawn_by = by
         await self.wanted.forget(version)
 
@@ -67,7 +66,7 @@ def run(tmp_path: Path, test: Callable[[httpx.AsyncClient, Memory], Awaitable[No
     door = PublicAddresses("a secret", 8790, bundles_dir=str(tmp_path / "kept"), **options)
 
     async def main() -> None:
-        transport = httpx.ASGITransport(make_api(memory, door), raise_app_exceptions=False)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(make_api(memory, door), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://voice.example") as client:
             await test(client, memory)
 
@@ -122,12 +121,12 @@ def test_a_bundle_that_the_cluster_refuses_leaves_no_folder_here(tmp_path: Path,
         async def refuse(*_: Any) -> dict[str, Any]:
             raise PolicyError("too many are kept")
 
-        taken, memory.publish = memory.publish, refuse  # type: ignore[method-assign]
+        taken, memory.publish_policy = memory.publish_policy, refuse  # type: ignore[method-assign]
         assert (await client.post("/v1/policies", json=sent(bundle))).status_code == 409
         assert list((tmp_path / "kept").iterdir()) == []
-        memory.publish = taken  # type: ignore[method-assign]
+        memory.publish_policy = taken  # type: ignore[method-assign]
         assert (await client.post("/v1/policies", json=sent(bundle))).status_code == 201
-        memory.publish = refuse  # type: ignore[method-assign]
+        memory.publish_policy = refuse  # type: ignore[method-assign]
         assert (await client.post("/v1/policies", json=sent(bundle))).status_code == 409
         assert len(list((tmp_path / "kept").iterdir())) == 1  # it was here before, and is in use
 

@@ -85,7 +85,7 @@ def test_the_cluster_keeps_who_published_and_who_cordoned_and_reads_what_was_kep
         again = DesiredState(memory)
         await again.recall()
         assert (again.versions["v1"].by, again.cordoned) == (ANN, {"n1": ANN_LEE})
-        assert again.table({}, {})["policies"][0]["versions"][0]["published_by"] == "person:ann"
+        assert again.table({}, {}).policies[0].versions[0].published_by == "person:ann"
         await again.cordon("n1", False, ["n1", "n2"], ANN)
         assert again.cordoned == {}
         await memory.put(CORDONED, json.dumps(["n1", "n2"]).encode())

@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from offhook.cluster.meters import FLEET_METERS, NODE_METERS, Meters
 from offhook.cluster.scaling import BUNDLES_MAX, SLOT, Node, Orders, Scaling, decide
 from offhook.policies.fleet.capacity import Goals, Lead, Plan, Traffic, plan
 from offhook.policies.fleet.node_lifecycle import NodeStage
@@ -177,25 +176,6 @@ def test_lead_times_are_measured() -> None:
     asyncio.run(scaling.look(0.0, [node("a", 10)]))
     asyncio.run(scaling.look(40.0, [node("a", 10), node("b")]))
     assert scaling.lead.node_s == pytest.approx(0.7 * 90 + 0.3 * 40)
-
-
-def test_meters_tell_every_figure_and_forget_nodes_that_left() -> None:
-    told: dict[tuple[str, str], float] = {}
-
-    class Gauge:
-        def __init__(self, name: str, _says: str, _tags: tuple[str, ...]) -> None:
-            self.name = name
-
-        def set(self, value: float, tags: dict[str, str] | None = None) -> None:
-            told[self.name, (tags or {}).get("node", "")] = value
-
-    meters = Meters(Gauge)
-    meters.nodes({"node-one": {field: 3 for _, field in NODE_METERS.values()}})
-    assert told["offhook_calls", "node-one"] == 3.0
-    meters.nodes({})
-    assert told["offhook_calls", "node-one"] == 0.0
-    meters.fleet(**{name.removeprefix("offhook_"): 1.0 for name in FLEET_METERS})
-    assert {name for name, _ in told} == {*NODE_METERS, *FLEET_METERS}
 
 
 def test_the_plan_and_the_orders_agree() -> None:

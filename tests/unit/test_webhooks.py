@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from offhook.actors.contracts.errors import JournalAway, LinkLost, NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.contracts.node_operations import CallRequest, Reservation
+from offhook.actors.contracts.operations import plain
 from offhook.cluster.errors import Overflow
+from offhook.cluster.operations import Resumption
 from offhook.policies.core import codec
 from offhook.policies.core import events as ev
 from offhook.policies.core.commands import HangUp, TransferCall
@@ -19,6 +22,7 @@ from offhook.policies.core.errors import Bug, CallerFault
 from offhook.policies.core.records import Record
 from offhook.serve.carriers.twilio import twiml, twiml_reader
 from offhook.serve.carriers.webhook import Connect, Dial, Hangup, Pause, Redirect, Say, Steps
+from offhook.serve.client.control_client import ControlClient
 from offhook.serve.gateway import tokens
 from offhook.serve.web import asking_again, webhooks
 from offhook.serve.web.api import make_api
@@ -32,7 +36,7 @@ VOICE, RESUME = "/carriers/twilio/voice", "/carriers/twilio/resume"
 FORM = {"CallSid": "CA123", "From": "+15550001", "To": "+15550002"}
 
 
-class Installation:
+class Installation(ControlClient):
     """A switchboard with its calls in memory; `broken` is what every question raises."""
 
     def __init__(self) -> None:
@@ -43,28 +47,25 @@ class Installation:
         self.broken: Exception | None = None
         self.journal_broken: Exception | None = None
 
-    async def prepare(self) -> None:
-        """Nothing to find."""
-
     def _whole(self) -> None:
         if self.broken is not None:
             raise self.broken
 
-    async def reserve(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    async def reserve(self, request: CallRequest) -> Reservation:
         self._whole()
-        self.reserved.append(dict(request))
-        if request["policy"] not in ("", "sales"):
+        self.reserved.append(plain(request))
+        if request.policy not in ("", "sales"):
             raise UnknownPolicy("no such policy; published: sales")
-        if request["call"] in self.live:
-            raise CallerFault(f"call {request['call']} is live already")
-        self.live[request["call"]] = {"line": "ringing"}
-        return {"call": request["call"], "media": ["node-1.example", 8801]}
+        if request.call in self.live:
+            raise CallerFault(f"call {request.call} is live already")
+        self.live[request.call] = {"line": "ringing"}
+        return Reservation(request.call, media=("node-1.example", 8801))
 
-    async def resume(self, call: str) -> dict[str, Any]:
+    async def resume(self, call: str) -> Resumption:
         self._whole()
         if call not in self.live:
             raise NoSuchCall("it is over, or never was")
-        return {"media": ["node-2.example", 8802]}
+        return Resumption("node-2", ("node-2.example", 8802))
 
     async def state(self, call: str) -> dict[str, Any]:
         self._whole()
@@ -72,7 +73,7 @@ class Installation:
             raise NoSuchCall("unknown")
         return self.live[call]
 
-    async def journal(self, _call: str, after_seq: int, limit: int) -> list[Record]:
+    async def journal(self, _call: str, after_seq: int = -1, limit: int = 1_000) -> list[Record]:
         if self.journal_broken is not None:
             raise self.journal_broken
         self._whole()
@@ -196,7 +197,7 @@ def test_an_unknown_policy_rejects_the_call(policy: str) -> None:
 def test_a_slip_in_the_webhooks_address_costs_no_caller_the_call(query: dict[str, str]) -> None:
     async def test(carrier: Carrier, installation: Installation) -> None:
         assert stream_of(await carrier.ask(f"{VOICE}?{httpx.QueryParams(query)}")) == "CA123"
-        assert not {"priority", "tenant"} & installation.reserved[0].keys()
+        assert (installation.reserved[0]["priority"], installation.reserved[0]["tenant"]) == ("normal", "")
 
     run(test)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from offhook.actors.contracts.errors import LinkLost, UnknownPolicy
+from offhook.actors.contracts.node_operations import SwapOutcome
 from offhook.actors.contracts.setup import agent_tokens
 from offhook.actors.node.bundle_archive import pack
 from offhook.actors.node.catalog import Catalog
@@ -71,16 +72,11 @@ def test_a_folder_that_two_versions_share_stays_for_the_other(tmp_path: Path) ->
 
 
 def test_the_answers_of_nodes_add_up_and_a_silent_one_is_told() -> None:
-    one = {"asked": 3, "seated_ms": 40, "swapped": 1, "kept": 1, "refused": {"c3": "agent closer fails: ValueError"}}
-    two = {"asked": 1, "seated_ms": 1_900, "swapped": 1, "kept": 0, "refused": {}}
+    one = SwapOutcome(asked=3, swapped=1, kept=1, refused={"c3": "agent closer fails: ValueError"}, seated_ms=40)
+    two = SwapOutcome(asked=1, swapped=1, seated_ms=1_900)
     told = merged({"a" * 56: one, "b" * 56: two, "c" * 56: LinkLost("it is away")})
-    assert told == {
-        "asked": 4,
-        "seated_ms": 1_900,
-        "swapped": 2,
-        "kept": 1,
-        "refused": {"c3": "agent closer fails: ValueError", f"node {'c' * 8}": "it is away"},
-    }
+    refused = {"c3": "agent closer fails: ValueError", f"node {'c' * 8}": "it is away"}
+    assert told == SwapOutcome(asked=4, swapped=2, kept=1, refused=refused, seated_ms=1_900)
     with pytest.raises(CallerFault):
         merged({"a": one, "b": CallerFault("no such deadline")})
 

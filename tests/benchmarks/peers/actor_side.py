@@ -19,6 +19,7 @@ from typing import Any
 import ray
 from offhook.actors.contracts.messages import Clear, Hangup, Notice, Stopped
 from offhook.actors.contracts.node_messages import Told
+from offhook.actors.contracts.node_operations import CallRequest
 from offhook.actors.link.link import Array, Link, LinkServer, connect
 from offhook.actors.node.supervisor import Supervisor
 from offhook.actors.refs.handles import NAMESPACE, this_node
@@ -61,10 +62,10 @@ class Line:
 
     async def open(self, supervisor: SupervisorRef, name: str) -> None:
         door = await supervisor.claim(name)
-        self.line = await connect(door["endpoint"], door["token"], "MZ1", "mulaw8k", on_message=self._ordered)
+        self.line = await connect(door.endpoint, door.token, "MZ1", "mulaw8k", on_message=self._ordered)
         seat = await supervisor.observe(name)
         hello = ("bench", "observer", ["action"])
-        self.notices = await connect(seat["endpoint"], seat["token"], *hello, on_message=self._noticed)
+        self.notices = await connect(seat.endpoint, seat.token, *hello, on_message=self._noticed)
 
     def _ordered(self, link: Link, message: Array) -> None:
         if message[0] == Clear.NAME:
@@ -118,9 +119,9 @@ class Actors:
         play = Play(calls, seconds, seed, send)
         lines = [Line(call) for call in play.calls]
         for name, line in zip(names, lines, strict=True):
-            await self.supervisor.reserve({"call": name, "caller": "+1", "callee": "+2"})
+            await self.supervisor.reserve(CallRequest(name, caller="+1", callee="+2"))
             await line.open(self.supervisor, name)
-        began_ms = {row["call"]: row["created_unix_ms"] for row in await self.supervisor.calls()}
+        began_ms = {row.call: row.created_unix_ms for row in (await self.supervisor.calls()).calls}
         for call, name in zip(play.calls, names, strict=True):
             call.zero = time.perf_counter() - (time.time() - began_ms[name] / 1_000)
         await asyncio.sleep(2)
