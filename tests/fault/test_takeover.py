@@ -219,7 +219,7 @@ def test_an_action_is_carried_out_once_whenever_its_call_is_killed(installation:
             await installation.until(lambda call=call: installation.events(call, "ActionFinished"))
             finished = await installation.events(call, "ActionFinished")
             assert len(finished) == 1
-            assert finished[0][3] is True
+            assert finished[0][3] is True, finished[0]
             acts = await installation.supervisor.acts(call)
             assert [(act.action, act.tries) for act in acts] == [("book_meeting", 1)]
             caller.leave()
