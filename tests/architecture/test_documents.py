@@ -77,3 +77,18 @@ def test_the_policy_that_the_readme_shows_is_one(tmp_path: Path) -> None:
     (shown_policy,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     (tmp_path / "policy.yaml").write_text(shown_policy)
     assert load(tmp_path).name == "trial"
+
+
+def test_the_table_of_changes_names_places_and_what_is_there() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    (table,) = re.findall(r"<!-- changes:begin -->\n(.*?)<!-- changes:end -->", text, re.DOTALL)
+    rows = [[cell.strip() for cell in row.strip("|\n").split("|")] for row in table.splitlines()[2:]]
+    assert len(rows) >= 20
+    for thing, places, name in rows:
+        found = [ROOT / link for link in re.findall(r"\]\(([^)]+)\)", places)]
+        assert found, f"no place is named for {thing}"
+        for place in found:
+            assert place.exists(), f"{thing}: {place.relative_to(ROOT)} is not there"
+        word = re.compile(rf"\b{re.escape(name.strip('`'))}\b")
+        files = [file for place in found for file in (place.rglob("*.py") if place.is_dir() else [place])]
+        assert any(word.search(file.read_text()) for file in files), f"{thing}: nobody there knows {name}"
