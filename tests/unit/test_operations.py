@@ -38,6 +38,7 @@ from offhook.actors.refs.handles import ActorRef
 from offhook.cluster.director import Director
 from offhook.cluster.operations import ClusterOperations, RolloutStatus
 from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.principal import NOBODY, Principal
 from offhook.policies.fleet.cost import Usage
 from offhook.policies.fleet.rollout import Plan
 from offhook.serve.client.control_client import ControlClient
@@ -81,6 +82,10 @@ class Clock(Operations):
     async def stop(self, name: str) -> None:
         """Let it stand."""
 
+    @once(at="POST /v1/clocks/{name}/hands")
+    async def set(self, name: str, zone: Zone, by: Principal = NOBODY) -> str:
+        """Set a clock to a zone's time; who has set it, as text."""
+
     @repeatable
     async def names(self) -> list[str]:
         """All of them."""
@@ -95,6 +100,9 @@ class Tower(Clock, Answering):
     async def wind(self, name: str, zone: Zone, turns: int = 3) -> Moment:
         self.wound.append((name, zone, turns))
         return Moment(12, zone, (name,), {"turns": turns})
+
+    async def set(self, name: str, zone: Zone, by: Principal = NOBODY) -> str:
+        return f"{name} {zone.name} {by.text}"
 
     async def now(self, name: str, hours_ago: int = 0) -> Moment:
         if name != "big":
@@ -258,6 +266,26 @@ def test_an_operation_goes_through_http_client_and_route(api: tuple[Api, Tower])
         client.ask(Clock.now, "small")
     client.ask(Clock.stop, "big")
     assert tower.wound == []
+
+
+def test_who_asks_travels_as_a_principal_and_is_told_by_the_request(api: tuple[Api, Tower]) -> None:
+    client, _ = api
+    ann = Principal.of("person:ann (Ann Lee)")
+    sent = operation_of(Clock.set).given("big", Zone("UTC"), ann)
+    assert operation_of(Clock.set).arguments(sent)["by"] == ann
+    assert client.ask(Clock.set, "big", Zone("UTC"), ann) == "big UTC person:ann (Ann Lee)"
+
+    def told(query: str = "", header: str = "", body: str = "") -> str:
+        asked = {"params": {"by": query} if query else {}, "headers": {"x-offhook-by": header} if header else {}}
+        zone = {"name": "UTC", **({"by": body} if body else {})}
+        return str(client._client.post("/v1/clocks/big/hands", json=zone, **asked).json())  # type: ignore[arg-type]
+
+    assert told(header="bob") == "big UTC person:bob"
+    assert told(query="eve", header="bob") == "big UTC person:eve"
+    assert told(body="program:crm", header="bob") == "big UTC program:crm"
+    assert told().startswith("big UTC program:anonymous@")
+    answer = client._client.post("/v1/clocks/big", json={"name": "UTC", "by": "ann"})
+    assert answer.status_code == 422, "nobody is told who asks: a body may not say it"
 
 
 def test_people_are_told_of_fields_that_are_not_known(api: tuple[Api, Tower]) -> None:
