@@ -5,8 +5,10 @@ links' messages. What these things are is theirs; here is only how a field of ea
 
 The rule of growth, for arrays and maps alike: a field is only ever added at the end and with a default. Who does not
 know it passes over it; who misses it takes the default. So one release reads what the next one writes, and the other
-way round. Decoding checks every field's type, because what is decoded comes from another process or another time. A
-`Principal` is its text.
+way round. A field's type and its default stay; the name of a class that is a tag and the members of an enum stay too,
+for ever. A new class or member is what older readers refuse (CodecFault): whoever reads across versions catches that
+(`actors/call/resume.py`). Decoding checks every field's type, because what is decoded comes from another process or
+another time. A `Principal` is its text.
 """
 
 from __future__ import annotations
