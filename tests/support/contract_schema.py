@@ -15,6 +15,8 @@ from typing import Any
 
 from offhook.actors.contracts import engine_messages, messages, node_messages
 from offhook.actors.contracts.message import Message
+from offhook.actors.contracts.setup import Engines, Setup
+from offhook.actors.engines.port import RecognitionOptions, SynthesisOptions
 from offhook.policies.core import codec, commands, events
 from offhook.policies.core import records as rec
 from offhook.policies.core.layout import Field, fields_of
@@ -24,6 +26,7 @@ from offhook.policies.core.state import CallState
 
 Schema = dict[str, dict[str, Any]]  # declaration -> what is written down of it
 NEEDED = "needed"  # a field without a default
+IN_MESSAGES = (Setup, Engines, RecognitionOptions, SynthesisOptions)  # maps that lie in a field of a message
 
 
 def declared_messages() -> dict[str, type[Message]]:
@@ -43,10 +46,12 @@ def name_of_message(kind: type[Message]) -> str:
 
 def of_messages() -> Schema:
     """What PROTOCOL stands for."""
-    return {
+    found: Schema = {
         name: {"lies": "array", "name": kind.NAME, "fields": [_field(each) for each in kind._declared()]}
         for name, kind in declared_messages().items()
     }
+    maps = {kind.__name__: {"lies": "map", "fields": list(map(_field, fields_of(kind)))} for kind in IN_MESSAGES}
+    return found | maps
 
 
 def of_records() -> Schema:
