@@ -14,12 +14,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 from ..audio.format import FRAME_BYTES, FRAME_MS, TELEPHONE
 from ..contracts.errors import ProtocolFault
-from ..contracts.message import read
+from ..contracts.message import Message, among, read
 from ..contracts.messages import (
-    TO_CALL_FROM_GATEWAY,
     Ack,
     Audio,
     Clear,
@@ -200,23 +200,22 @@ class PhoneLine:
     # --- what the gateway sends -------------------------------------------------------------------------------------
 
     def _message(self, link: Link, array: Array) -> None:
-        match read(array, TO_CALL_FROM_GATEWAY, link.newer):
-            case Audio(seq, sound):
-                self._sound(seq, sound)
-            case Marked(name):
-                self._hearer.marked(name)
-            case Digit(digit, number):
-                number = number if number >= 0 else self._next_digit
-                if number >= self._next_digit:
-                    self._next_digit = number + 1
-                    self._hearer.digit(digit)
-            case Past(seq, sound):
-                self._past(seq, sound)
-            case Stopped(reason):
-                link.on_close = None
-                self._link = None
-                link.close("the carrier ended the stream")
-                self._hearer.stopped(reason)
+        told = read(array, TAKEN, link.newer)
+        if told is not None:
+            _HEARS[type(told)](self, told)
+
+    def _digit(self, digit: str, number: int) -> None:
+        number = number if number >= 0 else self._next_digit
+        if number >= self._next_digit:
+            self._next_digit = number + 1
+            self._hearer.digit(digit)
+
+    def _stopped(self, reason: str) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            link.on_close = None
+            link.close("the carrier ended the stream")
+        self._hearer.stopped(reason)
 
     def _sound(self, seq: int, sound: bytes) -> None:
         self._frame_at = perf_counter()
@@ -262,6 +261,16 @@ class PhoneLine:
         if link is self._link:
             self._link = None
             self._hearer.lost(reason)
+
+
+_HEARS: dict[type[Message], Callable[[PhoneLine, Any], None]] = {
+    Audio: lambda line, told: line._sound(told.seq, told.sound),
+    Marked: lambda line, told: line._hearer.marked(told.mark),
+    Digit: lambda line, told: line._digit(told.digit, told.number),
+    Past: lambda line, told: line._past(told.seq, told.sound),
+    Stopped: lambda line, told: line._stopped(told.reason),
+}
+TAKEN = among(*_HEARS)  # what a gateway may send: `messages.TO_CALL_FROM_GATEWAY`
 
 
 def _frames(sound: bytes) -> list[bytes]:

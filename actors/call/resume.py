@@ -7,13 +7,15 @@ waits for (a tool's answer, a deadline, an utterance) is found in the state itse
 
 Where another version of the core has led the call, its snapshot counts as it is, and what it has ordered since is a
 fact: an act that this core would have granted and that one did not is never asked for, and a key is the one that was
-written down. What this core cannot fold of that one's events, it passes over.
+written down. What this core cannot read or fold of that one's events, orders and snapshots, it passes over: the state
+is then what the snapshot before and the events since lead to.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -146,7 +148,8 @@ def fold(rows: Sequence[Rows], policy: Policy) -> Legacy:
         policy: that which led the call at the first of them.
 
     Raises:
-        ProtocolFault, CallerFault: records that are no call's. Whatever a bug in a reducer raises.
+        ProtocolFault, CallerFault: records that are no call's, or of another core and nothing in them tells of a call
+            what this one can read. Whatever a bug in a reducer raises.
     """
     if not rows:
         raise ProtocolFault("no records: nothing is known of this call")
@@ -161,9 +164,8 @@ def fold(rows: Sequence[Rows], policy: Policy) -> Legacy:
         elif record.kind == COMMANDS:
             legacy.unwritten = ()
             if legacy.other_core:
-                orders = (order for order in record.commands() if isinstance(order, _ORDERS))
-                ordered |= {order.grant: (record.at_ms, order) for order in orders}
-        elif (state := record.snapshot()) is not None:
+                ordered |= {order.grant: (record.at_ms, order) for order in _orders_of(record)}
+        elif (state := _snapshot_of(record, legacy)) is not None:
             legacy.state = state
             legacy.known_grants = {grant.id for grant in state.authority.grants}
             ordered.clear()
@@ -176,6 +178,8 @@ def fold(rows: Sequence[Rows], policy: Policy) -> Legacy:
         elif (fault := record.told(Fault)) is not None and fault.then in (GOODBYE, TRANSFER):
             legacy.parting = fault.error
     if legacy.other_core:
+        if not legacy.state.call:
+            raise ProtocolFault(f"core {legacy.other_core} has led this call; core {CORE} can read no state of it")
         _keep_to_facts(legacy, ordered)
     return legacy
 
@@ -187,6 +191,25 @@ def _event_of(record: Record, legacy: Legacy) -> ev.Event | None:
         if not legacy.other_core:
             raise
         return None
+
+
+def _snapshot_of(record: Record, legacy: Legacy) -> CallState | None:
+    try:
+        return record.snapshot()
+    except CallerFault:
+        if not legacy.other_core:
+            raise
+        return None
+
+
+def _orders_of(record: Record) -> list[Order]:
+    """The orders of another core, as far as they can be read here; its other commands are not looked at."""
+    orders: list[Order] = []
+    for array in record.body or ():
+        with suppress(CallerFault):
+            orders += record._replace(body=[array]).commands_of(cmd.Perform)
+            orders += record._replace(body=[array]).commands_of(cmd.TransferCall)
+    return orders
 
 
 def _other_core(records: Sequence[Record]) -> int:

@@ -1,13 +1,17 @@
 """What a call actor is told when a call is assigned to it: one map on the wire, one frozen object on both sides.
 
-Nothing here is decided; the supervisor fills it in, the call runs by it.
+Nothing here is decided; the supervisor fills it in, the call runs by it. How these lie in a map, are checked and grow
+is `policies/core/layout.py`'s matter: a new field is one line, at the end and with a default, and a new PROTOCOL.
 """
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
+
+from offhook.policies.core.layout import CodecFault, Decoder, Encoder, map_decoder, map_encoder
 
 from .errors import ProtocolFault
 
@@ -28,13 +32,18 @@ class Engines:
     clips: str = ""
     voice: str = ""
 
+    def as_map(self) -> dict[str, Any]:
+        """Plain values, for the wire and for a file; what has its default is left out."""
+        return _as_map(_write_engines, self)
+
     @classmethod
-    def from_map(cls, raw: Mapping[str, Any]) -> Engines:
-        """What `asdict` made, also after a way through msgpack or JSON."""
-        known = {item.name: raw[item.name] for item in fields(cls) if item.name in raw}
-        for name in ("recognizer_endpoints", "synthesizer_endpoints"):
-            known[name] = tuple((str(endpoint), str(token)) for endpoint, token in known.get(name, ()))
-        return cls(**known)
+    def from_map(cls, raw: Any) -> Engines:
+        """What `as_map` made, of this release or another.
+
+        Raises:
+            ProtocolFault: a field is of the wrong type; the message names it.
+        """
+        return typing.cast(Engines, _from_map(_read_engines, raw))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +77,32 @@ class Setup:
     arm: str = ""  # of a rollout, to which the call was assigned (`arm_counters.py`); "" = of none
 
     def as_map(self) -> dict[str, Any]:
-        """Plain values, for the wire."""
-        return asdict(self)
+        """Plain values, for the wire; what has its default is left out."""
+        return _as_map(_write_setup, self)
 
     @classmethod
     def from_map(cls, raw: Any) -> Setup:
-        """Raises:
-        ProtocolFault: a field is missing or of the wrong type.
+        """What `as_map` made, of this release or another.
+
+        Raises:
+            ProtocolFault: a field is missing or of the wrong type; the message names it.
         """
-        if not isinstance(raw, dict):
-            raise ProtocolFault(f"a setup is a map, got {type(raw).__name__}")
-        known = {name: raw[name] for name in _NAMES if name in raw}
-        try:
-            engines = known.pop("engines", None)
-            known["anchor"] = tuple(known.get("anchor") or ("", 0))
-            return cls(**known, engines=Engines.from_map(engines or {}))
-        except TypeError as error:
-            raise ProtocolFault(f"setup of call {raw.get('call', '?')}: {error}") from error
+        return typing.cast(Setup, _from_map(_read_setup, raw))
 
 
-_NAMES = tuple(item.name for item in fields(Setup))
+def _as_map(write: Encoder, thing: Setup | Engines) -> dict[str, Any]:
+    return typing.cast(dict[str, Any], write(thing))
+
+
+def _from_map(read: Decoder, raw: Any) -> Any:
+    try:
+        return read(raw)
+    except CodecFault as fault:
+        raise ProtocolFault(str(fault)) from None
+
+
+_write_engines, _read_engines = map_encoder(Engines), map_decoder(Engines)
+_write_setup, _read_setup = map_encoder(Setup), map_decoder(Setup)
 
 
 def agent_tokens(media_token: str, version: str, agents: Iterable[str]) -> dict[str, str]:

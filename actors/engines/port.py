@@ -6,9 +6,10 @@ What an engine has to be, is in `serve/engines/port.py`; how both speak over a l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Protocol, Self, TypeVar
 
 from offhook.policies.core.policy import Speech
 
@@ -21,31 +22,55 @@ VOICE_CHARS_MAX = 200
 HINTS_MAX = 200  # words and names that are likely to be said
 HINT_CHARS_MAX = 100
 TENANT_CHARS_MAX = 200
+FORMAT_CHARS_MAX = 40  # of a format's name; the longest has 20
+
+_Value = TypeVar("_Value")
+_MOST = "most"
+_ABSENT = object()
+
+
+def _option(default: _Value, most: int = 0) -> _Value:
+    """An option with its default; `most`: characters of a text, or hints."""
+    return field(default=default, metadata={_MOST: most})
+
+
+class _Options:
+    """How options lie in a map, under their names: one line declares one, here is how each type is written and read."""
+
+    __slots__ = ()
+
+    def as_map(self) -> dict[str, object]:
+        """Plain values, for the link."""
+        return {each.name: _plain(getattr(self, each.name)) for each in fields(typing.cast(Any, self))}
+
+    @classmethod
+    def _read(cls, raw: object, link: AudioFormat) -> Self:
+        if not isinstance(raw, Mapping):
+            raise ProtocolFault(f"options are a map, not {type(raw).__name__}")
+        told: dict[str, Any] = {}
+        for each in fields(typing.cast(Any, cls)):
+            read = _READERS[type(each.default)]
+            told[each.name] = read(each.name, raw.get(each.name, _ABSENT), each.default, each.metadata[_MOST], link)
+        return cls(**told)
 
 
 @dataclass(frozen=True, slots=True)
-class RecognitionOptions:
+class RecognitionOptions(_Options):
     """How one stream is to be read.
 
     `language`: a BCP 47 tag; `hints`: words and names that are likely to be said, the likeliest first; `format`: of the
     sound that is sent; `tenant`: whose call it is.
     """
 
-    language: str = "en"
-    hints: tuple[str, ...] = ()
-    format: AudioFormat = TELEPHONE
-    tenant: str = ""
+    language: str = _option("en", LANGUAGE_CHARS_MAX)
+    hints: tuple[str, ...] = _option((), HINTS_MAX)
+    format: AudioFormat = _option(TELEPHONE)
+    tenant: str = _option("", TENANT_CHARS_MAX)
 
     @classmethod
     def of(cls, speech: Speech, tenant: str) -> RecognitionOptions:
         """What a policy asks for."""
         return cls(speech.language, speech.hints, TELEPHONE, tenant)
-
-    def as_map(self) -> dict[str, object]:
-        """Plain values, for the link."""
-        return {
-            "language": self.language, "hints": list(self.hints), "format": self.format.name, "tenant": self.tenant,
-        }  # fmt: skip
 
     @classmethod
     def from_map(cls, raw: object, link: AudioFormat = TELEPHONE) -> RecognitionOptions:
@@ -57,42 +82,31 @@ class RecognitionOptions:
         Raises:
             ProtocolFault: a field of the wrong type or over its limit, or a format that is none.
         """
-        fields = _map(raw)
-        return cls(_language(fields), _hints(fields), _format(fields, link), _text(fields, "tenant", TENANT_CHARS_MAX))
+        return cls._read(raw, link)
 
 
 @dataclass(frozen=True, slots=True)
-class SynthesisOptions:
+class SynthesisOptions(_Options):
     """How one text is to be spoken.
 
     `voice`: the engine's own name of it, "" = its default; `language`: a BCP 47 tag; `format`: of the sound that is
     wanted; `tenant`: whose call it is.
     """
 
-    voice: str = ""
-    language: str = "en"
-    format: AudioFormat = TELEPHONE
-    tenant: str = ""
+    voice: str = _option("", VOICE_CHARS_MAX)
+    language: str = _option("en", LANGUAGE_CHARS_MAX)
+    format: AudioFormat = _option(TELEPHONE)
+    tenant: str = _option("", TENANT_CHARS_MAX)
 
     @classmethod
     def of(cls, speech: Speech, tenant: str, voice: str = "") -> SynthesisOptions:
         """What a policy asks for; `voice` is the installation's, for a policy that names none."""
         return cls(speech.voice or voice, speech.language, TELEPHONE, tenant)
 
-    def as_map(self) -> dict[str, object]:
-        """Plain values, for the link."""
-        return {"voice": self.voice, "language": self.language, "format": self.format.name, "tenant": self.tenant}
-
     @classmethod
     def from_map(cls, raw: object, link: AudioFormat = TELEPHONE, voice: str = "") -> SynthesisOptions:
         """As `RecognitionOptions.from_map`; `voice` stands for a voice that the map does not name."""
-        fields = _map(raw)
-        options = cls(
-            _text(fields, "voice", VOICE_CHARS_MAX),
-            _language(fields),
-            _format(fields, link),
-            _text(fields, "tenant", TENANT_CHARS_MAX),
-        )
+        options = cls._read(raw, link)
         return options if options.voice or not voice else replace(options, voice=voice[:VOICE_CHARS_MAX])
 
 
@@ -171,36 +185,36 @@ class Synthesizer(Protocol):
         ...
 
 
-def _map(raw: object) -> Mapping[object, object]:
-    if not isinstance(raw, Mapping):
-        raise ProtocolFault(f"options are a map, not {type(raw).__name__}")
-    return raw
+def _plain(value: object) -> object:
+    if isinstance(value, AudioFormat):
+        return value.name
+    return list(value) if isinstance(value, tuple) else value
 
 
-def _text(fields: Mapping[object, object], name: str, chars_max: int, default: str = "") -> str:
-    value = fields.get(name, default)
-    if not isinstance(value, str) or len(value) > chars_max:
-        raise ProtocolFault(f"the option {name} is a text of {chars_max} characters at most")
+def _text(name: str, value: object, default: str, most: int, _link: AudioFormat) -> str:
+    value = default if value is _ABSENT else value
+    if not isinstance(value, str) or len(value) > most:
+        raise ProtocolFault(f"the option {name} is a text of {most} characters at most")
     return value
 
 
-def _language(fields: Mapping[object, object]) -> str:
-    return _text(fields, "language", LANGUAGE_CHARS_MAX, "en")
-
-
-def _hints(fields: Mapping[object, object]) -> tuple[str, ...]:
-    hints = fields.get("hints", ())
-    if not isinstance(hints, list | tuple) or len(hints) > HINTS_MAX:
-        raise ProtocolFault(f"the option hints is a list of {HINTS_MAX} texts at most")
-    for hint in hints:
+def _hints(name: str, value: object, default: tuple[str, ...], most: int, _link: AudioFormat) -> tuple[str, ...]:
+    value = default if value is _ABSENT else value
+    if not isinstance(value, list | tuple) or len(value) > most:
+        raise ProtocolFault(f"the option {name} is a list of {most} texts at most")
+    for hint in value:
         if not isinstance(hint, str) or len(hint) > HINT_CHARS_MAX:
-            raise ProtocolFault(f"a hint is a text of {HINT_CHARS_MAX} characters at most")
-    return tuple(hints)
+            raise ProtocolFault(f"one of the option {name} is a text of {HINT_CHARS_MAX} characters at most")
+    return tuple(value)
 
 
-def _format(fields: Mapping[object, object], link: AudioFormat) -> AudioFormat:
-    name = _text(fields, "format", 40)
+def _format(name: str, value: object, _default: AudioFormat, _most: int, link: AudioFormat) -> AudioFormat:
+    told = _text(name, value, "", FORMAT_CHARS_MAX, link)
     try:
-        return AudioFormat.named(name) if name else link
+        return AudioFormat.named(told) if told else link
     except WrongSound as fault:
         raise ProtocolFault(str(fault)) from fault
+
+
+# By the class of the option's default.
+_READERS: Mapping[type, Callable[..., Any]] = {str: _text, tuple: _hints, AudioFormat: _format}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 from offhook.policies.conversation.view import view_of
+from offhook.policies.core.codec import CodecFault
 from offhook.policies.core.errors import CallerFault
 from offhook.policies.core.policy import Policy
 from offhook.policies.core.records import SNAPSHOT, VERDICT, Body, End, Place, PolicyChange, Record, Start
+from offhook.policies.core.version import CORE
 from pydantic import ValidationError
 
 from ..contracts.errors import JournalAway, JournalDamaged, NoSuchCall
@@ -130,7 +134,8 @@ async def since_snapshot(
 ) -> tuple[list[Record], JournalDamaged | None]:
     """A call's newest snapshot and all that follows, for a new owner; or what of it is whole, and the damage.
 
-    Where the snapshot itself is damaged, everything but it: the events before it tell what it said.
+    Where the snapshot itself is damaged, or another core has written it and this one cannot read it, everything but it:
+    the events before it tell what it said.
 
     Args:
         snapshot_seq: the snapshot's number; 0 = there is none, -1 = not known.
@@ -146,12 +151,44 @@ async def since_snapshot(
             snapshot_seq = 0
     records, damage = await _all_after(journal, call, snapshot_seq - 1)
     if damage is None or (records and records[0].seq == snapshot_seq):
-        return records, damage
+        if not (snapshot_seq and _is_foreign(records[:2])):
+            return records, damage
+        return await _since_one_that_is_read(journal, call)
     records, _ = await _all_after(journal, call, -1)
     if records:
         rest, _ = await _all_after(journal, call, records[-1].seq + 1)
         if rest and rest[0].kind == Place.KIND:  # written behind every snapshot: that is what cannot be read
             records += rest
+    return records, damage
+
+
+def _is_foreign(beginning: Sequence[Record]) -> bool:
+    """Whether a snapshot, behind which its place is written, is another core's and cannot be read by this one."""
+    with suppress(CodecFault):
+        place = beginning[1].told(Place) if len(beginning) > 1 else None
+        if place is not None and place.core not in (0, CORE):
+            return not _can_be_read(beginning[0])
+    return False
+
+
+def _can_be_read(snapshot: Record) -> bool:
+    try:
+        snapshot.snapshot()
+    except CodecFault:
+        return False
+    return True
+
+
+async def _since_one_that_is_read(journal: Journal, call: str) -> tuple[list[Record], JournalDamaged | None]:
+    """The newest snapshot that this core can read and all that follows, the snapshots among it that it cannot left out;
+    all there is, where it can read none."""
+    whole, damage = await _all_after(journal, call, -1)
+    records: list[Record] = []
+    for record in whole:
+        if record.kind != SNAPSHOT:
+            records.append(record)
+        elif _can_be_read(record):
+            records = [record]
     return records, damage
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +72,9 @@ class Catalog:
         engines = Engines.from_map(
             {
                 "recognizer": str(recognizer.get("kind", "none")),
-                "recognizer_endpoints": recognizer.get("endpoints", ()),
+                "recognizer_endpoints": list(map(list, recognizer.get("endpoints", ()))),
                 "synthesizer": str(synthesizer.get("kind", "tone")),
-                "synthesizer_endpoints": synthesizer.get("endpoints", ()),
+                "synthesizer_endpoints": list(map(list, synthesizer.get("endpoints", ()))),
                 "clips": str(synthesizer.get("clips", "")),
                 "voice": str(synthesizer.get("voice", "")),
             }
@@ -181,7 +181,7 @@ class Catalog:
             "policies": policies,
             "default": self.default,
             "withdrawn": sorted(self.withdrawn),
-            "engines": asdict(self.engines),
+            "engines": self.engines.as_map(),
             "places": [place.as_map() for place in self._places],
         }
         fresh = self._memory.with_suffix(".new")

@@ -14,6 +14,7 @@ from typing import Any
 from offhook.policies.core.errors import OffhookError, PolicyError
 from offhook.policies.core.policy import Policy
 from offhook.policies.core.records import Rows, record_of
+from offhook.policies.core.topics import Topic
 from offhook.policies.replay.backtest import Proposer, Trial, backtest
 from offhook.policies.replay.recording import read
 
@@ -21,14 +22,7 @@ from ..agents.bundle import agent_class
 from ..agents.failures import failure_of
 from ..agents.plain import as_plain
 
-# What calls tell of (`Publish` in policies/); "*" = everything.
-TOPICS = frozenset(
-    (
-        "action", "agent", "answer", "answering", "approval", "call", "concern", "debt", "floor", "handoff", "health",
-        "overlap", "owner", "policy", "presence", "reading", "round", "signal", "silence", "slot", "speech", "stage",
-        "suggestion", "turn", "verdict", "words", "*",
-    )
-)  # fmt: skip
+ALL_TOPICS = "*"
 
 
 def agents_of(policy: Policy, bundle: str) -> dict[str, Proposer]:
@@ -55,8 +49,9 @@ def _check_topics(name: str, kind: type[Any]) -> None:
         raise PolicyError(
             f"agents.{name}: {kind.__name__} declares no topics; write: topics = () or the names of notices to hear"
         )
-    if unknown := sorted(set(topics) - TOPICS):
-        known = ", ".join(sorted(TOPICS))
+    known_topics = {ALL_TOPICS, *map(str, Topic)}
+    if unknown := sorted(set(topics) - known_topics):
+        known = ", ".join(sorted(known_topics))
         raise PolicyError(f"agents.{name}: {kind.__name__} wants notices of {', '.join(unknown)}; there are: {known}")
 
 

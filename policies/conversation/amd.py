@@ -28,6 +28,7 @@ from ..core.events import (
 from ..core.parts import replace
 from ..core.proposals import CORE, Kind, Proposal, Purpose
 from ..core.state import Answering, Holder
+from ..core.topics import Topic
 from ..gate import arbitration
 from ..language.port import registry
 from ..language.port.port import Heard, Voice
@@ -60,7 +61,7 @@ def arm(draft: Draft) -> None:
         draft.disarm(QUIET)
     else:
         draft.arm(QUIET, state.now_ms + limits.initial_silence_ms)
-    draft.publish("answering", phase=str(_P.WAITING), decided="", reason="")
+    draft.publish(Topic.ANSWERING, phase=str(_P.WAITING), decided="", reason="")
 
 
 # --- what is heard --------------------------------------------------------------------------------------------------
@@ -274,7 +275,7 @@ def _move(draft: Draft, cause: Cause, reason: str) -> bool:
         now, phase=after.value, decided=DECIDED.get(after, now.decided), reason=reason or now.reason
     )
     if after in _ENTER:
-        draft.publish("answering", phase=str(after), decided=draft.state.answering.decided, reason=reason)
+        draft.publish(Topic.ANSWERING, phase=str(after), decided=draft.state.answering.decided, reason=reason)
         _ENTER[after](draft)
     return True
 

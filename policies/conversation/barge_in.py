@@ -28,6 +28,7 @@ from ..core.events import (
 from ..core.parts import replace
 from ..core.proposals import Asks
 from ..core.state import AgentSpeech, CallState, Holder, Overlap, Playing, Utterance
+from ..core.topics import Topic
 from ..gate import debts, execution
 from ..language.port import registry
 from ..speech import speaking, turns
@@ -62,7 +63,7 @@ def speech_started(draft: Draft, event: SpeechStarted) -> None:
     draft.arm(TIMER, state.overlap.deadline_ms)
     if state.overlap.held:
         speaking.hold(draft)
-        draft.publish("overlap", what="held", utterance=current.id, onset_ms=event.onset_ms)
+        draft.publish(Topic.OVERLAP, what="held", utterance=current.id, onset_ms=event.onset_ms)
 
 
 def speech_measured(draft: Draft, event: SpeechMeasured) -> None:
@@ -273,7 +274,7 @@ def _take(draft: Draft) -> None:
 def _interrupt(draft: Draft, current: Utterance, what: str, take: float, voiced_ms: int) -> None:
     draft.state.overlap = None
     draft.disarm(TIMER)
-    draft.publish("overlap", what=what, utterance=current.id, take=round(take, 3), voiced_ms=voiced_ms)
+    draft.publish(Topic.OVERLAP, what=what, utterance=current.id, take=round(take, 3), voiced_ms=voiced_ms)
     speaking.cut(draft, what)
     turns.take_up(draft, current)
     turns.new_turn(draft, "interrupted")
@@ -288,7 +289,7 @@ def _listener(draft: Draft, what: str) -> None:
     current = state.speech.current
     if found is None or current is None:
         return
-    draft.publish("overlap", what=what, utterance=current.id, take=round(found.take, 3), voiced_ms=found.voiced_ms)
+    draft.publish(Topic.OVERLAP, what=what, utterance=current.id, take=round(found.take, 3), voiced_ms=found.voiced_ms)
     if found.held and _unread(state, found):
         current = replace(current, wordless_ms=current.wordless_ms + state.now_ms - found.confirmed_ms)
         state.speech = AgentSpeech(current, state.speech.last)

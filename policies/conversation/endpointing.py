@@ -23,6 +23,7 @@ from ..core.events import (
 from ..core.parts import part, replace
 from ..core.policy import Endpointing
 from ..core.state import Cadence, CallState, EndOfTurn, Holder, Line, Playing, Stage
+from ..core.topics import Topic
 from ..evidence import owed
 from ..gate import arbitration, consent, debts, execution
 from ..language.port import registry
@@ -201,7 +202,7 @@ def _turn_over(draft: Draft) -> None:
     reason = "interrupted" if state.authority.suspended_since_ms else "turn_ended"
     execution.restore(draft)
     draft.publish(
-        "turn",
+        Topic.TURN,
         number=state.turn,
         why="ended",
         patience_ms=pending.patience_ms,

@@ -11,6 +11,7 @@ from ..core.draft import Draft
 from ..core.events import CallCreated, HangupRequested, LineAnswered, LineClosed, LineLost, LineResumed, TimerFired
 from ..core.proposals import CORE, Kind, Proposal, Purpose
 from ..core.state import Line
+from ..core.topics import Topic
 from ..gate import acts, arbitration, debts
 from ..speech import ending, turns
 from . import endpointing, presence, silence
@@ -47,7 +48,7 @@ def answered(draft: Draft, event: LineAnswered) -> None:
     if 0 < limits.warning_ms < limits.call_ms and limits.warning_line:
         draft.arm(WARNING, event.at_ms + limits.call_ms - limits.warning_ms)
     silence.begin(draft, "answered")
-    draft.publish("call", what="answered")
+    draft.publish(Topic.CALL, what="answered")
 
 
 def line_lost(draft: Draft, event: LineLost) -> None:
@@ -58,7 +59,7 @@ def line_lost(draft: Draft, event: LineLost) -> None:
     limits = draft.policy.limits
     wait_ms = limits.transfer_ms if _handed_over(draft) else limits.line_lost_ms
     draft.arm(LOST, event.at_ms + wait_ms)
-    draft.publish("call", what="line lost", reason=event.reason)
+    draft.publish(Topic.CALL, what="line lost", reason=event.reason)
 
 
 def line_resumed(draft: Draft, event: LineResumed) -> None:
@@ -66,7 +67,7 @@ def line_resumed(draft: Draft, event: LineResumed) -> None:
     state = draft.state
     draft.disarm(LOST)
     state.line = Line.OPEN
-    draft.publish("call", what="line resumed")
+    draft.publish(Topic.CALL, what="line resumed")
     endpointing.line_resumed(draft)
     if state.silence.since_ms:
         silence.resume(draft)
@@ -82,7 +83,7 @@ def line_closed(draft: Draft, event: LineClosed) -> None:
     state.outcome = state.outcome or _outcome(draft)
     debts.write_off_all(draft, "the call is over")
     state.line = Line.CLOSED
-    draft.publish("call", what="closed", outcome=state.outcome, reason=event.reason)
+    draft.publish(Topic.CALL, what="closed", outcome=state.outcome, reason=event.reason)
 
 
 def hangup_requested(draft: Draft, event: HangupRequested) -> None:
@@ -146,7 +147,7 @@ def _say_goodbye(draft: Draft) -> None:
 def _end(draft: Draft, outcome: str, reason: str) -> None:
     """End the call now, whatever is under way."""
     draft.state.outcome = outcome
-    draft.publish("call", what="ending", outcome=outcome, reason=reason)
+    draft.publish(Topic.CALL, what="ending", outcome=outcome, reason=reason)
     _hang_up(draft)
 
 

@@ -24,6 +24,7 @@ from ..core.events import DigitPressed, SpeechEnded, SpeechStarted, TimerFired
 from ..core.parts import replace
 from ..core.proposals import CORE, Answer, Asks, Kind, Proposal, Purpose
 from ..core.state import CallState, Holder, Line, Presence, Sign
+from ..core.topics import Topic
 from ..evidence import cues
 from ..gate import arbitration
 from ..language.port import registry
@@ -236,7 +237,7 @@ def _enter(draft: Draft, reading: str) -> None:
     began_ms = now.talking_since_ms if reading == TELEVISION else state.hearing.turn_started_ms
     since_ms = now.since_ms or max(1, began_ms)
     now = state.presence = replace(now, reading=reading, since_ms=since_ms, persons=0, checked_ms=0, checked=False)
-    draft.publish("presence", what="reading", reading=reading, since_ms=since_ms)
+    draft.publish(Topic.PRESENCE, what="reading", reading=reading, since_ms=since_ms)
     limits = draft.policy.presence
     limit_ms = {MENU: limits.menu_ms, TELEVISION: limits.talk_ms}.get(reading, limits.hold_ms)
     soonest_ms = state.now_ms + (_BACK_MS if now.recorded else 0)
@@ -286,7 +287,7 @@ def _person(draft: Draft, what: str = "person", *, sure: bool = False) -> None:
     persons = now.persons + 1
     sure = sure or persons >= _PERSONS_SURE
     if now.reading:
-        draft.publish("presence", what=what, reading="", since_ms=state.now_ms)
+        draft.publish(Topic.PRESENCE, what=what, reading="", since_ms=state.now_ms)
     state.presence = Presence(
         since_ms=0 if sure else now.since_ms,
         heard=now.heard,

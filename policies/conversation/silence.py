@@ -25,6 +25,7 @@ from ..core.events import (
 from ..core.parts import part, replace
 from ..core.proposals import CORE, Asks, Kind, Proposal, Purpose
 from ..core.state import CallState, Line, Sign, Silence, Stage, Utterance
+from ..core.topics import Topic
 from ..evidence import evidence
 from ..gate import arbitration
 from ..speech import cadence, turns
@@ -231,7 +232,7 @@ def _climb(draft: Draft) -> None:
     rung = ladder[min(silence.rung, len(ladder) - 1)]
     state.silence = replace(silence, rung=silence.rung + 1, mood=rung.mood)
     waited_ms = state.now_ms - silence.since_ms
-    draft.publish("silence", rung=rung.name, mood=rung.mood, after=silence.after, waited_ms=waited_ms)
+    draft.publish(Topic.SILENCE, rung=rung.name, mood=rung.mood, after=silence.after, waited_ms=waited_ms)
     if silence.after not in ("turn", "answered", "wait"):
         evidence.add(draft, Sign.HESITATION, _STRENGTH[rung.mood], source="silence", topic="")
     _await_rung(draft, _next_deadline_ms(draft))
@@ -327,7 +328,7 @@ def _suspend(draft: Draft) -> None:
     if arbitration.HOLD in state.timers:
         until_ms = min(state.timers[arbitration.HOLD] + 1, since_ms + ladder.hold_ms - state.silence.stood_ms)
     _await_rung(draft, max(state.now_ms + _LATE_MS, until_ms))
-    draft.publish("silence", rung="", mood="suspended", after=state.silence.after, waited_ms=0)
+    draft.publish(Topic.SILENCE, rung="", mood="suspended", after=state.silence.after, waited_ms=0)
 
 
 def _resume_suspended(draft: Draft) -> None:

@@ -12,6 +12,7 @@ from ..core.draft import Draft
 from ..core.events import ActionFinished, WordsHeard
 from ..core.proposals import Purpose
 from ..core.state import CallState, Sign, Signal, Stage
+from ..core.topics import Topic
 from ..evidence import concerns
 from ..gate.case import done
 
@@ -110,7 +111,7 @@ def advance(draft: Draft, cause: Cause | str) -> bool:
     if after is None:
         return False
     state.stage = after
-    draft.publish("stage", stage=str(after), before=str(before), cause=str(cause))
+    draft.publish(Topic.STAGE, stage=str(after), before=str(before), cause=str(cause))
     return True
 
 

@@ -18,6 +18,7 @@ from ..core.events import PolicyChanged
 from ..core.parts import replace
 from ..core.proposals import RuleResult
 from ..core.state import CallState, Line
+from ..core.topics import Topic
 from ..gate import acts, arbitration, execution
 from ..speech import turns
 from . import limits, silence
@@ -53,7 +54,7 @@ def policy_changed(draft: Draft, event: PolicyChanged) -> None:
     asked = state.round
     state.policy_version = event.version
     state.agents = tuple(agent for agent in event.agents if agent in draft.policy.agents)
-    draft.publish("policy", version=event.version, reason=event.reason, agents=list(state.agents))
+    draft.publish(Topic.POLICY, version=event.version, reason=event.reason, agents=list(state.agents))
     acts.withdraw_all(draft)
     execution.abandon(draft, RuleResult("fresh", f"of policy {event.version}", "of the policy before", False))
     turns.new_turn(draft, "policy")

@@ -12,6 +12,7 @@ from ..core.events import HealthChanged, SpeechEnded
 from ..core.parts import replace
 from ..core.proposals import CORE, Answer, Kind, Proposal, Purpose
 from ..core.state import Holder, Line
+from ..core.topics import Topic
 from ..gate import arbitration
 
 PART = "recognizer"
@@ -71,4 +72,4 @@ def _withdraw(draft: Draft) -> None:
     left = tuple(p for p in authority.waiting if not p.id.startswith(_ID))
     if len(left) < len(authority.waiting):
         draft.state.authority = replace(authority, waiting=left)
-        draft.publish("health", part=PART, up=True, withdrawn="unheard_line")
+        draft.publish(Topic.HEALTH, part=PART, up=True, withdrawn="unheard_line")

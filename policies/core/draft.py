@@ -16,6 +16,7 @@ from .commands import Command, Publish
 from .parts import clone
 from .policy import Policy
 from .state import CallState
+from .topics import Topic
 
 
 class FollowUp(Enum):
@@ -45,9 +46,9 @@ class Draft:
         """Ask for an effect."""
         self.commands.append(command)
 
-    def publish(self, topic: str, /, **body: Any) -> None:
+    def publish(self, topic: Topic, /, **body: Any) -> None:
         """Tell the subscribers of a topic."""
-        self.commands.append(Publish(topic, body))
+        self.commands.append(Publish(topic._value_, body))
 
     def then(self, what: FollowUp, *arguments: Any) -> None:
         """Have the machine see to `what` when this reducer is through; once, however often it is asked for."""

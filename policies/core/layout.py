@@ -5,8 +5,10 @@ links' messages. What these things are is theirs; here is only how a field of ea
 
 The rule of growth, for arrays and maps alike: a field is only ever added at the end and with a default. Who does not
 know it passes over it; who misses it takes the default. So one release reads what the next one writes, and the other
-way round. Decoding checks every field's type, because what is decoded comes from another process or another time. A
-`Principal` is its text.
+way round. A field's type and its default stay; the name of a class that is a tag and the members of an enum stay too,
+for ever. A new class or member is what older readers refuse (CodecFault): whoever reads across versions catches that
+(`actors/call/resume.py`). Decoding checks every field's type, because what is decoded comes from another process or
+another time. A `Principal` is its text.
 """
 
 from __future__ import annotations
@@ -133,7 +135,7 @@ def map_encoder(kind: type) -> Encoder:
 
 def _encoding(source: _Source, hint: Any, value: str) -> str:
     """The expression that turns `value`, annotated with `hint`, into plain values."""
-    if hint in _LEAVES or hint in _FREE or hint == list[Any]:
+    if hint in _LEAVES or hint in _FREE or hint in _FREE_LISTS:
         return value
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return f"{value}._value_"
@@ -143,18 +145,18 @@ def _encoding(source: _Source, hint: Any, value: str) -> str:
         inner = map_encoder if source.maps else array_encoder
         return f"{source.name(inner(typing.cast(type, hint)))}({value})"
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is types.UnionType:
-        return f"(None if {value} is None else {_encoding(source, arguments[0], value)})"
+    if origin in _UNIONS:
+        return f"(None if {value} is None else {_encoding(source, _or_none(hint, source.kind.__name__), value)})"
     if origin is frozenset:
         return f"sorted({value})"
-    if origin is tuple and arguments[-1] is Ellipsis:
+    if origin is list or (origin is tuple and arguments[-1] is Ellipsis):
         if arguments[0] in _LEAVES:
             return f"list({value})"
         each = source.variable()
         return f"[{_encoding(source, arguments[0], each)} for {each} in {value}]"
     if origin is tuple:
         return f"[{', '.join(_encoding(source, part, f'{value}[{at}]') for at, part in enumerate(arguments))}]"
-    if hint in _NUMBERED:
+    if _is_map_of_leaves(hint):
         return f"dict({value})"
     if hint in _MAPS:
         return f"plain({value})"
@@ -254,23 +256,39 @@ def _decoding(source: _Source, hint: Any, value: str, where: str) -> str:
         inner = map_decoder if source.maps else array_decoder
         return f"{source.name(inner(typing.cast(type, hint)))}({value})"
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is types.UnionType:
-        return f"(None if {value} is None else {_decoding(source, arguments[0], value, where)})"
+    if origin in _UNIONS:
+        return f"(None if {value} is None else {_decoding(source, _or_none(hint, where), value, where)})"
     checked = f"({value} if {value}.__class__ {_class_test(hint, origin)} else {{}}({value}))"
     checked = checked.format(source.name(_refusal(hint, where)))
-    if hint in _LEAVES or origin is list or hint in _MAPS or hint in _NUMBERED:
+    if hint in _LEAVES or hint in _FREE_LISTS or hint in _MAPS:
         return checked
-    if origin is frozenset or (origin is tuple and arguments[-1] is Ellipsis):
+    if _is_map_of_leaves(hint):
+        key, each = source.variable(), source.variable()
+        pair = f"{_decoding(source, str, key, where)}: {_decoding(source, arguments[1], each, where)}"
+        return f"{{{pair} for {key}, {each} in {checked}.items()}}"
+    if origin in (frozenset, list) or (origin is tuple and arguments[-1] is Ellipsis):
         each = source.variable()
-        inner_value = _decoding(source, arguments[0], each, where)
-        collection = "frozenset" if origin is frozenset else "tuple"
-        return f"{collection}([{inner_value} for {each} in {checked}])"
+        items = f"[{_decoding(source, arguments[0], each, where)} for {each} in {checked}]"
+        return items if origin is list else f"{origin.__name__}({items})"
     if origin is tuple:
         sized = source.name(_sized(len(arguments), where))
         each = source.variable()
         parts = ", ".join(_decoding(source, part, f"{each}[{at}]", where) for at, part in enumerate(arguments))
         return f"[({parts}) for {each} in ({sized}({value}),)][0]"
     raise TypeError(f"{where}: no rule for a field annotated {hint}")
+
+
+def _or_none(union: Any, where: str) -> Any:
+    """What a union is beside None; any other union cannot be told apart when it is read."""
+    kinds = [each for each in typing.get_args(union) if each is not type(None)]
+    if len(kinds) != 1:
+        raise TypeError(f"{where}: no rule for a field annotated {union}; of unions, `X | None` alone has one")
+    return kinds[0]
+
+
+def _is_map_of_leaves(hint: Any) -> bool:
+    arguments = typing.get_args(hint)
+    return typing.get_origin(hint) is Mapping and arguments[0] is str and arguments[1] in _LEAVES
 
 
 def _class_test(hint: Any, origin: Any) -> str:
@@ -314,6 +332,7 @@ def _sized(size: int, where: str) -> Callable[[Any], Any]:
 
 
 _LEAVES = (str, int, float, bool, bytes)
-_FREE = (Any, object)  # as it comes; so do the elements of a list: whoever knows what they are looks at them
-_NUMBERED = (Mapping[str, int], Mapping[str, float], Mapping[str, str])
+_UNIONS = (types.UnionType, typing.Union)
+_FREE = (Any, object)  # as it comes, also in a list or a map: whoever knows what it is looks at it
+_FREE_LISTS = (list[Any], list[object])
 _MAPS = (Mapping[str, Any], Mapping[str, object])

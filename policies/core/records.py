@@ -23,7 +23,7 @@ from .layout import KEY, CodecFault, Decoder, Encoder, array_decoder, array_enco
 from .proposals import Verdict
 from .state import CallState
 
-FORMAT = 1  # of a journal, in its first record; rises with every kind or field that is added here
+FORMAT = 1  # of a journal, in its first record; rises with every kind or field added here (codec arrays: CORE)
 
 EVENT = "event"  # a codec array: what the call has taken in
 UNFOLDED = "unfolded"  # the same, once the call is only said goodbye to: nothing was decided upon it
@@ -70,6 +70,11 @@ def record(kind: str, *, as_map: bool = True) -> Callable[[type[_Kind]], type[_K
         return body
 
     return declare
+
+
+def lies_in_map(body: type[Body]) -> bool:
+    """Whether bodies of this kind are maps, by the names of their fields; else they are arrays."""
+    return _maps[body]
 
 
 def _layout_of(body: type[Body]) -> tuple[Encoder, Decoder]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from ..core.draft import Draft
 from ..core.parts import replace
 from ..core.state import CallState, Concern, Sign, Signal, Standing
+from ..core.topics import Topic
 
 
 class Cause(StrEnum):
@@ -66,7 +67,7 @@ def forget(draft: Draft, signal_id: int) -> None:
             continue
         if not moves:
             draft.state.concerns = tuple(c for c in draft.state.concerns if c is not concern)
-            draft.publish("concern", topic=concern.topic, standing="", why="taken back", answers=concern.answers)
+            draft.publish(Topic.CONCERN, topic=concern.topic, standing="", why="taken back", answers=concern.answers)
         else:
             _put(draft, replace(concern, standing=moves[-1][1], history=moves), "taken back")
 
@@ -179,7 +180,7 @@ def _move(draft: Draft, concern: Concern, cause: Cause, signal: Signal) -> None:
 def _put(draft: Draft, concern: Concern, why: str) -> None:
     _replace(draft, concern)
     draft.publish(
-        "concern",
+        Topic.CONCERN,
         topic=concern.topic,
         standing=str(concern.standing),
         why=why,

@@ -20,6 +20,7 @@ from collections.abc import Collection, Iterator
 from ..core.draft import Draft
 from ..core.policy import Evidence
 from ..core.state import Ledger, Sign, Signal
+from ..core.topics import Topic
 
 PRIOR = 0.5  # the weight of knowing nothing: one plain, final "sign me up" (0.9) just reaches the default threshold
 OPEN_MAX = 64  # partial readings weighed at a time; a recognizer that never sends a final one must not slow the call
@@ -233,7 +234,7 @@ def _decay(passed_ms: int, policy: Evidence) -> float:
 def _publish(draft: Draft, signal: Signal) -> None:
     ledger = draft.state.ledger
     draft.publish(
-        "signal",
+        Topic.SIGNAL,
         id=signal.id,
         sign=str(signal.sign),
         strength=round(signal.strength, 3),

@@ -16,6 +16,7 @@ from ..core.dialogue import Debt
 from ..core.draft import Draft, FollowUp
 from ..core.proposals import CORE, Purpose
 from ..core.state import CallState, Utterance
+from ..core.topics import Topic
 
 TIMER = "owed"
 DEBTS_MAX = 16  # more at once is an agent's loop; the oldest is written off
@@ -31,7 +32,7 @@ def owe(draft: Draft, kind: str, what: str) -> None:
     state.debts = (*state.debts, Debt(kind, what, state.now_ms))
     if len(state.debts) > DEBTS_MAX:
         draft.then(FollowUp.DEBTS_OVERFLOW)
-    draft.publish("debt", what="owed", kind=kind, of=what)
+    draft.publish(Topic.DEBT, what="owed", kind=kind, of=what)
 
 
 def paid(draft: Draft, kind: str, what: str) -> None:
@@ -40,7 +41,7 @@ def paid(draft: Draft, kind: str, what: str) -> None:
     left = tuple(debt for debt in state.debts if debt.kind != kind or debt.what != what)
     if len(left) != len(state.debts):
         state.debts = left
-        draft.publish("debt", what="paid", kind=kind, of=what)
+        draft.publish(Topic.DEBT, what="paid", kind=kind, of=what)
     if not left:
         draft.disarm(TIMER)
 

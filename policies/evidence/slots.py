@@ -11,6 +11,7 @@ from ..core.draft import Draft
 from ..core.parts import replace
 from ..core.proposals import Asks, Purpose
 from ..core.state import CallState, Sign, Signal, Slot, Utterance
+from ..core.topics import Topic
 from ..language.port import registry
 from ..language.port.port import TIME
 from . import evidence, heard
@@ -46,7 +47,7 @@ def agree(draft: Draft, slot: Slot, utterance: str) -> None:
         return
     _replace(draft, replace(slot, confirmed=confirmed, agreed=utterance))
     why = "agreed" if confirmed else "not agreed"
-    draft.publish("slot", name=slot.name, pii_value=slot.value, confirmed=confirmed, why=why)
+    draft.publish(Topic.SLOT, name=slot.name, pii_value=slot.value, confirmed=confirmed, why=why)
 
 
 def forget(draft: Draft, signal_id: int) -> None:
@@ -152,13 +153,13 @@ def _said_now(state: CallState, name: str) -> bool:
 def _put(draft: Draft, slot: Slot, why: str) -> None:
     _replace(draft, slot)
     _void_consent(draft, slot.name, slot.value)
-    draft.publish("slot", name=slot.name, pii_value=slot.value, confirmed=slot.confirmed, why=why)
+    draft.publish(Topic.SLOT, name=slot.name, pii_value=slot.value, confirmed=slot.confirmed, why=why)
 
 
 def _drop(draft: Draft, slot: Slot, why: str) -> None:
     _void_consent(draft, slot.name, "")
     draft.state.slots = tuple(known for known in draft.state.slots if known.name != slot.name)
-    draft.publish("slot", name=slot.name, pii_value="", confirmed=False, why=why)
+    draft.publish(Topic.SLOT, name=slot.name, pii_value="", confirmed=False, why=why)
 
 
 def _replace(draft: Draft, slot: Slot) -> None:

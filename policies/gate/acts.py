@@ -17,6 +17,7 @@ from ..core.parts import replace
 from ..core.policy import Policy
 from ..core.proposals import ACTS, Answer, Grant, Kind, Proposal, RuleResult, Verdict
 from ..core.state import Act, Line
+from ..core.topics import Topic
 from ..evidence import owed
 from ..language.port import registry
 from ..speech import speaking, turns
@@ -57,7 +58,7 @@ def handed_over(grants: tuple[Grant, ...]) -> Grant | None:
 def announce(draft: Draft, grant: Grant) -> None:
     """Its words are being said; the act follows when they have been heard, if nothing speaks against it by then."""
     _put(draft, replace(grant, stage=ANNOUNCED))
-    draft.publish("action", what="announcing", action=name_of(grant.proposal), grant=grant.id, key=grant.key)
+    draft.publish(Topic.ACTION, what="announcing", action=name_of(grant.proposal), grant=grant.id, key=grant.key)
 
 
 def follow(draft: Draft) -> bool:
@@ -88,7 +89,7 @@ def order(draft: Draft, grant: Grant) -> None:
     if irreversible(draft.policy, grant.proposal):
         _put(draft, replace(grant, stage=JOURNAL))
         draft.command(AwaitJournal(grant.id))
-        draft.publish("action", what="journaling", action=name_of(grant.proposal), grant=grant.id, key=grant.key)
+        draft.publish(Topic.ACTION, what="journaling", action=name_of(grant.proposal), grant=grant.id, key=grant.key)
     else:
         _leave(draft, grant)
 
@@ -114,12 +115,12 @@ def _leave(draft: Draft, grant: Grant) -> None:
     _put(draft, replace(grant, stage=ORDERED))
     if proposal.kind is Kind.TRANSFER:
         draft.command(TransferCall(grant.id, proposal.action))
-        draft.publish("action", what="transferring", action="transfer", grant=grant.id, key=grant.key)
+        draft.publish(Topic.ACTION, what="transferring", action="transfer", grant=grant.id, key=grant.key)
         draft.arm(TRANSFER_TIMER, draft.state.now_ms + draft.policy.limits.transfer_ms)
         return
     irrevocable = irreversible(draft.policy, proposal)
     draft.command(Perform(grant.id, proposal.action, proposal.arguments, grant.key, irrevocable))
-    draft.publish("action", what="performing", action=proposal.action, grant=grant.id, key=grant.key)
+    draft.publish(Topic.ACTION, what="performing", action=proposal.action, grant=grant.id, key=grant.key)
     if proposal.text:
         speaking.say(draft, grant)
 
@@ -197,7 +198,7 @@ def _withdraw(draft: Draft, grant: Grant) -> None:
     if grant.stage in OURS:
         _give_up(draft, grant)
         return
-    draft.publish("action", what="withdrawing", action=name_of(grant.proposal), grant=grant.id, key=grant.key)
+    draft.publish(Topic.ACTION, what="withdrawing", action=name_of(grant.proposal), grant=grant.id, key=grant.key)
     _put(draft, replace(grant, stage=WITHDRAWN))
     draft.command(Withdraw(grant.id, grant.key))
 
@@ -248,7 +249,7 @@ def _finish(draft: Draft, grant: Grant, *, ok: bool, result: str, withdrawn: boo
     if withdrawn and grant.stage == WITHDRAWN:
         _uncount(draft, proposal)
     what = "withdrawn" if withdrawn else "done" if ok else "failed"
-    draft.publish("action", what=what, action=act.action, grant=grant.id, key=act.key, pii_result=result)
+    draft.publish(Topic.ACTION, what=what, action=act.action, grant=grant.id, key=act.key, pii_result=result)
     owed.owe(draft, "result", grant.id)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..core.draft import Draft, FollowUp
 from ..core.parts import replace
 from ..core.proposals import Proposal
+from ..core.topics import Topic
 from .case import name_of
 
 TIMER = "gate.approvals"
@@ -18,7 +19,7 @@ def ask(draft: Draft, proposal: Proposal, same: Proposal | None, rest: tuple[Pro
     draft.state.authority = replace(draft.state.authority, approvals=(*rest, kept))
     draft.arm(TIMER, min(waiting.expires_ms for waiting in (*rest, kept)) + 1)
     draft.publish(
-        "approval", what="asked", proposal=kept.id, action=name_of(kept), until_ms=until_ms, pii_text=kept.text
+        Topic.APPROVAL, what="asked", proposal=kept.id, action=name_of(kept), until_ms=until_ms, pii_text=kept.text
     )
     if same is None and not rest:
         draft.then(FollowUp.APPROVAL_ASKED)

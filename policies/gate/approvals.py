@@ -10,6 +10,7 @@ from ..core.draft import Draft, FollowUp
 from ..core.events import OperatorDecided, TimerFired
 from ..core.parts import replace
 from ..core.proposals import CORE, Kind, Proposal, Purpose, RuleResult
+from ..core.topics import Topic
 from ..evidence import owed
 from . import approval_queue, arbitration, execution, gate
 from .case import act_of, name_of
@@ -29,12 +30,12 @@ def operator_decided(draft: Draft, event: OperatorDecided) -> None:
     authority = draft.state.authority
     proposal = next((p for p in authority.approvals if p.id == event.proposal), None)
     if proposal is None:
-        draft.publish("approval", what="unknown", proposal=event.proposal, operator=event.operator.text)
+        draft.publish(Topic.APPROVAL, what="unknown", proposal=event.proposal, operator=event.operator.text)
         return
     left = tuple(p for p in authority.approvals if p is not proposal)
     draft.state.authority = replace(authority, approvals=left)
     what = "approved" if event.approved else "refused"
-    draft.publish("approval", what=what, proposal=proposal.id, operator=event.operator.text)
+    draft.publish(Topic.APPROVAL, what=what, proposal=proposal.id, operator=event.operator.text)
     if not left:
         draft.disarm(approval_queue.TIMER)
     if not event.approved:
@@ -63,7 +64,7 @@ def timer_fired(draft: Draft, event: TimerFired) -> None:
     draft.state.authority = replace(authority, approvals=left)
     for proposal in expired:
         gate.judge(draft, proposal, "approval")
-        draft.publish("approval", what="expired", proposal=proposal.id)
+        draft.publish(Topic.APPROVAL, what="expired", proposal=proposal.id)
     if left:
         draft.arm(approval_queue.TIMER, min(p.expires_ms for p in left) + 1)
     for proposal in expired:

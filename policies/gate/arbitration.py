@@ -15,6 +15,7 @@ from ..core.events import ActionFinished, AgentAnswered, AgentJoined, AgentLost,
 from ..core.parts import replace
 from ..core.proposals import ACTS, CORE, Asks, Kind, Proposal, Purpose, Verdict
 from ..core.state import CallState, Holder, Line, Round, Stage, Standing
+from ..core.topics import Topic
 from ..evidence import owed
 from ..speech import turns
 from ..speech.floor import Move
@@ -81,7 +82,9 @@ def _settle(draft: Draft) -> None:
     draft.state.round = None
     draft.disarm(TIMER)
     acted = _try(draft, found.proposals)
-    draft.publish("round", what="settled", reason=found.reason, proposals=len(found.proposals), acted=acted, late=late)
+    draft.publish(
+        Topic.ROUND, what="settled", reason=found.reason, proposals=len(found.proposals), acted=acted, late=late
+    )
     if found.debt:
         draft.then(FollowUp.ROUND_OVER, found.debt, acted)
     elif not acted:
@@ -156,7 +159,7 @@ def agent_joined(draft: Draft, event: AgentJoined) -> None:
     state = draft.state
     if event.agent not in state.agents:
         state.agents = (*state.agents, event.agent)
-    draft.publish("agent", what="joined", agent=event.agent)
+    draft.publish(Topic.AGENT, what="joined", agent=event.agent)
     found = state.round
     if found is not None:
         if event.agent not in found.answered and found.turn == state.turn:
@@ -174,7 +177,7 @@ def agent_lost(draft: Draft, event: AgentLost) -> None:
     state.agents = tuple(agent for agent in state.agents if agent != event.agent)
     way = {"trace": list(event.trace), "pii_message": event.pii_message} if event.trace else {}
     state.failures = (*state.failures, (event.agent, event.at_ms, event.reason))[-FAILURES_MAX:]
-    draft.publish("agent", what="lost", agent=event.agent, reason=event.reason, **way)
+    draft.publish(Topic.AGENT, what="lost", agent=event.agent, reason=event.reason, **way)
     found = state.round
     if found is not None and event.agent in found.invited:
         state.round = replace(found, invited=tuple(agent for agent in found.invited if agent != event.agent))

@@ -14,6 +14,7 @@ from ..core.events import WordsHeard
 from ..core.parts import replace
 from ..core.proposals import Asks, Polarity, Purpose, Reading
 from ..core.state import CallState, Sign, Signal, Utterance
+from ..core.topics import Topic
 from ..evidence import cues, evidence, heard, owed, slots
 from ..language.port import registry
 from ..language.port.port import Assent
@@ -98,7 +99,7 @@ def read_by(draft: Draft, reader: str, turn: int, reading: Reading) -> None:
         return
     others = tuple(pair for pair in answer.readings if pair[0] != reader)
     _keep(draft, replace(answer, readings=(*others, (reader, reading))))
-    draft.publish("reading", reader=reader, says=str(reading.says), utterance=answer.utterance, pii_why=reading.why)
+    draft.publish(Topic.READING, reader=reader, says=str(reading.says), utterance=answer.utterance, pii_why=reading.why)
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
@@ -121,7 +122,7 @@ def _settle(draft: Draft, answer: Answer, said: Assent | None = None) -> None:
                 )
                 slots.agree(draft, slot, answer.utterance if clean and read_back else "")
     draft.publish(
-        "answer",
+        Topic.ANSWER,
         says=str(answer.says),
         why=answer.why,
         utterance=answer.utterance,

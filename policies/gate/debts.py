@@ -12,6 +12,7 @@ from ..core.events import SpeechEnded, TimerFired
 from ..core.parts import replace
 from ..core.proposals import CORE, Kind, Proposal, Purpose, RuleResult
 from ..core.state import Act, CallState, Line, Playing
+from ..core.topics import Topic
 from ..evidence import owed
 from . import arbitration, gate
 
@@ -83,7 +84,7 @@ def write_off(draft: Draft, debt: Debt, why: str) -> None:
     name = f"owed:{debt.kind}:{debt.what}"
     text = Proposal(name, CORE, Kind.SAY, state.turn, state.revision, purpose=Purpose.ANSWER, reason=debt.kind)
     gate.refuse(draft, text, "owed", RuleResult("owed", f"paid within {owed_ms} ms of a free floor", why, False))
-    draft.publish("debt", what="written off", kind=debt.kind, of=debt.what, why=why)
+    draft.publish(Topic.DEBT, what="written off", kind=debt.kind, of=debt.what, why=why)
 
 
 def write_off_excess(draft: Draft) -> None:

@@ -9,6 +9,7 @@ from ..core.draft import Draft
 from ..core.events import HealthChanged
 from ..core.parts import replace
 from ..core.proposals import ACTS, CORE, Answer, Grant, Kind, Proposal, Purpose, RuleResult, Verdict
+from ..core.topics import Topic
 from ..evidence import owed
 from ..speech import ending, speaking
 from . import acts, approval_queue, entry, gate, grants
@@ -23,7 +24,7 @@ def execute(draft: Draft, proposal: Proposal, verdict: Verdict) -> bool:
         park(draft, proposal, verdict)
         return True
     if verdict.answer is Answer.SUGGEST:
-        draft.publish("suggestion", proposal=proposal.id, agent=proposal.agent, pii_text=proposal.text)
+        draft.publish(Topic.SUGGESTION, proposal=proposal.id, agent=proposal.agent, pii_text=proposal.text)
         return False
     if verdict.answer is Answer.DENY:
         return False
@@ -44,7 +45,7 @@ def _carry_out(draft: Draft, grant: Grant) -> None:
     state, proposal = draft.state, grant.proposal
     if proposal.kind is Kind.HANGUP:
         state.outcome = proposal.action or "goodbye"
-        draft.publish("call", what="ending", outcome=state.outcome, reason=proposal.reason)
+        draft.publish(Topic.CALL, what="ending", outcome=state.outcome, reason=proposal.reason)
         if not proposal.text:
             ending.hang_up(draft)
         elif proposal.purpose not in _PARTING:
@@ -52,7 +53,7 @@ def _carry_out(draft: Draft, grant: Grant) -> None:
     elif proposal.kind is Kind.TIMER:
         draft.arm(f"round.{proposal.action}", state.now_ms + entry.delay_ms(proposal))
     elif proposal.kind is Kind.HANDOFF:
-        draft.publish("handoff", to=proposal.action, agent=proposal.agent)
+        draft.publish(Topic.HANDOFF, to=proposal.action, agent=proposal.agent)
     if proposal.text:
         speaking.say(draft, grant)
     else:
@@ -135,4 +136,4 @@ def health_changed(draft: Draft, event: HealthChanged) -> None:
     """A part that the call leans on is gone or back."""
     lost = draft.state.lost_parts
     draft.state.lost_parts = lost - {event.part} if event.up else lost | {event.part}
-    draft.publish("health", part=event.part, up=event.up)
+    draft.publish(Topic.HEALTH, part=event.part, up=event.up)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..core.commands import RecordVerdict
 from ..core.draft import Draft
 from ..core.proposals import Answer, Kind, Proposal, Refusal, RuleResult, Verdict
+from ..core.topics import Topic
 from ..evidence import evidence
 from . import agreement, rules
 from .case import Case, case_of, level_of
@@ -60,7 +61,7 @@ def _record(draft: Draft, case: Case, answer: Answer, results: tuple[RuleResult,
     )
     draft.command(RecordVerdict(verdict))
     draft.publish(
-        "verdict",
+        Topic.VERDICT,
         id=verdict.id,
         proposal=proposal.id,
         agent=proposal.agent,

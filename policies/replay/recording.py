@@ -16,13 +16,14 @@ from typing import Any
 
 from ..core import commands as cmd
 from ..core import events as ev
-from ..core.codec import decode
+from ..core.codec import CodecFault, decode
 from ..core.effects import EFFECTS, SPEECH
 from ..core.events import Event
 from ..core.policy import Policy
 from ..core.proposals import Verdict
-from ..core.records import COMMANDS, End, Rows, Start, record_of
+from ..core.records import COMMANDS, End, Place, Record, Rows, Start, record_of
 from ..core.state import CallState
+from ..core.version import CORE
 from .replay import JournalFault
 
 PLAYBACK = (ev.PlaybackStarted, ev.PlaybackReached, ev.PlaybackStopped, ev.PlaybackEnded, ev.PlaybackFailed)
@@ -96,9 +97,29 @@ def read(records: Iterable[Rows]) -> Recording:
     """Take a journal apart.
 
     Raises:
-        JournalFault: not one call in order, or nothing in it.
-        CodecFault: a record that this version cannot read.
+        JournalFault: not one call in order, nothing in it, or another core has led it and this one cannot read it.
+        CodecFault: a record that is none, or that this core has written and cannot read.
     """
+    rows = list(map(record_of, records))
+    try:
+        return _read(rows)
+    except CodecFault as fault:
+        other = _other_cores(rows)
+        if not other:
+            raise
+        raise JournalFault(
+            f"call {rows[0].call} was led by core {other}, and core {CORE} cannot lead it again: {fault};"
+            f" try it with a release of that core"
+        ) from fault
+
+
+def _other_cores(records: Iterable[Record]) -> str:
+    """The versions of the core beside this one that have led a call, as text."""
+    told = (record.told(Start) or record.told(Place) for record in records)
+    return ", ".join(map(str, sorted({each.core for each in told if each is not None} - {0, CORE})))
+
+
+def _read(records: Iterable[Record]) -> Recording:
     found = Recording()
     begun = False
     last_seq = -1
@@ -109,7 +130,7 @@ def read(records: Iterable[Rows]) -> Recording:
         if event is not None:
             found.steps.append(Step(event, effects))
 
-    for record in map(record_of, records):
+    for record in records:
         call, seq = record.call, record.seq
         if (found.call and call != found.call) or seq <= last_seq:
             raise JournalFault(f"seq {seq} of {call} after {last_seq} of {found.call}: one call, in order, each once")

@@ -22,6 +22,7 @@ from ..core.events import (
 from ..core.parts import replace
 from ..core.proposals import ACTS, CORE, Grant, Purpose
 from ..core.state import AgentSpeech, Line, Playing, Utterance
+from ..core.topics import Topic
 from ..evidence import concerns, heard, owed
 from . import ending, transcript, turns
 from .floor import Move
@@ -177,7 +178,7 @@ def line_resumed(draft: Draft, _event: LineResumed) -> None:
 def owner_changed(draft: Draft, event: OwnerChanged) -> None:
     """Another process took the call over; what was being said goes on from the heard position."""
     draft.state.epoch = event.epoch
-    draft.publish("owner", epoch=event.epoch)
+    draft.publish(Topic.OWNER, epoch=event.epoch)
     current = draft.state.speech.current
     if current is not None and current.playing in (Playing.SENT, Playing.PLAYING):
         draft.command(ResumeSpeech(current.id))
@@ -247,5 +248,5 @@ def _noted(draft: Draft, utterance: Utterance) -> Utterance:
 
 def _tell(draft: Draft, utterance: Utterance, what: str, **more: str | int) -> None:
     draft.publish(
-        "speech", utterance=utterance.id, what=what, purpose=str(utterance.purpose), pii_text=utterance.text, **more
+        Topic.SPEECH, utterance=utterance.id, what=what, purpose=str(utterance.purpose), pii_text=utterance.text, **more
     )

@@ -13,6 +13,7 @@ from ..core.draft import Draft
 from ..core.events import CallCreated, SpeechEnded, SpeechMeasured, SpeechStarted, WordsHeard
 from ..core.parts import replace
 from ..core.state import CallerSpeech, CallState, Floor, Holder, Line, Playing, Utterance
+from ..core.topics import Topic
 from ..language.port import registry
 from . import transcript
 from .floor import Move, next_holder
@@ -93,7 +94,9 @@ def words_heard(draft: Draft, event: WordsHeard) -> None:
         state.hearing = _read(state.hearing, state.hearing.segments, read_ms)
     if not event.text.strip() and not event.final:
         return  # so far it has read, and found nothing
-    draft.publish("words", segment=event.segment, pii_text=event.text, final=event.final, started_ms=event.started_ms)
+    draft.publish(
+        Topic.WORDS, segment=event.segment, pii_text=event.text, final=event.final, started_ms=event.started_ms
+    )
     if belongs_to_an_earlier_turn(draft, event):
         if event.final:
             reading = Segment(event.segment, event.text, True, event.started_ms, event.ended_ms)
@@ -196,7 +199,7 @@ def move(draft: Draft, what: Move) -> None:
     after = next_holder(state.floor.holder, what)
     if after is not state.floor.holder:
         state.floor = Floor(after, state.now_ms)
-        draft.publish("floor", holder=str(after), move=str(what))
+        draft.publish(Topic.FLOOR, holder=str(after), move=str(what))
 
 
 def new_turn(draft: Draft, why: str) -> None:
@@ -204,13 +207,13 @@ def new_turn(draft: Draft, why: str) -> None:
     state = draft.state
     state.turn += 1
     drop_round(draft)
-    draft.publish("turn", number=state.turn, why=why)
+    draft.publish(Topic.TURN, number=state.turn, why=why)
 
 
 def drop_round(draft: Draft) -> None:
     """Forget the open round: what it was about has changed. Answers that still come are judged as late ones."""
     if draft.state.round is not None:
-        draft.publish("round", what="dropped", reason=draft.state.round.reason)
+        draft.publish(Topic.ROUND, what="dropped", reason=draft.state.round.reason)
     draft.state.round = None
     draft.disarm(ROUND_TIMER)
 

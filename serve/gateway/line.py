@@ -16,10 +16,9 @@ from typing import Any, Protocol
 
 from offhook.actors.audio.format import BYTES_PER_S, FRAME_BYTES, TELEPHONE
 from offhook.actors.contracts.errors import Fenced
-from offhook.actors.contracts.message import Message, read
+from offhook.actors.contracts.message import Message, among, read
 from offhook.actors.contracts.messages import (
     PROTOCOL,
-    TO_GATEWAY_FROM_CALL,
     Ack,
     Audio,
     Clear,
@@ -255,9 +254,8 @@ class Line:
 
     async def _tell_stopped(self, claim: Claim) -> None:
         if self.stop:
-            link = await connect(
-                claim.endpoint, claim.token, self.stream, TELEPHONE.name, on_message=lambda _link, _message: None
-            )
+            hello = GatewayHello(self.stream, TELEPHONE.name, self.frames_in, None, PROTOCOL).fields
+            link = await connect(claim.endpoint, claim.token, *hello, on_message=lambda _link, _message: None)
             link.send(*Stopped(self.stop))
             self._close_later(link)
 
@@ -295,9 +293,9 @@ class Line:
         if link is not self._link or len(message) < 2 or message[1] != self.epoch:
             self.fenced += 1
             return
-        told = read(message, TO_GATEWAY_FROM_CALL)
+        told = read(message, TAKEN)
         if told is not None:
-            _ACTS[type(told)](self, *told.fields[1:])
+            _ACTS[type(told)](self, told)
 
     def _unlinked(self, link: Link, reason: str) -> None:
         if link is self._link:
@@ -328,7 +326,7 @@ class Line:
         self._let_frames_go()
         self._together.pace = min(max(1, frames), TOGETHER)
 
-    def _transfer(self, target: str, *_earlier: Any) -> None:  # earlier releases say one thing more
+    def _transfer(self, target: str) -> None:
         # The journal has the target: the resume webhook reads it there, even after this gateway is gone. The call waits
         # for what becomes of it: who is not reached comes back.
         if not self.over:
@@ -357,12 +355,13 @@ class Line:
             self._link.close(reason)
 
 
-_ACTS: dict[type[Message], Callable[..., None]] = {  # each is given what follows the epoch
-    Ack: Line._acknowledged,
-    Play: Line._play,
-    Mark: Line._mark,
-    Pace: Line._pace,
-    Clear: Line._clear,
-    Hangup: Line.hang_up,
-    Transfer: Line._transfer,
+_ACTS: dict[type[Message], Callable[[Line, Any], None]] = {
+    Ack: lambda line, told: line._acknowledged(told.seq),
+    Play: lambda line, told: line._play(told.sound),
+    Mark: lambda line, told: line._mark(told.mark),
+    Pace: lambda line, told: line._pace(told.frames),
+    Clear: lambda line, _told: line._clear(),
+    Hangup: lambda line, told: line.hang_up(told.reason),
+    Transfer: lambda line, told: line._transfer(told.target),
 }
+TAKEN = among(*_ACTS)  # what a call may send: `messages.TO_GATEWAY_FROM_CALL`

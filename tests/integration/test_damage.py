@@ -23,7 +23,10 @@ from offhook.actors.journals.damage_monitor import CALLS_MAX, DamageMonitor, Dam
 from offhook.actors.journals.journal import Journal, read_intact
 from offhook.actors.journals.sqlite_journal import SqliteJournal
 from offhook.actors.journals.stores import open_journal
-from offhook.policies.core.records import Record
+from offhook.policies.core.codec import encode
+from offhook.policies.core.records import Place, Record
+from offhook.policies.core.state import CallState
+from offhook.policies.core.version import CORE
 from redis.asyncio import Redis
 from redis_server import RedisServer
 
@@ -233,6 +236,26 @@ def test_a_damaged_snapshot_is_made_up_for_by_the_events_before_it(tmp_path: Pat
             base.execute("UPDATE records SET crc = crc + 1 WHERE key & 4294967295 = 5")
         found, damage = await queries.since_snapshot(journal, "c1", 20)
         assert found == records[:4] and damage is not None, "behind an event that is lost nothing can be folded"
+        await journal.close()
+
+    run(test)
+
+
+def test_a_snapshot_of_another_core_is_made_up_for_by_the_one_before_it(tmp_path: Path) -> None:
+    state = encode(CallState(call="c1"))
+    strange = [each if each != "opening" else "hypnotized" for each in state]
+    place = Place("MZ1", core=CORE + 1).plain()
+    records = [record(seq) for seq in range(1, 31)]
+    for seq, snapshot in ((10, state), (20, strange)):
+        records[seq - 1] = Record("c1", 1, seq, seq, "snapshot", snapshot)
+        records[seq] = Record("c1", 1, seq + 1, seq, "place", place)
+
+    async def test() -> None:
+        journal = SqliteJournal(tmp_path / "j.db")
+        await store(journal, records)
+        for known in (20, -1):
+            found = await queries.since_snapshot(journal, "c1", known)
+            assert found == (records[9:19] + records[20:], None)
         await journal.close()
 
     run(test)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -106,6 +107,18 @@ def test_options_survive_the_link_and_what_a_later_release_adds_is_ignored() -> 
     said = SynthesisOptions("joe", "de", WIDE, "t1")
     assert RecognitionOptions.from_map(heard.as_map() | {"mood": 7}) == heard
     assert SynthesisOptions.from_map(said.as_map() | {"mood": 7}) == said
+
+
+def test_an_option_is_added_by_one_line() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Tomorrow(RecognitionOptions):
+        mood: str = field(default="calm", metadata={"most": 5})
+
+    assert Tomorrow.from_map(Tomorrow(mood="glad").as_map()) == Tomorrow(mood="glad")
+    assert Tomorrow.from_map(RecognitionOptions().as_map()).mood == "calm"
+    assert RecognitionOptions.from_map(Tomorrow(mood="glad").as_map()) == RecognitionOptions()
+    with pytest.raises(ProtocolFault, match="the option mood is a text of 5 characters at most"):
+        Tomorrow.from_map({"mood": "furious"})
 
 
 def test_a_release_that_sends_no_options_gets_the_usual_ones_and_the_links_format() -> None:

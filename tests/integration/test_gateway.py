@@ -19,6 +19,7 @@ from offhook.actors.contracts.messages import (
     Audio,
     Clear,
     Digit,
+    GatewayHello,
     Hangup,
     Mark,
     Marked,
@@ -588,7 +589,8 @@ def test_an_owner_that_comes_to_an_ended_line_hears_of_the_end(tmp_path: Path) -
         installation.claims = lambda _call: installation.owner.claim(2)
         installation.gateway.owned("c1", installation.owner.claim(2))
         while True:  # the claim that followed the loss may have been faster than the stop
-            _, _, heard = await installation.owner.linked()
+            _, hello, heard = await installation.owner.linked()
+            assert GatewayHello.from_fields(hello).protocol == PROTOCOL
             if (word := await said(heard))[0] == Stopped.NAME:
                 assert word == [Stopped.NAME, "the caller hung up"]
                 return

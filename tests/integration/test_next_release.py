@@ -209,16 +209,80 @@ def test_the_next_release_reads_every_byte_that_was_recorded(next_release: Relea
     counts = next_release.says(f"""
 import json, pathlib
 import contract_examples as examples
+import contract_schema as schemas
 from offhook.policies.core.records import record_of
-counts = []
+counts, kinds = [], schemas.declared_messages()
 for path in map(pathlib.Path, {fixtures!r}):
     rows = examples.read(path)
     if path.name == "messages.z":
-        for row, example in zip(rows, examples.MESSAGES):
-            assert type(example).of(row) == example
+        for row, (name, told) in zip(rows, examples.told(path.parent), strict=True):
+            assert schemas.as_then(told, schemas.shown(kinds[name].of(row))) == told
     else:
         assert [list(record_of(row)) for row in rows] == [row[:6] for row in rows]
     counts.append(len(rows))
 print(json.dumps(counts))
 """)
     assert all(counts)
+
+
+# --- the recipe in ARCHITECTURE.md: a field, the version, an example, the bytes -------------------------------------
+
+NEW_FIELD = ('    by: str = ""  # who wrote this for it\n', '    by: str = ""\n    mood: str = ""\n')
+RAISED = ("FORMAT = 1 ", "FORMAT = 2 ")
+IN_EXAMPLE = ('rec.Cost(1.5, {"call": 1.5}), "", "")', 'rec.Cost(1.5, {"call": 1.5}), "", "", "glad")')
+
+
+@pytest.fixture
+def with_tests(next_release: Release) -> Release:
+    """The copy with its tests of recorded versions."""
+    tests = next_release.folder / "tests"
+    for folder in ("support", "fixtures"):
+        shutil.copytree(ROOT / "tests" / folder, tests / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (tests / "unit").mkdir()
+    shutil.copy(ROOT / "tests/unit/test_recorded.py", tests / "unit")
+    return next_release
+
+
+def run_by(release: Release, *arguments: str) -> tuple[int, str]:
+    """A command of that release's Python: its exit code and what it says."""
+    support = release.folder / "tests/support"
+    environment = {**release.environment, "PYTHONPATH": f"{release.folder}:{support}"}
+    done = subprocess.run(
+        [sys.executable, *arguments], env=environment, cwd=release.folder, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def run_tests(release: Release) -> tuple[int, str]:
+    options = ("-q", "-p", "no:cacheprovider", "--import-mode=importlib", "--rootdir=.")
+    return run_by(release, "-m", "pytest", *options, "tests/unit/test_recorded.py")
+
+
+RECORD = "tests/support/contract_examples.py"
+
+
+def edit_example(release: Release) -> None:
+    file = release.folder / RECORD
+    text = file.read_text()
+    assert text.count(IN_EXAMPLE[0]) == 1
+    file.write_text(text.replace(*IN_EXAMPLE))
+
+
+def test_the_recipe_for_a_field_leaves_the_bytes_of_before_readable(with_tests: Release) -> None:
+    before = {path: path.read_bytes() for path in (with_tests.folder / "tests/fixtures").glob("*/*")}
+    with_tests.edit("policies/core/records.py", NEW_FIELD, RAISED)
+    edit_example(with_tests)
+    assert run_by(with_tests, RECORD) == (0, "")
+    assert run_tests(with_tests)[0] == 0, run_tests(with_tests)[1]
+    assert all(path.read_bytes() == data for path, data in before.items())
+    assert (with_tests.folder / "tests/fixtures/format-2/records.z").exists()
+
+
+def test_a_field_without_a_raised_version_is_told_and_not_recorded(with_tests: Release) -> None:
+    with_tests.edit("policies/core/records.py", NEW_FIELD)  # and no example has it: the bytes are the same
+    code, said = run_tests(with_tests)
+    assert code == 1 and "raise FORMAT" in said and "End.mood is new" in said
+    code, said = run_by(with_tests, RECORD)
+    assert code == 1 and "format-1 is recorded" in said and "--unreleased" in said
+    assert run_by(with_tests, RECORD, "--unreleased", "format-1") == (0, "")
+    assert run_tests(with_tests)[0] == 0, run_tests(with_tests)[1]

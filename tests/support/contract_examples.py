@@ -1,17 +1,24 @@
 """One example of every declared message and of every kind of record, and the bytes that a release has made of them.
 
-    python tests/support/contract_examples.py        writes those of the present formats, beside those of older ones
+    python tests/support/contract_examples.py        records the present versions, beside older ones
 
-`tests/fixtures/` keeps the bytes for ever; `tests/unit/test_recorded.py` reads them with the declarations of today.
+`tests/fixtures/` keeps of each version, for ever, its bytes, what they say by the names of fields (`told.json`) and
+what was declared (`schema.json`); `tests/unit/test_recorded.py` reads them with the declarations of today.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import random
+import sys
+import typing
 import zlib
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import contract_schema as schemas
 import msgpack
 from offhook.actors.audio.format import TELEPHONE
 from offhook.actors.contracts import engine_messages as engine
@@ -29,6 +36,7 @@ from offhook.policies.simulation.drawn import drawn_policy
 from offhook.policies.simulation.journal import recorded
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
+TOLD, SCHEMA, CALL = "told.json", "schema.json", "call.z"
 SOUND = bytes(range(16))
 
 MESSAGES: tuple[Message, ...] = (
@@ -117,16 +125,57 @@ PLAIN: dict[str, Any] = {  # kinds whose bodies are codec arrays: what they say
 
 
 def records() -> list[rec.Record]:
-    """A record of every kind, as it is written today."""
-    bodies: list[tuple[str, Any]] = [(body.KIND, body.plain()) for body in BODIES]
-    for kind, thing in PLAIN.items():
-        bodies.append((kind, list(map(encode, thing)) if isinstance(thing, tuple) else encode(thing)))
+    """A record of every declared kind, as it is written today."""
+    return _numbered([(body.KIND, body.plain()) for body in BODIES])
+
+
+def codec_records() -> list[rec.Record]:
+    """A record of every kind whose body is the codec's, as it is written today."""
+    return _numbered(
+        [
+            (kind, list(map(encode, thing)) if isinstance(thing, tuple) else encode(thing))
+            for kind, thing in PLAIN.items()
+        ]
+    )
+
+
+def _numbered(bodies: list[tuple[str, Any]]) -> list[rec.Record]:
     return [rec.Record("c1", 1, seq, 900, kind, body) for seq, (kind, body) in enumerate(bodies, start=1)]
 
 
 def call() -> list[rec.Record]:
     """A whole simulated call, with acts in it."""
     return recorded(3, drawn_policy(random.Random(3)), fault_share=0.3)
+
+
+# --- what a version leaves behind -----------------------------------------------------------------------------------
+
+
+class Made(NamedTuple):
+    """What one version is recorded by: arrays by file, what they say by the names of fields, and what is declared."""
+
+    arrays: dict[str, Sequence[Any]]
+    told: list[list[Any]]  # [declaration, values] of each array of the first file
+    schema: schemas.Schema
+
+
+def made() -> dict[str, Made]:
+    """What the present versions leave behind, by their folders."""
+    return {
+        f"protocol-{say.PROTOCOL}": Made(
+            {"messages.z": MESSAGES},
+            [[schemas.name_of_message(type(each)), schemas.shown(each)] for each in MESSAGES],
+            schemas.of_messages(),
+        ),
+        f"format-{rec.FORMAT}": Made(
+            {"records.z": records()}, [[body.KIND, schemas.shown(body)] for body in BODIES], schemas.of_records()
+        ),
+        f"core-{CORE}": Made(
+            {"codec.z": codec_records(), CALL: call()},
+            [[kind, schemas.shown(thing)] for kind, thing in PLAIN.items()],
+            schemas.of_core(),
+        ),
+    }
 
 
 def read(path: Path) -> list[list[Any]]:
@@ -136,12 +185,67 @@ def read(path: Path) -> list[list[Any]]:
     return list(unpacker)
 
 
-def write(path: Path, things: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(zlib.compress(b"".join(map(msgpack.packb, things)), 9))
+def packed(things: Sequence[Any]) -> list[Any]:
+    """The same arrays as `read` would give them back."""
+    return [msgpack.unpackb(msgpack.packb(each), strict_map_key=False) for each in things]
 
+
+def told(folder: Path) -> list[list[Any]]:
+    """What the arrays of a version's first file say."""
+    return typing.cast(list[list[Any]], json.loads((folder / TOLD).read_text()))
+
+
+def schema(folder: Path) -> schemas.Schema:
+    """What a version has declared."""
+    return typing.cast(schemas.Schema, json.loads((folder / SCHEMA).read_text()))
+
+
+def same(folder: Path, version: Made) -> bool:
+    """Whether a folder holds just that. A simulated call may run otherwise by what is simulated: it is replayed."""
+    try:
+        arrays = all(read(folder / name) == packed(things) for name, things in version.arrays.items() if name != CALL)
+        return arrays and told(folder) == version.told and schema(folder) == version.schema
+    except FileNotFoundError:
+        return False
+
+
+def write(folder: Path, version: Made) -> None:
+    """Record a version in its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, things in version.arrays.items():
+        (folder / name).write_bytes(zlib.compress(b"".join(map(msgpack.packb, things)), 9))
+    (folder / TOLD).write_text("[\n" + ",\n".join(map(json.dumps, version.told)) + "\n]\n")
+    rows = (f"{json.dumps(name)}: {json.dumps(declared)}" for name, declared in version.schema.items())
+    (folder / SCHEMA).write_text("{\n" + ",\n".join(rows) + "\n}\n")
+
+
+def record_versions(fixtures: Path, unreleased: Collection[str]) -> list[str]:
+    """Record what has no folder yet; a folder that is there is written over only where it is among `unreleased`.
+
+    Returns:
+        What was refused: folders that hold something else than this tree makes.
+    """
+    refused = []
+    for name, version in made().items():
+        folder = fixtures / name
+        if name not in unreleased and same(folder, version):
+            continue
+        if name not in unreleased and folder.exists():
+            refused.append(f"{folder} is recorded, and this tree writes otherwise: raise its version. {UNRELEASED}")
+        else:
+            write(folder, version)
+    return refused
+
+
+UNRELEASED = "Only where no release has had that version: --unreleased FOLDER writes it over."
 
 if __name__ == "__main__":
-    write(FIXTURES / f"protocol-{say.PROTOCOL}" / "messages.z", MESSAGES)
-    write(FIXTURES / f"format-{rec.FORMAT}" / "records.z", records())
-    write(FIXTURES / f"core-{CORE}" / "call.z", call())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--unreleased",
+        metavar="FOLDER",
+        nargs="+",
+        default=[],
+        help="write these anew (as protocol-2): versions that no release has had, so that nobody has bytes of them",
+    )
+    sys.exit("\n".join(record_versions(FIXTURES, parser.parse_args().unreleased)) or None)

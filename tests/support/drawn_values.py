@@ -40,8 +40,8 @@ def strategy(hint: Any) -> st.SearchStrategy[Any]:
         hints = typing.get_type_hints(hint)
         return st.builds(hint, **{field.name: strategy(hints[field.name]) for field in dataclasses.fields(hint)})
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is types.UnionType:
-        return st.none() | strategy(arguments[0])
+    if origin in (types.UnionType, typing.Union):
+        return st.none() | st.one_of(*(strategy(part) for part in arguments if part is not type(None)))
     if origin is frozenset:
         return st.frozensets(strategy(arguments[0]), max_size=3)
     if origin is list:

@@ -6,11 +6,13 @@ from typing import Any
 
 import msgpack
 import pytest
+from offhook.actors.call import phone_line
 from offhook.actors.contracts.errors import ProtocolFault
 from offhook.actors.contracts.message import Message, among, read
 from offhook.actors.contracts.messages import (
     PROTOCOL,
     TO_CALL_FROM_GATEWAY,
+    TO_GATEWAY_FROM_CALL,
     Audio,
     Digit,
     GatewayHello,
@@ -19,6 +21,7 @@ from offhook.actors.contracts.messages import (
 )
 from offhook.actors.contracts.node_messages import TO_SUPERVISOR, Beat, Performed
 from offhook.actors.link.link import Link
+from offhook.serve.gateway import line
 
 
 def test_a_message_is_its_array() -> None:
@@ -94,3 +97,11 @@ def test_hellos_of_the_release_before_say_no_protocol() -> None:
     assert GatewayHello.from_fields(["MZ1", "mulaw8k"]) == GatewayHello("MZ1", "mulaw8k", 0, None, 0)
     assert SubscriberHello.from_fields(["booking", "agent", []]).protocol == 0
     assert SubscriberHello.from_fields(["booking", "agent", [], 4, PROTOCOL + 1, "added"]).protocol == PROTOCOL + 1
+
+
+# --- the two ends of a media link -------------------------------------------------------------------------------------
+
+
+def test_each_end_of_a_media_link_acts_upon_every_message_that_it_may_be_sent() -> None:
+    assert phone_line.TAKEN == TO_CALL_FROM_GATEWAY, "give what a gateway may send its row in phone_line._HEARS"
+    assert line.TAKEN == TO_GATEWAY_FROM_CALL, "give what a call may send its row in line._ACTS"

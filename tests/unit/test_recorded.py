@@ -1,14 +1,17 @@
-"""What a release has written is read for ever: messages, records and a whole call, as bytes in `tests/fixtures`."""
+"""What a release has written is read for ever: messages, records and a whole call, as bytes in `tests/fixtures`.
+
+Beside the bytes of each version stands what they say and what was declared (`contract_schema.py`); today's declarations
+may have grown since, and nothing else.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import contract_examples as examples
-import msgpack
+import contract_schema as schemas
 import pytest
-from offhook.actors.contracts import engine_messages, messages, node_messages
-from offhook.actors.contracts.message import Message
+from offhook.actors.contracts import messages
 from offhook.policies.core import records as rec
 from offhook.policies.core.commands import RecordVerdict
 from offhook.policies.core.version import CORE
@@ -16,64 +19,83 @@ from offhook.policies.replay.recording import read
 from offhook.policies.replay.replay import replay
 
 AGAIN = "python tests/support/contract_examples.py"
-MESSAGES = sorted(examples.FIXTURES.glob("protocol-*/messages.z"))
-RECORDS = sorted(examples.FIXTURES.glob("format-*/records.z"))
-CALLS = sorted(examples.FIXTURES.glob("core-*/call.z"))
+VERSIONS = sorted(path for path in examples.FIXTURES.glob("*-*") if path.is_dir())
+PROTOCOLS = sorted(examples.FIXTURES.glob("protocol-*"))
+FORMATS = sorted(examples.FIXTURES.glob("format-*"))
+CORES = sorted(examples.FIXTURES.glob("core-*"))
+PRESENT = {f"protocol-{messages.PROTOCOL}": "PROTOCOL", f"format-{rec.FORMAT}": "FORMAT", f"core-{CORE}": "CORE"}
+DECLARED = {"protocol": schemas.of_messages, "format": schemas.of_records, "core": schemas.of_core}
 
 
-def declared() -> set[type[Message]]:
-    modules = (messages, node_messages, engine_messages)
-    found = {each for module in modules for each in vars(module).values() if isinstance(each, type)}
-    return {each for each in found if issubclass(each, Message) and each is not Message}
+def named(path: Path) -> str:
+    return path.name
 
 
-def test_every_declaration_has_its_bytes_and_so_has_every_format() -> None:
-    assert {type(each) for each in examples.MESSAGES} == declared(), "give the new message an example"
+def test_every_declaration_has_an_example_and_every_version_its_folder() -> None:
+    found = {schemas.name_of_message(type(each)) for each in examples.MESSAGES}
+    assert found == set(schemas.declared_messages()), "give the new message an example"
     assert {type(each) for each in examples.BODIES} == set(rec.KINDS.values()), "give the new record an example"
-    for name in (f"protocol-{messages.PROTOCOL}", f"format-{rec.FORMAT}", f"core-{CORE}"):
+    for name in PRESENT:
         assert (examples.FIXTURES / name).is_dir(), f"{name} is not recorded: {AGAIN}"
 
 
-@pytest.mark.parametrize("path", MESSAGES, ids=lambda path: path.parent.name)
-def test_messages_are_read_as_what_they_were(path: Path) -> None:
-    arrays = examples.read(path)
-    assert len(arrays) <= len(examples.MESSAGES)
-    for array, example in zip(arrays, examples.MESSAGES, strict=False):
-        assert array[0] == example.NAME
-        told = type(example).of(array)
-        assert told == example and type(told) is type(example)
+# --- of every version -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.parent.name)
-def test_records_of_every_kind_are_read_as_what_they_were(path: Path) -> None:
-    found = {record.kind: record for record in map(rec.record_of, examples.read(path))}
-    bodies = {body.KIND: body for body in examples.BODIES}
-    assert set(found) <= set(bodies) | set(examples.PLAIN)
-    for kind, record in found.items():
-        if kind in bodies:
-            assert record.told(type(bodies[kind])) == bodies[kind]
-    assert found[rec.EVENT].event() == examples.PLAIN[rec.EVENT]
-    assert found[rec.COMMANDS].commands() == examples.PLAIN[rec.COMMANDS]
-    assert found[rec.VERDICT].verdict() == examples.PLAIN[rec.VERDICT]
-    assert found[rec.SNAPSHOT].snapshot() == examples.PLAIN[rec.SNAPSHOT]
+@pytest.mark.parametrize("folder", PROTOCOLS, ids=named)
+def test_messages_are_read_as_what_they_were(folder: Path) -> None:
+    kinds = schemas.declared_messages()
+    for array, (name, told) in zip(examples.read(folder / "messages.z"), examples.told(folder), strict=True):
+        kind = kinds[name]
+        said = kind.of(array)
+        assert array[0] == kind.NAME and type(said) is kind
+        assert schemas.as_then(told, schemas.shown(said)) == told
+        added = kind.FIELDS[len(told) :]
+        assert said[len(told) + 1 :] == kind.DEFAULTS[len(kind.DEFAULTS) - len(added) :], "what it did not say"
 
 
-def test_what_is_written_today_is_what_was_recorded() -> None:
-    packed = [msgpack.unpackb(msgpack.packb(each)) for each in examples.MESSAGES]
-    assert packed == examples.read(examples.FIXTURES / f"protocol-{messages.PROTOCOL}" / "messages.z"), (
-        f"messages lie otherwise than PROTOCOL {messages.PROTOCOL} says: raise it, and {AGAIN}"
-    )
-    written = [msgpack.unpackb(msgpack.packb(each), strict_map_key=False) for each in examples.records()]
-    assert written == examples.read(examples.FIXTURES / f"format-{rec.FORMAT}" / "records.z"), (
-        f"records lie otherwise than FORMAT {rec.FORMAT} says: raise it, and {AGAIN}"
-    )
+@pytest.mark.parametrize("folder", FORMATS, ids=named)
+def test_records_of_every_kind_are_read_as_what_they_were(folder: Path) -> None:
+    for row, (kind, told) in zip(examples.read(folder / "records.z"), examples.told(folder), strict=True):
+        body = rec.record_of(row).told(rec.KINDS[kind])
+        assert body is not None and schemas.as_then(told, schemas.shown(body)) == told
 
 
-@pytest.mark.parametrize("path", CALLS, ids=lambda path: path.parent.name)
-def test_a_call_that_a_core_has_led_is_replayed(path: Path) -> None:
-    records = [rec.record_of(row) for row in examples.read(path)]
+@pytest.mark.parametrize("folder", CORES, ids=named)
+def test_events_commands_verdicts_and_states_are_read_as_what_they_were(folder: Path) -> None:
+    for row, (kind, told) in zip(examples.read(folder / "codec.z"), examples.told(folder), strict=True):
+        record = rec.record_of(row)
+        read_as = {rec.COMMANDS: record.commands, rec.VERDICT: record.verdict, rec.SNAPSHOT: record.snapshot}
+        thing = read_as[kind]() if kind in read_as else record._replace(kind=rec.EVENT).event()
+        assert record.kind == kind and schemas.as_then(told, schemas.shown(thing)) == told
+
+
+@pytest.mark.parametrize("folder", VERSIONS, ids=named)
+def test_declarations_have_only_grown_since(folder: Path) -> None:
+    faults = schemas.wrong(examples.schema(folder), DECLARED[folder.name.partition("-")[0]]())
+    assert not faults, f"what {folder.name} has written is read otherwise now:\n" + "\n".join(faults)
+
+
+# --- of the present ones ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PRESENT)
+def test_what_is_declared_and_written_today_is_what_was_recorded(name: str) -> None:
+    folder, version = examples.FIXTURES / name, examples.made()[name]
+    grown = schemas.grown(examples.schema(folder), version.schema)
+    assert not grown, f"raise {PRESENT[name]}, and {AGAIN}:\n" + "\n".join(grown)
+    for file, things in version.arrays.items():
+        if file != examples.CALL:  # which is replayed below
+            again = f"{file} lies otherwise than {PRESENT[name]} says: raise it, and {AGAIN}"
+            assert examples.packed(things) == examples.read(folder / file), again
+    assert version.told == examples.told(folder) and version.schema == examples.schema(folder)
+
+
+@pytest.mark.parametrize("folder", CORES, ids=named)
+def test_a_call_that_a_core_has_led_is_replayed(folder: Path) -> None:
+    records = [rec.record_of(row) for row in examples.read(folder / examples.CALL)]
     start = records[0].told(rec.Start)
-    assert start is not None and f"core-{start.core}" == path.parent.name
+    assert start is not None and f"core-{start.core}" == folder.name
     found = replay(records)
     if start.core == CORE:
         again = f"core {CORE} decides otherwise: raise it in policies/core/version.py, and {AGAIN}"

@@ -11,12 +11,14 @@ from booking_call import at_the_read_back
 from dialogue import Dialogue
 from journals import renumbered
 from offhook.actors.call.resume import fold, trimmed
+from offhook.actors.contracts.errors import ProtocolFault
 from offhook.policies.core.codec import encode
 from offhook.policies.core.layout import CodecFault, array_decoder, array_encoder, map_decoder, map_encoder
 from offhook.policies.core.records import (
     COMMANDS,
     EVENT,
     SNAPSHOT,
+    VERDICT,
     End,
     Lost,
     Measure,
@@ -26,10 +28,11 @@ from offhook.policies.core.records import (
     Start,
     record_of,
 )
+from offhook.policies.core.state import CallState
 from offhook.policies.core.version import CORE
 from offhook.policies.replay.account import account
 from offhook.policies.replay.recording import read
-from offhook.policies.replay.replay import replay
+from offhook.policies.replay.replay import JournalFault, replay
 from offhook.serve.views.call_summary import CallSummary
 
 OTHER = CORE + 1
@@ -226,3 +229,62 @@ def test_a_takeover_across_cores_passes_over_events_that_it_cannot_fold(call: Di
     within, _ = taken_over(call, CORE)
     with pytest.raises(CodecFault, match="SpeechTelepathized"):
         fold(renumbered([*within[: at - 1], strange, *within[at - 1 :]]), call.policy)
+
+
+def foreign(state: CallState) -> list[Any]:
+    """A snapshot whose stage this core does not know."""
+    array = encode(state)
+    assert array.count(str(state.stage)) == 1
+    return [each if each != str(state.stage) else "hypnotized" for each in array]
+
+
+def with_snapshots(call: Dialogue, core: int) -> tuple[list[Record], list[Record]]:
+    """A call that another core has led: a snapshot that this one can read, then, behind the order, one that it cannot.
+
+    Returns:
+        All of it, and what follows the first snapshot with it.
+    """
+    records, _ = taken_over(call, core)
+    half = [at for at, record in enumerate(records) if record.kind == EVENT][10]
+    whole, tail = replay(records), replay(records[:half])
+    place = Record("c1", 1, 0, 0, Place.KIND, Place("MZ1", core=core).plain())
+    first = Record("c1", 1, 0, 0, SNAPSHOT, encode(tail.state))
+    second = Record("c1", 1, 0, 0, SNAPSHOT, foreign(whole.state))
+    journal = renumbered([*records[:half], first, place, *records[half:], second, place])
+    return journal, journal[half:]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_takeover_across_cores_passes_over_a_snapshot_that_it_cannot_read(call: Dialogue, whole: bool) -> None:
+    records = with_snapshots(call, OTHER)[0 if whole else 1]
+    legacy = fold(list(map(trimmed, records)), call.policy)
+    assert legacy.state.turn == call.state.turn and legacy.state.call == "c1" and legacy.state.slots
+    assert [type(each).__name__ for each in legacy.orders] == ["Perform"], "the order is a fact all the same"
+    with pytest.raises(CodecFault, match="stage: needs one of"):
+        fold(list(map(trimmed, with_snapshots(call, CORE)[0])), call.policy)
+
+
+def test_a_call_of_which_another_core_left_nothing_that_is_read_is_refused(call: Dialogue) -> None:
+    records = with_snapshots(call, OTHER)[1][-2:]
+    with pytest.raises(ProtocolFault, match=f"core {OTHER} has led this call; core {CORE} can read no state"):
+        fold(records, call.policy)
+
+
+def test_a_takeover_across_cores_passes_over_orders_that_it_cannot_read(call: Dialogue) -> None:
+    records, at = taken_over(call, OTHER)
+    body = [["Perform", 5], ["Levitate", "g9"], *records[at].body]
+    records[at] = records[at]._replace(body=body)
+    legacy = fold(list(map(trimmed, records)), call.policy)
+    assert [type(each).__name__ for each in legacy.orders] == ["Perform"]
+
+
+def test_replay_and_backtest_across_cores_say_what_they_cannot_read(call: Dialogue) -> None:
+    journal, _ = with_snapshots(call, OTHER)
+    verdict = Record("c1", 1, 0, 0, VERDICT, ["Verdict", "v1", "p1", "booking", "telepathy"])
+    strange = Record("c1", 1, 0, 0, EVENT, ["SpeechTelepathized", 5])
+    journal = renumbered([*journal, verdict, strange])
+    assert replay(journal).same and replay(journal).uncompared
+    with pytest.raises(JournalFault, match=f"led by core {OTHER}.*SpeechTelepathized.*a release of that core"):
+        read(journal)
+    with pytest.raises(CodecFault, match="SpeechTelepathized"):
+        read(renumbered([*call.journal, strange]))
