@@ -201,8 +201,24 @@ def test_a_package_whose_lines_are_not_those_of_english_is_refused_by_key(
     (tmp_path / "half_a_language/lines.py").write_text(f"LINES = {lines!r}\n")
     with pytest.raises(ValidationError, match=r"half_a_language\.lines\.LINES lacks or adds gate\.done"):
         Policy(name="p", agents=AGENTS, language="ha")
-    with pytest.raises(PolicyError, match=r"language 'ha': half_a_language/language\.py has no LANGUAGE"):
+    with pytest.raises(
+        PolicyError, match=r"language 'ha' \(half 1, half_a_language\) cannot be used: .*No module named"
+    ):
         registry.named("ha")
+
+
+def test_a_language_that_two_packages_bring_is_refused_and_both_are_named(
+    tmp_path: Path, dutch: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "vlaams-2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: vlaams\nVersion: 2\n")
+    (info / "entry_points.txt").write_text("[offhook.languages]\nNL = vlaams\n")
+    both = r"language 'nl' is installed twice: offhook-nl [\d.]+, offhook_nl, vlaams 2, vlaams; remove one"
+    with pytest.raises(PolicyError, match=both):
+        registry.named("nl")
+    with pytest.raises(ValidationError, match=both):
+        Policy(name="p", agents=AGENTS, language="nl-BE")
 
 
 def test_a_tag_with_a_region_is_led_by_the_language_of_its_main_part(dutch: None) -> None:
