@@ -2,8 +2,8 @@
 
 A carrier is a folder (or a package) with a class `Carrier`, named by an entry point of the group `offhook.carriers`
 (`registry.py`). It words things and decides nothing: no sockets, no clocks; only `Webhooks.answer` and `Carrier.dial`
-may wait, for carriers that are commanded by requests. `tests/support/carrier_conformance.py` tells whether one keeps to
-the port. How to write one: `examples/carriers/toy/`.
+may wait, for carriers that are commanded by requests. `offhook.testing.carrier_conformance` tells whether one keeps to
+the port. How to write one: `examples/carriers/toy/`. It imports this module, `messages.py` and `webhook.py`, no other.
 """
 
 from __future__ import annotations
@@ -14,10 +14,30 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.errors import CallerFault, WorldFault
 
+from ..contracts.errors import LineFault, SettingFault
 from .messages import FromApplication, FromCarrier, Order, SocketMessage
 from .webhook import Ask, HttpRequest, Steps, WebhookAnswer, WebhookRequest
+
+__all__ = [
+    "MESSAGE_BYTES_MAX",
+    "CallerFault",
+    "Capabilities",
+    "Carrier",
+    "CarrierFactory",
+    "LineFault",
+    "NotOffered",
+    "Outgoing",
+    "PlayedCarrier",
+    "PlayedStream",
+    "SettingFault",
+    "Signal",
+    "StreamReader",
+    "StreamWriter",
+    "Webhooks",
+    "WorldFault",
+]
 
 MESSAGE_BYTES_MAX = (
     64 << 10

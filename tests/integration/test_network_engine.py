@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_conformance import RecognizerConformance, SynthesizerConformance, passed
 from offhook.actors.audio.format import TELEPHONE
 from offhook.actors.audio.sound import Sound
 from offhook.actors.contracts.errors import EngineAway
@@ -26,6 +25,7 @@ from offhook.serve.contracts.errors import StartFault
 from offhook.serve.engines import sound
 from offhook.serve.engines.recognizer_host import RecognizerHost
 from offhook.serve.engines.synthesizer_host import SynthesizerHost
+from offhook.testing.engine_conformance import RecognizerConformance, SynthesizerConformance, passed
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 
 FOLDER = Path(__file__).parents[2] / "examples" / "engines" / "network"

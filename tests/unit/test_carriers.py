@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from carrier_conformance import check
 from offhook.serve.carriers import registry
 from offhook.serve.carriers.port import Carrier
 from offhook.serve.carriers.registry import load
@@ -20,6 +19,7 @@ from offhook.serve.contracts.carrier_choice import CarrierChoice
 from offhook.serve.contracts.errors import SettingFault
 from offhook.serve.web.api import make_api
 from offhook.serve.web.public_addresses import PublicAddresses
+from offhook.testing.carrier_conformance import check
 from source_tree import ROOT, sources
 from toy_package import install
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from dutch import FOLDER, dutch
-from language_conformance import LanguageConformance, Said
 from offhook.actors.engines.port import RecognitionOptions, SynthesisOptions
 from offhook.policies.core.errors import PolicyError
 from offhook.policies.core.policy import AgentSpec, Policy
@@ -21,6 +20,7 @@ from offhook.serve.config.settings import read
 from offhook.serve.contracts.errors import SettingFault
 from offhook.serve.web.call_answers import apology
 from offhook.testing import dialogue
+from offhook.testing.language_conformance import LanguageConformance, Said
 from pydantic import ValidationError
 
 __all__ = ["dutch"]

@@ -13,12 +13,19 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 import httpx
-from offhook.actors.audio.format import LINEAR16, AudioFormat
-from offhook.actors.contracts.errors import EngineAway, OptionsRefused
-from offhook.actors.engines.port import RecognitionOptions, SynthesisOptions
-from offhook.serve.config.plug_ins import Options, check_options
-from offhook.serve.contracts.errors import StartFault
-from offhook.serve.engines.port import Reading, Speech
+from offhook.serve.engines.port import (
+    LINEAR16,
+    AudioFormat,
+    EngineAway,
+    Options,
+    OptionsRefused,
+    Reading,
+    RecognitionOptions,
+    Speech,
+    StartFault,
+    SynthesisOptions,
+    check_options,
+)
 from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 FORMAT = AudioFormat(LINEAR16, 16_000)  # what the server hears
