@@ -111,7 +111,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class SendKeys:
-    """Press keys towards the far end: a sequence of KEYS."""
+    """Press keys towards the far end: a sequence of KEYS. Nothing in offhook orders it yet."""
 
     keys: str
 

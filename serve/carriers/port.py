@@ -45,13 +45,18 @@ MESSAGE_BYTES_MAX = (
 
 
 class Signal(StrEnum):
-    """What a carrier may be asked to do with a call."""
+    """What a carrier may be asked to do with a call.
+
+    The gateway looks at what a carrier offers before it orders anything: where it offers no hang-up, all that ends is
+    its stream; where it offers no transfer, the call's act fails with that reason and the caller is told. SEND_KEYS and
+    DIAL are what a carrier may offer already; nothing in offhook asks for them yet, except its tests.
+    """
 
     ANSWER = "answer"  # bring its audio: the steps of a webhook's answer
     HANG_UP = "hang_up"  # an order on the stream, or the end of the stream and then the webhook's answer
     TRANSFER = "transfer"  # the same
-    SEND_KEYS = "send_keys"  # an order on the stream
-    DIAL = "dial"  # place an outgoing call: `Carrier.dial`
+    SEND_KEYS = "send_keys"  # an order on the stream: `SendKeys`
+    DIAL = "dial"  # place an outgoing call: `Carrier.dial`, `Outgoing`
 
 
 class NotOffered(CallerFault):
@@ -216,7 +221,7 @@ class Carrier(Protocol):
         """Its end, played."""
 
     async def dial(self, outgoing: Outgoing) -> str:
-        """Have the carrier place a call; returns the call's id.
+        """Have the carrier place a call; returns the call's id. Nothing in offhook asks for it yet.
 
         Raises:
             NotOffered: it does not dial for us.

@@ -22,12 +22,13 @@ from ..carriers.messages import (
     Mark,
     Media,
     Order,
+    SendKeys,
     SocketMessage,
     Start,
     Stop,
     Transfer,
 )
-from ..carriers.port import Carrier, NotOffered, StreamWriter
+from ..carriers.port import Carrier, NotOffered, Signal, StreamWriter
 from ..contracts.errors import LineFault
 from .line import Line
 from .tolerance import Dropped, Tolerance
@@ -42,6 +43,12 @@ REASON_BYTES_MAX = 123  # RFC 6455, 5.5.1
 CLOSE_NORMAL = 1000
 CLOSE_GOING_AWAY = 1001
 CLOSE_BUG = 1011
+
+_SIGNALS: dict[type[Order], Signal] = {  # which a carrier has to offer for an order
+    HangUp: Signal.HANG_UP,
+    Transfer: Signal.TRANSFER,
+    SendKeys: Signal.SEND_KEYS,
+}
 
 
 class Sockets(Protocol):
@@ -222,6 +229,10 @@ class CarrierSocket(WSListener):  # type: ignore[misc]
 
     # --- line.CarrierStream -------------------------------------------------------------------------------------------
 
+    @property
+    def transfers(self) -> bool:
+        return Signal.TRANSFER in self._carrier.capabilities.signals
+
     def play(self, audio: bytes) -> None:
         self._send(self._writer.media(audio))
 
@@ -242,10 +253,13 @@ class CarrierSocket(WSListener):  # type: ignore[misc]
         self.close(CLOSE_NORMAL, reason)
 
     def _give(self, order: Order) -> None:
-        """What the carrier is to be told on the stream itself, before it ends."""
+        """What the carrier is to be told on the stream itself, before it ends; nothing that it does not offer."""
         if self._closing:
             return
+        signal = _SIGNALS[type(order)]
         try:
+            if signal not in self._carrier.capabilities.signals:
+                raise NotOffered(self._carrier.name, signal)
             for message in self._writer.order(order):
                 self._send(message)
         except NotOffered as fault:  # the end of the stream is all that is left; its webhook is asked then
