@@ -10,18 +10,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from ..carriers.messages import (
     CLOSE_POLICY,
     CLOSE_TOO_BIG,
+    Connected,
     Digit,
     HangUp,
     Mark,
     Media,
     Order,
+    Outbound,
     SendKeys,
     SocketMessage,
     Start,
@@ -171,15 +173,21 @@ class CarrierSocket(WSListener):  # type: ignore[misc]
         if line is None:
             if isinstance(message, Start):
                 self._start(message)
-        elif isinstance(message, Media):
-            line.heard(message.audio)
-        elif isinstance(message, Mark):
-            line.marked(message.name)
-        elif isinstance(message, Digit):
-            line.digit(message.digit)
-        elif isinstance(message, Stop):
-            line.stopped("the caller hung up")
-            self.close(CLOSE_NORMAL, "stopped")
+            return  # nothing else can concern a call: there is none yet
+        match message:
+            case Media():
+                line.heard(message.audio)
+            case Mark():
+                line.marked(message.name)
+            case Digit():
+                line.digit(message.digit)
+            case Stop():
+                line.stopped("the caller hung up")
+                self.close(CLOSE_NORMAL, "stopped")
+            case Connected() | Start() | Outbound():
+                pass  # a greeting, a stream that has begun, our own sound: nothing that a call waits for
+            case _:
+                assert_never(message)
 
     def _start(self, start: Start) -> None:
         self._cancel_timer()

@@ -6,6 +6,7 @@ Its order to dial is sent to a real socket, too.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import re
 import time
 from collections.abc import AsyncIterator
@@ -19,6 +20,7 @@ from offhook.actors.contracts.messages import Audio, Clear, Digit, Hangup, Mark,
 from offhook.actors.link.link import Link, LinkServer
 from offhook.serve.callers.carrier_end import CarrierEnd, Heard
 from offhook.serve.carriers import registry
+from offhook.serve.carriers.messages import Digit as Key
 from offhook.serve.carriers.port import Capabilities, NotOffered, Outgoing, Signal
 from offhook.serve.contracts.carrier_choice import CarrierChoice
 from offhook.serve.contracts.claim import Claim
@@ -145,6 +147,30 @@ def test_what_a_carrier_does_not_offer_is_not_ordered(tmp_path: Path, monkeypatc
             await offered_nothing(tmp_path, told)
 
     uvloop.run(bounded())
+
+
+def test_an_event_that_nobody_knows_is_dropped_as_a_fault_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path / "site", monkeypatch)
+
+    async def main() -> None:
+        async with asyncio.timeout(60), led(tmp_path) as (gateway, call, caller):
+            await call.linked
+            reader = importlib.import_module("toy_carrier.stream").ToyReader
+            read = reader.read
+
+            def strange(self: Any, raw: bytes, binary: bool) -> Any:
+                found = read(self, raw, binary)
+                return object() if isinstance(found, Key) and found.digit == "5" else found
+
+            monkeypatch.setattr(reader, "read", strange)
+            caller.press("5")
+            caller.press("6")
+            assert await call.said.get() == [Digit.NAME, "6", 0]
+            assert gateway.stats()["messages_dropped"] == {"bug": 1}
+
+    uvloop.run(main())
 
 
 @asynccontextmanager
