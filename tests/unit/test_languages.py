@@ -11,6 +11,7 @@ from offhook.policies.core.errors import PolicyError
 from offhook.policies.core.policy import AgentSpec, Policy
 from offhook.policies.core.proposals import Asks, Purpose
 from offhook.policies.core.state import Sign
+from offhook.policies.language.lines import lines
 from offhook.policies.language.lines.lines import lines_of
 from offhook.policies.language.port import registry
 from offhook.policies.language.port.port import Asked
@@ -197,8 +198,8 @@ def test_a_package_whose_lines_are_not_those_of_english_is_refused_by_key(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: half\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[offhook.languages]\nha = half_a_language\n")
     (tmp_path / "half_a_language").mkdir()
-    lines = {key: text for key, text in lines_of("en").items() if key != "gate.done"}
-    (tmp_path / "half_a_language/lines.py").write_text(f"LINES = {lines!r}\n")
+    kept = {key: text for key, text in lines_of("en").items() if key != "gate.done"}
+    (tmp_path / "half_a_language/lines.py").write_text(f"LINES = {kept!r}\n")
     with pytest.raises(ValidationError, match=r"half_a_language\.lines\.LINES lacks or adds gate\.done"):
         Policy(name="p", agents=AGENTS, language="ha")
     with pytest.raises(
@@ -225,6 +226,11 @@ def test_a_tag_with_a_region_is_led_by_the_language_of_its_main_part(dutch: None
     assert registry.named("nl-BE") is registry.named("nl")
     assert registry.named("en-US") is registry.named("en")
     assert lines_of("EN-gb") == lines_of("en")
+
+
+def test_english_is_found_without_looking_through_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "names", lambda _group: pytest.fail("it looks through all packages"))
+    assert lines.point_of("EN").value == "offhook.policies.language.en"
 
 
 # --- one setting for everybody --------------------------------------------------------------------------------------

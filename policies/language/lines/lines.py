@@ -30,12 +30,15 @@ def point_of(name: str) -> EntryPoint:
     """
     tag = name.lower()
     main = tag.partition("-")[0]
+    if tag == DEFAULT:  # every call's process asks for it: nothing that is installed is looked through for that
+        return EntryPoint(DEFAULT, f"{_OWN}.{DEFAULT}", GROUP)
     installed = {each.lower() for each in names(GROUP)}
-    for wanted in (tag, main):
-        if wanted == DEFAULT:
-            return EntryPoint(DEFAULT, f"{_OWN}.{DEFAULT}", GROUP)
-        if wanted in installed:
-            return find(GROUP, wanted)
+    if tag in installed:
+        return find(GROUP, tag)
+    if main == DEFAULT:
+        return point_of(DEFAULT)
+    if main in installed:
+        return find(GROUP, main)
     return find(GROUP, name, besides=(DEFAULT,))
 
 
