@@ -52,7 +52,7 @@ class CallLinks:
     def _gateway(self, link: Link, hello: GatewayHello) -> None:
         session, funnel = self._session, self._parts.funnel
         link.protocol = hello.protocol
-        self._parts.line.attach(link, hello.stream, hello.codec, hello.frames)
+        self._parts.line.attach(link, hello.stream, hello.codec, hello.frames, hello.transfers)
         line = funnel.state.line
         if self._resume is not None and session.awaited.line:
             self._resume.line_back(Played.from_fields(hello.played) if hello.played is not None else None)

@@ -77,9 +77,9 @@ class Effects:
         self._parts.tool_calls.withdraw(command, order_of(granted, False) if granted is not None else None)
 
     def _transfer(self, command: cmd.TransferCall) -> None:
-        if not self._parts.line.transfer(command.target):
+        if refused := self._parts.line.transfer(command.target):
             session = self._session
-            session.take(ev.ActionFinished(session.now(), command.grant, False, "nobody holds the line"))
+            session.take(ev.ActionFinished(session.now(), command.grant, False, refused))
 
     def _hang_up(self, command: cmd.HangUp) -> None:
         if self._parts.line.hangup(command.reason):

@@ -48,7 +48,8 @@ class FailsafeGoodbye:
         self._patience: Cancellable | None = None
 
     def begin(self, reason: str) -> None:
-        """Give the call up: say the policy's goodbye, or that a person takes over. Leave at once where nobody hears."""
+        """Give the call up: say the policy's goodbye, or that a person takes over, where the carrier offers transfers.
+        Leave at once where nobody hears."""
         session = self._session
         log.error("giving the call up: %s", reason, extra={"call": session.setup.call})
         if not session.move(Move.GIVE_UP):
@@ -56,7 +57,7 @@ class FailsafeGoodbye:
         self._timers.clear()
         limits = session.policy.limits
         self._reason = reason
-        self._target = limits.escalation.transfer_to
+        self._target = limits.escalation.transfer_to if self._line.transfers else ""
         words = limits.escalation.transfer_line if self._target else limits.goodbye_line
         then = TRANSFER if self._target else GOODBYE
         self._recorder.tell(session.now(), Fault("core", error=reason, then=then))
@@ -75,7 +76,7 @@ class FailsafeGoodbye:
 
     def _go(self) -> None:
         self._patience = None
-        if self._target and not self._gone:
+        if self._target and self._line.transfers and not self._gone:
             order = TransferCall(GRANT, self._target)
             self._recorder.write(self._session.now(), COMMANDS, [encode(order)])
             self._recorder.flush()

@@ -86,6 +86,7 @@ class PhoneLine:
         self._safe_record = 0
         self._frame_at = 0.0  # perf_counter at the arrival of the frames being folded; 0 = none
         self.stream = ""
+        self.transfers = True  # the carrier can hand the caller over; as the gateway says
         self.frames = 0
         self.frames_lost = 0  # gaps in their numbers
         self.frames_doubled = 0
@@ -113,7 +114,7 @@ class PhoneLine:
         self.stream, self._next_seq, self._next_digit = stream, frames if stream else -1, digits
         self._warming = True
 
-    def attach(self, link: Link, stream: str, codec: str, frames_in: int = 0) -> bool:
+    def attach(self, link: Link, stream: str, codec: str, frames_in: int = 0, transfers: bool = True) -> bool:
         """A gateway has come; an earlier one's link is closed. False = it is the first.
 
         Raises:
@@ -135,6 +136,7 @@ class PhoneLine:
             self._warming = self._warming and not self.stream
             self.stream = stream
         self._frames_in = frames_in
+        self.transfers = transfers
         return again
 
     def close(self, reason: str) -> None:
@@ -172,9 +174,13 @@ class PhoneLine:
         """Have the gateway end the call on the wire; False while nobody holds the line."""
         return self._link is not None and self._link.send(*Hangup(self._epoch, reason))
 
-    def transfer(self, target: str) -> bool:
-        """Have the gateway hand the line to `target`; False while nobody holds the line."""
-        return self._link is not None and self._link.send(*Transfer(self._epoch, target))
+    def transfer(self, target: str) -> str:
+        """Have the gateway hand the line to `target`; why it does not, "" = it is asked to."""
+        if not self.transfers:
+            return "the carrier offers no transfer"
+        if self._link is None or not self._link.send(*Transfer(self._epoch, target)):
+            return "nobody holds the line"
+        return ""
 
     # --- acknowledging ----------------------------------------------------------------------------------------------
 

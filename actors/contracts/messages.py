@@ -19,7 +19,7 @@ from typing import Any
 
 from .message import Message, among
 
-PROTOCOL = 1  # rises with every message or field that is added here
+PROTOCOL = 2  # rises with every message or field that is added here
 
 
 class Bye(Message, name="bye"):
@@ -37,7 +37,7 @@ class GatewayHello(Message, name=HELLO):
     """To a call. `stream`: the carrier's id of it. `frames`: how many have come in on it.
 
     `played`: how far the carrier is in playing: [last mark sent, ms of sound after it, ms of all that not played yet,
-    1 = it was cleared]; None = not known.
+    1 = it was cleared]; None = not known. `transfers`: the carrier can hand the caller over to a number.
     """
 
     stream: str
@@ -45,6 +45,7 @@ class GatewayHello(Message, name=HELLO):
     frames: int = 0
     played: list[Any] | None = None
     protocol: int = 0
+    transfers: bool = True
 
 
 class SubscriberHello(Message, name=HELLO):

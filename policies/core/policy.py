@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ..language.lines.lines import DEFAULT, TAG, UnknownLanguageError, lines_of, section
+from ..language.lines.lines import DEFAULT, TAG, lines_of, section
+from ..plug_ins.finder import PlugInError
 from .proposals import CORE
 from .state import Stage
 from .units import Section
@@ -282,7 +283,7 @@ class Policy(Section):
             return raw
         try:
             lines = lines_of(language)
-        except UnknownLanguageError:
+        except PlugInError:
             return raw  # told below, where the field has a name
         filled = dict(raw)
         for key, text in lines.items():

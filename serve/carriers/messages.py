@@ -1,6 +1,7 @@
 """What is said on a carrier's media stream, as types, in both directions. How it is worded is each carrier's matter.
 
-Audio in these messages is mu-law, 8 kHz, mono, whatever the carrier's wire holds: its codec converts. Pure.
+Audio in these messages is mu-law, 8 kHz, mono, whatever the carrier's wire holds: its codec converts. Numbers of
+messages and versions of a wire are not here: a carrier's reader counts what is missing (`StreamReader.gaps`). Pure.
 """
 
 from __future__ import annotations
@@ -33,9 +34,6 @@ class SocketMessage(NamedTuple):
 class Connected:
     """The socket is open, and its stream has not begun: a greeting of the carrier's."""
 
-    protocol: str = "Call"
-    version: str = "1.0.0"
-
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -43,17 +41,13 @@ class Start:
 
     stream: str
     call: str
-    sequence: int = 1
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 class Media(NamedTuple):  # not a dataclass: made 50 times a second and call, a tuple costs a third
-    """Audio; from a carrier that numbers it, with its numbers (`timestamp_ms` since the stream began)."""
+    """Audio, of any length."""
 
     audio: bytes
-    sequence: int = 0
-    chunk: int = 0
-    timestamp_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +55,6 @@ class Mark:
     """From the application: tell when everything before this was played. From the carrier: it was."""
 
     name: str
-    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +62,16 @@ class Digit:
     """A key was pressed: one of KEYS."""
 
     digit: str
-    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """The stream has ended: the caller hung up, or the call went on to something else."""
 
-    sequence: int = 0
-    call: str = ""
-
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
     """The application's own sound (or its key's tone), as a carrier returns it to who asks for both tracks."""
-
-    sequence: int = 0
 
 
 # --- from the application ---------------------------------------------------------------------------------------------
@@ -111,7 +98,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class SendKeys:
-    """Press keys towards the far end: a sequence of KEYS."""
+    """Press keys towards the far end: a sequence of KEYS. Nothing in offhook orders it yet."""
 
     keys: str
 

@@ -2,8 +2,8 @@
 
 A carrier is a folder (or a package) with a class `Carrier`, named by an entry point of the group `offhook.carriers`
 (`registry.py`). It words things and decides nothing: no sockets, no clocks; only `Webhooks.answer` and `Carrier.dial`
-may wait, for carriers that are commanded by requests. `tests/support/carrier_conformance.py` tells whether one keeps to
-the port. How to write one: `examples/carriers/toy/`.
+may wait, for carriers that are commanded by requests. `offhook.testing.carrier_conformance` tells whether one keeps to
+the port. How to write one: `examples/carriers/toy/`. It imports this module, `messages.py` and `webhook.py`, no other.
 """
 
 from __future__ import annotations
@@ -14,10 +14,30 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from offhook.policies.core.errors import CallerFault
+from offhook.policies.core.errors import CallerFault, WorldFault
 
+from ..contracts.errors import LineFault, SettingFault
 from .messages import FromApplication, FromCarrier, Order, SocketMessage
 from .webhook import Ask, HttpRequest, Steps, WebhookAnswer, WebhookRequest
+
+__all__ = [
+    "MESSAGE_BYTES_MAX",
+    "CallerFault",
+    "Capabilities",
+    "Carrier",
+    "CarrierFactory",
+    "LineFault",
+    "NotOffered",
+    "Outgoing",
+    "PlayedCarrier",
+    "PlayedStream",
+    "SettingFault",
+    "Signal",
+    "StreamReader",
+    "StreamWriter",
+    "Webhooks",
+    "WorldFault",
+]
 
 MESSAGE_BYTES_MAX = (
     64 << 10
@@ -25,13 +45,18 @@ MESSAGE_BYTES_MAX = (
 
 
 class Signal(StrEnum):
-    """What a carrier may be asked to do with a call."""
+    """What a carrier may be asked to do with a call.
+
+    The gateway looks at what a carrier offers before it orders anything: where it offers no hang-up, all that ends is
+    its stream; where it offers no transfer, the call's act fails with that reason and the caller is told. SEND_KEYS and
+    DIAL are what a carrier may offer already; nothing in offhook asks for them yet, except its tests.
+    """
 
     ANSWER = "answer"  # bring its audio: the steps of a webhook's answer
     HANG_UP = "hang_up"  # an order on the stream, or the end of the stream and then the webhook's answer
     TRANSFER = "transfer"  # the same
-    SEND_KEYS = "send_keys"  # an order on the stream
-    DIAL = "dial"  # place an outgoing call: `Carrier.dial`
+    SEND_KEYS = "send_keys"  # an order on the stream: `SendKeys`
+    DIAL = "dial"  # place an outgoing call: `Carrier.dial`, `Outgoing`
 
 
 class NotOffered(CallerFault):
@@ -196,7 +221,7 @@ class Carrier(Protocol):
         """Its end, played."""
 
     async def dial(self, outgoing: Outgoing) -> str:
-        """Have the carrier place a call; returns the call's id.
+        """Have the carrier place a call; returns the call's id. Nothing in offhook asks for it yet.
 
         Raises:
             NotOffered: it does not dial for us.

@@ -6,9 +6,10 @@ A package's `pyproject.toml` says `[project.entry-points."offhook.carriers"]` an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint
+
+from offhook.policies.plug_ins import finder
 
 from ..config import plug_ins
 from ..contracts.carrier_choice import CarrierChoice
@@ -21,14 +22,14 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")  # stands in addresses, and in upp
 
 def installed() -> list[str]:
     """The names of all carriers that installed packages offer."""
-    return list(plug_ins.names(GROUP))
+    return list(finder.names(GROUP))
 
 
 def load(choices: Iterable[CarrierChoice]) -> dict[str, Carrier]:
     """The chosen carriers by name, in this order; the first one is the installation's default.
 
     Raises:
-        SettingFault: no such carrier, a broken one, or an option that it does not know.
+        SettingFault: no such carrier, several of one name, a broken one, or an option that it does not know.
     """
     carriers = {choice.name: carrier(choice) for choice in choices}
     if not carriers:
@@ -41,26 +42,27 @@ def carrier(choice: CarrierChoice) -> Carrier:
     point = _point(choice.name)
     maker = factory(choice.name)
     try:
-        _check_options(choice, maker.options)
+        plug_ins.check_options(
+            f"carrier {choice.name!r}", choice.options, maker.options, variable=f"OFFHOOK_{choice.name}_"
+        )
         made: object = maker(choice.options)
     except SettingFault:
         raise
     except Exception as error:  # somebody else's package: whatever it raises is its fault, and is told with its place
-        raise _broken(point, f"{type(error).__name__}: {error}") from error
+        raise _unusable(point, f"{type(error).__name__}: {error}") from error
     if not isinstance(made, Carrier):
-        raise _broken(point, "what it makes lacks parts of offhook.serve.carriers.port.Carrier")
+        raise _unusable(point, "what it makes lacks parts of offhook.serve.carriers.port.Carrier")
     if made.name != choice.name:
-        raise _broken(point, f"it calls itself {made.name!r}")
+        raise _unusable(point, f"it calls itself {made.name!r}")
     return made
 
 
 def factory(name: str) -> CarrierFactory:
     """What makes the carrier of this name. Raises: SettingFault: no such carrier, or it cannot be loaded."""
-    point = _point(name)
     try:
-        found: CarrierFactory = point.load()
-    except Exception as error:
-        raise _broken(point, f"{type(error).__name__}: {error}") from error
+        found: CarrierFactory = finder.load(_point(name))  # type: ignore[assignment]  # what it makes is looked at
+    except finder.PlugInError as error:
+        raise SettingFault(str(error)) from error
     return found
 
 
@@ -70,29 +72,14 @@ def named(name: str, choices: Iterable[CarrierChoice]) -> Carrier:
 
 
 def _point(name: str) -> EntryPoint:
-    found = list({point.value: point for point in entry_points(group=GROUP, name=name)}.values())
-    if not found or _NAME.match(name) is None:
-        offered = installed()
-        nearest = "".join(f" (did you mean {each}?)" for each in get_close_matches(name, offered, 1))
-        names = ", ".join(offered) or "none"
-        raise SettingFault(f"no carrier is called {name!r}{nearest}; installed are: {names} (entry points {GROUP!r})")
-    if len(found) > 1:
-        raise SettingFault(f"several packages offer a carrier {name!r}: {', '.join(map(_place, found))}; remove one")
-    return found[0]
+    try:
+        point = finder.find(GROUP, name)
+    except finder.PlugInError as error:
+        raise SettingFault(str(error)) from error
+    if _NAME.match(point.name) is None:
+        raise _unusable(point, "its name is not made of small letters, digits and dashes, 32 at most")
+    return point
 
 
-def _check_options(choice: CarrierChoice, known: Mapping[str, str]) -> None:
-    for option in choice.options:
-        if option not in known:
-            variable = f"OFFHOOK_{choice.name}_{option}".upper().replace("-", "_")
-            allowed = ", ".join(sorted(known)) or "none"
-            raise SettingFault(f"{variable}: carrier {choice.name!r} has no option {option!r}; it has: {allowed}")
-
-
-def _place(point: EntryPoint) -> str:
-    package = f"{point.dist.name} {point.dist.version}, " if point.dist is not None else ""
-    return f"{package}{point.value}"
-
-
-def _broken(point: EntryPoint, why: str) -> SettingFault:
-    return SettingFault(f"the carrier {point.name!r} ({_place(point)}) cannot be used: {why}")
+def _unusable(point: EntryPoint, why: str) -> SettingFault:
+    return SettingFault(str(finder.unusable(point, why)))

@@ -1,23 +1,18 @@
-"""Parts that are found by entry points: in this package and in any other that is installed beside it.
+"""Parts that a setting names: they are found by entry points (`policies/plug_ins`), made, and given their options.
 
-A package offers one in its pyproject.toml, and is installed on every node:
-
-    [project.entry-points."offhook.recognizers"]
-    acme = "acme_speech.engine:make"
-
-What has to stand there is said by the part's own port (`serve/engines/port.py`).
+What has to stand at an entry point is said by the part's own port (`serve/engines/port.py`, `serve/carriers/port.py`).
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from offhook.policies.core.errors import OffhookError
+from offhook.policies.plug_ins import finder
 
-from ..contracts.errors import SettingFault, StartFault
+from ..contracts.errors import SettingFault
 
 RECOGNIZERS = "offhook.recognizers"
 SYNTHESIZERS = "offhook.synthesizers"
@@ -27,25 +22,27 @@ Options = Mapping[str, str]
 
 def names(group: str) -> tuple[str, ...]:
     """What is installed of a group, in the order of the alphabet."""
-    return tuple(sorted({entry.name for entry in entry_points(group=group)}))
+    return finder.names(group)
 
 
 def make(group: str, name: str, options: Options) -> Any:
     """The part of this name, made with its options.
 
     Raises:
-        SettingFault: none of this name is installed, or two are.
-        StartFault: it cannot be loaded or made; the message says where it stands.
+        SettingFault: none of this name is installed, two are, or it cannot be loaded or made; the message says where
+            it stands.
     """
-    found = _one(group, name)
     try:
-        factory: Callable[[Options], Any] = found.load()
-        return factory(options)
-    except OffhookError:
-        raise
-    except Exception as error:  # somebody else's code
-        where = f"{found.value}, of {found.dist.name if found.dist is not None else 'an unknown package'}"
-        raise StartFault(f"{group} {name!r} ({where}) cannot be made: {type(error).__name__}: {error}") from error
+        point = finder.find(group, name)
+        factory: Callable[[Options], Any] = finder.load(point)  # type: ignore[assignment]  # as the port says
+        try:
+            return factory(options)
+        except OffhookError:
+            raise
+        except Exception as error:  # somebody else's code
+            raise finder.unusable(point, f"{type(error).__name__}: {error}") from error
+    except finder.PlugInError as error:
+        raise SettingFault(str(error)) from error
 
 
 def read_options(setting: str, text: str) -> dict[str, str]:
@@ -64,22 +61,17 @@ def read_options(setting: str, text: str) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def check_options(part: str, options: Options, known: tuple[str, ...]) -> None:
-    """Raises:
-    SettingFault: an option that the part does not have.
+def check_options(part: str, options: Options, known: Iterable[str], variable: str = "") -> None:
+    """Whether a part has all these options. `variable`: how the settings that hold them begin, where each has its own.
+
+    Raises:
+        SettingFault: an option that the part does not have.
     """
+    there_are = sorted(known)
     for name in options:
-        if name not in known:
-            raise SettingFault(f"{part} has no option {name!r}; it has: {', '.join(known) or 'none'}")
-
-
-def _one(group: str, name: str) -> EntryPoint:
-    found = {entry.value: entry for entry in entry_points(group=group) if entry.name == name}
-    if not found:
-        raise SettingFault(
-            f"{group}: no {name!r} is installed; there are: {', '.join(names(group)) or 'none'}. "
-            "A plug-in is found once its package is installed on this node"
-        )
-    if len(found) > 1:
-        raise SettingFault(f"{group}: {name!r} is installed twice: {', '.join(sorted(found))}")
-    return next(iter(found.values()))
+        if name not in there_are:
+            setting = f"{variable}{name}: ".upper().replace("-", "_") if variable else ""
+            near = finder.nearest(name, there_are)
+            raise SettingFault(
+                f"{setting}{part} has no option {name!r}{near}; it has: {', '.join(there_are) or 'none'}"
+            )

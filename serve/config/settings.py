@@ -14,7 +14,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from offhook.policies.language.lines.lines import DEFAULT, UnknownLanguageError, section
+from offhook.policies.language.lines.lines import DEFAULT, section
+from offhook.policies.plug_ins.finder import PlugInError, find
 
 from ..contracts.carrier_choice import CarrierChoice
 from ..contracts.errors import SettingFault
@@ -180,7 +181,7 @@ def _messages(language: str) -> dict[str, str]:
     """
     try:
         return {f"{name}_message": text for name, text in section(language, "installation").items()}
-    except UnknownLanguageError as error:
+    except PlugInError as error:
         raise SettingFault(f"setting language: {error}") from error
 
 
@@ -261,8 +262,12 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def _engine(setting: str, value: str, group: str, others: tuple[str, ...]) -> None:
-    if value not in others:  # else nobody asks what is installed
-        _one_of(setting, value, (*plug_ins.names(group), *others))
+    if value in others:
+        return  # nobody asks what is installed
+    try:
+        find(group, value, others)
+    except PlugInError as error:
+        raise SettingFault(f"setting {setting}: {error}") from error
 
 
 def _starts(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -3,7 +3,7 @@
 The host (`recognizer_host.py`, `synthesizer_host.py`) has the links, the limits, the formats and the flow; an engine
 has the model. It is found by its entry point (`serve/config/plug_ins.py`): a function that takes the options of its
 setting and returns one of these. `examples/engines` has one of each that is reached over a network, and
-`tests/support/engine_conformance.py` what each must hold to.
+`offhook.testing.engine_conformance` what each must hold to. An engine imports this module and no other.
 
 Everything runs on the host's event loop and must not keep it: work for a processor belongs into a thread or a process.
 Errors are `OptionsRefused` (these options, never; the message says what it can do), `EngineAway` (not now; the call
@@ -17,8 +17,18 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from offhook.actors.audio.format import AudioFormat
+from offhook.actors.audio.format import LINEAR16, MULAW, TELEPHONE, AudioFormat
+from offhook.actors.contracts.errors import EngineAway, OptionsRefused
 from offhook.actors.engines.port import RecognitionOptions, SynthesisOptions
+
+from ..config.plug_ins import Options, check_options
+from ..contracts.errors import SettingFault, StartFault
+
+__all__ = [
+    "LINEAR16", "MULAW", "TELEPHONE", "AudioFormat", "EngineAway", "Options", "OptionsRefused", "Reading",
+    "RecognitionOptions", "RecognizerEngine", "RecognizerStream", "SettingFault", "Speech", "StartFault",
+    "SynthesisOptions", "SynthesizerEngine", "Timed", "check_options", "reads",
+]  # fmt: skip
 
 Timed = tuple[str, int]  # a word as it stands in the text, and where it ends, in ms from the utterance's first sample
 

@@ -10,24 +10,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from ..carriers.messages import (
     CLOSE_POLICY,
     CLOSE_TOO_BIG,
+    Connected,
     Digit,
     HangUp,
     Mark,
     Media,
     Order,
+    Outbound,
+    SendKeys,
     SocketMessage,
     Start,
     Stop,
     Transfer,
 )
-from ..carriers.port import Carrier, NotOffered, StreamWriter
+from ..carriers.port import Carrier, NotOffered, Signal, StreamWriter
 from ..contracts.errors import LineFault
 from .line import Line
 from .tolerance import Dropped, Tolerance
@@ -42,6 +45,12 @@ REASON_BYTES_MAX = 123  # RFC 6455, 5.5.1
 CLOSE_NORMAL = 1000
 CLOSE_GOING_AWAY = 1001
 CLOSE_BUG = 1011
+
+_SIGNALS: dict[type[Order], Signal] = {  # which a carrier has to offer for an order
+    HangUp: Signal.HANG_UP,
+    Transfer: Signal.TRANSFER,
+    SendKeys: Signal.SEND_KEYS,
+}
 
 
 class Sockets(Protocol):
@@ -164,15 +173,21 @@ class CarrierSocket(WSListener):  # type: ignore[misc]
         if line is None:
             if isinstance(message, Start):
                 self._start(message)
-        elif isinstance(message, Media):
-            line.heard(message.audio)
-        elif isinstance(message, Mark):
-            line.marked(message.name)
-        elif isinstance(message, Digit):
-            line.digit(message.digit)
-        elif isinstance(message, Stop):
-            line.stopped("the caller hung up")
-            self.close(CLOSE_NORMAL, "stopped")
+            return  # nothing else can concern a call: there is none yet
+        match message:
+            case Media():
+                line.heard(message.audio)
+            case Mark():
+                line.marked(message.name)
+            case Digit():
+                line.digit(message.digit)
+            case Stop():
+                line.stopped("the caller hung up")
+                self.close(CLOSE_NORMAL, "stopped")
+            case Connected() | Start() | Outbound():
+                pass  # a greeting, a stream that has begun, our own sound: nothing that a call waits for
+            case _:
+                assert_never(message)
 
     def _start(self, start: Start) -> None:
         self._cancel_timer()
@@ -222,6 +237,10 @@ class CarrierSocket(WSListener):  # type: ignore[misc]
 
     # --- line.CarrierStream -------------------------------------------------------------------------------------------
 
+    @property
+    def transfers(self) -> bool:
+        return Signal.TRANSFER in self._carrier.capabilities.signals
+
     def play(self, audio: bytes) -> None:
         self._send(self._writer.media(audio))
 
@@ -242,10 +261,13 @@ class CarrierSocket(WSListener):  # type: ignore[misc]
         self.close(CLOSE_NORMAL, reason)
 
     def _give(self, order: Order) -> None:
-        """What the carrier is to be told on the stream itself, before it ends."""
+        """What the carrier is to be told on the stream itself, before it ends; nothing that it does not offer."""
         if self._closing:
             return
+        signal = _SIGNALS[type(order)]
         try:
+            if signal not in self._carrier.capabilities.signals:
+                raise NotOffered(self._carrier.name, signal)
             for message in self._writer.order(order):
                 self._send(message)
         except NotOffered as fault:  # the end of the stream is all that is left; its webhook is asked then

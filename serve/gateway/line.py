@@ -49,6 +49,10 @@ TRANSFERRED = "transferred"  # why a line makes way for the number that its call
 class CarrierStream(Protocol):
     """What a line asks of the carrier's side; every call is carried out at once, none waits."""
 
+    @property
+    def transfers(self) -> bool:
+        """The carrier can hand a caller over. The call is told, and asks for no transfer where it cannot."""
+
     def play(self, audio: bytes) -> None:
         """Play mu-law audio after what is already buffered."""
 
@@ -243,7 +247,9 @@ class Line:
             await self._take_leave()
             now_s = asyncio.get_running_loop().time()
             report = self._playback.report(now_s)
-            hello = GatewayHello(self.stream, TELEPHONE.name, self.frames_in, report, PROTOCOL).fields
+            hello = GatewayHello(
+                self.stream, TELEPHONE.name, self.frames_in, report, PROTOCOL, self._carrier.transfers
+            ).fields
             link = await connect(claim.endpoint, claim.token, *hello, on_message=self._obey, on_close=self._unlinked)
             if self.over:
                 link.close("the line is over")
@@ -331,7 +337,10 @@ class Line:
         # for what becomes of it: who is not reached comes back.
         if not self.over:
             self._carrier.transfer(target)
-        self.make_way(TRANSFERRED)
+        if (
+            self._carrier.transfers
+        ):  # else a call of an earlier release has asked: in the end nobody took its caller over
+            self.make_way(TRANSFERRED)
 
     def hang_up(self, reason: str) -> None:
         """End the call on the wire; the owner, where there is one, hears that the stream has stopped."""

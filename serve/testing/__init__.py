@@ -11,10 +11,14 @@
 Text goes in; what was said, done, denied and why comes out (`call.said`, `call.done`, `call.denied`,
 `call.transcript()`). An assertion that fails prints the dialogue. One agent alone: `agent_dialogue(Guide, lines=...)`.
 The conversation itself is `offhook.policies.testing`'s; here bundles are read from disk and their agents loaded.
+
+What every plug-in has to hold to is in three modules beside it, which need pytest: `carrier_conformance`,
+`engine_conformance`, `language_conformance`.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +31,11 @@ from offhook.policies.testing.transcript import transcript
 from offhook.serve.bundles.policy_files import load
 
 __all__ = ["Denied", "Dialogue", "Done", "Proposer", "Tool", "agent_dialogue", "dialogue", "transcript"]
+
+if "pytest" in sys.modules:  # so that an assertion which fails in a suite shows its values
+    sys.modules["pytest"].register_assert_rewrite(
+        *(f"{__name__}.{part}_conformance" for part in ("carrier", "engine", "language"))
+    )
 
 
 def dialogue(bundle: str | Path, *, tool: Tool | None = None, direction: str = "inbound", **sections: Any) -> Dialogue:

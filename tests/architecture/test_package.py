@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 import subprocess
@@ -70,6 +71,26 @@ def test_the_public_surface_is_declared_and_real(layer: str) -> None:
 def test_what_users_test_with_has_a_short_name() -> None:
     module = importlib.import_module("offhook.testing")
     assert module.__all__ == sorted(module.__all__) and all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.parametrize("part", ["carrier", "engine", "language"])
+def test_the_suites_that_plug_ins_pass_are_installed_and_need_pytest_only_when_they_are_asked_for(part: str) -> None:
+    probe = f"""
+import sys
+import offhook.testing
+assert "pytest" not in sys.modules
+import offhook.testing.{part}_conformance"""
+    subprocess.run([sys.executable, "-c", probe], check=True)
+
+
+def test_examples_import_only_what_is_said_to_stay() -> None:
+    stays = set(re.findall(r"`(offhook\.[\w.]+\w)`", (ROOT / "examples/README.md").read_text().partition("\n## ")[2]))
+    for module in stays - {"offhook.carriers", "offhook.recognizers", "offhook.synthesizers", "offhook.languages"}:
+        importlib.import_module(module)
+    for path in (ROOT / "examples").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("offhook"):
+                assert node.module in stays, f"{path}:{node.lineno}: {node.module} may move (examples/README.md)"
 
 
 def test_the_lock_file_names_no_address() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_conformance import RecognizerConformance, SynthesizerConformance
 from offhook.serve.config import plug_ins
 from offhook.serve.engines import sound
+from offhook.testing.engine_conformance import RecognizerConformance, SynthesizerConformance
 
 AUDIO = Path(__file__).parents[2] / "examples" / "audio"
 

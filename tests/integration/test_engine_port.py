@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from engine_conformance import RecognizerConformance, SynthesizerConformance, passed
 from offhook.actors.audio.format import LINEAR16, TELEPHONE, AudioFormat
 from offhook.actors.contracts.engine_messages import Close, Open, Refused, Sound, Speak, Spoken, Timing, Unspoken, Words
 from offhook.actors.contracts.errors import EngineAway, OptionsRefused, ProtocolFault
@@ -24,6 +23,7 @@ from offhook.serve.engines.phrases.program import Rendered
 from offhook.serve.engines.port import Reading, Speech
 from offhook.serve.engines.recognizer_host import RecognizerHost
 from offhook.serve.engines.synthesizer_host import SynthesizerHost
+from offhook.testing.engine_conformance import RecognizerConformance, SynthesizerConformance, passed
 
 WIDE = AudioFormat(LINEAR16, 16_000)
 

@@ -127,7 +127,7 @@ def test_frames_marks_and_digits_reach_the_call_and_its_orders_reach_the_carrier
         phone.start()
         link, hello, heard = await installation.owner.linked()
         assert installation.claimed == ["call-7"]
-        assert hello == ["MZ1", "mulaw8k", 0, ["", 0, 0, 0], PROTOCOL]
+        assert hello == ["MZ1", "mulaw8k", 0, ["", 0, 0, 0], PROTOCOL, True]
         phone.send(phone.writer.media(FRAME), phone.writer.dtmf("5"), phone.writer.mark("m"), phone.writer.media(FRAME))
         assert [await said(heard) for _ in range(4)] == [
             [Audio.NAME, 0, FRAME],

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_conformance import RecognizerConformance, SynthesizerConformance, passed
 from offhook.actors.audio.format import TELEPHONE
 from offhook.actors.audio.sound import Sound
+from offhook.actors.contracts.errors import EngineAway
 from offhook.actors.engines.port import RecognitionOptions, SynthesisOptions
 from offhook.actors.engines.recognition import RecognitionClient
 from offhook.actors.engines.synthesis import SynthesisClient
@@ -25,6 +25,8 @@ from offhook.serve.contracts.errors import StartFault
 from offhook.serve.engines import sound
 from offhook.serve.engines.recognizer_host import RecognizerHost
 from offhook.serve.engines.synthesizer_host import SynthesizerHost
+from offhook.testing.engine_conformance import RecognizerConformance, SynthesizerConformance, passed
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 
 FOLDER = Path(__file__).parents[2] / "examples" / "engines" / "network"
 SPEECH = sound.audio_of((0.3 * np.sin(np.arange(8_000) / 3)).astype(np.float32), TELEPHONE)  # a second
@@ -96,6 +98,72 @@ def test_a_server_that_is_not_there_is_told_at_the_start(group: str) -> None:
     url = "ws://127.0.0.1:9" if group == plug_ins.RECOGNIZERS else "http://127.0.0.1:9"
     with pytest.raises(StartFault, match=url):
         asyncio.run(plug_ins.make(group, "network", {"url": url}).start())
+
+
+class Deaf(WSListener):  # type: ignore[misc]
+    """A server that takes a stream and reads nothing of it until it is told to."""
+
+    heard = 0
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self.transport = transport
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if frame.msg_type == WSMsgType.TEXT:
+            transport.send(WSMsgType.TEXT, b'{"taken": true}')
+            transport.underlying_transport.pause_reading()
+        elif frame.msg_type == WSMsgType.BINARY:
+            self.heard += len(frame.get_payload_as_bytes())
+
+
+async def fed_to_the_brim(deaf: Deaf) -> tuple[Any, asyncio.Task[None], int]:
+    """A stream, the `feed` of it that waits, and the bytes that it was fed with."""
+    server = await ws_create_server(lambda _request: deaf, "127.0.0.1", 0)
+    url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    stream = await plug_ins.make(plug_ins.RECOGNIZERS, "network", {"url": url}).open(
+        RecognitionOptions("en"), lambda _reading: None
+    )
+    piece = bytes(320_000)
+    for count in range(1, 1_000):  # the network's own buffers take some megabytes
+        feeding = asyncio.create_task(stream.feed(piece))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        if not feeding.done():
+            return stream, feeding, count * len(piece)
+    raise AssertionError("it never waits for who does not read")
+
+
+def test_a_feed_waits_until_the_server_reads_and_loses_nothing() -> None:
+    async def test() -> None:
+        deaf = Deaf()
+        stream, feeding, fed = await fed_to_the_brim(deaf)
+        deaf.transport.underlying_transport.resume_reading()
+        await feeding
+        await passed(lambda: deaf.heard == fed)
+        await stream.cancel()
+
+    run(test)
+
+
+def test_who_never_reads_costs_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        monkeypatch.setattr(importlib.import_module("network_engine"), "FEED_S", 0.01)
+        stream, feeding, _ = await fed_to_the_brim(Deaf())
+        with pytest.raises(EngineAway, match=r"the server read nothing for 0\.01 s"):
+            await feeding
+        await stream.cancel()
+
+    run(test)
+
+
+def test_a_feed_that_waits_ends_with_its_stream() -> None:
+    async def test() -> None:
+        stream, feeding, _ = await fed_to_the_brim(Deaf())
+        await stream.cancel()
+        with pytest.raises(EngineAway, match="the stream is over"):
+            await feeding
+
+    run(test)
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:

@@ -146,7 +146,7 @@ def edit_messages(release: Release, protocol: int) -> None:
     """A field of `Digit`, and a kind of messages that gateways may send."""
     release.edit(
         "actors/contracts/messages.py",
-        ("PROTOCOL = 1 ", f"PROTOCOL = {protocol} "),
+        (f"PROTOCOL = {PROTOCOL} ", f"PROTOCOL = {protocol} "),
         ("-1 = the next\n", "-1 = the next\n    held_ms: int = 0\n"),
         (
             "TO_CALL_FROM_GATEWAY = among(Past, Audio, Marked, Digit, Stopped)",

@@ -585,6 +585,19 @@ def test_where_the_policy_names_a_person_the_caller_is_handed_on_instead(run: An
     run(test)
 
 
+def test_where_the_carrier_cannot_hand_a_caller_on_it_is_a_goodbye(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(summary: CallSummary) -> None:
+        monkeypatch.setattr(Caller, "transfers", False)
+        summary.policy = {**POLICY, "limits": {"escalation": {"transfer_to": "+15550199"}, "goodbye_line": "Bye."}}
+        caller = await summary.speaking()
+        second = await summary.takeover([Record("c1", 1, 1, 0, "event", ["NoSuchEvent", 0])])
+        await caller.listen_until(lambda: caller.closed)
+        assert (await second.over).startswith("failed: its journal cannot be folded")
+        assert not [c for r in summary.records if r[4] == "commands" for c in r[5] if c[0] == "TransferCall"]
+
+    run(test)
+
+
 def test_a_subscriber_that_comes_back_gets_what_it_missed_under_the_same_numbers(run: Any) -> None:
     async def test(summary: CallSummary) -> None:
         await summary.speaking()

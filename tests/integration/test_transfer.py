@@ -111,13 +111,19 @@ class Desk(AgentLink):
 
 async def handed_over(bench: SwappedCall) -> Caller:
     """A call on a gateway's line whose caller was handed to another number."""
+    caller = await asked_for(bench)
+    await caller.listen_until(lambda: caller.closed)
+    return caller
+
+
+async def asked_for(bench: SwappedCall) -> Caller:
+    """A call on a gateway's line whose agent hands the caller over."""
     await bench.begin(Desk(None))
     bench.former.says = ""
     exchange = bench.exchange = Exchange(claim_of(bench))  # type: ignore[attr-defined]
     caller = exchange.dial("c1", "MZ2")
     await bench.until(lambda: bench.call.line.stream == "MZ2")
     bench.former.answer(bench.former.of(Invite.NAME)[0])
-    await caller.listen_until(lambda: caller.closed)
     return caller
 
 
@@ -171,6 +177,23 @@ def test_who_was_not_reached_is_back_with_the_agent_on_another_stream(run: Any) 
         assert not bench.over.done()
         assert len([c for commands in bench.of("commands") for c in commands if c[0] == "TransferCall"]) == 1
         again.leave()
+        assert await bench.over == "caller_hung_up"
+        assert replay(bench.records).same
+
+    run(test)
+
+
+def test_a_carrier_that_offers_no_transfer_is_not_asked_for_one_and_the_agent_goes_on_with_the_reason(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(bench: SwappedCall) -> None:
+        monkeypatch.setattr(Caller, "transfers", False)
+        caller = await asked_for(bench)
+        await caller.listen_until(lambda: any("Back for" in text for text in bench.said()))
+        (act,) = bench.call.state.authority.acts
+        assert (act.action, act.ok, act.result) == ("transfer", False, "the carrier offers no transfer")
+        assert not caller.closed and not bench.events("LineLost")
+        caller.leave()
         assert await bench.over == "caller_hung_up"
         assert replay(bench.records).same
 

@@ -44,6 +44,8 @@ class Exchange:
 class Caller(Phone):
     """One caller. `events` has what the call's owners ordered."""
 
+    transfers = True  # whether the carrier does
+
     def __init__(self, gateway: Gateway, call: str, stream: str) -> None:
         super().__init__()
         self.call = call

@@ -41,7 +41,7 @@ SOUND = bytes(range(16))
 
 MESSAGES: tuple[Message, ...] = (
     say.Bye("not now"),
-    say.GatewayHello("MZ1", TELEPHONE.name, 12, ["u1/1.1/400", 20, 60, 0], 1),
+    say.GatewayHello("MZ1", TELEPHONE.name, 12, ["u1/1.1/400", 20, 60, 0], 1, True),
     say.SubscriberHello("booking", "agent", ["floor"], 4, 1),
     say.Past(3, SOUND),
     say.Audio(4, SOUND),

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from dutch import FOLDER, dutch
-from language_conformance import LanguageConformance, Said
 from offhook.actors.engines.port import RecognitionOptions, SynthesisOptions
 from offhook.policies.core.errors import PolicyError
 from offhook.policies.core.policy import AgentSpec, Policy
 from offhook.policies.core.proposals import Asks, Purpose
 from offhook.policies.core.state import Sign
+from offhook.policies.language.lines import lines
 from offhook.policies.language.lines.lines import lines_of
 from offhook.policies.language.port import registry
 from offhook.policies.language.port.port import Asked
@@ -21,6 +21,7 @@ from offhook.serve.config.settings import read
 from offhook.serve.contracts.errors import SettingFault
 from offhook.serve.web.call_answers import apology
 from offhook.testing import dialogue
+from offhook.testing.language_conformance import LanguageConformance, Said
 from pydantic import ValidationError
 
 __all__ = ["dutch"]
@@ -197,18 +198,39 @@ def test_a_package_whose_lines_are_not_those_of_english_is_refused_by_key(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: half\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[offhook.languages]\nha = half_a_language\n")
     (tmp_path / "half_a_language").mkdir()
-    lines = {key: text for key, text in lines_of("en").items() if key != "gate.done"}
-    (tmp_path / "half_a_language/lines.py").write_text(f"LINES = {lines!r}\n")
+    kept = {key: text for key, text in lines_of("en").items() if key != "gate.done"}
+    (tmp_path / "half_a_language/lines.py").write_text(f"LINES = {kept!r}\n")
     with pytest.raises(ValidationError, match=r"half_a_language\.lines\.LINES lacks or adds gate\.done"):
         Policy(name="p", agents=AGENTS, language="ha")
-    with pytest.raises(PolicyError, match=r"language 'ha': half_a_language/language\.py has no LANGUAGE"):
+    with pytest.raises(
+        PolicyError, match=r"language 'ha' \(half 1, half_a_language\) cannot be used: .*No module named"
+    ):
         registry.named("ha")
+
+
+def test_a_language_that_two_packages_bring_is_refused_and_both_are_named(
+    tmp_path: Path, dutch: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "vlaams-2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: vlaams\nVersion: 2\n")
+    (info / "entry_points.txt").write_text("[offhook.languages]\nNL = vlaams\n")
+    both = r"language 'nl' is installed twice: offhook-nl [\d.]+, offhook_nl, vlaams 2, vlaams; remove one"
+    with pytest.raises(PolicyError, match=both):
+        registry.named("nl")
+    with pytest.raises(ValidationError, match=both):
+        Policy(name="p", agents=AGENTS, language="nl-BE")
 
 
 def test_a_tag_with_a_region_is_led_by_the_language_of_its_main_part(dutch: None) -> None:
     assert registry.named("nl-BE") is registry.named("nl")
     assert registry.named("en-US") is registry.named("en")
     assert lines_of("EN-gb") == lines_of("en")
+
+
+def test_english_is_found_without_looking_through_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "names", lambda _group: pytest.fail("it looks through all packages"))
+    assert lines.point_of("EN").value == "offhook.policies.language.en"
 
 
 # --- one setting for everybody --------------------------------------------------------------------------------------

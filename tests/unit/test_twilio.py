@@ -27,20 +27,21 @@ def refused(reader: media_stream.CarrierReader, raw: bytes) -> LineFault:
 
 def test_a_whole_stream_reads_as_it_was_written() -> None:
     reader, writer = media_stream.CarrierReader(), media_stream.CarrierWriter("MZ1", "CA1", "AC1")
-    assert reader.read(writer.connected()) == messages.Connected("Call", "1.0.0")
-    assert reader.read(writer.start({"token": "t"})) == messages.Start("MZ1", "CA1", 1, {"token": "t"})
-    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME, 2, 1, 0)
-    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME, 3, 2, 20)
-    assert reader.read(writer.mark("half way")) == messages.Mark("half way", 4)
-    assert reader.read(writer.dtmf("#")) == messages.Digit("#", 5)
-    assert reader.read(writer.stop()) == messages.Stop(6, "CA1")
+    assert reader.read(writer.connected()) == messages.Connected()
+    assert reader.read(writer.start({"token": "t"})) == messages.Start("MZ1", "CA1", {"token": "t"})
+    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME)
+    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME)
+    assert reader.read(writer.mark("half way")) == messages.Mark("half way")
+    assert reader.read(writer.dtmf("#")) == messages.Digit("#")
+    assert reader.read(writer.stop()) == messages.Stop()
+    assert reader.gaps == 0
 
 
 def test_media_in_another_form_reads_the_same() -> None:
     reader, writer = started()
     spaced = json.dumps(json.loads(writer.media(FRAME)), indent=1, sort_keys=True).encode()
-    assert reader.read(spaced) == messages.Media(FRAME, 2, 1, 0)
-    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME, 3, 2, 20)
+    assert reader.read(spaced) == messages.Media(FRAME)
+    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME)
 
 
 def test_the_application_s_messages() -> None:
@@ -99,7 +100,7 @@ def test_after_a_refusal_the_reader_reads_on() -> None:
     reader, writer = started()
     for raw in (b"{", b'{"event":"dance"}', b'{"event":"media","media":{}}', b'{"event":"stop","streamSid":"MZ2"}'):
         refused(reader, raw)
-    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME, 2, 1, 0)
+    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME)
     assert reader.gaps == 0
 
 
@@ -140,23 +141,23 @@ def test_a_number_that_is_none_is_no_number_and_costs_nothing(number: object) ->
     reader, writer = started()
     raw = {"event": "media", "sequenceNumber": number, "media": {"payload": "AAAA", "chunk": number}}
     assert reader.read(json.dumps(raw).encode()) == messages.Media(b"\0\0\0")
-    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME, 2, 1, 0)
+    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME)
     assert reader.gaps == 0
 
 
 @pytest.mark.parametrize("digit", ["a", "b", "c", "d"])
 def test_a_key_in_lower_case_is_that_key(digit: str) -> None:
     reader, writer = started()
-    assert reader.read(writer.dtmf(digit)) == messages.Digit(digit.upper(), 2)
+    assert reader.read(writer.dtmf(digit)) == messages.Digit(digit.upper())
 
 
 def test_the_application_s_own_sound_is_none_of_the_caller_s() -> None:
     reader, writer = started()
     own = writer.media(FRAME).replace(b'"track":"inbound"', b'"track":"outbound"')
-    assert reader.read(own) == messages.Outbound(2)
-    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME, 3, 2, 20)
+    assert reader.read(own) == messages.Outbound()
+    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME)
     tone = writer.dtmf("5").replace(b"inbound_track", b"outbound_track")
-    assert reader.read(tone) == messages.Outbound(4)
+    assert reader.read(tone) == messages.Outbound()
     assert reader.gaps == 0
 
 
@@ -194,5 +195,5 @@ def test_another_media_format_is_refused_and_the_right_one_named(form: object) -
 def test_numbers_may_be_missing_and_the_next_one_follows_the_last() -> None:
     reader, writer = started()
     assert reader.read(b'{"event":"media","media":{"payload":"AAAA"}}') == messages.Media(b"\0\0\0")
-    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME, 2, 1, 0)
+    assert reader.read(writer.media(FRAME)) == messages.Media(FRAME)
     assert reader.gaps == 0

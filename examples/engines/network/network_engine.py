@@ -13,18 +13,26 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 import httpx
-from offhook.actors.audio.format import LINEAR16, AudioFormat
-from offhook.actors.contracts.errors import EngineAway, OptionsRefused
-from offhook.actors.engines.port import RecognitionOptions, SynthesisOptions
-from offhook.serve.config.plug_ins import Options, check_options
-from offhook.serve.contracts.errors import StartFault
-from offhook.serve.engines.port import Reading, Speech
+from offhook.serve.engines.port import (
+    LINEAR16,
+    AudioFormat,
+    EngineAway,
+    Options,
+    OptionsRefused,
+    Reading,
+    RecognitionOptions,
+    Speech,
+    StartFault,
+    SynthesisOptions,
+    check_options,
+)
 from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 FORMAT = AudioFormat(LINEAR16, 16_000)  # what the server hears
 ANSWER_S = 5.0  # for it to take a stream, or to begin to speak
 LAST_WORDS_S = 10.0  # for it to read the rest after the last sound
-UNSENT_BYTES_MAX = 320_000  # 10 s that the network has not taken: the stream is lost
+FEED_S = 10.0  # for the network to take more; then the stream is lost
+UNSENT_BYTES = 32_000  # a second that the network has not taken: no more is fed until half of it is gone
 
 
 def make_recognizer(options: Options) -> NetworkRecognizer:
@@ -89,6 +97,8 @@ class NetworkStream(WSListener):  # type: ignore[misc]
         self._lost = ""
         self._taken: asyncio.Future[str] = asyncio.get_running_loop().create_future()  # "" or why it was refused
         self._over = asyncio.Event()
+        self._room = asyncio.Event()  # the network takes more
+        self._room.set()
 
     async def connect(self, url: str) -> None:
         """Raises: EngineAway: nobody listens there."""
@@ -97,6 +107,7 @@ class NetworkStream(WSListener):  # type: ignore[misc]
                 self._transport, _ = await ws_connect(lambda: self, url, enable_auto_pong=True)
         except (OSError, WSError, TimeoutError) as error:
             raise EngineAway(f"{url} cannot be reached: {str(error) or type(error).__name__}") from error
+        self._transport.underlying_transport.set_write_buffer_limits(UNSENT_BYTES, UNSENT_BYTES // 2)
 
     async def begin(self, options: RecognitionOptions) -> None:
         """Say what is wanted, and wait until it is taken. Raises: OptionsRefused, EngineAway."""
@@ -117,14 +128,18 @@ class NetworkStream(WSListener):  # type: ignore[misc]
             raise OptionsRefused(refused)
 
     async def feed(self, audio: bytes) -> None:
-        """See `RecognizerStream`."""
-        if self._transport is None or self._lost:
-            raise EngineAway(self._lost or "the stream is over")
-        if self._transport.underlying_transport.get_write_buffer_size() > UNSENT_BYTES_MAX:
-            raise EngineAway(f"the server left {UNSENT_BYTES_MAX} bytes unread")
+        """See `RecognizerStream`: what waits here, the host puts together, and feeds as one piece."""
+        self._check()
+        assert self._transport is not None
         self._transport.send(WSMsgType.BINARY, audio)
         self._fed_ms += FORMAT.ms_of(len(audio))
         await asyncio.sleep(0)  # the loop's other work has its turn
+        try:
+            async with asyncio.timeout(FEED_S):
+                await self._room.wait()
+        except TimeoutError:
+            raise EngineAway(f"the server read nothing for {FEED_S:g} s") from None
+        self._check()
 
     async def skip(self, ms: int) -> None:
         """See `RecognizerStream`: the server ends the segment, and its later times are put off."""
@@ -148,6 +163,15 @@ class NetworkStream(WSListener):  # type: ignore[misc]
         if self._transport is not None:
             self._transport.disconnect()
             self._transport = None
+        self._room.set()  # a `feed` that waits ends
+
+    def pause_writing(self) -> None:
+        """The server does not read as fast as it is fed."""
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self._room.set()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """What the server says, one JSON object a message."""
@@ -193,6 +217,12 @@ class NetworkStream(WSListener):  # type: ignore[misc]
             self._taken.set_exception(EngineAway(why))
             self._taken.exception()  # looked at: nobody may be waiting
         self._over.set()
+        self._room.set()
+
+    def _check(self) -> None:
+        """Raises: EngineAway: nobody hears what is fed."""
+        if self._transport is None or self._lost:
+            raise EngineAway(self._lost or "the stream is over")
 
 
 class NetworkSynthesizer:

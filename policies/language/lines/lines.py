@@ -5,10 +5,11 @@ Nothing of the core is imported here: a policy's own defaults come from it.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint
 from types import MappingProxyType
+
+from ...plug_ins.finder import find, load, names, unusable
 
 GROUP = "offhook.languages"
 DEFAULT = "en"
@@ -19,49 +20,44 @@ Lines = Mapping[str, str]  # "silence.help" -> what is said; "" = nothing
 _loaded: dict[str, Lines] = {}
 
 
-class UnknownLanguageError(ValueError):
-    """No language has this name, or its package is not as it should be; the message says what to do."""
+def point_of(name: str) -> EntryPoint:
+    """Where a language's package is: the one for this very tag, else for its main part ("en" for "en-US").
 
-
-def package_of(name: str) -> str:
-    """The dotted name of a language's package: the one for this very tag, else for its main part ("en" for "en-US").
+    English is offhook's own; a package may add one for a region of it, and none in its place.
 
     Raises:
-        UnknownLanguageError: neither offhook nor an installed package has a language of this name.
+        PlugInError: neither offhook nor an installed package has a language of this name, or several have.
     """
     tag = name.lower()
     main = tag.partition("-")[0]
-    if tag == DEFAULT:
-        return f"{_OWN}.{DEFAULT}"
-    declared = {point.name.lower(): point.value for point in entry_points(group=GROUP)}
-    for wanted in (tag, main):
-        if wanted in declared:
-            return declared[wanted]
+    if tag == DEFAULT:  # every call's process asks for it: nothing that is installed is looked through for that
+        return EntryPoint(DEFAULT, f"{_OWN}.{DEFAULT}", GROUP)
+    installed = {each.lower() for each in names(GROUP)}
+    if tag in installed:
+        return find(GROUP, tag)
     if main == DEFAULT:
-        return f"{_OWN}.{DEFAULT}"
-    there_are = ", ".join(sorted({DEFAULT, *declared}))
-    raise UnknownLanguageError(
-        f"language {name!r} is not installed; there are {there_are}. A package adds one by an entry point of {GROUP!r}"
-    )
+        return point_of(DEFAULT)
+    if main in installed:
+        return find(GROUP, main)
+    return find(GROUP, name, besides=(DEFAULT,))
 
 
 def lines_of(name: str) -> Lines:
     """What the core, the stock agents and an installation say by default in this language.
 
     Raises:
-        UnknownLanguageError: there is none of this name, or its lines are not those that a language must have.
+        PlugInError: there is none of this name, or its lines are not those that a language must have.
     """
     known = _loaded.get(name)
     if known is not None:
         return known
-    package = package_of(name)
-    try:
-        found = importlib.import_module(f"{package}.lines").LINES
-    except (ImportError, AttributeError) as error:
-        raise UnknownLanguageError(f"language {name!r}: {package}/lines.py has no LINES ({error})") from error
+    point = point_of(name)
+    found = load(point, "lines:LINES")
+    if not isinstance(found, Mapping):
+        raise unusable(point, f"{point.value}.lines.LINES is no mapping, but {type(found).__name__}")
     if name != DEFAULT and set(found) != set(lines_of(DEFAULT)):
         differ = ", ".join(sorted(set(found) ^ set(lines_of(DEFAULT))))
-        raise UnknownLanguageError(f"language {name!r}: {package}.lines.LINES lacks or adds {differ}")
+        raise unusable(point, f"{point.value}.lines.LINES lacks or adds {differ}")
     return _loaded.setdefault(name, MappingProxyType(dict(found)))
 
 

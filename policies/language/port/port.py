@@ -3,7 +3,8 @@
 One package a language (`en/` is the first), found by the name that a policy gives (`registry.py`): its `language.py`
 has `LANGUAGE`, its `lines.py` what the core says by default. Everything is pure: text in, what it says out, no state of
 a call. A language that cannot tell answers with the cautious value that is named at each question; the core never takes
-what was not understood for a yes. `tests/support/language_conformance.py` is what every language passes.
+what was not understood for a yes. `offhook.testing.language_conformance` is what every language passes. A language
+imports this module and no other.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ from typing import NamedTuple
 from ...core.parts import part
 from ...core.proposals import Asks, Polarity, Purpose
 from ...core.state import Sign
+
+__all__ = [
+    "DIGITS", "NAME", "NOTHING_ASKED", "TIME", "UNWEIGHED", "Asked", "Asks", "Assent", "Completeness", "Cue", "Heard",
+    "Language", "OverlapWords", "Polarity", "Purpose", "Recording", "Sign", "Terms", "Voice",
+]  # fmt: skip
 
 Terms = Sequence[tuple[str, str]]  # (name, value as it was read back)
 

@@ -10,11 +10,10 @@ A package declares its languages as entry points of the group `offhook.languages
 
 from __future__ import annotations
 
-import importlib
-
 from ...core.errors import PolicyError
 from ...core.policy import Policy
-from ..lines.lines import UnknownLanguageError, package_of
+from ...plug_ins.finder import PlugInError, load, unusable
+from ..lines.lines import point_of
 from .port import Language
 
 _loaded: dict[str, Language] = {}
@@ -33,19 +32,17 @@ def named(name: str) -> Language:
     """The language of this name.
 
     Raises:
-        PolicyError: there is none, or its package has no LANGUAGE; the message says which there are.
+        PolicyError: there is none, several are installed, or its package has no LANGUAGE; the message says which and
+            where.
     """
     known = _loaded.get(name)
     if known is not None:
         return known
     try:
-        package = package_of(name)
-    except UnknownLanguageError as error:
+        point = point_of(name)
+        found = load(point, "language:LANGUAGE")
+        if type(found) is not Language:
+            raise unusable(point, f"{point.value}.language.LANGUAGE is no Language, but {type(found).__name__}")
+    except PlugInError as error:
         raise PolicyError(str(error)) from error
-    try:
-        found = importlib.import_module(f"{package}.language").LANGUAGE
-    except (ImportError, AttributeError) as error:
-        raise PolicyError(f"language {name!r}: {package}/language.py has no LANGUAGE ({error})") from error
-    if type(found) is not Language:
-        raise PolicyError(f"language {name!r}: {package}.language.LANGUAGE is no Language, but {type(found).__name__}")
     return _loaded.setdefault(name, found)

@@ -39,7 +39,7 @@ from ..messages import (
 
 ENCODING = "audio/x-mulaw"  # how the carrier names the encoding of `TELEPHONE`
 MARK_NAME_BYTES_MAX = 256
-NUMBER_DIGITS_MAX = 12  # of a sequence number, a chunk, a timestamp: 600 years of frames
+NUMBER_DIGITS_MAX = 12  # of a sequence number: 600 years of frames
 CALLER_TRACKS = ("inbound", "inbound_track", None)  # media and keys name theirs differently, the only one needs no name
 APPLICATION_TRACKS = ("outbound", "outbound_track")
 
@@ -52,8 +52,8 @@ _STREAM = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 # The carrier writes media messages always in this form; matching it costs a quarter of json.loads. Whatever looks
 # different takes the slow way and is just as welcome.
 _MEDIA = re.compile(
-    rb'\{"event":"media","sequenceNumber":"(\d{1,12})","media":\{"track":"inbound","chunk":"(\d{1,12})",'
-    rb'"timestamp":"(\d{1,12})","payload":"([^"]*)"\},"streamSid":"([^"]*)"\}\Z'
+    rb'\{"event":"media","sequenceNumber":"(\d{1,12})","media":\{"track":"inbound","chunk":"\d{1,12}",'
+    rb'"timestamp":"\d{1,12}","payload":"([^"]*)"\},"streamSid":"([^"]*)"\}\Z'
 )
 
 
@@ -79,14 +79,13 @@ class CarrierReader:
         if binary:
             raise LineFault("json", "binary message; messages are JSON text", CLOSE_UNSUPPORTED)
         match = _MEDIA.match(raw)
-        if match is not None and match[5] == self._stream and not self._stopped:
-            number, chunk, timestamp, payload = match.group(1, 2, 3, 4)
-            sequence = int(number)
+        if match is not None and match[3] == self._stream and not self._stopped:
+            sequence = int(match[1])
             if sequence != self._sequence + 1:
                 self._miscounted()
             self._sequence = sequence
             try:
-                return Media(a2b_base64(payload, strict_mode=True), sequence, int(chunk), int(timestamp))
+                return Media(a2b_base64(match[2], strict_mode=True))
             except Base64Error:
                 raise _not_base64() from None
         return self._read_any(raw)
@@ -97,7 +96,7 @@ class CarrierReader:
         if self._stopped:
             raise LineFault("order", f"{kind!r} after 'stop': nothing comes after it", CLOSE_PROTOCOL)
         if kind == "connected":
-            return self._connected_message(message)
+            return self._connected_message()
         if not self._connected:
             raise LineFault("order", f"{kind!r} before 'connected': it is the first message", CLOSE_PROTOCOL)
         if kind == "start":
@@ -115,7 +114,7 @@ class CarrierReader:
         if sequence and sequence != self._sequence + 1:
             self._miscounted()
         self._sequence = sequence or self._sequence
-        read = reader(message, sequence)
+        read = reader(message)
         self._stopped = kind == "stop"
         return read
 
@@ -123,11 +122,11 @@ class CarrierReader:
         if self._sequence:  # else the first number of all, wherever it begins
             self.gaps += 1
 
-    def _connected_message(self, message: dict[str, Any]) -> Connected:
+    def _connected_message(self) -> Connected:
         if self._connected:
             raise LineFault("order", "'connected' twice", CLOSE_PROTOCOL)
         self._connected = True
-        return Connected(str(message.get("protocol", "Call")), str(message.get("version", "1.0.0")))
+        return Connected()
 
     def _start(self, message: dict[str, Any]) -> Start:
         if self._stream:
@@ -147,7 +146,6 @@ class CarrierReader:
         return Start(
             stream,
             str(start.get("callSid", "")),
-            self._sequence,
             {str(name): str(value) for name, value in parameters.items()},
         )
 
@@ -163,7 +161,7 @@ def read_application(raw: bytes) -> FromApplication:
     if kind == "media":
         return Media(_audio(_object(message, "media")))
     if kind == "mark":
-        return _mark(message, 0)
+        return _mark(message)
     if kind == "clear":
         return Clear()
     raise LineFault("json", f"unknown event {kind[:32]!r}; allowed: media, mark, clear", CLOSE_PROTOCOL)
@@ -216,11 +214,11 @@ def _not_base64() -> LineFault:
     return LineFault("format", "media.payload is not base64", CLOSE_UNSUPPORTED)
 
 
-def _media(message: dict[str, Any], sequence: int) -> Media | Outbound:
+def _media(message: dict[str, Any]) -> Media | Outbound:
     media = _object(message, "media")
     if not _of_caller(media):
-        return Outbound(sequence)
-    return Media(_audio(media), sequence, _number(media, "chunk"), _number(media, "timestamp"))
+        return Outbound()
+    return Media(_audio(media))
 
 
 def _audio(media: dict[str, Any]) -> bytes:
@@ -242,11 +240,11 @@ def _of_caller(body: dict[str, Any]) -> bool:
     raise LineFault("format", "a track is 'inbound' or 'outbound'", CLOSE_UNSUPPORTED)
 
 
-def _mark(message: dict[str, Any], sequence: int) -> Mark:
+def _mark(message: dict[str, Any]) -> Mark:
     name = _object(message, "mark").get("name")
     if not isinstance(name, str) or not 0 < _bytes_in(name) <= MARK_NAME_BYTES_MAX:
         raise LineFault("json", f"mark.name must be a text of 1 to {MARK_NAME_BYTES_MAX} bytes", CLOSE_INVALID)
-    return Mark(name, sequence)
+    return Mark(name)
 
 
 def _bytes_in(text: str) -> int:
@@ -257,22 +255,21 @@ def _bytes_in(text: str) -> int:
         return 0
 
 
-def _dtmf(message: dict[str, Any], sequence: int) -> Digit | Outbound:
+def _dtmf(message: dict[str, Any]) -> Digit | Outbound:
     dtmf = _object(message, "dtmf")
     if not _of_caller(dtmf):
-        return Outbound(sequence)
+        return Outbound()
     digit = dtmf.get("digit")
     if not isinstance(digit, str) or digit.upper() not in KEYS:
         raise LineFault("json", "dtmf.digit must be one of 0-9 * # A-D", CLOSE_INVALID)
-    return Digit(digit.upper(), sequence)
+    return Digit(digit.upper())
 
 
-def _stop(message: dict[str, Any], sequence: int) -> Stop:
-    stop = message.get("stop")
-    return Stop(sequence, str(stop.get("callSid", "")) if isinstance(stop, dict) else "")
+def _stop(_message: dict[str, Any]) -> Stop:
+    return Stop()
 
 
-_AFTER_START: dict[str, Callable[[dict[str, Any], int], FromCarrier]] = {
+_AFTER_START: dict[str, Callable[[dict[str, Any]], FromCarrier]] = {
     "media": _media,
     "mark": _mark,
     "dtmf": _dtmf,

@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import httpx
-from offhook.policies.core.errors import WorldFault
-from offhook.serve.carriers.port import Capabilities, Carrier, NotOffered, Outgoing, Signal
+from offhook.serve.carriers.port import Capabilities, Carrier, LineFault, NotOffered, Outgoing, Signal, WorldFault
 from offhook.serve.carriers.webhook import Ask, CallIn, HttpRequest, Steps, TransferEnded, WebhookAnswer
-from offhook.serve.contracts.errors import LineFault
 
 from .stream import PlayedToyStream, ToyReader, ToyWriter
 from .webhooks import SIGNATURE, STEPS, ToyWebhooks, sign

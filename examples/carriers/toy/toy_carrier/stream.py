@@ -26,7 +26,7 @@ from offhook.serve.carriers.messages import (
     Start,
     Stop,
 )
-from offhook.serve.contracts.errors import LineFault
+from offhook.serve.carriers.port import LineFault
 
 
 class ToyReader:

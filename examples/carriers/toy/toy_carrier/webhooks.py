@@ -6,7 +6,7 @@ import hmac
 import json
 from typing import Any
 
-from offhook.policies.core.errors import CallerFault
+from offhook.serve.carriers.port import CallerFault
 from offhook.serve.carriers.webhook import (
     Ask,
     CallIn,

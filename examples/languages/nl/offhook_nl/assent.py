@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from offhook.policies.core.proposals import Polarity
-from offhook.policies.language.port.port import Assent, Terms
+from offhook.policies.language.port.port import Assent, Polarity, Terms
 
 from . import values, words
 from .words import clauses, holds, longest, words_in, words_of

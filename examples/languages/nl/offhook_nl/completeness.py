@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from offhook.policies.core.proposals import Asks
-from offhook.policies.language.port.port import Completeness
+from offhook.policies.language.port.port import Asks, Completeness
 
 from . import values
 from .words import COURTEOUS, FILLING, NUMBERS, words_in, words_of

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from offhook.policies.core.proposals import Asks, Purpose
-from offhook.policies.core.state import Sign
-from offhook.policies.language.port.port import NOTHING_ASKED, Asked, Cue
+from offhook.policies.language.port.port import NOTHING_ASKED, Asked, Asks, Cue, Purpose, Sign
 
 from . import greetings, values
 from .words import CONDITIONAL, DOUBTING, FILLING, MONEY, Clause, clauses, longest, phrases

@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from offhook.policies.core.proposals import Asks
-from offhook.policies.language.port.port import DIGITS, NAME, TIME
+from offhook.policies.language.port.port import DIGITS, NAME, TIME, Asks
 
 from .words import DAYS, MONTHS, NUMBERS, PARTS, RELATIVE, words_in, words_of
 

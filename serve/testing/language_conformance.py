@@ -336,7 +336,7 @@ def lines_run(work: Callable[[], object]) -> int:
     """How many lines of Python run: what a text costs, whatever machine it runs on."""
     ran = 0
 
-    def trace(frame: FrameType, event: str, argument: object) -> Any:
+    def trace(_frame: FrameType, event: str, _argument: object) -> Any:
         nonlocal ran
         ran += event == "line"
         return trace

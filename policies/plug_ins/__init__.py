@@ -1,0 +1,1 @@
+"""How a part that a package brings is found by its name: carriers, speech engines, languages."""
