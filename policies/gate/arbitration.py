@@ -13,7 +13,7 @@ from ..core.commands import InviteAgents
 from ..core.draft import Draft, FollowUp
 from ..core.events import ActionFinished, AgentAnswered, AgentJoined, AgentLost, LineAnswered, OwnerChanged, TimerFired
 from ..core.parts import replace
-from ..core.proposals import ACTS, CORE, Asks, Kind, Proposal, Purpose, Verdict
+from ..core.proposals import ACTS, CORE, Asks, Kind, Moment, Proposal, Purpose, Verdict
 from ..core.state import CallState, Holder, Line, Round, Stage, Standing
 from ..evidence import owed
 from ..speech import turns
@@ -55,7 +55,7 @@ def greeting_due(draft: Draft) -> None:
 def offer(draft: Draft, proposal: Proposal) -> Verdict:
     """Judge one proposal of the core and do what the verdict says, now."""
     stamped = _stamped(draft, proposal, proposal.turn, proposal.basis, proposal.agent, 0)
-    verdict = gate.judge(draft, stamped, "proposed")
+    verdict = gate.judge(draft, stamped, Moment.PROPOSED)
     execution.execute(draft, stamped, verdict)
     return verdict
 
@@ -96,7 +96,7 @@ def _try(draft: Draft, proposals: tuple[Proposal, ...]) -> bool:
         answer = (proposal.agent, proposal.basis)
         if proposal.text and heard is not None and (not proposal.part or answer != heard):
             continue
-        if execution.execute(draft, proposal, gate.judge(draft, proposal, "proposed")):
+        if execution.execute(draft, proposal, gate.judge(draft, proposal, Moment.PROPOSED)):
             acted = True
             heard = answer if proposal.text else heard
             if proposal.kind is Kind.HANDOFF:

@@ -10,7 +10,7 @@ from ..core.dialogue import Debt
 from ..core.draft import Draft
 from ..core.events import SpeechEnded, TimerFired
 from ..core.parts import replace
-from ..core.proposals import CORE, Kind, Proposal, Purpose, RuleResult
+from ..core.proposals import CORE, Kind, Moment, Proposal, Purpose, RuleResult
 from ..core.state import Act, CallState, Line, Playing
 from ..evidence import owed
 from . import arbitration, gate
@@ -82,7 +82,7 @@ def write_off(draft: Draft, debt: Debt, why: str) -> None:
     owed_ms = draft.policy.gate.owed_ms
     name = f"owed:{debt.kind}:{debt.what}"
     text = Proposal(name, CORE, Kind.SAY, state.turn, state.revision, purpose=Purpose.ANSWER, reason=debt.kind)
-    gate.refuse(draft, text, "owed", RuleResult("owed", f"paid within {owed_ms} ms of a free floor", why, False))
+    gate.refuse(draft, text, Moment.OWED, RuleResult("owed", f"paid within {owed_ms} ms of a free floor", why, False))
     draft.publish("debt", what="written off", kind=debt.kind, of=debt.what, why=why)
 
 
