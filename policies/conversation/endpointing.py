@@ -10,6 +10,7 @@ come in after the decision and before the agent is heard take it back.
 
 from __future__ import annotations
 
+from ..core.commands import RoundReason
 from ..core.draft import Draft
 from ..core.events import (
     DigitPressed,
@@ -198,7 +199,7 @@ def _turn_over(draft: Draft) -> None:
     owed.paid(draft, "key", "")
     state.end_of_turn = replace(pending, deadline_ms=0, decided_ms=state.now_ms, decided_words=state.hearing.words)
     _yield_floor(draft)
-    reason = "interrupted" if state.authority.suspended_since_ms else "turn_ended"
+    reason = RoundReason.INTERRUPTED if state.authority.suspended_since_ms else RoundReason.TURN_ENDED
     execution.restore(draft)
     draft.publish(
         "turn",
@@ -215,7 +216,7 @@ def _turn_over(draft: Draft) -> None:
         return  # a recording is owed no answer
     consent.conclude(draft)
     silence.caller_finished(draft)
-    if reason == "interrupted" and _nothing_said(state):
+    if reason is RoundReason.INTERRUPTED and _nothing_said(state):
         owed.owe(draft, "sentence", state.speech.last.id if state.speech.last is not None else "")
         debts.settle_up(draft)
         if state.speech.current is not None:

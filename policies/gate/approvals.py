@@ -6,6 +6,7 @@ A yes is to the act, not to one proposal: where the words have moved on meanwhil
 
 from __future__ import annotations
 
+from ..core.commands import RoundReason
 from ..core.draft import Draft, FollowUp
 from ..core.events import OperatorDecided, TimerFired
 from ..core.parts import replace
@@ -14,7 +15,9 @@ from ..evidence import owed
 from . import approval_queue, arbitration, execution, gate
 from .case import act_of, name_of
 
-REPROPOSE_TIMER = "round.approved"  # arbitration's: the operator's yes came too late for the words it was asked for
+REPROPOSE_TIMER = (
+    f"{arbitration.TIMER}.{RoundReason.APPROVED}"  # the operator's yes came too late for the words it was asked for
+)
 
 
 def tell(draft: Draft) -> None:

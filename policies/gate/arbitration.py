@@ -9,7 +9,7 @@ any proposal, and the loop breaker ends it like any loop. What is permitted is d
 
 from __future__ import annotations
 
-from ..core.commands import InviteAgents
+from ..core.commands import InviteAgents, RoundReason
 from ..core.draft import Draft, FollowUp
 from ..core.events import ActionFinished, AgentAnswered, AgentJoined, AgentLost, LineAnswered, OwnerChanged, TimerFired
 from ..core.parts import replace
@@ -49,7 +49,7 @@ def open_round(draft: Draft, reason: str, debt: str = "") -> None:
 def greeting_due(draft: Draft) -> None:
     """Ask for the greeting where nothing was said yet: whoever could have given it has come just now."""
     if _nothing_said_yet(draft.state):
-        _invite(draft, draft.state.agents, "answered")
+        _invite(draft, draft.state.agents, RoundReason.ANSWERED)
 
 
 def offer(draft: Draft, proposal: Proposal) -> Verdict:
@@ -64,6 +64,7 @@ def _invite(draft: Draft, agents: tuple[str, ...], reason: str, debt: str = "") 
     state = draft.state
     turns.drop_round(draft)
     deadline_ms = state.now_ms + draft.policy.arbitration.deadline_ms
+    reason = str(reason)  # plain, as the journal has it
     state.round = Round(state.turn, state.revision, reason, agents, deadline_ms, debt=debt)
     if not agents:
         _settle(draft)
@@ -100,7 +101,8 @@ def _try(draft: Draft, proposals: tuple[Proposal, ...]) -> bool:
             acted = True
             heard = answer if proposal.text else heard
             if proposal.kind is Kind.HANDOFF:
-                _invite(draft, tuple(agent for agent in draft.state.agents if agent == proposal.action), "handoff")
+                to = tuple(agent for agent in draft.state.agents if agent == proposal.action)
+                _invite(draft, to, RoundReason.HANDOFF)
                 break
     return acted
 
@@ -123,7 +125,12 @@ def _fall_back(draft: Draft, found: Round) -> None:
         return
     spoke = state.hearing.words or "recognizer" in state.lost_parts
     line = draft.policy.arbitration.fallback_line
-    if found.reason not in ("turn_ended", "interrupted") or not spoke or not line or state.round is not None:
+    if (
+        found.reason not in (RoundReason.TURN_ENDED, RoundReason.INTERRUPTED)
+        or not spoke
+        or not line
+        or state.round is not None
+    ):
         return
     offer(
         draft,
@@ -148,7 +155,7 @@ def _fall_back(draft: Draft, found: Round) -> None:
 def answered(draft: Draft, event: LineAnswered) -> None:
     """Audio flows: greet, unless it must first be known who picked up."""
     if not draft.state.answering.armed:
-        open_round(draft, "answered")
+        open_round(draft, RoundReason.ANSWERED)
 
 
 def agent_joined(draft: Draft, event: AgentJoined) -> None:

@@ -6,6 +6,7 @@ case within `gate.owed_ms` of a free floor. One that is not paid is written off 
 
 from __future__ import annotations
 
+from ..core.commands import RoundReason
 from ..core.dialogue import Debt
 from ..core.draft import Draft
 from ..core.events import SpeechEnded, TimerFired
@@ -123,7 +124,7 @@ def _result(draft: Draft, debt: Debt) -> None:
     """What came of an act, by those who wanted it; that nobody took the caller over, the core says itself, first."""
     act = _act(draft, debt)
     if act is None or act.action != Kind.TRANSFER or act.ok or act.withdrawn or not _say_ourselves(draft, debt):
-        _by_round(draft, debt, "action_finished")
+        _by_round(draft, debt, RoundReason.ACTION_FINISHED)
 
 
 def _act(draft: Draft, debt: Debt) -> Act | None:
@@ -164,8 +165,8 @@ def _sentence(draft: Draft, debt: Debt) -> None:
 _PAY = {
     "result": lambda draft, debt: _result(draft, debt),
     "timer": lambda draft, debt: _by_round(draft, debt, debt.what),
-    "reply": lambda draft, debt: _by_round(draft, debt, "turn_ended"),
-    "unapproved": lambda draft, debt: _by_round(draft, debt, owed.UNAPPROVED),
+    "reply": lambda draft, debt: _by_round(draft, debt, RoundReason.TURN_ENDED),
+    "unapproved": lambda draft, debt: _by_round(draft, debt, RoundReason.UNAPPROVED),
     "sentence": _sentence,
 }
 

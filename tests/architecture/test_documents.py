@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 from pathlib import Path
 from typing import Any
@@ -77,3 +78,11 @@ def test_the_policy_that_the_readme_shows_is_one(tmp_path: Path) -> None:
     (shown_policy,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     (tmp_path / "policy.yaml").write_text(shown_policy)
     assert load(tmp_path).name == "trial"
+
+
+def test_the_agent_that_its_page_shows_passes_the_test_that_it_shows(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "examples/agents/README.md").read_text(), re.DOTALL)
+    shown = tmp_path / "shown.py"
+    shown.write_text("".join(blocks))
+    names = runpy.run_path(str(shown))
+    names["test_it_says_goodbye"]()
