@@ -263,11 +263,6 @@ def _uncount(draft: Draft, proposal: Proposal) -> None:
 # --- parts ----------------------------------------------------------------------------------------------------------
 
 
-def find_act(draft: Draft, grant: str) -> Act | None:
-    """The finished act of this grant, while it is remembered."""
-    return next((act for act in draft.state.authority.acts if act.grant == grant), None)
-
-
 def _find(draft: Draft, grant: str) -> Grant | None:
     found = (g for g in draft.state.authority.grants if g.id == grant and g.proposal.kind in ACTS)
     return next(found, None)
