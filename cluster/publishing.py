@@ -48,7 +48,7 @@ class Publishing:
         """Offer a policy version to new calls on every node, now and on those that join.
 
         Args:
-            bundle: its archive (`node/bundle_archive.py`), or a folder that every node has; "" = stock agents only.
+            bundle: its archive (`actors/node/bundle_archive.py`), or a folder that every node has; "" = stock agents.
             lead: "first" = new calls that ask for its name get it where nobody leads that name; "now" = they do in any
                 case, once its agents run; "start", "default" = as `DesiredState.lead` says of what `offhook up` brings.
 

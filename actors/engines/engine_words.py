@@ -1,6 +1,6 @@
 """What a recognizer may say of a stream: its words, checked by type, range and size before anything rests on them.
 
-Pure. What follows from words is `recognition.py`'s matter; how they look on the wire, `engine_messages.py`'s.
+Pure. What follows from words is `recognition.py`'s matter; how they look on the wire, `contracts/engine_messages.py`'s.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A node's shadow hosts as its supervisor holds them: started where they are missing, asked, ended.
 
-The reference side of `shadow_host.py`; like `refs.py` it touches actor handles, and nothing else here does.
+The reference side of `shadows/shadow_host.py`; like `refs/handles.py` it touches actor handles, and nothing else here
+does.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     patience = base(stage) x this caller's own pauses x how complete the words are        (floor <= patience <= ceiling)
 
 Belongs here: the patience, what is learnt about this caller's pauses, and the decision. The words' completeness is
-the language's matter; what the agents then say is `arbitration.py`'s matter, how long nobody speaks `silence.py`'s.
-While an overlap is open or the agent is heard, nothing is decided here: `barge_in.py` arms anew after a cut. Words that
-come in after the decision and before the agent is heard take it back.
+the language's matter; what the agents then say is `gate/arbitration.py`'s matter, how long nobody speaks
+`silence.py`'s. While an overlap is open or the agent is heard, nothing is decided here: `barge_in.py` arms anew after a
+cut. Words that come in after the decision and before the agent is heard take it back.
 """
 
 from __future__ import annotations

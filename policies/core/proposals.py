@@ -116,7 +116,7 @@ class Reading:
 
 @part
 class Refusal:
-    """A proposal that was not taken in (`entry.py`): a verdict says what was required of it, and what was found."""
+    """A proposal that was not taken in (`gate/entry.py`): a verdict says what was required, and what was found."""
 
     proposal: str  # its id, as far as it has one
     kind: Kind

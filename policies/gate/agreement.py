@@ -1,5 +1,6 @@
 """The gate's rules about what the caller knows and wants: told, agreed, not taken back. The other rules, and the table
-of all of them, are `rules.py`; how an answer becomes a consent is `consent.py`, what counts as told `heard.py`.
+of all of them, are `rules.py`; how an answer becomes a consent is `consent.py`, what counts as told
+`evidence/heard.py`.
 """
 
 from __future__ import annotations

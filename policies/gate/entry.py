@@ -4,8 +4,8 @@
 
 Agents are other people's code: a value may be anything. What is refused costs itself only: it becomes a verdict that
 says what was required and found (`gate.turn_away`), and the agent's other proposals go on. What is taken in cannot make
-`step` raise, can be written down, and has a text that can be spoken (`sayable.py`). Whether it may be said or done is
-the gate's matter.
+`step` raise, can be written down, and has a text that can be spoken (`core/sayable.py`). Whether it may be said or done
+is the gate's matter.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def _term(name: str, words: str, text: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """The words of a text without their punctuation and case, as `heard.py` finds a term."""
+    """The words of a text without their punctuation and case, as `evidence/heard.py` finds a term."""
     return f" {' '.join(word.strip(_PUNCTUATION) for word in text.lower().split())} "
 
 

@@ -1,9 +1,10 @@
 """The port of a language: what the call's core asks of the words, and in which terms it is answered.
 
-One package a language (`en/` is the first), found by the name that a policy gives (`registry.py`): its `language.py`
-has `LANGUAGE`, its `lines.py` what the core says by default. Everything is pure: text in, what it says out, no state of
-a call. A language that cannot tell answers with the cautious value that is named at each question; the core never takes
-what was not understood for a yes. `tests/support/language_conformance.py` is what every language passes.
+One package a language (`en/` is the first), found by the name that a policy gives (`registry.py`): its module
+`language` has `LANGUAGE`, its module `lines` what the core says by default. Everything is pure: text in, what it says
+out, no state of a call. A language that cannot tell answers with the cautious value that is named at each question; the
+core never takes what was not understood for a yes. `tests/support/language_conformance.py` is what every language
+passes.
 
 How the port grows: languages are packages of others, which a release must not break. A new question is a field at the
 end of `Language` with a default that is its cautious answer, and a fact a field at the end of its class with a default;
