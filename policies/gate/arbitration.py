@@ -215,9 +215,8 @@ def agent_answered(draft: Draft, event: AgentAnswered) -> None:
         _try(draft, proposals)
         return
     answered = found.answered if event.more else (*found.answered, event.agent)
-    former = [
-        p for p in found.proposals if p.agent != event.agent or p.basis == event.basis
-    ]  # not what it began before
+    # Not what it began before.
+    former = [p for p in found.proposals if p.agent != event.agent or p.basis == event.basis]
     state.round = replace(found, answered=answered, proposals=(*former, *proposals))
     _settle_if_complete(draft)
     if reading is not None and state.authority.waiting and caller_is_done(state):
