@@ -1,7 +1,7 @@
 """What can be asked of the cluster: the director's operations, and the records that they take and answer.
 
-What is asked of one node or of one call is in `actors/contracts/node_operations.py` and `call_operations.py`; how
-operations travel, and what `at` does, in `actors/contracts/operations.py`.
+What is asked of one node or of one call is in `actors/contracts/node_operations.py` and
+`actors/contracts/call_operations.py`; how operations travel, and what `at` does, in `actors/contracts/operations.py`.
 """
 
 # An operation has no body: what it answers is the actor's matter.

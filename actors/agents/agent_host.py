@@ -21,11 +21,13 @@ import logging
 import os
 import time
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import uvloop
+from offhook.policies.agents.base import subscriber
 from offhook.policies.core.policy import AgentSpec
 from offhook.policies.core.proposals import Proposal, Refusal
+from offhook.policies.core.view import View
 from offhook.policies.fleet.supervision import Act, ChildSpec, decide
 from offhook.policies.gate.entry import reading_of
 
@@ -192,7 +194,8 @@ class AgentBench:
 
     def _topics(self, seat: Seat) -> tuple[str, ...]:
         """What this agent itself wants to be told of."""
-        return tuple(getattr(seat.instance, "topics", ())) if hasattr(seat.instance, "notice") else ()
+        wants = subscriber(seat.instance)
+        return tuple(getattr(wants, "topics", ())) if wants is not None else ()
 
     def _cut(self, seat: Seat, link: Link, reason: str) -> None:
         """The call closed the link without saying that it is over: try once more, then leave it to the supervisor."""
@@ -222,7 +225,7 @@ class AgentBench:
     def _invited(self, seat: Seat, message: Array) -> None:
         match read(message, TO_AGENT_FROM_CALL):
             case Invite(turn, revision, reason, _, view):
-                seat.next = Invitation(turn, revision, reason, dict(view))  # an older one that waited is moot
+                seat.next = Invitation(turn, revision, reason, cast(View, dict(view)))  # one that waited is moot
                 if seat.answering is not None:
                     seat.answering.cancel()
                 self._go_on(seat)
@@ -326,7 +329,8 @@ class AgentBench:
         self._send(seat, Answer(invitation.turn, invitation.revision, *fields))
 
     async def _tell(self, seat: Seat, notice: Notice) -> None:
-        hook = getattr(seat.instance, "notice", None)
+        told = subscriber(seat.instance)
+        hook = told.notice if told is not None else None
         try:
             if inspect.iscoroutinefunction(hook):
                 await self._loop.result(self._loop.start(lambda _tell: hook(*notice)), NOTICE_MS)

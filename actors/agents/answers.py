@@ -13,7 +13,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from offhook.policies.agents.base import reader
 from offhook.policies.core.codec import encode
+from offhook.policies.core.commands import RoundReason
 from offhook.policies.core.fields import WELL_FORMED
 from offhook.policies.core.proposals import Kind, Proposal, Reading, Refusal
 from offhook.policies.gate.entry import PROPOSALS_MAX, proposals_of
@@ -21,7 +23,7 @@ from offhook.policies.gate.entry import PROPOSALS_MAX, proposals_of
 from .failures import NotProposals
 from .seat import Invitation
 
-READ_AT = ("turn_ended", "interrupted")  # the caller may have answered something: readers are asked
+READ_AT = (RoundReason.TURN_ENDED, RoundReason.INTERRUPTED)  # the caller may have answered something: readers are asked
 
 
 def asynchronous(propose: Any) -> bool:
@@ -31,10 +33,11 @@ def asynchronous(propose: Any) -> bool:
 
 def think(agent: Any, invitation: Invitation) -> tuple[Any, Any]:
     """What an agent proposes, and what it reads in the caller's answer (or why it could not); in a worker thread."""
-    read, reading = getattr(agent, "read", None), None
-    if read is not None and invitation.reason in READ_AT:
+    reads = reader(agent)
+    reading: Any = None
+    if reads is not None and invitation.reason in READ_AT:
         try:
-            reading = read(invitation.view)
+            reading = reads.read(invitation.view)
         except Exception as error:  # it costs the reading, and nothing else
             reading = error
     return agent.propose(invitation.view, invitation.reason), reading
@@ -57,13 +60,13 @@ async def think_on_the_loop(agent: Any, invitation: Invitation, tell: Callable[.
 
 
 async def _read_on_the_loop(agent: Any, invitation: Invitation) -> Any:
-    read = getattr(agent, "read", None)
-    if read is None or invitation.reason not in READ_AT:
+    reads = reader(agent)
+    if reads is None or invitation.reason not in READ_AT:
         return None
     try:
-        if inspect.iscoroutinefunction(read):
-            return await read(invitation.view)
-        return await asyncio.to_thread(read, invitation.view)
+        if inspect.iscoroutinefunction(reads.read):
+            return await reads.read(invitation.view)
+        return await asyncio.to_thread(reads.read, invitation.view)
     except Exception as error:  # it costs the reading, and nothing else
         return error
 

@@ -1,6 +1,7 @@
 """What an agent remembers of a call, handed on to its successor of another policy version: the two optional hooks.
 
-`remember() -> dict` is asked of the former agent, `upgrade(memory)` is called on the new one (policies/agents/base.py).
+`remember` is asked of the former agent, `upgrade` of the new one (`Predecessor`, `Successor` in
+`policies/agents/base.py`).
 Both run in threads of their own, so one that hangs holds up no answer; it costs the memory, and nothing else. What is
 handed on is plain and bounded: it comes from the code of one version and goes to that of another.
 """
@@ -14,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgpack
+from offhook.policies.agents.base import predecessor, successor
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +34,11 @@ class Memories:
 
     async def of(self, instance: Any) -> tuple[dict[str, Any], bool]:
         """What an agent remembers, and whether it remembers at all. Raises nothing."""
-        hook = getattr(instance, "remember", None)
-        if hook is None:
+        former = predecessor(instance)
+        if former is None:
             return {}, False
         try:
-            return plain(await self._run(hook)), True
+            return plain(await self._run(former.remember)), True
         except Exception as error:  # its message may quote what the caller said
             self._lose("remember", error)
             return {}, True
@@ -44,11 +46,11 @@ class Memories:
     async def upgrade(self, make: Callable[[], Any], memory: dict[str, Any]) -> Any:
         """A new agent that has the memory, or one without where its hook fails. Raises what `make` raises."""
         instance = make()
-        hook = getattr(instance, "upgrade", None)
-        if hook is None or not memory:
+        new = successor(instance)
+        if new is None or not memory:
             return instance
         try:
-            await self._run(hook, memory)
+            await self._run(new.upgrade, memory)
         except Exception as error:
             self._lose("upgrade", error)
             return make()

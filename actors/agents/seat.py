@@ -7,6 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from offhook.policies.core.view import View
+
 from ..link.link import Link
 from .thinking import Work
 
@@ -20,7 +22,7 @@ class Invitation:
     turn: int
     revision: int
     reason: str
-    view: dict[str, Any]
+    view: View
 
 
 Notice = tuple[int, int, int, str, dict[str, Any]]  # seq, revision, turn, topic, body

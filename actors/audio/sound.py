@@ -1,7 +1,7 @@
 """The sound of one utterance as it comes in from an engine: audio, word times, and what a position means in words.
 
-Positions are milliseconds from the utterance's first sample. Who makes the sound is `synthesis.py`'s and
-`sources.py`'s matter; when it is sent, and what was heard of it, `voice.py`'s.
+Positions are milliseconds from the utterance's first sample. Who makes the sound is `engines/synthesis.py`'s and
+`engines/sources.py`'s matter; when it is sent, and what was heard of it, `voice/voice.py`'s.
 """
 
 from __future__ import annotations

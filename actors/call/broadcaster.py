@@ -29,7 +29,8 @@ from ..link.link import Link
 
 KINDS = ("agent", "observer")
 ALL_TOPICS = "*"  # of notices; not EVENTS
-EVENTS = "events"  # what a call takes in and decides, encoded (`codec.py`); the first holds the state so far
+# What a call takes in and decides, encoded (`policies/core/codec.py`); the first holds the state so far.
+EVENTS = "events"
 DRAIN_MS = 50  # how often a conflated subscriber is looked at again: the eye of a console does not see more
 TOPICS_MAX = 64  # names that one subscriber may list
 

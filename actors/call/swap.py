@@ -2,15 +2,16 @@
 
     SWAP ─▶ offer: doors open to the new version's agents; each joins, is asked once on the present view (what it
             proposes is thrown away) and so has shown that it neither raises nor hangs; the former agents' memories
-         ─▶ swap, at the first safe point (`conversation/swap.py`) or the deadline: "policy" record, `PolicyChanged`;
-            funnel, voice (and its recordings), ears and doors go by it; the former agents' links are laid aside
+         ─▶ swap, at the first safe point (`policies/conversation/swap.py`) or the deadline: a "policy" record and
+            `PolicyChanged`; funnel, voice (and its recordings), ears and doors go by it; the former agents' links are
+            laid aside
          ─▶ trial: a bug of the core under the new policy, or a new agent that fails, brings the former policy and its
             agents back, again by a "policy" record; an event that could not be folded is folded then
          ─▶ SWAPPED, and the former agents go
 
 Whatever goes wrong before the swap costs the call nothing: it was never led by that version. At the deadline "force"
 swaps at once, between two events, and cuts nothing that is spoken; "keep" leaves the call as it is. Who begins swaps,
-and for which calls, is `swaps.py`'s matter.
+and for which calls, is `node/swaps.py`'s matter.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The messages between a call and speech engines; see `messages.py` for the rules, `engines/port.py` for engines.
 
-Engines are others' programs: where a field is of no exact type, whoever reads it takes what it can (`conduct.py`).
+Engines are others' programs: where a field is of no exact type, whoever reads it takes what it can
+(`engines/conduct.py`).
 """
 
 from __future__ import annotations

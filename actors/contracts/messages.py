@@ -19,7 +19,7 @@ from typing import Any
 
 from .message import Message, among
 
-PROTOCOL = 2  # rises with every message or field that is added here
+PROTOCOL = 1  # rises with every message or field that is added here
 
 
 class Bye(Message, name="bye"):

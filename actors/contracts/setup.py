@@ -74,7 +74,7 @@ class Setup:
     )  # what it costs, see policies/fleet/cost.py; empty = the stock ones
     tenant: str = ""  # whose call it is, for limits and accounts
     farewell: str = ""  # why the call is only said goodbye to, without its core; "" = it goes on
-    arm: str = ""  # of a rollout, to which the call was assigned (`arm_counters.py`); "" = of none
+    arm: str = ""  # of a rollout, to which the call was assigned (`node/arm_counters.py`); "" = of none
 
     def as_map(self) -> dict[str, Any]:
         """Plain values, for the wire; what has its default is left out."""

@@ -1,6 +1,6 @@
 """What a recognizer may say of a stream: its words, checked by type, range and size before anything rests on them.
 
-Pure. What follows from words is `recognition.py`'s matter; how they look on the wire, `engine_messages.py`'s.
+Pure. What follows from words is `recognition.py`'s matter; how they look on the wire, `contracts/engine_messages.py`'s.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..contracts import message
+from ..contracts.engine_messages import TO_CALL_FROM_RECOGNIZER, Refused
 from ..contracts.engine_messages import Words as WordsMessage
 from ..contracts.errors import ProtocolFault
 
@@ -33,17 +35,19 @@ class Words:
         return not self.final and not self.text.strip()
 
 
-def read(message: list[Any], heard_ms: int) -> Words | None:
-    """The words of a message; None where it is no such message.
+def read(array: list[Any], heard_ms: int) -> Words | Refused | None:
+    """What a recognizer says of a stream: words, or that it cannot read it; None where it is neither.
 
     Args:
         heard_ms: the end of the newest sound on the call's clock.
     """
     try:
-        told = WordsMessage.of(message) if message[0] == WordsMessage.NAME else None
+        told = message.read(array, TO_CALL_FROM_RECOGNIZER)
     except ProtocolFault:
         return None
-    if told is None or told.final not in (False, True):  # 0 and 1 are among them
+    if isinstance(told, Refused):
+        return told
+    if not isinstance(told, WordsMessage) or told.final not in (False, True):  # 0 and 1 are among them
         return None
     if not 0 <= told.segment < SEGMENTS_MAX or len(told.text) > TEXT_CHARS_MAX:
         return None

@@ -255,11 +255,11 @@ class RecognitionClient:
             self._emit(HealthChanged(self._clock.now_ms(), PART, up))
 
     def _message(self, _link: Link, message: Array) -> None:
-        if message[0] == Refused.NAME and message[1:2] == [self._stream]:
-            self._leave(f"it refuses: {Refused.of(message).reason[:REASON_CHARS_MAX]}")
-            return
         found = engine_words.read(message, max(self._kept_until_ms, self._clock.now_ms()))
-        if found is None:
+        if isinstance(found, Refused) and found.stream == self._stream:
+            self._leave(f"it refuses: {found.reason[:REASON_CHARS_MAX]}")
+            return
+        if not isinstance(found, Words):
             if self._conduct.refuse():
                 self._leave("most of what it says are no words")
             return

@@ -2,8 +2,8 @@
 
 An engine that is lost, hangs or refuses costs the call a pause at most: the utterance is asked again from the first
 word that is not here, of the same engine when it is back or of the next, and of the `fallback` when none is. A message
-that is none costs the utterance that it is about, and no other. How sound is kept is `sound.py`'s matter, how it is
-sent `voice.py`'s.
+that is none costs the utterance that it is about, and no other. How sound is kept is `audio/sound.py`'s matter, how it
+is sent `voice/voice.py`'s.
 """
 
 from __future__ import annotations

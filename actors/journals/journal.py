@@ -2,7 +2,7 @@
 
 The protocol, the record and its checksum, and the rules that any store must hold to
 (`tests/integration/test_journal.py` runs them against each). A store's own matter is in its file: `sqlite_journal.py`
-for one node, `redis_journal.py` for several; `stores.py` chooses. What is recorded, and when, is `recorder.py`'s.
+for one node, `redis_journal.py` for several; `stores.py` chooses. What is recorded, and when, is `call/recorder.py`'s.
 
 1. A record is acknowledged when it is safe; the records of one `append` are stored all or none.
 2. (call, seq) is stored once: the same record again is acknowledged and changes nothing, another one is refused.

@@ -81,7 +81,7 @@ class Link(asyncio.Protocol):
 
     @property
     def newer(self) -> bool:
-        """The peer may send what is not known here yet (see `messages.py`)."""
+        """The peer may send what is not known here yet (see `contracts/messages.py`)."""
         return self.protocol > PROTOCOL
 
     @property

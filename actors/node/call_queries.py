@@ -1,7 +1,7 @@
 """What is asked about single calls of a node: who owns one, how it goes, what its journal has; and operators' words.
 
-The other half of the supervisor's operations, which `contracts/call_operations.py` and `node_operations.py` describe.
-Answers come from the table, from the call's process, or from the journal.
+The other half of the supervisor's operations (`contracts/call_operations.py`, `contracts/node_operations.py`). Answers
+come from the table, from the call's process, or from the journal.
 """
 
 from __future__ import annotations

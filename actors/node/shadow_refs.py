@@ -1,6 +1,7 @@
 """A node's shadow hosts as its supervisor holds them: started where they are missing, asked, ended.
 
-The reference side of `shadow_host.py`; like `refs.py` it touches actor handles, and nothing else here does.
+The reference side of `shadows/shadow_host.py`; like `actors/refs` it touches actor handles, and nothing else here does.
+It is not there, because it stands above what it starts and the catalog that it reads.
 """
 
 from __future__ import annotations

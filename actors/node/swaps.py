@@ -6,7 +6,7 @@ Seats for all calls first, for which processes may have to start: until then not
 change at once. From there on each for itself: one that refuses costs no other anything. Which version leads a call is
 what its journal says (`led_by`, at its "policy" records), whatever becomes of the answer. A call whose process dies
 meanwhile is offered the version again by its next owner, unless that owner leads it by the version already. What a call
-does with an offer is `swap.py`'s matter.
+does with an offer is `call/swap.py`'s matter.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ From the fence on nothing that the former owner sends is obeyed: the journal ref
 orders, the tools its orders. How often a call may fail within a while is OTP's intensity; beyond it the policy's
 escalation (`limits.escalation`) follows: first another, simple policy leads the call, where it names one; if the call
 goes on to fail, its core is not trusted any more, and a spare hands the caller to a person or says goodbye without it.
-What the spare does is `takeover_resume.py`'s matter.
+What the spare does is `call/takeover_resume.py`'s matter.
 """
 
 from __future__ import annotations

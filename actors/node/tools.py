@@ -2,7 +2,7 @@
 
 An order comes with its idempotency key, the same in every retry and after every takeover. Whether something may be done
 was decided at the gate; tools do as they are told. When a tool is asked, and what follows where it gave no answer, is
-`outbox.py`'s matter; what was begun and what came of it is written in a register (`register.py`).
+`outbox.py`'s matter; what was begun and what came of it is written in a register (`journals/register.py`).
 """
 
 from __future__ import annotations

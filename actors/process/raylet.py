@@ -4,8 +4,8 @@ Ray itself ends the workers of a dead raylet one by one: each looks once a secon
 `raylet_death_check_interval_milliseconds`), and takes a corpse that nobody has reaped for alive; then it goes on for
 13 s, or 40. Half a node is worse than none: its gateway holds lines that another node should have, and its supervisor
 takes the dying for single accidents. So whoever holds something of a call watches the raylet by the kernel's word (a
-pidfd), which comes at once and for a corpse too. Who leaves how is each one's own matter (`node/departure.py`,
-`call.py`, the gateway).
+pidfd), which comes at once and for a corpse too. Who leaves how is each one's own matter (`node/node_loss.py`,
+`call/call.py`, the gateway).
 
 Who only serves everybody (director, API, speech engines, agent hosts) stays for as long as Ray lets it: Ray starts none
 of them elsewhere before the node is declared dead.

@@ -1,4 +1,7 @@
-"""The reference to a node's supervisor. What it can be asked: `contracts/node_operations.py`, `call_operations.py`."""
+"""The reference to a node's supervisor. What it can be asked is in `contracts/node_operations.py`.
+
+The questions about single calls are in `contracts/call_operations.py`.
+"""
 
 from __future__ import annotations
 

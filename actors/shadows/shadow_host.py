@@ -1,8 +1,8 @@
 """A node's shadow host: joins live calls with a candidate's shadows, so many at a time, and keeps the findings.
 
 A process of its own at a low priority: it may raise, hang or die, and the calls that it shadows do not notice. It runs
-as long as a rollout is in shadow; the node's supervisor starts it and asks it (`shadow_refs.py`). What one shadow does
-is `shadow.py`'s matter.
+as long as a rollout is in shadow; the node's supervisor starts it and asks it (`node/shadow_refs.py`). What one shadow
+does is `shadow.py`'s matter.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class Shadows:
 
 
 class ShadowHost:
-    """The actor around `Shadows`. Ray starts it; see `shadow_refs.py`."""
+    """The actor around `Shadows`. Ray starts it; see `node/shadow_refs.py`."""
 
     def __init__(self, node: str, order: dict[str, Any]) -> None:
         be_nice()

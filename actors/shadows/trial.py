@@ -1,8 +1,8 @@
 """Trials of a policy bundle in this process: agents loaded, recorded calls led again; simulated ones: `rehearsal.py`.
 
 A bundle's code may be anything: it may raise, hang or eat memory. Whoever runs a trial does so in a process that can be
-spared and within a limit of time (`policy_check.py` in a child process, `backtest.py` in Ray tasks); what
-comes back is plain values.
+spared and within a limit of time (`serve/bundles/policy_check.py` in a child process, `policies/replay/backtest.py` in
+Ray tasks); what comes back is plain values.
 """
 
 from __future__ import annotations

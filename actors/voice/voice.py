@@ -1,8 +1,8 @@
 """The voice of a call: what the agent says, sent to the carrier a little ahead of real time, held, resumed and cut.
 
 Commands come in (`Say`, `HoldSpeech`, `ResumeSpeech`, `CutSpeech`), playback events go out. The voice decides nothing;
-the sound comes from a `Synthesizer`, the arithmetic of playing is `playout.py`'s, words are `sound.py`'s. No asyncio:
-time is a `Clock`, waking up is an `Alarm` (an asyncio loop is one), so tests run on virtual time.
+the sound comes from a `Synthesizer`, the arithmetic of playing is `playout.py`'s, words are `audio/sound.py`'s. No
+asyncio: time is a `Clock`, waking up is an `Alarm` (an asyncio loop is one), so tests run on virtual time.
 
 The carrier's `clear` is the first thing that a hold does, before any arithmetic. It also makes the carrier return
 every pending mark at once, so a mark's name carries a generation, and marks of an older one move nothing.

@@ -7,9 +7,9 @@ decided by arbitration and the gate. The least that it has is
     async def propose(self, view, reason)                  returns such a list, on the event loop of its host
     async def propose(self, view, reason): yield Proposal  an answer in parts: each goes to the call at once
 
-An asynchronous one is cancelled when the turn moves. Four more methods are optional: `read` (what the caller's answer
-says), `notice` (told of what happens), `remember` and `upgrade` (what is handed on when another policy version takes
-over). `topics` names the notices that it wants.
+An asynchronous one is cancelled when the turn moves. Four more methods are optional, a protocol each: `Reader` (what
+the caller's answer says), `Subscriber` (told of what happens), `Predecessor` and `Successor` (what is handed on when
+another policy version takes over). An agent has them by having the method; nothing is inherited or registered.
 
 An agent should keep nothing between two calls of `propose`, so that it may run in any process, be restarted at any time
 and serve many calls. What an agent of one's own needs is here; the stock ones, which are plain, stand beside it.
@@ -19,12 +19,13 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Mapping
-from typing import Any, ClassVar
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol, cast
 
+from ..core.commands import RoundReason as RoundReason
 from ..core.errors import PolicyError
 from ..core.policy import AgentSpec
-from ..core.proposals import Asks, Kind, Proposal, Purpose
+from ..core.proposals import Asks, Kind, Proposal, Purpose, Reading
 from ..core.view import View as View
 from ..core.view import ViewAct as ViewAct
 from ..core.view import ViewConcern
@@ -35,9 +36,8 @@ from ..language.port import registry
 Proposals = list[Proposal] | Awaitable[list[Proposal]] | AsyncIterator[Proposal]
 
 _CODE = re.compile(r"^(?P<module>[A-Za-z_][\w.]*):(?P<name>[A-Za-z_]\w*)$")
-# "{time}" = what the caller said for it, or the act's own argument; "{price: forty nine dollars}" = these words.
 UNDO = "undo"  # the slot of the question whether an act that is done shall be undone
-
+# "{time}" = what the caller said for it, or the act's own argument; "{price: forty nine dollars}" = these words.
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::\s*([^{}]*?)\s*)?\}")
 
 
@@ -47,7 +47,7 @@ class Agent:
     What the stock agents say by default stands with each language (`language/*/lines.py`), under SECTION.
     """
 
-    topics: ClassVar[tuple[str, ...]] = ()  # notices that it wants to hear of (see `notice` above)
+    topics: ClassVar[tuple[str, ...]] = ()  # notices that it wants to hear of (see `Subscriber`)
     LINES: ClassVar[Mapping[str, str]] = {}
     SECTION: ClassVar[str] = ""
 
@@ -61,8 +61,7 @@ class Agent:
         """What this agent would say or do at this revision, in any order; empty = nothing.
 
         Returned together, one of them is said at most, the best; yielded one after another, each is said after the one
-        before it. `reason` is why it was asked: "answered", "turn_ended", "interrupted", "silence",
-        "action_finished", "handoff", "approved", "unapproved", or the name of a timer that an agent asked for.
+        before it. `reason` is why it was asked: a `RoundReason`, or the name of a timer that an agent asked for.
         """
         raise NotImplementedError
 
@@ -208,6 +207,70 @@ def load(code: str) -> type[Agent]:
     return kind
 
 
+# --- optional methods -----------------------------------------------------------------------------------------------
+
+
+class Reader(Protocol):
+    """An agent that reads what the caller answered, where the policy names it in `gate.readers`."""
+
+    def read(self, view: View) -> Reading | Awaitable[Reading | None] | None:
+        """What the caller's answer in this turn says; None = no word on it. Asked before `propose`, where the round's
+        reason is TURN_ENDED or INTERRUPTED. What it raises costs the reading alone."""
+        ...
+
+
+class Subscriber(Protocol):
+    """An agent that is told of what happens in its call."""
+
+    topics: Sequence[str]  # of the notices that it wants; "*" = of all
+
+    def notice(self, seq: int, revision: int, turn: int, topic: str, body: dict[str, Any]) -> Awaitable[None] | None:
+        """Something happened: notice `seq` of the call, at this revision and turn. `body` is plain; its keys `pii_*`
+        hold what people said. To be noted, not thought over: within 1 s. `propose` may be asked meanwhile."""
+        ...
+
+
+class Predecessor(Protocol):
+    """An agent that hands on what it knows of a call when an agent of another policy version takes its place."""
+
+    def remember(self) -> dict[str, Any]:
+        """What its successor is given: plain values, 64 KiB at most, within 200 ms. Asked in a thread of its own."""
+        ...
+
+
+class Successor(Protocol):
+    """An agent that takes over what one of another policy version has remembered."""
+
+    def upgrade(self, memory: dict[str, Any]) -> None:
+        """What `remember` of the former version's agent gave, before anything else is asked of this one, within 200 ms.
+        Not called where there is none. One that raises is made anew, without the memory."""
+        ...
+
+
+def reader(agent: object) -> Reader | None:
+    """The agent as a reader, if it is one."""
+    return cast(Reader, agent) if _has(agent, "read") else None
+
+
+def subscriber(agent: object) -> Subscriber | None:
+    """The agent as one that is told of things, if it is."""
+    return cast(Subscriber, agent) if _has(agent, "notice") else None
+
+
+def predecessor(agent: object) -> Predecessor | None:
+    """The agent as one that hands its memory on, if it does."""
+    return cast(Predecessor, agent) if _has(agent, "remember") else None
+
+
+def successor(agent: object) -> Successor | None:
+    """The agent as one that takes a memory over, if it does."""
+    return cast(Successor, agent) if _has(agent, "upgrade") else None
+
+
+def _has(agent: object, method: str) -> bool:
+    return getattr(agent, method, None) is not None
+
+
 # --- reading views --------------------------------------------------------------------------------------------------
 
 
@@ -218,7 +281,7 @@ def heard(view: View, *signs: str) -> bool:
 
 def wordless(view: View, reason: str) -> bool:
     """The caller interrupted, and nothing was understood of it although somebody listens."""
-    return reason == "interrupted" and not view["pii_words"] and "recognizer" not in view["lost_parts"]
+    return reason == RoundReason.INTERRUPTED and not view["pii_words"] and "recognizer" not in view["lost_parts"]
 
 
 def topic_of(view: View, sign: str) -> str:

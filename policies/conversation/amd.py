@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..core.commands import RoundReason
 from ..core.draft import Draft
 from ..core.events import (
     DigitPressed,
@@ -290,7 +291,7 @@ def _enter_human(draft: Draft) -> None:
         draft.disarm("overlap")
         speaking.cut(draft, "a person answers")
     if not state.hearing.speaking:  # whoever still speaks is answered at the end of that turn
-        arbitration.open_round(draft, "answered")
+        arbitration.open_round(draft, RoundReason.ANSWERED)
 
 
 def _enter_machine(draft: Draft) -> None:

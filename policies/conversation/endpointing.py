@@ -3,13 +3,14 @@
     patience = base(stage) x this caller's own pauses x how complete the words are        (floor <= patience <= ceiling)
 
 Belongs here: the patience, what is learnt about this caller's pauses, and the decision. The words' completeness is
-the language's matter; what the agents then say is `arbitration.py`'s matter, how long nobody speaks `silence.py`'s.
-While an overlap is open or the agent is heard, nothing is decided here: `barge_in.py` arms anew after a cut. Words that
-come in after the decision and before the agent is heard take it back.
+the language's matter; what the agents then say is `gate/arbitration.py`'s matter, how long nobody speaks
+`silence.py`'s. While an overlap is open or the agent is heard, nothing is decided here: `barge_in.py` arms anew after a
+cut. Words that come in after the decision and before the agent is heard take it back.
 """
 
 from __future__ import annotations
 
+from ..core.commands import RoundReason
 from ..core.draft import Draft
 from ..core.events import (
     DigitPressed,
@@ -199,7 +200,7 @@ def _turn_over(draft: Draft) -> None:
     owed.paid(draft, "key", "")
     state.end_of_turn = replace(pending, deadline_ms=0, decided_ms=state.now_ms, decided_words=state.hearing.words)
     _yield_floor(draft)
-    reason = "interrupted" if state.authority.suspended_since_ms else "turn_ended"
+    reason = RoundReason.INTERRUPTED if state.authority.suspended_since_ms else RoundReason.TURN_ENDED
     execution.restore(draft)
     draft.publish(
         Topic.TURN,
@@ -216,7 +217,7 @@ def _turn_over(draft: Draft) -> None:
         return  # a recording is owed no answer
     consent.conclude(draft)
     silence.caller_finished(draft)
-    if reason == "interrupted" and _nothing_said(state):
+    if reason is RoundReason.INTERRUPTED and _nothing_said(state):
         owed.owe(draft, "sentence", state.speech.last.id if state.speech.last is not None else "")
         debts.settle_up(draft)
         if state.speech.current is not None:

@@ -12,6 +12,7 @@ explicitly. Sound without words puts a rung off only so long, and the ladder sta
 
 from __future__ import annotations
 
+from ..core.commands import RoundReason
 from ..core.draft import Draft
 from ..core.events import (
     ActionFinished,
@@ -237,7 +238,7 @@ def _climb(draft: Draft) -> None:
         evidence.add(draft, Sign.HESITATION, _STRENGTH[rung.mood], source="silence", topic="")
     _await_rung(draft, _next_deadline_ms(draft))
     if rung.act == "round":
-        arbitration.open_round(draft, "silence")
+        arbitration.open_round(draft, RoundReason.SILENCE)
     else:
         arbitration.offer(draft, _proposal(draft, rung))
 

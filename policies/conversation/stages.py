@@ -1,7 +1,7 @@
 """Stages: where the conversation stands, and what moves it.
 
-All moves are rows of the table STAGES; a pair that is not there moves nothing. The words' meaning is read in `cues.py`;
-what a stage permits is the policy's matter (`ActionRules.stages`), checked by the gate.
+All moves are rows of the table STAGES; a pair that is not there moves nothing. The words' meaning is read in
+`evidence/cues.py`; what a stage permits is the policy's matter (`ActionRules.stages`), checked by the gate.
 """
 
 from __future__ import annotations

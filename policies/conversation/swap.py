@@ -3,7 +3,8 @@
 Belongs here: the safe point, and the reducer of `PolicyChanged`. The state itself stays: stage, slots, evidence,
 concerns, authority and what the caller has heard are facts, whoever interprets them. What the former version's agents
 computed is fenced by the turn number; a round that was open is asked anew. Which policy folds the events from here on
-is told by the journal's "policy" record right before that event (`replay.py`); who writes it, and when, is `swap.py`'s.
+is told by the journal's "policy" record right before that event (`replay/replay.py`); who writes it, and when, is
+`actors/call/swap.py`'s.
 
     at a safe point     nothing is being said, granted, judged or asked: nobody can tell the moment
     forced              at any moment between two events. What is being said is said to its end, what was granted is

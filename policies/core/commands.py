@@ -7,6 +7,7 @@ another command.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 from .parts import part
@@ -63,6 +64,19 @@ class DisarmTimer(Command):
     timer: str
 
 
+class RoundReason(StrEnum):
+    """Why agents are asked; where a timer of their own asks, its name is the reason. Journals hold the values."""
+
+    ANSWERED = "answered"  # the line is open, and nothing was said yet
+    TURN_ENDED = "turn_ended"  # the caller has spoken
+    INTERRUPTED = "interrupted"  # the caller has spoken into the agent's words, and these were cut
+    SILENCE = "silence"  # nobody speaks for longer than is usual after what was said last
+    ACTION_FINISHED = "action_finished"  # it is known what came of an act
+    HANDOFF = "handoff"  # another agent has handed the caller over, to the one that is asked
+    APPROVED = "approved"  # an operator's yes came too late for the words that it was asked for
+    UNAPPROVED = "unapproved"  # an operator said no to an act, or nobody answered
+
+
 @part
 class InviteAgents(Command):
     """Ask these agents for proposals on the state at `revision`; answers after `deadline_ms` are late."""
@@ -70,7 +84,7 @@ class InviteAgents(Command):
     agents: tuple[str, ...]
     turn: int
     revision: int
-    reason: str  # "answered", "turn_ended", "silence", "interrupted", "action_finished", ...
+    reason: str  # a `RoundReason`, or the name of a timer that an agent asked for
     deadline_ms: int
 
 

@@ -1,5 +1,5 @@
-"""What was told, asked, answered and is owed: parts of a call's state, each immutable. The rules stand in `heard.py`
-(told), `consent.py` (answered) and `debts.py` (owed); the whole state is `state.py`.
+"""What was told, asked, answered and is owed: parts of a call's state, each immutable. The rules stand in
+`evidence/heard.py` (told), `gate/consent.py` (answered) and `gate/debts.py` (owed); the whole state is `state.py`.
 """
 
 from __future__ import annotations

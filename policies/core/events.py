@@ -267,7 +267,7 @@ class OwnerChanged(Event):
 
 @part
 class PolicyChanged(Event):
-    """Another policy leads the call from this event on, which it folds itself (see `swap.py`)."""
+    """Another policy leads the call from this event on, which it folds itself (see `conversation/swap.py`)."""
 
     version: str
     agents: tuple[str, ...]  # of that version, at their seats at this moment

@@ -1,4 +1,7 @@
-"""Parts of a call's state: who, or what, is at the far end. Moved by `amd.py` and `presence.py`; data only."""
+"""Parts of a call's state: who, or what, is at the far end. Data only.
+
+Moved by `conversation/amd.py` and `conversation/presence.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What each field of a proposal may be: type, range and size. What follows where one is not is `entry.py`'s matter.
+"""What each field of a proposal may be: type, range and size.
 
-A check takes the field's name and its value, which may be anything, and returns the value as it is kept.
+A check takes the field's name and its value, which may be anything, and returns the value as it is kept. What follows
+where it is not what it may be is `gate/entry.py`'s matter.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ def _rests_on(name: str, value: Any) -> tuple[str, ...]:
 _ARGUMENT = re.compile(r"\w[\w.-]*")  # no "=" and no separator: they tell two acts' arguments apart
 _BASIS = re.compile(r"words|signals|concerns|(?:slot|concern):.+")
 
-# Every field of a proposal has a row; without one `entry.py` cannot be imported.
+# Every field of a proposal has a row; without one `gate/entry.py` cannot be imported.
 CHECKS: Mapping[str, Check] = {
     "id": _text(ID_CHARS_MAX),
     "agent": _text(NAME_CHARS_MAX),

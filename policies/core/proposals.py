@@ -116,7 +116,7 @@ class Reading:
 
 @part
 class Refusal:
-    """A proposal that was not taken in (`entry.py`): a verdict says what was required of it, and what was found."""
+    """A proposal that was not taken in (`gate/entry.py`): a verdict says what was required, and what was found."""
 
     proposal: str  # its id, as far as it has one
     kind: Kind
@@ -145,12 +145,23 @@ class RuleResult:
     ok: bool
 
 
+class Moment(StrEnum):
+    """Where on its way a proposal is judged; journals hold the values."""
+
+    PROPOSED = "proposed"  # as it comes from its agent, or from a timer or a debt of the core's
+    FLOOR = "floor"  # it waited for the floor, or its announcement was heard
+    APPROVAL = "approval"  # an operator has decided, or was too late
+    EXECUTION = "execution"  # for the last time, before it leaves the call
+    WITHDRAWAL = "withdrawal"  # the caller's words take a grant back
+    PROVISIONAL = "provisional"  # words that may still be read otherwise: only a refusal counts; in no verdict
+    OWED = "owed"  # what the caller was owed is written off
+
+
 @part
 class Verdict:
     """The gate's answer to one proposal at one moment.
 
-    `moment` is "proposed", "floor", "approval" or "execution", "withdrawal" where it is taken back, or "owed" where
-    something that the caller was owed is written off.
+    `moment` is the text of a `Moment`; records of a later release may hold one that is not known here.
     """
 
     id: str

@@ -1,6 +1,7 @@
 """Signals: one dated piece of evidence each, and the ledger that holds them: parts of a call's state.
 
-How they are weighed is `evidence.py`, how words become signals `cues.py`; the whole state is `state.py`.
+How they are weighed is `evidence/evidence.py`, how words become signals `evidence/cues.py`; the whole state is
+`state.py`.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Ledger:
     readiness: float = 0.0  # 0 to 1, cumulative, decaying
     uncertainty: float = 1.0  # 0 to 1
     ready: bool = False  # readiness with hysteresis
-    # The sums behind them, so that one more signal costs the same however long the call is (see `evidence.py`).
+    # The sums behind them: one more signal costs the same however long the call is (see `evidence/evidence.py`).
     support: float = 0.0  # of final words, as of `weighed_ms`
     doubt: float = 0.0
     wavering: float = 0.0

@@ -1,8 +1,8 @@
 """All that a call knows: the parts of its state, each immutable, and the whole (who is there: `far_end.py`).
 
-A part is replaced, never edited. The rules that move a part live in the file of the same name (`floor.py` moves
-`Floor`, `silence.py` moves `Silence`, ...); nothing here decides anything. Times are milliseconds on the call's clock;
-0 stands for "never" where a moment may be missing.
+A part is replaced, never edited. The rules that move a part live in the file of the same name (`speech/floor.py` moves
+`Floor`, `conversation/silence.py` moves `Silence`, ...); nothing here decides anything. Times are milliseconds on the
+call's clock; 0 stands for "never" where a moment may be missing.
 """
 
 from __future__ import annotations

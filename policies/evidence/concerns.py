@@ -1,7 +1,7 @@
 """Concerns: an objection followed over turns, from the first word of it until it is settled, and when it comes back.
 
 The lifecycle is the table LIFECYCLE; the diagram in the docs is generated from it. Which words raise or ease a concern
-is read in `cues.py`; that a resolved one is not argued again is a rule of the gate (`rules.py`).
+is read in `cues.py`; that a resolved one is not argued again is a rule of the gate (`gate/claim_rules.py`).
 """
 
 from __future__ import annotations

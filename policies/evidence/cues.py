@@ -1,8 +1,8 @@
 """Cues: from the caller's words, as they arrive, to signals in the ledger.
 
-What one segment's words say is read in `reading.py`. Here that is compared with what the ledger holds of the segment,
-and only the difference is written down: a reading that a later one does not bear out is retracted, never erased. Only
-the segment that changed is read again.
+What one segment's words say is read in `language/en/reading.py`. Here that is compared with what the ledger holds of
+the segment, and only the difference is written down: a reading that a later one does not bear out is retracted, never
+erased. Only the segment that changed is read again.
 """
 
 from __future__ import annotations

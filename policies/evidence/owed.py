@@ -20,7 +20,7 @@ from ..core.topics import Topic
 
 TIMER = "owed"
 DEBTS_MAX = 16  # more at once is an agent's loop; the oldest is written off
-UNAPPROVED = "unapproved"  # also the reason of the round that follows a no, or no answer
+UNAPPROVED = "unapproved"  # an operator said no to an act, or did not answer
 _BESIDE = frozenset({Purpose.REPAIR, Purpose.REASSURANCE, Purpose.GREETING})  # these tell of no act
 
 

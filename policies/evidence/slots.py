@@ -2,7 +2,7 @@
 
 A value is heard (a DETAIL signal whose topic is the slot), read back by an utterance of purpose CONFIRMATION that names
 the slot, and confirmed by the caller's yes to it; a no clears it, another value replaces it and must be read back
-again. Finding values in words is `values.py`'s matter.
+again. Finding values in words is `language/en/values.py`'s matter.
 """
 
 from __future__ import annotations

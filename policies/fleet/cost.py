@@ -1,7 +1,7 @@
 """Cost: what a call costs, from what it used and a table of prices; and the price per minute of policies and tenants.
 
 Belongs here: prices with their units, the bill of a call with every line of it, and the sums. Not here: measuring what
-was used (`actors/`), refusing what is too dear (`rules.py`, which has the call's budget). Money is in cents.
+was used (`actors/`), refusing what is too dear (`gate/limit_rules.py`, which has the call's budget). Money is in cents.
 """
 
 from __future__ import annotations

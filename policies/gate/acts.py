@@ -15,14 +15,13 @@ from ..core.draft import Draft, FollowUp
 from ..core.events import ActionBegun, ActionFinished, DigitPressed, Journaled, WordsHeard
 from ..core.parts import replace
 from ..core.policy import Policy
-from ..core.proposals import ACTS, Answer, Grant, Kind, Proposal, RuleResult, Verdict
+from ..core.proposals import ACTS, Answer, Grant, Kind, Moment, Proposal, RuleResult, Verdict
 from ..core.state import Act, Line
 from ..core.topics import Topic
 from ..evidence import owed
 from ..language.port import registry
 from ..speech import speaking, turns
 from . import agreement, gate, grants, rules
-from .agreement import PROVISIONAL
 from .case import Case, case_of, name_of
 
 ANNOUNCED, JOURNAL, ORDERED = "announced", "journal", "ordered"
@@ -67,7 +66,7 @@ def follow(draft: Draft) -> bool:
     for grant in draft.state.authority.grants:
         if grant.stage != ANNOUNCED:
             continue
-        verdict = gate.judge(draft, grant.proposal, "floor")
+        verdict = gate.judge(draft, grant.proposal, Moment.FLOOR)
         if verdict.answer is Answer.GRANT:
             order(draft, grant)
             acted = True
@@ -99,7 +98,7 @@ def journaled(draft: Draft, event: Journaled) -> None:
     grant = _find(draft, event.grant)
     if grant is None or grant.stage != JOURNAL:
         return
-    verdict = gate.judge(draft, grant.proposal, "execution")
+    verdict = gate.judge(draft, grant.proposal, Moment.EXECUTION)
     if verdict.answer is Answer.GRANT:
         _leave(draft, grant)
         return
@@ -148,11 +147,11 @@ def reconsider(draft: Draft, event: WordsHeard | DigitPressed) -> None:
     for grant in draft.state.authority.grants:
         if grant.proposal.kind is not Kind.TOOL and grant.stage != ANNOUNCED:
             continue
-        case = case_of(draft.state, draft.policy, grant.proposal, "withdrawal" if final else PROVISIONAL)
+        case = case_of(draft.state, draft.policy, grant.proposal, Moment.WITHDRAWAL if final else Moment.PROVISIONAL)
         if grant.stage in (*_RECALLABLE, ""):
             broken = _broken(case) or refused_late
             if broken is not None:
-                gate.refuse(draft, grant.proposal, "withdrawal", broken)
+                gate.refuse(draft, grant.proposal, Moment.WITHDRAWAL, broken)
                 _withdraw(draft, grant)
         elif grant.stage == BEGUN and (_broken(case) or refused_late) is not None:
             _put(draft, replace(grant, stage=REGRETTED))
@@ -263,11 +262,6 @@ def _uncount(draft: Draft, proposal: Proposal) -> None:
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
-
-
-def find_act(draft: Draft, grant: str) -> Act | None:
-    """The finished act of this grant, while it is remembered."""
-    return next((act for act in draft.state.authority.acts if act.grant == grant), None)
 
 
 def _find(draft: Draft, grant: str) -> Grant | None:

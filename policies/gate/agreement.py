@@ -1,18 +1,17 @@
 """The gate's rules about what the caller knows and wants: told, agreed, not taken back. The other rules, and the table
-of all of them, are `rules.py`; how an answer becomes a consent is `consent.py`, what counts as told `heard.py`.
+of all of them, are `rules.py`; how an answer becomes a consent is `consent.py`, what counts as told
+`evidence/heard.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ..core.dialogue import Answer
-from ..core.proposals import ACTS, Kind, Polarity, Purpose
+from ..core.proposals import ACTS, Kind, Moment, Polarity, Purpose
 from ..core.state import Sign, Standing
 from ..evidence import evidence, heard
 from ..evidence.concerns import AGREES_AT
 from ..language.port import registry
-from .case import Case, done
+from .case import Case, Result, done, listed
 
 CONSENT_AGE_MS = 30_000  # a yes supports consent this long where the policy does not say `evidence_age_ms`
 DECIMALS_MAX = 6  # of a percentage in a verdict; two shares that are nearer to each other are the same to everybody
@@ -28,12 +27,9 @@ _CONTRARY = frozenset({Sign.DENIAL, Sign.WAIT, Sign.STOP})
 _PURPOSES = frozenset(str(purpose) for purpose in Purpose)
 
 READ_BACK = "read_back"
-PROVISIONAL = "provisional"  # the moment of words that may still be read otherwise: only a refusal counts
 
 # The rules about the caller's will: what breaks one of them takes an act back that has not left.
 WILL = ("stop", "concerns", "confirmed_slots", "consent", "contrary")
-
-Result = tuple[str, str, bool]  # required, actual, ok
 
 
 # --- does the caller know -------------------------------------------------------------------------------------------
@@ -179,7 +175,7 @@ def contrary(case: Case) -> Result | None:
         if signal.sign in _CONTRARY and signal.strength >= CONTRARY_AT and said.revision > since:
             return wanted, f"{signal.sign} at revision {said.revision}", False
     if state.said_revision > since:
-        if case.needs.yes == "clean" and case.moment != PROVISIONAL:
+        if case.needs.yes == "clean" and case.moment is not Moment.PROVISIONAL:
             return wanted, f"words after the yes, at revision {state.said_revision}", False
         read = registry.of(case.policy).assent(state.hearing.words, ())
         if read.takes_back:
@@ -307,8 +303,3 @@ def _slots(case: Case, names: tuple[str, ...], confirmed: bool) -> Result | None
 def _decimals(least: float, found: float) -> int:
     """How many decimals it takes to show that two shares differ: nobody is denied 80% for having 80%."""
     return next((n for n in range(DECIMALS_MAX) if f"{least:.{n}%}" != f"{found:.{n}%}"), DECIMALS_MAX)
-
-
-def listed(parts: Iterable[object]) -> str:
-    """As verdicts name several things."""
-    return ", ".join(str(part) for part in parts)

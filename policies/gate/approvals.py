@@ -6,16 +6,19 @@ A yes is to the act, not to one proposal: where the words have moved on meanwhil
 
 from __future__ import annotations
 
+from ..core.commands import RoundReason
 from ..core.draft import Draft, FollowUp
 from ..core.events import OperatorDecided, TimerFired
 from ..core.parts import replace
-from ..core.proposals import CORE, Kind, Proposal, Purpose, RuleResult
+from ..core.proposals import CORE, Kind, Moment, Proposal, Purpose, RuleResult
 from ..core.topics import Topic
 from ..evidence import owed
 from . import approval_queue, arbitration, execution, gate
 from .case import act_of, name_of
 
-REPROPOSE_TIMER = "round.approved"  # arbitration's: the operator's yes came too late for the words it was asked for
+REPROPOSE_TIMER = (
+    f"{arbitration.TIMER}.{RoundReason.APPROVED}"  # the operator's yes came too late for the words it was asked for
+)
 
 
 def tell(draft: Draft) -> None:
@@ -40,14 +43,14 @@ def operator_decided(draft: Draft, event: OperatorDecided) -> None:
         draft.disarm(approval_queue.TIMER)
     if not event.approved:
         no = RuleResult("autonomy", "an operator's yes", f"no from {event.operator}", False)
-        gate.refuse(draft, proposal, "approval", no)
+        gate.refuse(draft, proposal, Moment.APPROVAL, no)
         _over(draft, proposal, f"no from {event.operator}")
         return
     given = (act_of(proposal), event.operator, event.at_ms)
     draft.state.authority = replace(
         draft.state.authority, approved=(*authority.approved, given)[-approval_queue.WAITING_MAX :]
     )
-    if not execution.execute(draft, proposal, gate.judge(draft, proposal, "approval")):
+    if not execution.execute(draft, proposal, gate.judge(draft, proposal, Moment.APPROVAL)):
         draft.arm(REPROPOSE_TIMER, event.at_ms)
     draft.then(FollowUp.WAIT_OVER)
 
@@ -63,7 +66,7 @@ def timer_fired(draft: Draft, event: TimerFired) -> None:
     left = tuple(p for p in authority.approvals if p.expires_ms >= event.at_ms)
     draft.state.authority = replace(authority, approvals=left)
     for proposal in expired:
-        gate.judge(draft, proposal, "approval")
+        gate.judge(draft, proposal, Moment.APPROVAL)
         draft.publish(Topic.APPROVAL, what="expired", proposal=proposal.id)
     if left:
         draft.arm(approval_queue.TIMER, min(p.expires_ms for p in left) + 1)

@@ -9,11 +9,11 @@ any proposal, and the loop breaker ends it like any loop. What is permitted is d
 
 from __future__ import annotations
 
-from ..core.commands import InviteAgents
+from ..core.commands import InviteAgents, RoundReason
 from ..core.draft import Draft, FollowUp
 from ..core.events import ActionFinished, AgentAnswered, AgentJoined, AgentLost, LineAnswered, OwnerChanged, TimerFired
 from ..core.parts import replace
-from ..core.proposals import ACTS, CORE, Asks, Kind, Proposal, Purpose, Verdict
+from ..core.proposals import ACTS, CORE, Asks, Kind, Moment, Proposal, Purpose, Verdict
 from ..core.state import CallState, Holder, Line, Round, Stage, Standing
 from ..core.topics import Topic
 from ..evidence import owed
@@ -50,13 +50,13 @@ def open_round(draft: Draft, reason: str, debt: str = "") -> None:
 def greeting_due(draft: Draft) -> None:
     """Ask for the greeting where nothing was said yet: whoever could have given it has come just now."""
     if _nothing_said_yet(draft.state):
-        _invite(draft, draft.state.agents, "answered")
+        _invite(draft, draft.state.agents, RoundReason.ANSWERED)
 
 
 def offer(draft: Draft, proposal: Proposal) -> Verdict:
     """Judge one proposal of the core and do what the verdict says, now."""
     stamped = _stamped(draft, proposal, proposal.turn, proposal.basis, proposal.agent, 0)
-    verdict = gate.judge(draft, stamped, "proposed")
+    verdict = gate.judge(draft, stamped, Moment.PROPOSED)
     execution.execute(draft, stamped, verdict)
     return verdict
 
@@ -65,6 +65,7 @@ def _invite(draft: Draft, agents: tuple[str, ...], reason: str, debt: str = "") 
     state = draft.state
     turns.drop_round(draft)
     deadline_ms = state.now_ms + draft.policy.arbitration.deadline_ms
+    reason = str(reason)  # plain, as the journal has it
     state.round = Round(state.turn, state.revision, reason, agents, deadline_ms, debt=debt)
     if not agents:
         _settle(draft)
@@ -99,11 +100,12 @@ def _try(draft: Draft, proposals: tuple[Proposal, ...]) -> bool:
         answer = (proposal.agent, proposal.basis)
         if proposal.text and heard is not None and (not proposal.part or answer != heard):
             continue
-        if execution.execute(draft, proposal, gate.judge(draft, proposal, "proposed")):
+        if execution.execute(draft, proposal, gate.judge(draft, proposal, Moment.PROPOSED)):
             acted = True
             heard = answer if proposal.text else heard
             if proposal.kind is Kind.HANDOFF:
-                _invite(draft, tuple(agent for agent in draft.state.agents if agent == proposal.action), "handoff")
+                to = tuple(agent for agent in draft.state.agents if agent == proposal.action)
+                _invite(draft, to, RoundReason.HANDOFF)
                 break
     return acted
 
@@ -126,7 +128,12 @@ def _fall_back(draft: Draft, found: Round) -> None:
         return
     spoke = state.hearing.words or "recognizer" in state.lost_parts
     line = draft.policy.arbitration.fallback_line
-    if found.reason not in ("turn_ended", "interrupted") or not spoke or not line or state.round is not None:
+    if (
+        found.reason not in (RoundReason.TURN_ENDED, RoundReason.INTERRUPTED)
+        or not spoke
+        or not line
+        or state.round is not None
+    ):
         return
     offer(
         draft,
@@ -151,7 +158,7 @@ def _fall_back(draft: Draft, found: Round) -> None:
 def answered(draft: Draft, event: LineAnswered) -> None:
     """Audio flows: greet, unless it must first be known who picked up."""
     if not draft.state.answering.armed:
-        open_round(draft, "answered")
+        open_round(draft, RoundReason.ANSWERED)
 
 
 def agent_joined(draft: Draft, event: AgentJoined) -> None:
@@ -211,9 +218,8 @@ def agent_answered(draft: Draft, event: AgentAnswered) -> None:
         _try(draft, proposals)
         return
     answered = found.answered if event.more else (*found.answered, event.agent)
-    former = [
-        p for p in found.proposals if p.agent != event.agent or p.basis == event.basis
-    ]  # not what it began before
+    # Not what it began before.
+    former = [p for p in found.proposals if p.agent != event.agent or p.basis == event.basis]
     state.round = replace(found, answered=answered, proposals=(*former, *proposals))
     _settle_if_complete(draft)
     if reading is not None and state.authority.waiting and caller_is_done(state):

@@ -6,19 +6,21 @@ Nothing here compares or decides: the rules do (`rules.py`), and the gate acts o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from typing import Any
 
 from ..core.parts import part
 from ..core.policy import ActionRules, Level, Policy
 from ..core.principal import Principal
-from ..core.proposals import ACTS, Kind, Proposal
+from ..core.proposals import ACTS, Kind, Moment, Proposal
 from ..core.state import Act, CallState, Playing
 from .autonomy import lower
 
 DIGESTS_KEPT = 64  # one act is judged several times on its way; its digest is made once
 _NO_NEEDS = ActionRules.model_validate({})
+
+Result = tuple[str, str, bool]  # of a rule: required, actual, ok
 
 
 @part
@@ -32,10 +34,10 @@ class Case:
     name: str  # under which the policy knows it: a tool's name, "say:<purpose>", "hangup", ...
     act: str  # digest of what would be done; equal acts have equal digests
     heard: bool  # the caller would hear it
-    moment: str = "proposed"  # "proposed", "floor", "approval", "execution", ...
+    moment: Moment = Moment.PROPOSED
 
 
-def case_of(state: CallState, policy: Policy, proposal: Proposal, moment: str = "proposed") -> Case:
+def case_of(state: CallState, policy: Policy, proposal: Proposal, moment: Moment = Moment.PROPOSED) -> Case:
     """The case of `proposal` at this moment."""
     name = name_of(proposal)
     needs = policy.gate.actions.get(name) or _NO_NEEDS
@@ -122,3 +124,8 @@ def in_order(proposals: Collection[Proposal], rank: Callable[[Proposal], Any]) -
 def outcome_of(act: Act) -> str:
     """How an act ended, in the word that `Proposal.about` uses."""
     return "withdrawn" if act.withdrawn else "done" if act.ok else "failed"
+
+
+def listed(parts: Iterable[object]) -> str:
+    """As verdicts name several things."""
+    return ", ".join(str(part) for part in parts)

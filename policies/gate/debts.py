@@ -6,11 +6,12 @@ case within `gate.owed_ms` of a free floor. One that is not paid is written off 
 
 from __future__ import annotations
 
+from ..core.commands import RoundReason
 from ..core.dialogue import Debt
 from ..core.draft import Draft
 from ..core.events import SpeechEnded, TimerFired
 from ..core.parts import replace
-from ..core.proposals import CORE, Kind, Proposal, Purpose, RuleResult
+from ..core.proposals import CORE, Kind, Moment, Proposal, Purpose, RuleResult
 from ..core.state import Act, CallState, Line, Playing
 from ..core.topics import Topic
 from ..evidence import owed
@@ -83,7 +84,7 @@ def write_off(draft: Draft, debt: Debt, why: str) -> None:
     owed_ms = draft.policy.gate.owed_ms
     name = f"owed:{debt.kind}:{debt.what}"
     text = Proposal(name, CORE, Kind.SAY, state.turn, state.revision, purpose=Purpose.ANSWER, reason=debt.kind)
-    gate.refuse(draft, text, "owed", RuleResult("owed", f"paid within {owed_ms} ms of a free floor", why, False))
+    gate.refuse(draft, text, Moment.OWED, RuleResult("owed", f"paid within {owed_ms} ms of a free floor", why, False))
     draft.publish(Topic.DEBT, what="written off", kind=debt.kind, of=debt.what, why=why)
 
 
@@ -124,7 +125,7 @@ def _result(draft: Draft, debt: Debt) -> None:
     """What came of an act, by those who wanted it; that nobody took the caller over, the core says itself, first."""
     act = _act(draft, debt)
     if act is None or act.action != Kind.TRANSFER or act.ok or act.withdrawn or not _say_ourselves(draft, debt):
-        _by_round(draft, debt, "action_finished")
+        _by_round(draft, debt, RoundReason.ACTION_FINISHED)
 
 
 def _act(draft: Draft, debt: Debt) -> Act | None:
@@ -165,8 +166,8 @@ def _sentence(draft: Draft, debt: Debt) -> None:
 _PAY = {
     "result": lambda draft, debt: _result(draft, debt),
     "timer": lambda draft, debt: _by_round(draft, debt, debt.what),
-    "reply": lambda draft, debt: _by_round(draft, debt, "turn_ended"),
-    "unapproved": lambda draft, debt: _by_round(draft, debt, owed.UNAPPROVED),
+    "reply": lambda draft, debt: _by_round(draft, debt, RoundReason.TURN_ENDED),
+    "unapproved": lambda draft, debt: _by_round(draft, debt, RoundReason.UNAPPROVED),
     "sentence": _sentence,
 }
 

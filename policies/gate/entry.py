@@ -4,8 +4,8 @@
 
 Agents are other people's code: a value may be anything. What is refused costs itself only: it becomes a verdict that
 says what was required and found (`gate.turn_away`), and the agent's other proposals go on. What is taken in cannot make
-`step` raise, can be written down, and has a text that can be spoken (`sayable.py`). Whether it may be said or done is
-the gate's matter.
+`step` raise, can be written down, and has a text that can be spoken (`core/sayable.py`). Whether it may be said or done
+is the gate's matter.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from operator import attrgetter
 from typing import Any
 
 from ..core.codec import CodecFault, decode
+from ..core.commands import RoundReason
 from ..core.errors import CallerFault
 from ..core.events import ActionFinished, Event, HangupRequested, LineClosed, OperatorDecided
 from ..core.fields import CHECKS, COUNT_MAX, NAME_CHARS_MAX, REASON_CHARS_MAX, WELL_FORMED, Refused
@@ -188,7 +189,7 @@ def _term(name: str, words: str, text: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """The words of a text without their punctuation and case, as `heard.py` finds a term."""
+    """The words of a text without their punctuation and case, as `evidence/heard.py` finds a term."""
     return f" {' '.join(word.strip(_PUNCTUATION) for word in text.lower().split())} "
 
 
@@ -230,9 +231,7 @@ _TIMER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _WHOLE = re.compile(r"[0-9]{1,8}")  # no sign, no space, no digit of another script
 _OTHER_NAMES = frozenset(str(kind) for kind in Kind if kind is not Kind.TOOL)  # under which rules go by kind
 # Names of the core's own rounds and timers: an agent's timer is none of them.
-_ROUNDS = frozenset(
-    {"answered", "turn_ended", "interrupted", "silence", "action_finished", "handoff", "approved", "unapproved"}
-)
+_ROUNDS = frozenset(RoundReason)
 _KINDS: Mapping[Kind, Callable[[Proposal], None]] = {
     Kind.SAY: _says,
     Kind.TOOL: _acts,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..core.draft import Draft
 from ..core.events import HealthChanged
 from ..core.parts import replace
-from ..core.proposals import ACTS, CORE, Answer, Grant, Kind, Proposal, Purpose, RuleResult, Verdict
+from ..core.proposals import ACTS, CORE, Answer, Grant, Kind, Moment, Proposal, Purpose, RuleResult, Verdict
 from ..core.topics import Topic
 from ..evidence import owed
 from ..speech import ending, speaking
@@ -32,7 +32,7 @@ def execute(draft: Draft, proposal: Proposal, verdict: Verdict) -> bool:
         return _announce(draft, proposal, verdict)
     if proposal.kind in ACTS:
         if not acts.irreversible(draft.policy, proposal):  # that is judged when the journal's word has come
-            verdict = gate.judge(draft, proposal, "execution")
+            verdict = gate.judge(draft, proposal, Moment.EXECUTION)
             if verdict.answer is not Answer.GRANT:
                 return execute(draft, proposal, verdict)
         acts.order(draft, grants.make_out(draft, proposal, verdict))
@@ -80,7 +80,7 @@ def park(draft: Draft, proposal: Proposal, verdict: Verdict) -> None:
     same = next((waiting for waiting in queue if act_of(waiting) == act), None)
     if same is None and len(queue) >= approval_queue.WAITING_MAX:
         full = RuleResult("queue", f"fewer than {approval_queue.WAITING_MAX}", str(len(queue)), False)
-        gate.refuse(draft, proposal, verdict.moment, full)
+        gate.refuse(draft, proposal, Moment(verdict.moment), full)
         return
     rest = tuple(waiting for waiting in queue if waiting is not same)
     if asks_operator:
@@ -99,7 +99,7 @@ def floor_free(draft: Draft) -> bool:
     draft.state.authority = replace(draft.state.authority, waiting=())
     for proposal in in_order(waiting, lambda p: (-p.priority, p.id)):
         now = _restamped(draft, proposal)
-        verdict = gate.judge(draft, now, "floor")
+        verdict = gate.judge(draft, now, Moment.FLOOR)
         if verdict.answer is Answer.DENY and {result.rule for result in verdict.rules if not result.ok} == {"lifetime"}:
             owed.owe(draft, "reply", proposal.id)  # nothing speaks against it but the time that a noise took
         acted = (execute(draft, now, verdict) and verdict.answer is Answer.GRANT) or acted
@@ -119,7 +119,7 @@ def abandon(draft: Draft, why: RuleResult) -> None:
     draft.state.authority = replace(authority, waiting=(), approvals=())
     draft.disarm(approval_queue.TIMER)
     for proposal in (*authority.waiting, *authority.approvals):
-        gate.give_up(draft, proposal, "floor", why)
+        gate.give_up(draft, proposal, Moment.FLOOR, why)
 
 
 def suspend(draft: Draft) -> None:

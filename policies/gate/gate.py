@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..core.commands import RecordVerdict
 from ..core.draft import Draft
-from ..core.proposals import Answer, Kind, Proposal, Refusal, RuleResult, Verdict
+from ..core.proposals import Answer, Kind, Moment, Proposal, Refusal, RuleResult, Verdict
 from ..core.topics import Topic
 from ..evidence import evidence
 from . import agreement, rules
@@ -17,11 +17,8 @@ from .case import Case, case_of, level_of
 READING_TIMER = "gate.reading"  # a reader's word, or words that are on their way, were waited for long enough
 
 
-def judge(draft: Draft, proposal: Proposal, moment: str) -> Verdict:
-    """The gate's answer to `proposal` at this moment, recorded. Every rule that applies is in it, failed or not.
-
-    `moment` is "proposed", "floor", "approval" or "execution".
-    """
+def judge(draft: Draft, proposal: Proposal, moment: Moment) -> Verdict:
+    """The gate's answer to `proposal` at this moment, recorded. Every rule that applies is in it, failed or not."""
     evidence.refresh(draft)  # readiness as of this moment, not as of the last word
     case = case_of(draft.state, draft.policy, proposal, moment)
     results = rules.compare(case)
@@ -56,7 +53,7 @@ def _record(draft: Draft, case: Case, answer: Answer, results: tuple[RuleResult,
         revision=state.revision,
         turn=state.turn,
         stage=str(state.stage),
-        moment=case.moment,
+        moment=str(case.moment),
         rules=results,
     )
     draft.command(RecordVerdict(verdict))
@@ -68,14 +65,14 @@ def _record(draft: Draft, case: Case, answer: Answer, results: tuple[RuleResult,
         kind=str(proposal.kind),
         what=verdict.what,
         answer=str(answer),
-        moment=case.moment,
+        moment=str(case.moment),
         reason=verdict.reason,
         stage=verdict.stage,
     )
     return verdict
 
 
-def refuse(draft: Draft, proposal: Proposal, moment: str, why: RuleResult) -> None:
+def refuse(draft: Draft, proposal: Proposal, moment: Moment, why: RuleResult) -> None:
     """Deny for a reason that lies outside the rules: an operator's no, a full queue, a debt that is written off."""
     evidence.refresh(draft)
     case = case_of(draft.state, draft.policy, proposal, moment)
@@ -88,10 +85,10 @@ def turn_away(draft: Draft, agent: str, refusal: Refusal) -> None:
     state = draft.state
     stand_in = Proposal(refusal.proposal, agent, refusal.kind, state.turn, state.revision, action=refusal.what)
     result = RuleResult(refusal.rule, refusal.required, refusal.actual, False)
-    give_up(draft, stand_in, "proposed", result)
+    give_up(draft, stand_in, Moment.PROPOSED, result)
 
 
-def give_up(draft: Draft, proposal: Proposal, moment: str, why: RuleResult) -> None:
+def give_up(draft: Draft, proposal: Proposal, moment: Moment, why: RuleResult) -> None:
     """Deny for one reason alone, whatever the rules say."""
     _record(draft, case_of(draft.state, draft.policy, proposal, moment), Answer.DENY, (why,))
 

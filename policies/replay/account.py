@@ -15,7 +15,7 @@ from ..core.codec import decode
 from ..core.commands import Publish, RecordVerdict, Say
 from ..core.errors import CallerFault
 from ..core.principal import Principal
-from ..core.proposals import Kind, Verdict
+from ..core.proposals import Kind, Moment, Verdict
 from ..core.records import COMMANDS, Rows, record_of
 
 SAID = frozenset({"caller", "agent", "error"})  # kinds of rows that hold what people said, or may quote it
@@ -112,7 +112,9 @@ def what_of(verdict: Verdict) -> str:
 
 def answer_of(verdict: Verdict) -> str:
     """The gate's answer in a word: what it denies of an act on its way is taken back, of a debt written off."""
-    return {"withdrawal": "taken back", "owed": "written off"}.get(verdict.moment, str(verdict.answer))
+    if verdict.moment == Moment.WITHDRAWAL:
+        return "taken back"
+    return "written off" if verdict.moment == Moment.OWED else str(verdict.answer)
 
 
 # --- words ----------------------------------------------------------------------------------------------------------

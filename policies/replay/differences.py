@@ -1,7 +1,7 @@
 """What differs between two ways of leading the same call: the kinds of difference, their rank, their times.
 
-Plain values for reports and nothing that folds a call: that is `backtest.py`'s matter, and `shadow.py`'s on live
-calls; both speak of differences in these words.
+Plain values for reports and nothing that folds a call: that is `backtest.py`'s matter, and `actors/shadows/shadow.py`'s
+on live calls; both speak of differences in these words.
 """
 
 from __future__ import annotations

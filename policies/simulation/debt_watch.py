@@ -13,7 +13,7 @@ from typing import Any
 
 from ..core import events as ev
 from ..core.commands import ArmTimer, CutSpeech, DisarmTimer, InviteAgents, Publish, RecordVerdict, Say
-from ..core.proposals import Kind, Purpose
+from ..core.proposals import Kind, Moment, Purpose
 from .account import Account, Said
 from .meaning import Meant
 from .outcomes import claim_in
@@ -136,10 +136,10 @@ class Debts:
 
     def _judged(self, command: RecordVerdict) -> None:
         verdict = command.verdict
-        if verdict.moment == "withdrawal" and verdict.kind is Kind.TOOL and not self._account.ending:
+        if verdict.moment == Moment.WITHDRAWAL and verdict.kind is Kind.TOOL and not self._account.ending:
             self._withdrawn_ms = self._account.now_ms
             self._owe("withdrawal", "", self._a_claim(or_another=True))
-        elif verdict.moment == "owed":
+        elif verdict.moment == Moment.OWED:
             kind, _, what = verdict.proposal.removeprefix("owed:").partition(":")
             kinds = (kind, "withdrawal") if kind == "result" else (kind,)
             self._pay(lambda owed: owed.kind in kinds and owed.what in (what, ""))

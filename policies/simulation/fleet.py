@@ -2,7 +2,7 @@
 
 Forecast, plan and scale-in are `capacity`'s, the lag gates are `admission`'s, the money is `cost`'s; only chance and
 the passing of time are made here. Calls are an aggregated process (a caller has no name), so a day of 100,000 calls at
-once on 1,000 nodes is played in seconds. Traces are handed in; files and drawings are `plan.py`'s matter.
+once on 1,000 nodes is played in seconds. Traces are handed in; files and drawings are `serve/cli/plan.py`'s matter.
 
     outcome = play(Fleet(goals=Goals(slots_per_node=100)), trace)
 """

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.commands import AwaitJournal, CutSpeech, Perform, RecordVerdict, Say, TransferCall
-from ..core.proposals import ACTS, CORE, Grant, Kind, Proposal, Purpose
+from ..core.proposals import ACTS, CORE, Grant, Kind, Moment, Proposal, Purpose
 from .account import Account, Turn, plain
 from .meaning import Meant
 from .violations import Report
@@ -42,7 +42,7 @@ class Freshness:
 
     def _judged(self, command: RecordVerdict) -> None:
         verdict = command.verdict
-        if verdict.moment == "proposed":
+        if verdict.moment == Moment.PROPOSED:
             self._proposed[verdict.proposal] = verdict.revision
 
     def _cut(self, _command: CutSpeech) -> None:

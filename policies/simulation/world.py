@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..agents.base import reader
 from ..conversation.machine import step
 from ..conversation.view import view_of
 from ..core import events as ev
@@ -53,7 +54,7 @@ TRANSFER_MS = (400, 2_000)
 
 
 class Proposer(Protocol):
-    """What the world needs of an agent. One that has a method `read(view) -> Reading | None` is a reader too.
+    """What the world needs of an agent; one that is a plain `Reader` (`policies/agents/base.py`) is asked as that too.
 
     One whose attribute `one_by_one` is true answers in parts, a proposal each.
     """
@@ -194,8 +195,8 @@ class World:
             agent = self.agents[name]
             one_by_one = getattr(agent, "one_by_one", False)
             try:
-                read = getattr(agent, "read", None)
-                reading = read(view) if read is not None else None
+                reads = reader(agent)
+                reading = reads.read(view) if reads is not None else None
                 parts = list(parts_of(agent.propose(view, command.reason), one_by_one))
             except Exception as error:
                 self.raised.append(Raised(self.now_ms, name, error))

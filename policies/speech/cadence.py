@@ -1,6 +1,6 @@
 """Cadence: how this caller pauses, learnt pause by pause, and how much patience that asks for.
 
-Belongs here: the running statistics and their bounds. Which pauses count is decided in `endpointing.py`.
+Belongs here: the running statistics and their bounds. Which pauses count is decided in `conversation/endpointing.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Turns: what is known of the caller's present turn, who holds the floor, and the turn number that fences.
 
 The turn number rises when the caller says something new and when the caller interrupts: whatever was computed under
-an older number is refused at the gate, however late it comes. When a turn is over is decided in `endpointing.py`.
+an older number is refused at the gate, however late it comes. When a turn is over is decided in
+`conversation/endpointing.py`.
 """
 
 from __future__ import annotations

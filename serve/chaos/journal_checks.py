@@ -229,7 +229,8 @@ def _fates(evidence: Evidence) -> dict[str, tuple[int, str]]:
 def actions(evidence: Evidence, account: Account) -> None:
     """No action was under way twice under one key, none was begun without a reason, and each was answered once.
 
-    A further grant after a failure is a retry, and has its key (`gate.py`, `register.py`): it may begin the act again.
+    A further grant after a failure is a retry, and has its key (`policies/gate/gate.py`,
+    `actors/journals/register.py`): it may begin the act again.
     """
     orders: dict[str, cmd.Perform] = {}  # by grant
     latest: dict[str, str] = {}  # key -> the grant that has ordered it last

@@ -168,7 +168,7 @@ def _stops(evidence: Evidence) -> Iterator[tuple[str, int]]:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """A mark that the call has sent (`voice.py`): after so many bytes, of which utterance, run and position."""
+    """A mark of the call (`actors/voice/voice.py`): after so many bytes, of which utterance, run and position."""
 
     place: int
     utterance: str

@@ -3,7 +3,7 @@
 Finds the calls, hands them out in batches, gathers what comes back. A batch runs in a worker process with a limit of
 time: Ray tasks where there are many (Ray joins the cluster that is named, or starts here), child processes of this one
 where there are few. Workers read the journal themselves. How a call is led again is `policies/replay/backtest.py`'s
-matter, how it is told `backtest_report.py`'s.
+matter, how it is told `views/backtest_report.py`'s.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`offhook plan`: how many nodes a traffic needs, what callers find, and what a minute costs.
 
 Reads the trace and the prices, has the fleet played in virtual time (`policies/simulation/fleet.py`), and hands the
-answer to `plan_view.py`. Nothing has to run for it.
+answer to `views/plan_view.py`. Nothing has to run for it.
 """
 
 from __future__ import annotations

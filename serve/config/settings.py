@@ -58,12 +58,11 @@ class Settings:
     public_media_url: str = ""  # how carriers reach the media port: ws(s)://host[:port]
     media_secret: str = field(default="", repr=False)  # signs media tokens; empty = a new one at every start
     publish_key: str = field(default="", repr=False)  # signs bundles; where it is set, unsigned ones are refused
-    carriers: tuple[str, ...] = ("twilio",)  # that may bring calls, as their entry points are called; the first one's
-    # media protocol is spoken where nothing else is said
-    carrier_options: Mapping[str, Mapping[str, str]] = field(
-        default_factory=dict, repr=False
-    )  # by carrier: what stands
-    # in the environment as OFFHOOK_NAME_OPTION, in lower case; which there are says the carrier
+    # That may bring calls, as their entry points are called; the first one's media protocol is spoken where nothing
+    # else is said.
+    carriers: tuple[str, ...] = ("twilio",)
+    # By carrier: what stands in the environment as OFFHOOK_NAME_OPTION, in lower case; the carrier says which.
+    carrier_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     spares_max: int = 0  # above `spares`: a node's spares follow the traffic, up to so many; 0 = they do not
     blocking: float = 0.001  # share of callers that may find no slot
     burst: float = 0.999  # share of lead times whose arrivals the reserve holds
@@ -76,9 +75,8 @@ class Settings:
     overflow: str = "busy"  # what becomes of a call that gets no slot within ring_s: busy, queue, redirect
     queue_s: float = 120.0  # how long a caller may stay in the queue
     queue_message: str = MESSAGES["queue"]  # said to them; or the URL of a recording
-    sorry_message: str = MESSAGES[
-        "sorry"
-    ]  # said to callers whose call cannot be taken or go on; or the URL of a recording
+    # Said to callers whose call cannot be taken or go on; or the URL of a recording.
+    sorry_message: str = MESSAGES["sorry"]
     unreached_message: str = MESSAGES["unreached"]  # ... whom nobody took after a transfer, and whose call is over
     redirect_to: str = ""  # the number for `overflow` redirect
     late_ms: float = 30.0  # reaction lag at which a node takes no more calls

@@ -1,6 +1,6 @@
 """What can go wrong at the door; the bases are those of `offhook.policies.core.errors`.
 
-Only the errors that this folder raises itself. What a web client sees of them is `problems.py`'s matter, what a
+Only the errors that this folder raises itself. What a web client sees of them is `web/problems.py`'s matter, what a
 carrier sees of them is the close code and reason that a `LineFault` carries.
 """
 

@@ -13,7 +13,7 @@ from typing import Any
 from offhook.policies.core.commands import HangUp, HoldSpeech, Perform, Publish, Say
 from offhook.policies.core.errors import OffhookError
 from offhook.policies.core.events import PlaybackStarted, SpeechEnded, SpeechStarted
-from offhook.policies.core.proposals import Answer, Kind, Verdict
+from offhook.policies.core.proposals import Answer, Kind, Moment, Verdict
 from offhook.policies.core.records import COMMANDS, HOLD, End, Measure, Record
 from offhook.policies.replay.account import Teller, answer_of, what_of
 
@@ -121,7 +121,11 @@ class CallSummary:
         self.verdicts.append(verdict)
         good = {Answer.GRANT: True, Answer.DENY: False}.get(verdict.answer)
         why = f": {verdict.reason}" if verdict.reason else ""
-        when = f" ({verdict.moment})" if verdict.kind in OUTSIDE and verdict.moment in ("floor", "execution") else ""
+        when = (
+            f" ({verdict.moment})"
+            if verdict.kind in OUTSIDE and verdict.moment in (Moment.FLOOR, Moment.EXECUTION)
+            else ""
+        )
         return [
             Line(
                 verdict.at_ms, "verdict", f"{answer_of(verdict)} {what_of(verdict)} by {verdict.agent}{when}{why}", good
@@ -239,9 +243,9 @@ class CallSummary:
         A tool or a transfer is done by its grant at "execution". Where none came, the grant before it was a promise.
         """
         found: list[dict[str, Any]] = []
-        left = {v.proposal for v in self.verdicts if v.moment == "execution" and v.answer is Answer.GRANT}
+        left = {v.proposal for v in self.verdicts if v.moment == Moment.EXECUTION and v.answer is Answer.GRANT}
         for verdict in self.verdicts:
-            promise = verdict.kind in OUTSIDE and verdict.answer is Answer.GRANT and verdict.moment != "execution"
+            promise = verdict.kind in OUTSIDE and verdict.answer is Answer.GRANT and verdict.moment != Moment.EXECUTION
             if verdict.kind not in ACTS or (promise and verdict.proposal in left):
                 continue
             act = {

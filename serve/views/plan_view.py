@@ -1,4 +1,4 @@
-"""How a plan looks: in the terminal, as an SVG, as a page. Wording and layout only; the figures are `plan.py`'s."""
+"""How a plan looks: in the terminal, as an SVG, as a page. Wording and layout only; the figures are `cli/plan.py`'s."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What the command line shows: calls, one call, a script's record. Colours only on a terminal.
 
-Only wording and layout; where the values come from is `cli.py`'s matter. What people said on the line is shown here,
-because whoever may read the journal asked for it; it is never logged.
+Only wording and layout; where the values come from is `cli/cli.py`'s matter. What people said on the line is shown
+here, because whoever may read the journal asked for it; it is never logged.
 """
 
 from __future__ import annotations

@@ -30,9 +30,8 @@ class PublicAddresses:
     ring_s: float = 5.0
     queue_message: str = ""  # said to callers in the queue, or the URL of a recording
     sorry_message: str = MESSAGES["sorry"]  # ... to callers whose call cannot be taken or go on
-    unreached_message: str = MESSAGES[
-        "unreached"
-    ]  # ... to callers whom nobody took after a transfer, and whose call is over
+    # ... to callers whom nobody took after a transfer, and whose call is over.
+    unreached_message: str = MESSAGES["unreached"]
     language: str = ""  # of these messages: a BCP 47 tag
 
     def media_url(self, request: Request, carrier: str, call: str, media: Sequence[Any] = ()) -> str:

@@ -19,6 +19,11 @@ IMPURE = {
     "signal", "socket", "subprocess", "sys", "tempfile", "threading", "time", "uuid", "datetime", "urllib", "http",
 }  # fmt: skip
 CHANCE_ALLOWED_UNDER = "policies/simulation/"  # seeded generators, handed in from outside
+# Besides actors/refs/, each with its reason; who calls none any more is taken off.
+HANDLES_ALLOWED_IN = {
+    "actors/node/shadow_refs.py": "starts shadow hosts, which stand above actors/refs/, with versions of the catalog",
+    "serve/cli/demo.py": "a handle of Serve's, which waits and tries again itself",
+}
 # Modules that must stay out of a call's process: each costs megabytes a call.
 HEAVY = {"numpy", "scipy", "soxr", "onnxruntime", "fastapi", "rich", "typer", "yaml", "moonshine_voice"}
 
@@ -86,14 +91,13 @@ def test_names_are_not_vague(source: Source) -> None:
             assert not VAGUE.search(snake), f"{source}:{node.lineno}: class {node.name} has a vague name"
 
 
-def test_only_one_file_touches_actor_handles(source: Source) -> None:
-    if source.layer == "policies" or source.path.parent.name == "refs":
+def test_only_one_folder_touches_actor_handles(source: Source) -> None:
+    if source.layer == "policies" or str(source.path.parent.relative_to(ROOT)) == "actors/refs":
         pytest.skip("not this file's matter")
-    assert (
-        not re.search(r"\.\w+\.remote\(", source.text.replace(".options(", "("))
-        or "refs" in str(source)
-        or (source.layer == "serve")
-    ), f"{source}: actor methods are called through actors/refs/ only"
+    calls = re.search(r"\.\w+\.remote\(", source.text.replace(".options(", "("))
+    assert bool(calls) is (str(source) in HANDLES_ALLOWED_IN), (
+        f"{source}: actor methods are called through actors/refs/ only, but for {', '.join(HANDLES_ALLOWED_IN)}"
+    )
 
 
 def test_only_settings_reads_the_environment(source: Source) -> None:

@@ -13,7 +13,7 @@ from offhook.policies.core.dialogue import Answer as CleanAnswer
 from offhook.policies.core.dialogue import Segment, Term
 from offhook.policies.core.draft import Draft
 from offhook.policies.core.policy import AgentSpec, Policy
-from offhook.policies.core.proposals import Answer, Kind, Polarity, Proposal, Purpose, Verdict
+from offhook.policies.core.proposals import Answer, Kind, Moment, Polarity, Proposal, Purpose, Verdict
 from offhook.policies.core.state import (
     Authority,
     CallState,
@@ -132,7 +132,7 @@ def test_a_verdict_lists_every_rule_that_applies_and_grants_nothing_stale(
     state: CallState, proposal: Proposal, ruled: dict[str, Any]
 ) -> None:
     led_by = policy(ruled)
-    verdict = gate.judge(Draft(state, led_by), proposal, "proposed")
+    verdict = gate.judge(Draft(state, led_by), proposal, Moment.PROPOSED)
     needs = led_by.gate.actions.get(
         {Kind.SAY: f"say:{proposal.purpose}", Kind.TOOL: "book"}.get(proposal.kind, str(proposal.kind))
     )
@@ -178,7 +178,7 @@ def test_nothing_that_cannot_be_undone_rests_on_partial_words_alone(
     signals = tuple(replace(signal, provisional=True) for signal in state.ledger.signals)
     state.ledger = replace(state.ledger, signals=signals, open=tuple(s.id for s in signals))
     act = replace(proposal, kind=Kind.TOOL)
-    verdict = gate.judge(Draft(state, policy({**ruled, "irreversible": True})), act, "execution")
+    verdict = gate.judge(Draft(state, policy({**ruled, "irreversible": True})), act, Moment.EXECUTION)
     assert verdict.answer is not Answer.GRANT
 
 
@@ -191,7 +191,7 @@ def test_only_what_is_granted_is_carried_out_and_always_in_the_same_way(
     runs = []
     for _ in range(2):
         draft = Draft(state, policy(ruled))
-        verdict = gate.judge(draft, proposal, "proposed")
+        verdict = gate.judge(draft, proposal, Moment.PROPOSED)
         execution.execute(draft, proposal, verdict)
         effects = [c for c in draft.commands if isinstance(c, (Say, Perform, TransferCall))]
         assert verdict.answer is Answer.GRANT or not effects

@@ -12,7 +12,7 @@ from offhook.policies.core.commands import Command, CutSpeech, HangUp, InviteAge
 from offhook.policies.core.policy import Policy
 from offhook.policies.core.proposals import Purpose
 from offhook.policies.core.state import CallState
-from offhook.policies.gate import rules
+from offhook.policies.gate import situation_rules
 from offhook.policies.language.en import greetings
 
 
@@ -273,7 +273,7 @@ def test_it_can_be_asked_again_in_mid_call() -> None:
     call.until(1_900)
     draft = Draft(call.state, call.policy)
     amd.arm(draft)
-    assert rules.locked(draft.state.answering, Purpose.ANSWER)
+    assert situation_rules.locked(draft.state.answering, Purpose.ANSWER)
     assert draft.timers[amd.DEADLINE] == call.state.now_ms + 5_000
 
 
@@ -281,7 +281,7 @@ def test_off_by_default() -> None:
     call = Call(enabled=False)
     call.until(2_600)
     assert not call.state.answering.armed
-    assert not rules.locked(call.state.answering, Purpose.ANSWER)
+    assert not situation_rules.locked(call.state.answering, Purpose.ANSWER)
 
 
 def test_the_state_survives_the_journal_at_every_phase() -> None:
@@ -432,7 +432,7 @@ def test_a_live_answer_takes_the_place_of_the_message() -> None:
     assert [c.utterance for c in call.commands if isinstance(c, CutSpeech)] == [utterance]
     assert "answered" in [c.reason for c in call.commands if isinstance(c, InviteAgents)]
     assert not any(isinstance(command, HangUp) for command in call.commands) and not call.state.outcome
-    assert not rules.locked(call.state.answering, Purpose.ANSWER)
+    assert not situation_rules.locked(call.state.answering, Purpose.ANSWER)
 
 
 def test_turns_taken_over_the_message_are_a_person_without_any_word() -> None:

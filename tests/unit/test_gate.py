@@ -14,7 +14,7 @@ from offhook.policies.core.dialogue import Segment, Term
 from offhook.policies.core.draft import Draft
 from offhook.policies.core.policy import AgentSpec, Policy
 from offhook.policies.core.principal import Principal
-from offhook.policies.core.proposals import Answer, Kind, Polarity, Proposal, Purpose, Verdict
+from offhook.policies.core.proposals import Answer, Kind, Moment, Polarity, Proposal, Purpose, Verdict
 from offhook.policies.core.state import (
     Act,
     AgentSpeech,
@@ -105,7 +105,7 @@ def say(text: str = "Hello there.", **fields: Any) -> Proposal:
 
 
 def judged(state: CallState, proposal: Proposal, led_by: Policy | None = None) -> Verdict:
-    return gate.judge(Draft(state, led_by or policy()), proposal, "proposed")
+    return gate.judge(Draft(state, led_by or policy()), proposal, Moment.PROPOSED)
 
 
 def failed(verdict: Verdict) -> set[str]:
@@ -246,7 +246,7 @@ def test_an_expired_proposal_is_denied() -> None:
 def test_speech_waits_for_the_floor_and_is_judged_again_when_it_is_free() -> None:
     draft = Draft(agreed(), policy())
     draft.state.floor = Floor(Holder.CALLER, 59_000)
-    verdict = gate.judge(draft, say(), "proposed")
+    verdict = gate.judge(draft, say(), Moment.PROPOSED)
     assert verdict.answer is Answer.WAIT
     assert execution.execute(draft, say(), verdict)
     assert not of(draft, Say)
@@ -259,7 +259,7 @@ def test_speech_waits_for_the_floor_and_is_judged_again_when_it_is_free() -> Non
 def test_what_waited_is_never_said_on_stale_evidence() -> None:
     draft = Draft(agreed(), policy())
     draft.state.floor = Floor(Holder.CALLER, 59_000)
-    execution.execute(draft, say(), gate.judge(draft, say(), "proposed"))
+    execution.execute(draft, say(), gate.judge(draft, say(), Moment.PROPOSED))
     draft.state.floor = Floor()
     draft.state.revision += 1
     draft.evidence_changed()
@@ -274,7 +274,7 @@ def test_what_waited_is_never_said_on_stale_evidence() -> None:
 def test_a_murmur_outdates_nothing_that_waits() -> None:
     draft = Draft(agreed(), policy())
     draft.state.floor = Floor(Holder.CALLER, 59_000)
-    execution.execute(draft, say(), gate.judge(draft, say(), "proposed"))
+    execution.execute(draft, say(), gate.judge(draft, say(), Moment.PROPOSED))
     draft.state.floor = Floor()
     draft.state.revision += 1
     draft.state.turn += 1
@@ -291,7 +291,7 @@ def test_an_agent_may_widen_what_a_proposal_rests_on(rests_on: str, moved: bool)
     draft = Draft(agreed(), policy())
     draft.state.floor = Floor(Holder.CALLER, 59_000)
     proposal = say(rests_on=(rests_on,))
-    execution.execute(draft, proposal, gate.judge(draft, proposal, "proposed"))
+    execution.execute(draft, proposal, gate.judge(draft, proposal, Moment.PROPOSED))
     draft.state.floor = Floor()
     draft.state.revision += 1
     later = Signal(3, Sign.DETAIL, 0.8, 60_000, draft.state.revision, 3, "words", topic="time")
@@ -304,7 +304,7 @@ def test_an_agent_may_widen_what_a_proposal_rests_on(rests_on: str, moved: bool)
 def test_while_an_interruption_is_not_understood_nothing_that_waits_is_done_and_then_it_is_judged_again() -> None:
     draft = Draft(agreed(), policy())
     draft.state.floor = Floor(Holder.CALLER, 59_000)
-    execution.execute(draft, say(), gate.judge(draft, say(), "proposed"))
+    execution.execute(draft, say(), gate.judge(draft, say(), Moment.PROPOSED))
     execution.suspend(draft)
     assert draft.state.authority.waiting
     draft.state.floor = Floor()
@@ -319,7 +319,7 @@ def test_two_that_wait_are_not_said_one_after_the_other() -> None:
     draft.state.floor = Floor(Holder.CALLER, 59_000)
     for number, text in enumerate(("One.", "Two.")):
         proposal = say(text, id=f"p{number}", priority=0.5 + number / 10)
-        execution.execute(draft, proposal, gate.judge(draft, proposal, "proposed"))
+        execution.execute(draft, proposal, gate.judge(draft, proposal, Moment.PROPOSED))
     draft.state.floor = Floor()
     draft.state.revision += 1
     execution.floor_free(draft)
@@ -332,7 +332,7 @@ def test_the_queue_is_bounded_and_refuses_in_writing() -> None:
     draft.state.floor = Floor(Holder.CALLER, 59_000)
     for number in range(approval_queue.WAITING_MAX + 1):
         proposal = say(f"Text {number}.", id=f"p{number}")
-        execution.execute(draft, proposal, gate.judge(draft, proposal, "proposed"))
+        execution.execute(draft, proposal, gate.judge(draft, proposal, Moment.PROPOSED))
     assert len(draft.state.authority.waiting) == approval_queue.WAITING_MAX
     assert of(draft, RecordVerdict)[-1].verdict.rules[0].rule == "queue"
 
@@ -341,7 +341,7 @@ def test_the_cores_notice_rests_on_the_clock_and_survives_new_words() -> None:
     draft = Draft(agreed(), policy())
     draft.state.floor = Floor(Holder.CALLER, 59_000)
     notice = say("One minute left.", agent="core", purpose=Purpose.NOTICE)
-    execution.execute(draft, notice, gate.judge(draft, notice, "proposed"))
+    execution.execute(draft, notice, gate.judge(draft, notice, Moment.PROPOSED))
     draft.state.revision += 1
     draft.evidence_changed()
     draft.state.floor = Floor()
@@ -357,7 +357,7 @@ def of(draft: Draft, kind: type) -> list[Any]:
 
 
 def executed(draft: Draft, proposal: Proposal) -> Verdict:
-    verdict = gate.judge(draft, proposal, "proposed")
+    verdict = gate.judge(draft, proposal, Moment.PROPOSED)
     execution.execute(draft, proposal, verdict)
     machine.follow_up(draft)
     return verdict
@@ -569,9 +569,9 @@ def test_a_question_to_an_operator_expires_in_writing() -> None:
 def test_health_is_kept() -> None:
     draft = Draft(agreed(), policy())
     execution.health_changed(draft, ev.HealthChanged(60_000, "journal", False))
-    assert failed(gate.judge(draft, book(), "proposed")) == {"journal"}
+    assert failed(gate.judge(draft, book(), Moment.PROPOSED)) == {"journal"}
     execution.health_changed(draft, ev.HealthChanged(60_000, "journal", True))
-    assert gate.judge(draft, book(), "proposed").answer is Answer.GRANT
+    assert gate.judge(draft, book(), Moment.PROPOSED).answer is Answer.GRANT
 
 
 def test_a_case_names_what_the_policy_has_rules_for() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,14 @@ from offhook.policies.core.state import Sign
 from offhook.policies.language.lines import lines
 from offhook.policies.language.lines.lines import lines_of
 from offhook.policies.language.port import registry
-from offhook.policies.language.port.port import Asked
+from offhook.policies.language.port.port import Asked, Language
 from offhook.policies.testing.dialogue import Dialogue
 from offhook.serve.carriers.twilio import twiml
 from offhook.serve.config.settings import read
 from offhook.serve.contracts.errors import SettingFault
 from offhook.serve.web.call_answers import apology
 from offhook.testing import dialogue
-from offhook.testing.language_conformance import LanguageConformance, Said
+from offhook.testing.language_conformance import QUESTIONS, LanguageConformance, Said, ask
 from pydantic import ValidationError
 
 __all__ = ["dutch"]
@@ -163,6 +164,25 @@ def test_what_was_booked_can_be_taken_back_in_dutch(dutch: None) -> None:
     assert call.said[-1] == "Het spijt me, dinsdag om 10 uur was al geboekt. Zal ik het annuleren?"
     call.caller_says("Ja, annuleer het maar.")
     call.assert_done("cancel_meeting", time="dinsdag om 10 uur")
+
+
+def test_a_language_that_answers_only_what_it_has_to_leads_a_call_to_its_booking(
+    dutch: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a later release asks has a default too: a package from before it goes on working."""
+    whole = registry.named("nl")
+    asked = [each.name for each in fields(Language) if each.default is MISSING]
+    assert set(QUESTIONS) - set(asked) == {"completeness", "greeting", "live", "asks", "recording", "piece"}
+    least = Language(**{name: getattr(whole, name) for name in asked})
+    for question, kind in QUESTIONS.items():
+        assert isinstance(ask(least, question, "ja"), kind), question
+    monkeypatch.setitem(registry._loaded, "nl", least)
+    call = at_the_read_back()
+    call.caller_says("Ja, als mijn vrouw het goed vindt.")
+    assert call.done == []
+    call = at_the_read_back()
+    call.caller_says("Ja, dat klopt.")
+    call.assert_done("book_meeting", time="dinsdag om 10 uur")
 
 
 def test_the_core_speaks_dutch_where_the_policy_has_no_line_of_its_own(dutch: None) -> None:

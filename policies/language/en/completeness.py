@@ -2,7 +2,8 @@
 
 Belongs here: reading the words of an unfinished turn for signs that more will follow (a filler, a conjunction, an open
 phrase, digits or a name being dictated) or that nothing more is needed (the answer that was asked for, a question, a
-finished sentence). Does not belong here: what the words mean (`cues.py`), how long is waited (`endpointing.py`).
+finished sentence). Does not belong here: what the words mean (`evidence/cues.py`), how long is waited
+(`conversation/endpointing.py`).
 
 The word classes are closed classes of English. Their factors follow the odds, in the ICSI MRDA development part, that
 a pause of at least 200 ms after such a word lies inside a turn and not behind it

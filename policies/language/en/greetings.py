@@ -2,8 +2,8 @@
 
 A phrase decides little by itself: "you've reached Acme" is a voicemail's, and a receptionist's who goes on with "how
 may I help you". What comes last decides: a question to the one who calls is put by a person, whatever was said before
-it; an order to leave a message, or to press a key, is a machine's. `amd.py` moves by what is read here. Phrases
-are matched on whole words, in plain lower case, apostrophes kept.
+it; an order to leave a message, or to press a key, is a machine's. `conversation/amd.py` moves by what is read here.
+Phrases are matched on whole words, in plain lower case, apostrophes kept.
 """
 
 from __future__ import annotations

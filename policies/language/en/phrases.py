@@ -23,7 +23,6 @@ _TOKENS = re.compile(
 _CLOSING = frozenset('.?!,;:…—()"')
 _ENDINGS = {"n't": "not", "'ll": "will", "'ve": "have", "'re": "are", "'m": "am", "'s": "is", "'d": "would"}
 READINGS_KEPT = 64  # several rules read the same words one after the other, and a final reading repeats a partial one
-_LIGHT_MAX = 2  # light words skipped between two words of a phrase
 
 
 class Clause(NamedTuple):

@@ -1,7 +1,8 @@
 """Reading: what one segment's words say, given what the agent had asked. Pure: text in, cues out.
 
 Phrases (`phrases.py`) are weighed by what stands around them: a "not" before them, a "maybe" beside them, a "but" after
-them, an "if", a correction ("no, wait"), and the question that they answer. What becomes of the cues is `cues.py`'s.
+them, an "if", a correction ("no, wait"), and the question that they answer. What becomes of the cues is
+`evidence/cues.py`'s.
 """
 
 from __future__ import annotations

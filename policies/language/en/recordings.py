@@ -3,7 +3,7 @@
 A menu orders keys; an announcement speaks of calls, queues and patience for "us", asks nothing, and says the same
 again and again. One phrase that only recordings use is enough, of the milder ones it takes two. Whoever asks the
 listener something at the end, or speaks of keys that he himself presses, is a person. What follows from it is
-`presence.py`'s matter, who picks up a call `greetings.py`'s.
+`conversation/presence.py`'s matter, who picks up a call `greetings.py`'s.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The form is what a person would say back: "tuesday at 10", "tomorrow at 3:30 pm", "5550123", "Mary Jones". The same
 value comes out of "ten o'clock" and "10:00". Words are in the normal form of `phrases.py`, except that amounts keep
-their digits. What a value is for is `slots.py`'s matter.
+their digits. What a value is for is `evidence/slots.py`'s matter.
 """
 
 from __future__ import annotations

@@ -1,10 +1,15 @@
 """The port of a language: what the call's core asks of the words, and in which terms it is answered.
 
-One package a language (`en/` is the first), found by the name that a policy gives (`registry.py`): its `language.py`
-has `LANGUAGE`, its `lines.py` what the core says by default. Everything is pure: text in, what it says out, no state of
-a call. A language that cannot tell answers with the cautious value that is named at each question; the core never takes
-what was not understood for a yes. `offhook.testing.language_conformance` is what every language passes. A language
-imports this module and no other.
+One package a language (`en/` is the first), found by the name that a policy gives (`registry.py`): its module
+`language` has `LANGUAGE`, its module `lines` what the core says by default. Everything is pure: text in, what it says
+out, no state of a call. A language that cannot tell answers with the cautious value that is named at each question; the
+core never takes what was not understood for a yes. `offhook.testing.language_conformance` is what every language
+passes. A language imports this module and no other.
+
+How the port grows: languages are packages of others, which a release must not break. A new question is a field at the
+end of `Language` with a default that is its cautious answer, and a fact a field at the end of its class with a default;
+none is taken away, renamed or asked with other arguments. So a package from before it loads, and is asked as one that
+cannot tell. A change without a cautious default is another port, with another group of entry points.
 """
 
 from __future__ import annotations
@@ -125,9 +130,12 @@ class OverlapWords:
 TIME, DIGITS, NAME = "time", "number", "name"  # what a value is called where the agent has not named a slot
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Language:
     """A language as its functions. Each is called often (several times for each reading of a recognizer) and is quick.
+
+    Those without a default decide what is agreed to, and whether an act stands; the defaults of the others are their
+    cautious answers, with which calls work and are slower.
 
     Args:
         name: as a policy names it, an ISO 639-1 code: "en".
@@ -138,16 +146,17 @@ class Language:
         takes_back: said of something that was agreed, and done: it shall not stand.
         undoing: whether what is done shall be undone, by the words alone: "cancel it" = YES, "keep it", "do not" = NO.
             They do not say: NONE.
-        completeness: how complete the words of a turn are, given what was asked. Not sure: `UNWEIGHED`.
         same: two wordings of a value are the same value. Not sure: False.
         merged: a value that was said in pieces: what was known, and what came now.
         is_moment: a value is a day or a time.
+        money: words for amounts of money, lower case: an offer's price stands where one of them is, and is told only
+            when it was heard.
+        completeness: how complete the words of a turn are, given what was asked. Not sure: `UNWEIGHED`.
         greeting: how the words read by which somebody, or something, picks up. Not sure: UNKNOWN.
-        live: which phrase only somebody says who is there; "" = none.
-        asks: the text ends in a question to the one who listens.
+        live: which phrase only somebody says who is there. None, or not sure: "".
+        asks: the text ends in a question to the one who listens. Not sure: False.
         recording: which kind of recording the words are. Not sure: NONE.
-        piece: the words are a piece of what was heard before: a recording that comes again.
-        money: words for amounts of money, lower case: an offer's price stands where one of them is.
+        piece: the words are a piece of what was heard before: a recording that comes again. Not sure: False.
         overlap: what words weigh that are said over the agent.
     """
 
@@ -157,14 +166,14 @@ class Language:
     listening: Callable[[str], bool]
     takes_back: Callable[[str, Terms], bool]
     undoing: Callable[[str], Polarity]
-    completeness: Callable[[str, Asks], Completeness]
     same: Callable[[str, str], bool]
     merged: Callable[[str, str], str]
     is_moment: Callable[[str], bool]
-    greeting: Callable[[str], Heard]
-    live: Callable[[str], str]
-    asks: Callable[[str], bool]
-    recording: Callable[[str], Recording]
-    piece: Callable[[Sequence[str], Sequence[str]], bool]
     money: frozenset[str]
-    overlap: OverlapWords
+    completeness: Callable[[str, Asks], Completeness] = lambda _text, _asks: UNWEIGHED
+    greeting: Callable[[str], Heard] = lambda _text: Heard()
+    live: Callable[[str], str] = lambda _text: ""
+    asks: Callable[[str], bool] = lambda _text: False
+    recording: Callable[[str], Recording] = lambda _text: Recording.NONE
+    piece: Callable[[Sequence[str], Sequence[str]], bool] = lambda _words, _before: False
+    overlap: OverlapWords = OverlapWords({}, {})

@@ -38,7 +38,7 @@ class Lookup(Agent):
             return
         number = number_in(view["pii_words"])
         if not number:
-            if heard(view, "farewell", "denial"):
+            if heard(view, "goodbye", "denial"):
                 yield self.end(view, "done", "goodbye", priority=0.5, reason="the caller needs nothing else")
             else:
                 yield self.say(view, "which", Purpose.QUESTION, Asks.DIGITS, reason="no number in what was said")
