@@ -206,6 +206,16 @@ def test_a_wrong_token_is_refused_at_once(tmp_path: Path, path: str) -> None:
     run(tmp_path, test)
 
 
+@pytest.mark.parametrize("token", ["a.1.b.\ud800", "a.1.\ud800.x", "a.\u0661.b.x", "\u00e4.1.b.x"])
+def test_a_token_of_other_characters_is_none(tmp_path: Path, token: str) -> None:
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone(path="/media")
+        phone.start(token=token)
+        assert await phone.goodbye() == (1008, "this is not a media token")
+
+    run(tmp_path, test)
+
+
 def test_a_token_opens_one_stream(tmp_path: Path) -> None:
     async def test(installation: Installation) -> None:
         path = f"/media/{tokens.issue(SECRET, 'c1', time.time())}"
