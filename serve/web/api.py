@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Body, FastAPI, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from offhook.actors.contracts.call_operations import AfterSeq, RecordLimit
 from offhook.actors.contracts.errors import NoSpare, NoSuchCall, NoSuchProposal
 from offhook.actors.contracts.node_operations import CallRequest
 from offhook.actors.contracts.operations import plain
@@ -39,7 +40,6 @@ from .recorded import Recorded
 from .rollout_routes import add_rollouts
 from .webhooks import ROOT, add_carrier
 
-RECORDS_MAX = 10_000
 CALL_ID_BYTES = 8
 NEWS_WAIT_S_MAX = 20.0  # as `actors/node/call_followers.py` has it: proxies give up after 30 or 60 s
 
@@ -197,8 +197,8 @@ def _add_records(app: FastAPI, control_client: ControlClient) -> None:
     @app.get("/v1/calls/{call_id}/journal", tags=["records"])
     async def read_journal(
         call_id: CallId,
-        after_seq: Annotated[int, Query(ge=-1)] = -1,
-        limit: Annotated[int, Query(ge=1, le=RECORDS_MAX)] = 1_000,
+        after_seq: AfterSeq = -1,
+        limit: RecordLimit = 1_000,
     ) -> JournalPage:
         """A call's ordered facts. `next_after_seq` continues; null = this was the end so far."""
         records = await control_client.journal(call_id, after_seq, limit)
@@ -209,7 +209,7 @@ def _add_records(app: FastAPI, control_client: ControlClient) -> None:
     @app.get("/v1/calls/{call_id}/notices", tags=["records"])
     async def follow_call(
         call_id: CallId,
-        after_seq: Annotated[int, Query(ge=-1)] = -1,
+        after_seq: AfterSeq = -1,
         wait_s: Annotated[float, Query(ge=0, le=NEWS_WAIT_S_MAX, description="for news, where there is none yet")] = 0,
     ) -> NoticePage:
         """Follow a live call: what it tells its subscribers, as it tells it; reads no journal.

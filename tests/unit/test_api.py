@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import httpx
 import pytest
-from offhook.actors.contracts.call_operations import CallList, CallSummary, News, TimedNotice
+from offhook.actors.contracts.call_operations import AFTER_SEQ_MAX, CallList, CallSummary, News, TimedNotice
 from offhook.actors.contracts.errors import LinkLost, NoSpare, NoSuchCall, UnknownPolicy
 from offhook.actors.contracts.metrics import MetricRow
 from offhook.actors.contracts.node_operations import CallRequest, NodeFigures, Reservation
@@ -322,6 +322,22 @@ def test_an_operator_decides() -> None:
         assert len(memory.decided) == 2
         problem(await client.post(f"/v1/calls/{call}/proposals/late", json=word), 409, "not-possible")
         problem(await client.post(f"/v1/calls/{call}/proposals/p1", json={"approved": "so"}), 422, "invalid-request")
+
+    run(test)
+
+
+@pytest.mark.parametrize("after_seq", [2**32, 2**63 - 1, 2**63, 10**30])
+def test_no_number_is_asked_for_that_no_journal_has(after_seq: int) -> None:
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        call = (await client.post("/v1/calls", json={})).json()["call_id"]
+        bound = {"detail": f"Input should be less than or equal to {AFTER_SEQ_MAX}", "field": "after_seq"}
+        for records in ("journal", "notices"):
+            url = f"/v1/calls/{call}/{records}"
+            told = problem(await client.get(url, params={"after_seq": after_seq}), 422, "invalid-request")
+            assert told["errors"] == [bound]
+            assert (await client.get(url, params={"after_seq": AFTER_SEQ_MAX})).status_code == 200
+        told = problem(await client.get(f"/v1/calls/{call}/journal?limit={after_seq}"), 422, "invalid-request")
+        assert told["errors"][0]["detail"] == "Input should be less than or equal to 10000"
 
     run(test)
 
