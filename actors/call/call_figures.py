@@ -17,6 +17,7 @@ def counts(session: Session, parts: Parts) -> dict[str, Any]:
         "frames": line.frames,
         "frames_lost": line.frames_lost,
         "frames_doubled": line.frames_doubled,
+        "gateway_messages_refused": line.refused,
         "clears": line.clears,
         "played_ms": line.played_bytes // 8,
         "utterances": parts.voice.utterances,

@@ -5,11 +5,12 @@ Every order carries the epoch; a gateway obeys only the newest. Written on the h
 
 Frames and keys are numbered within a stream, and counted here; after a takeover the count goes on (`go_on`), and what
 was taken in before is recognized by its number. Frames that come in a bunch tell their age, 20 ms each, so what the
-ears make of them has true times.
+ears make of them has true times. A number that cannot be is dropped with its message, and counted.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,9 +36,17 @@ from ..contracts.messages import (
 )
 from ..link.link import Array, Link
 
+log = logging.getLogger(__name__)
+
 FRAMES_PER_MESSAGE_MAX = 500  # 10 s: what a gateway keeps for a takeover; more at once is nonsense
 ACK_EVERY = 25  # frames: half a second of sound that a next owner hears again costs it 2 ms; an ACK costs two processes
 # a wake-up each
+FRAMES_MAX = 7 * 86_400_000 // FRAME_MS  # of a stream: a week, and the longest call is a day
+FRAMES_AHEAD_MAX = (
+    60_000 // FRAME_MS
+)  # a minute; a gateway sends every frame that came since its hello, or the last 10 s
+KEYS_AHEAD_MAX = 1_000  # pressed while nobody held the line; a gateway keeps 64
+PLAYED_MS_MAX = 86_400_000  # the longest call
 REACTIONS_MAX = 512  # kept for the state reply; the journal has all of them
 
 
@@ -54,7 +63,9 @@ class Played:
     def from_fields(cls, fields: list[object]) -> Played | None:
         """What a gateway says of it; None where it says nothing, or nothing that makes sense."""
         match fields:
-            case [str(mark), int(after_ms), int(unplayed_ms), int(cleared)]:
+            case [str(mark), int(after_ms), int(unplayed_ms), int(cleared)] if (
+                after_ms <= PLAYED_MS_MAX and unplayed_ms <= PLAYED_MS_MAX
+            ):
                 return cls(mark, max(0, after_ms), max(0, unplayed_ms), bool(cleared))
         return None
 
@@ -90,6 +101,7 @@ class PhoneLine:
         self.frames = 0
         self.frames_lost = 0  # gaps in their numbers
         self.frames_doubled = 0
+        self.refused = 0  # messages with a number that cannot be
         self.played_bytes = 0
         self.clears = 0
         self.reactions_us: deque[int] = deque(maxlen=REACTIONS_MAX)  # frame arrived -> clear written
@@ -118,10 +130,12 @@ class PhoneLine:
         """A gateway has come; an earlier one's link is closed. False = it is the first.
 
         Raises:
-            ProtocolFault: another codec than ours.
+            ProtocolFault: another codec than ours, or more frames than a stream can have.
         """
         if codec != TELEPHONE.name:
             raise ProtocolFault(f"codec {codec!r}: a call takes {TELEPHONE.name}")
+        if not 0 <= frames_in <= FRAMES_MAX:
+            raise ProtocolFault(f"frames {frames_in}: a stream has 0 to {FRAMES_MAX}")
         former, self._link = self._link, link
         if former is not None:
             former.on_close = None
@@ -211,6 +225,9 @@ class PhoneLine:
             _HEARS[type(told)](self, told)
 
     def _digit(self, digit: str, number: int) -> None:
+        if not -1 <= number <= self._next_digit + KEYS_AHEAD_MAX:
+            self._refuse(f"key {number}; {self._next_digit} is next")
+            return
         number = number if number >= 0 else self._next_digit
         if number >= self._next_digit:
             self._next_digit = number + 1
@@ -237,6 +254,8 @@ class PhoneLine:
 
     def _bunch(self, seq: int, sound: bytes) -> None:
         """Frames some of which may be missing, or known."""
+        if not self._can_be(seq):
+            return
         known = self._next_seq - seq if self._next_seq >= 0 else 0
         for at, frame in enumerate(frames := _frames(sound)):
             news = at >= known
@@ -253,15 +272,30 @@ class PhoneLine:
     def _past(self, seq: int, sound: bytes) -> None:
         """Frames that a former owner has acknowledged; whoever has heard frames of its own needs none of them."""
         frames = _frames(sound)
+        if not self._can_be(seq):
+            return
         if self._warming and self._next_seq >= 0:
             self._next_seq = max(self._next_seq, seq + len(frames))
         for at, frame in enumerate(frames):
             if self._warming:
                 self._hearer.sound(frame, self._age_ms(seq + at, len(frames) - 1 - at), False)
 
+    def _can_be(self, seq: int) -> bool:
+        """Whether a frame of this number can come now; what cannot is counted."""
+        due = max(self._next_seq, self._frames_in)
+        fits = 0 <= seq <= due + FRAMES_AHEAD_MAX
+        if not fits:
+            self._refuse(f"frame {seq}; {due} is due")
+        return fits
+
+    def _refuse(self, what: str) -> None:
+        self.refused += 1
+        if self.refused == 1:
+            log.warning("the gateway sent a number that cannot be: %s", what, extra={"stream": self.stream})
+
     def _age_ms(self, seq: int, behind: int) -> int:
-        """One by one they are new; kept ones are as old as what has come in after them."""
-        return max(behind, self._frames_in - 1 - seq) * FRAME_MS
+        """One by one they are new; kept ones are as old as what has come in after them, which is 10 s at most."""
+        return max(behind, min(self._frames_in - 1 - seq, FRAMES_PER_MESSAGE_MAX)) * FRAME_MS
 
     def _closed(self, link: Link, reason: str) -> None:
         if link is self._link:

@@ -15,8 +15,15 @@ from typing import Annotated, Any
 
 from offhook.policies.core.principal import Principal
 from offhook.policies.core.records import Record
+from pydantic import Field
 
 from .operations import PLAIN, Operations, repeatable
+
+RECORDS_MAX = 10_000  # in one answer
+AFTER_SEQ_MAX = (1 << 32) - 1  # no journal numbers its records higher (`journals/journal.py`, SEQ_MAX)
+
+AfterSeq = Annotated[int, Field(ge=-1, le=AFTER_SEQ_MAX)]  # of a record or a notice; -1 = from the first on
+RecordLimit = Annotated[int, Field(ge=1, le=RECORDS_MAX)]
 
 Records = Annotated[list[Record], PLAIN]  # of a journal, as they are
 View = Annotated[Mapping[str, Any], PLAIN]  # what a call knows (`policies/conversation/view.py`)
@@ -130,7 +137,7 @@ class CallOperations(Operations):
         """Where the call's owner takes observers; waits like `claim`."""
 
     @repeatable
-    async def follow(self, call: str, after_seq: int = -1, wait_s: float = 0.0) -> News:
+    async def follow(self, call: str, after_seq: AfterSeq = -1, wait_s: float = 0.0) -> News:
         """What is new of a live call. `live` False tells who has followed it to its end that there will be no more.
 
         Args:
@@ -143,8 +150,8 @@ class CallOperations(Operations):
         """The call's view with its summary; once it is over, its last."""
 
     @repeatable
-    async def journal(self, call: str, after_seq: int = -1, limit: int = 1_000) -> Records:
-        """Records of a call after `after_seq`, in order; 10,000 at most."""
+    async def journal(self, call: str, after_seq: AfterSeq = -1, limit: RecordLimit = 1_000) -> Records:
+        """Records of a call after `after_seq`, in order."""
 
     @repeatable
     async def verdicts(self, call: str) -> Annotated[list[Any], PLAIN]:

@@ -37,6 +37,10 @@ class NoSuchCall(CallerFault):
     """No call of this name is known here."""
 
 
+class NoSuchProposal(CallerFault):
+    """No proposal of this name waits for a person in that call; the message names those that do."""
+
+
 class OwnJournal(WorldFault):
     """Only the node that has a call's journal can go on with it: the nodes share none."""
 

@@ -28,7 +28,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from ..contracts.errors import Fenced, JournalDamaged, ProtocolFault
-from .journal import Kept, Retention, Stored, Tail, Unit, restored
+from .journal import SEQ_MAX, Kept, Retention, Stored, Tail, Unit, restored
 from .redis_compaction import COMPACT
 from .redis_scripts import APPEND, PRUNE
 
@@ -131,6 +131,7 @@ class Book:
             JournalDamaged: one is not what was stored, or newer ones were stored than are there.
         """
         records: list[Record] = []
+        after_seq = min(after_seq, SEQ_MAX)  # no number is too large
         while (room := min(PAGE, limit - len(records))) > 0:
             pipe = self._reading.pipeline(transaction=False)  # a full Redis refuses transactions, even to read
             pipe.hget(f"{_PREFIX}call:{call}", "seq")  # first: what is stored meanwhile is no damage

@@ -293,7 +293,8 @@ class Book:
     # --- reading ----------------------------------------------------------------------------------------------------
 
     def read(self, call: str, after_seq: int, limit: int) -> list[Row]:
-        """A call's rows after `after_seq`, in order."""
+        """A call's rows after `after_seq`, in order; no number is too large."""
+        after_seq, limit = min(after_seq, SEQ_MAX), min(limit, SEQ_MAX)
         number = self._number(call)
         if number is None:
             return []

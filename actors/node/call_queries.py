@@ -14,7 +14,16 @@ from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
 from offhook.policies.core.principal import Principal
 
-from ..contracts.call_operations import ActBegun, CallAddress, CallList, CallOperations, News, Records, View
+from ..contracts.call_operations import (
+    RECORDS_MAX,
+    ActBegun,
+    CallAddress,
+    CallList,
+    CallOperations,
+    News,
+    Records,
+    View,
+)
 from ..contracts.errors import JournalAway, JournalDamaged, LinkLost, NoSuchCall
 from ..contracts.node_messages import Told
 from ..contracts.operations import plain
@@ -29,7 +38,6 @@ from .recovery import Recovery
 from .residents import Residents
 from .takeover import Takeovers
 
-RECORDS_MAX = 10_000  # in one answer
 LISTED_MIN = 100  # calls are listed from the journal where fewer are remembered: after a restart
 
 

@@ -16,6 +16,7 @@ from ..contracts.metrics import FLEET_METRICS, NODE_METRICS, OTHER, WORD, Kind, 
 
 Labels = tuple[str, ...]
 CHANGES_MAX = 5_000  # series in one message: what all metrics and labels together can have
+GROWN_MAX = 1e15  # of one series at once: far above what is measured between two beats, and still counted exactly
 
 
 class Change(NamedTuple):
@@ -32,11 +33,21 @@ class Change(NamedTuple):
         ProtocolFault: these are not the fields of a change.
         """
         match raw:
-            case [str(name), [*labels], (int() | float()) as total, [*buckets]] if all(
-                isinstance(label, str) for label in labels
-            ) and all(isinstance(count, int) and count >= 0 for count in buckets):
+            case [str(name), [*labels], (int() | float()) as total, [*buckets]] if (
+                all(isinstance(label, str) for label in labels) and _grows(total) and all(map(_counts, buckets))
+            ):
                 return cls(name, tuple(labels), float(total), tuple(buckets))
-        raise ProtocolFault("a change of a metric is: name, labels, total, buckets")
+        raise ProtocolFault(
+            f"a change of a metric is: name, labels, total (0 to {GROWN_MAX:.0e}), buckets (whole numbers from 0 on)"
+        )
+
+
+def _grows(total: Any) -> bool:
+    return type(total) is not bool and 0 <= total <= GROWN_MAX
+
+
+def _counts(count: Any) -> bool:
+    return type(count) is int and 0 <= count <= GROWN_MAX
 
 
 class Series(NamedTuple):
@@ -75,7 +86,7 @@ class MetricRegistry:
 
     def observe(self, metric: Metric, value: float, *labels: str) -> None:
         """One more value of a histogram, in the metric's unit; what runs backwards counts as 0."""
-        value = max(0.0, value)
+        value = min(max(0.0, value), GROWN_MAX)  # an endless sum could never be sent
         cell = self._cell(metric, labels)
         cell.total += value
         cell.buckets[bisect_left(metric.buckets, value)] += 1
@@ -129,15 +140,17 @@ class MetricRegistry:
             cell.taken_buckets = [n - grown for n, grown in zip(cell.taken_buckets, change.buckets, strict=True)]
 
     def add(self, raw: list[Any]) -> None:
-        """What another process has `take`n.
+        """What another process has `take`n: all of it, or nothing.
 
         Raises:
-            ProtocolFault: these are no changes, or more than there can be.
+            ProtocolFault: one of these is no change, or there are more than there can be.
         """
         if len(raw) > CHANGES_MAX:
             raise ProtocolFault(f"{len(raw)} changes of metrics in one message; at most {CHANGES_MAX}")
-        for change in map(Change.from_fields, raw):
+        for change in [Change.from_fields(each) for each in raw]:
             metric = NODE_METRICS.get(change.name)
+            if metric is not None and metric.kind is Kind.GAUGE:
+                metric = None  # a gauge is known where it is set: no release sends one
             size = len(metric.buckets) + 1 if metric is not None and metric.kind is Kind.HISTOGRAM else 0
             if metric is None or len(change.labels) != len(metric.labels) or len(change.buckets) != size:
                 self.unknown += 1

@@ -6,6 +6,8 @@ in.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from enum import StrEnum
 
 from .parts import part
@@ -42,9 +44,12 @@ class Principal:
         return self._named if self.kind is PrincipalKind.UNKNOWN else f"{self.kind.value}:{self._named}"
 
     def __str__(self) -> str:
-        """As people read it: a person by id and name, anybody else with the kind."""
-        known = self.kind in (PrincipalKind.PERSON, PrincipalKind.UNKNOWN)
-        return (self._named or "somebody") if known else f"{self.kind.value} {self._named}"
+        """As people read it: a person by id and name, anybody else with the kind, as are all who could be taken for
+        another kind."""
+        plain = self.kind in (PrincipalKind.PERSON, PrincipalKind.UNKNOWN)
+        if plain and kind_at_start(self._named) in (None, self.kind):
+            return self._named or "somebody"
+        return f"{self.kind.value} {self._named}"
 
     @property
     def fits(self) -> bool:
@@ -68,5 +73,14 @@ class Principal:
         return cls(_KINDS[kind], named)
 
 
+def kind_at_start(text: str) -> PrincipalKind | None:
+    """The kind whose word, in whatever letters, a text begins with: people would read the rest as one of that kind."""
+    word = _WORD.match(unicodedata.normalize("NFKC", text[:READ_CHARS]).casefold())
+    return _WORDS.get(word.group(1)) if word is not None else None
+
+
+READ_CHARS = 2 * NAME_CHARS_MAX  # of a text, to find the word at its start
+_WORD = re.compile(r"\W*([^\W_]+)")
+_WORDS = {kind.value: kind for kind in PrincipalKind}
 _KINDS = {kind.value: kind for kind in PrincipalKind if kind is not PrincipalKind.UNKNOWN}
 NOBODY = Principal(PrincipalKind.UNKNOWN, "")

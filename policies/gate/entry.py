@@ -100,13 +100,19 @@ def event_of(array: list[Any], at_ms: int) -> Event:
     event: Event = decode([array[0], at_ms, *array[2:]])
     for field in fields(event):
         text = getattr(event, field.name)
-        if isinstance(text, str) and (len(text) > WORD_CHARS_MAX or not text.isprintable()):
-            raise CallerFault(f"{array[0]}.{field.name}: up to {WORD_CHARS_MAX} printable characters on one line")
+        if isinstance(text, str) and not tellable(text):
+            raise CallerFault(f"{array[0]}.{field.name}: {TELLABLE}")
         if isinstance(text, Principal) and not text.fits:
             raise CallerFault(f"{array[0]}.{field.name}: who asks has an id, and printable characters on one line")
     return event
 
 
+def tellable(text: str) -> bool:
+    """Whether a word from outside may hold such a text. Who asks for one says so at once (`TELLABLE`)."""
+    return len(text) <= WORD_CHARS_MAX and text.isprintable()
+
+
+TELLABLE = f"up to {WORD_CHARS_MAX} printable characters on one line"  # what is required
 # Operators decide and hang up; a carrier tells how a transfer ended.
 TOLD: Mapping[str, type[Event]] = {
     kind.__name__: kind for kind in (OperatorDecided, HangupRequested, LineClosed, ActionFinished)

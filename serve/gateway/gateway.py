@@ -173,10 +173,13 @@ class Gateway:
         task.add_done_callback(self._tasks.discard)
 
     async def _claim_until_joined(self, line: Line, lost_epoch: int) -> None:
-        """Claim the call for its line; tries again while an owner may still appear, then ends the line."""
+        """Claim the call for its line; tries again while an owner may still appear, then ends the line.
+
+        A line that the carrier ends meanwhile is claimed too: whoever leads the call hears that the caller is gone.
+        """
         deadline = asyncio.get_running_loop().time() + JOIN_WITHIN_S
         reason = ""
-        while not line.over and not line.attached:
+        while not line.attached and (line.stop or not line.over):
             try:
                 await line.attach(await self._claim(line.call, lost_epoch))
                 return

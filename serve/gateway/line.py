@@ -252,7 +252,7 @@ class Line:
             ).fields
             link = await connect(claim.endpoint, claim.token, *hello, on_message=self._obey, on_close=self._unlinked)
             if self.over:
-                link.close("the line is over")
+                self._part_from(link)
                 return
             successor, self.epoch = claim.epoch > self.epoch, claim.epoch
             self._link = link
@@ -262,8 +262,15 @@ class Line:
         if self.stop:
             hello = GatewayHello(self.stream, TELEPHONE.name, self.frames_in, None, PROTOCOL).fields
             link = await connect(claim.endpoint, claim.token, *hello, on_message=lambda _link, _message: None)
-            link.send(*Stopped(self.stop))
-            self._close_later(link)
+            self._part_from(link)
+
+    def _part_from(self, link: Link) -> None:
+        """Of an owner that came when the line was over: it hears why the carrier ended it."""
+        if not self.stop:
+            link.close("the line is over")
+            return
+        link.send(*Stopped(self.stop))
+        self._close_later(link)
 
     def _close_later(self, link: Link) -> None:
         """The owner closes it, having read the stop. Closed here at once, its next word to us would cost it that."""

@@ -57,7 +57,8 @@ class TokenVerifier:
         """
         body, _, signature = token.rpartition(".")
         parts = body.split(".")
-        if len(token) > TOKEN_CHARS_MAX or len(parts) != 3 or not parts[1].isdecimal():
+        told = len(token) <= TOKEN_CHARS_MAX and token.isascii() and len(parts) == 3
+        if not told or not parts[1].isdecimal():
             raise TokenFault("this is not a media token")
         if not hmac.compare_digest(signature.encode(), _sign(self._secret, body).encode()):
             raise TokenFault("the media token's signature is wrong")

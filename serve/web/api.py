@@ -15,12 +15,15 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Body, FastAPI, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from offhook.actors.contracts.errors import NoSpare, NoSuchCall
+from offhook.actors.contracts.call_operations import AfterSeq, RecordLimit
+from offhook.actors.contracts.errors import NoSpare, NoSuchCall, NoSuchProposal
 from offhook.actors.contracts.node_operations import CallRequest
 from offhook.actors.contracts.operations import plain
 from offhook.policies.core import codec
 from offhook.policies.core.errors import CallerFault
-from pydantic import BaseModel, ConfigDict, Field
+from offhook.policies.gate.entry import TELLABLE, tellable
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from ..carriers import registry
 from ..carriers.port import Carrier
@@ -37,10 +40,18 @@ from .recorded import Recorded
 from .rollout_routes import add_rollouts
 from .webhooks import ROOT, add_carrier
 
-RECORDS_MAX = 10_000
 CALL_ID_BYTES = 8
 NEWS_WAIT_S_MAX = 20.0  # as `actors/node/call_followers.py` has it: proxies give up after 30 or 60 s
 
+
+def _told(text: str) -> str:
+    """Raises PydanticCustomError: the call would not take such a text."""
+    if not tellable(text):
+        raise PydanticCustomError("tellable", TELLABLE)
+    return text
+
+
+Told = AfterValidator(_told)  # what a call is told: what it would refuse is refused here, where the asker reads it
 CallId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="the call's id")]
 _PROBLEM: dict[str, Any] = {"model": problems.Problem, "content": {problems.MEDIA_TYPE: {}}}
 
@@ -145,7 +156,7 @@ def _add_calls(
 
     @app.delete("/v1/calls/{call_id}", status_code=204, tags=["calls"])
     async def hang_up(
-        call_id: CallId, by: AskedBy, reason: Annotated[str, Query(max_length=200)] = "hung up by an operator"
+        call_id: CallId, by: AskedBy, reason: Annotated[str, Query(max_length=200), Told] = "hung up by an operator"
     ) -> None:
         """End a call at once."""
         try:
@@ -156,19 +167,38 @@ def _add_calls(
 
     @app.post("/v1/calls/{call_id}/proposals/{proposal_id}", status_code=202, tags=["calls"])
     async def decide(
-        call_id: CallId, proposal_id: Annotated[str, Path(max_length=64)], decision: Decision, by: AskedBy
+        call_id: CallId, proposal_id: Annotated[str, Path(max_length=64), Told], decision: Decision, by: AskedBy
     ) -> Decided:
-        """Approve or refuse what an agent wants to do; the gate still checks it against the present moment."""
-        await control_client.decide(call_id, proposal_id, decision.approved, signed(named_in(decision.operator, by)))
+        """Approve or refuse what an agent wants to do; the gate still checks it against the present moment.
+
+        202 says that the call was told. 404: it does not wait there, or not any more.
+        """
+        operator = signed(named_in(decision.operator, by))
+        _waits(call_id, await control_client.state(call_id), proposal_id)
+        await control_client.decide(call_id, proposal_id, decision.approved, operator)
         return Decided(call_id, proposal_id, decision.approved)
+
+
+def _waits(call: str, state: Mapping[str, Any], proposal: str) -> None:
+    """A live call's own state tells what waits in it; while its owner is away nobody knows, and the call is told.
+
+    Raises:
+        NoSuchProposal: this does not wait for a person.
+    """
+    waiting = [str(each["proposal"]) for each in state.get("approvals", ())]
+    if state.get("live") and "approvals" in state and proposal not in waiting:
+        raise NoSuchProposal(
+            f"no proposal {proposal!r} waits in call {call}; what waits for a person there: "
+            f"{', '.join(waiting) or 'nothing'}"
+        )
 
 
 def _add_records(app: FastAPI, control_client: ControlClient) -> None:
     @app.get("/v1/calls/{call_id}/journal", tags=["records"])
     async def read_journal(
         call_id: CallId,
-        after_seq: Annotated[int, Query(ge=-1)] = -1,
-        limit: Annotated[int, Query(ge=1, le=RECORDS_MAX)] = 1_000,
+        after_seq: AfterSeq = -1,
+        limit: RecordLimit = 1_000,
     ) -> JournalPage:
         """A call's ordered facts. `next_after_seq` continues; null = this was the end so far."""
         records = await control_client.journal(call_id, after_seq, limit)
@@ -179,7 +209,7 @@ def _add_records(app: FastAPI, control_client: ControlClient) -> None:
     @app.get("/v1/calls/{call_id}/notices", tags=["records"])
     async def follow_call(
         call_id: CallId,
-        after_seq: Annotated[int, Query(ge=-1)] = -1,
+        after_seq: AfterSeq = -1,
         wait_s: Annotated[float, Query(ge=0, le=NEWS_WAIT_S_MAX, description="for news, where there is none yet")] = 0,
     ) -> NoticePage:
         """Follow a live call: what it tells its subscribers, as it tells it; reads no journal.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Collection
 
 from fastapi import Request
 from offhook.actors.contracts.errors import NoSpare, NoSuchCall, UnknownPolicy
@@ -20,6 +21,7 @@ from offhook.policies.core.events import ActionFinished, LineResumed
 from offhook.policies.core.records import Record
 from offhook.policies.fleet.admission_rules import Priority
 
+from ..carriers.port import Signal
 from ..carriers.webhook import (
     Ask,
     CallIn,
@@ -45,14 +47,23 @@ RECORDS_AT_ONCE = 2_000
 NUMBER_CHARS_MAX = 128  # of a caller's number as the journal keeps it
 DIALLED = "dialled"  # how a transfer that was not taken ended, in the address of an ask that comes after it
 
+_HANG_UP = Hangup()
 _TENANT = re.compile(r"[A-Za-z0-9_.-]{0,64}\Z")
 
 
 class CallAnswers:
-    """Answers for one carrier. `resume` is the path that it asks when a stream has ended."""
+    """Answers for one carrier, which offers `signals`. `resume` is the path that it asks when a stream has ended."""
 
-    def __init__(self, carrier: str, resume: str, control_client: ControlClient, door: PublicAddresses) -> None:
+    def __init__(
+        self,
+        carrier: str,
+        signals: Collection[Signal],
+        resume: str,
+        control_client: ControlClient,
+        door: PublicAddresses,
+    ) -> None:
         self._carrier = carrier
+        self._signals = signals
         self._resume = resume
         self._control_client = control_client
         self._door = door
@@ -94,7 +105,7 @@ class CallAnswers:
         try:
             placed: Reservation | Resumption = await self._control_client.reserve(self._wanted(request, ask))
         except Overflow as overflow:
-            return self._overflowed(request, overflow)
+            return self._overflowed(request, ask.call, overflow)
         except NoSpare:
             return (Hangup(busy=True),)
         except UnknownPolicy as fault:
@@ -112,10 +123,10 @@ class CallAnswers:
             placed = await self._control_client.resume(ask.call)
         except NoSuchCall:
             target = (await self._ordered(ask.call))[1]
-            return self._dial(request, target) if target else (Hangup(),)
+            return self._dial(request, ask.call, target) if target else (Hangup(),)
         target = (await self._under_way(ask.call))[1]
         if target:
-            return self._dial(request, target)
+            return self._dial(request, ask.call, target)
         return self._stream(request, ask.call, placed, self.again(request))
 
     async def _transfer_ended(self, request: Request, ask: TransferEnded) -> Steps:
@@ -204,16 +215,21 @@ class CallAnswers:
         media_url = self._door.media_url(request, self._carrier, call, placed.media)
         return Connect(media_url), Redirect(then_url)
 
-    def _dial(self, request: Request, target: str) -> Steps:
+    def _dial(self, request: Request, call: str, target: str, otherwise: Hangup = _HANG_UP) -> Steps:
+        """Hand the caller over to a number; `otherwise` where the carrier offers no transfer."""
+        if Signal.TRANSFER not in self._signals:
+            told = {"carrier": self._carrier, "call": call}
+            log.warning("a caller is not handed over to another number: the carrier offers no transfer", extra=told)
+            return (otherwise,)
         return (Dial(target, self._door.api_url(request, self._resume)),)
 
-    def _overflowed(self, request: Request, overflow: Overflow) -> Steps:
+    def _overflowed(self, request: Request, call: str, overflow: Overflow) -> Steps:
         if overflow.act == "queue":
             again = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
             message = Say(self._door.queue_message, self._door.language)
             return message, Pause(QUEUE_PAUSE_S), Redirect(self._door.api_url(request, again))
         if overflow.act == "redirect":
-            return self._dial(request, overflow.to)
+            return self._dial(request, call, overflow.to, otherwise=Hangup(busy=True))
         return (Hangup(busy=True),)
 
 

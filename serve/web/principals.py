@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 from offhook.policies.core.errors import CallerFault
-from offhook.policies.core.principal import ID_CHARS_MAX, NAME_CHARS_MAX, Principal, PrincipalKind
+from offhook.policies.core.principal import ID_CHARS_MAX, NAME_CHARS_MAX, Principal, PrincipalKind, kind_at_start
 
 HEADER = "x-offhook-by"
 WRITTEN = 'NAME, "person:ID (NAME)" or "program:ID"; kept in the journal'
@@ -41,12 +41,14 @@ def named_in(said: str, otherwise: Principal) -> Principal:
     """Whom a request names, or `otherwise` where it names nobody. A name without a kind is a person's.
 
     Raises:
-        CallerFault: it names one that cannot be kept, or a part of offhook.
+        CallerFault: it names one that cannot be kept, a part of offhook, or what could be read as another kind.
     """
     if not said:
         return otherwise
     principal = Principal.of(said)
     if principal.kind is PrincipalKind.UNKNOWN:
+        if (kind := kind_at_start(said)) is not None:
+            raise CallerFault(f"who asks begins with {kind.value!r} and is none; it is {WRITTEN}")
         principal = Principal.of(f"{PrincipalKind.PERSON.value}:{said}")
     if not principal.fits:
         raise CallerFault(
@@ -54,6 +56,8 @@ def named_in(said: str, otherwise: Principal) -> Principal:
         )
     if principal.kind not in SAYABLE:
         raise CallerFault(f"a request cannot name a {principal.kind.value}; it can name a {' or a '.join(SAYABLE)}")
+    if _is_anonymous(principal):
+        raise CallerFault(f"{ANONYMOUS!r} is what offhook calls a program that names nobody; it is {WRITTEN}")
     return principal
 
 
@@ -63,6 +67,10 @@ def signed(by: Principal) -> Principal:
     Raises:
         CallerFault: nobody was.
     """
-    if by.id.startswith(ANONYMOUS):
+    if _is_anonymous(by):
         raise CallerFault(f"say who decides: operator ({WRITTEN}), or the header {HEADER}")
     return by
+
+
+def _is_anonymous(by: Principal) -> bool:
+    return by.kind is PrincipalKind.PROGRAM and by.id.strip().casefold().startswith(ANONYMOUS)

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from offhook.actors.contracts.errors import JournalAway, NoSpare, NoSuchCall, UnknownPolicy
+from offhook.actors.contracts.errors import JournalAway, NoSpare, NoSuchCall, NoSuchProposal, UnknownPolicy
 from offhook.cluster.errors import Overflow
 from offhook.cluster.rollouts import NoSuchRollout
 from offhook.policies.core.errors import CallerFault, OffhookError, WorldFault
@@ -49,6 +49,7 @@ class Problem(BaseModel):
 # The first row whose class fits decides, so the special ones come first.
 PROBLEMS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (NoSuchCall, 404, "no-such-call", "There is no such call"),
+    (NoSuchProposal, 404, "no-such-proposal", "There is no such proposal"),
     (NoSuchRollout, 404, "no-such-rollout", "There is no such rollout"),
     (UnknownPolicy, 422, "unknown-policy", "There is no such policy"),
     (NoSpare, 503, "no-spare", "No call can be taken right now"),

@@ -38,7 +38,8 @@ def add_carrier(app: FastAPI, carrier: Carrier, control_client: ControlClient, d
     """The webhooks of one carrier, under its name."""
     webhooks = carrier.webhooks
     resume = f"{ROOT}/{carrier.name}/{webhooks.resume}"
-    desk = WebhookDesk(carrier, CallAnswers(carrier.name, resume, control_client, door), door)
+    answers = CallAnswers(carrier.name, carrier.capabilities.signals, resume, control_client, door)
+    desk = WebhookDesk(carrier, answers, door)
     for path in webhooks.paths:
         app.post(f"{ROOT}/{carrier.name}/{path}", response_class=Response, tags=["carriers"])(desk.asked_at(path))
 

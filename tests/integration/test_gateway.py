@@ -29,7 +29,7 @@ from offhook.actors.contracts.messages import (
     Stopped,
     Transfer,
 )
-from offhook.actors.link.link import Array, Link, LinkServer
+from offhook.actors.link.link import Array, Link, LinkServer, connect
 from offhook.policies.core.errors import CallerFault
 from offhook.serve.carriers import messages, registry
 from offhook.serve.carriers.twilio import media_stream
@@ -37,6 +37,7 @@ from offhook.serve.contracts.carrier_choice import CarrierChoice
 from offhook.serve.contracts.claim import Claim
 from offhook.serve.gateway import carrier_socket, tokens
 from offhook.serve.gateway import gateway as gateway_module
+from offhook.serve.gateway import line as line_module
 from offhook.serve.gateway.frame_batching import TOGETHER
 from offhook.serve.gateway.gateway import Gateway
 from offhook.serve.gateway.line import FRAMES_KEPT, Playback
@@ -201,6 +202,16 @@ def test_a_wrong_token_is_refused_at_once(tmp_path: Path, path: str) -> None:
         assert "token" in reason
         assert installation.gateway.stats().faults == {"token": 1}
         assert installation.claimed == []
+
+    run(tmp_path, test)
+
+
+@pytest.mark.parametrize("token", ["a.1.b.\ud800", "a.1.\ud800.x", "a.\u0661.b.x", "\u00e4.1.b.x"])
+def test_a_token_of_other_characters_is_none(tmp_path: Path, token: str) -> None:
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone(path="/media")
+        phone.start(token=token)
+        assert await phone.goodbye() == (1008, "this is not a media token")
 
     run(tmp_path, test)
 
@@ -594,6 +605,51 @@ def test_an_owner_that_comes_to_an_ended_line_hears_of_the_end(tmp_path: Path) -
             if (word := await said(heard))[0] == Stopped.NAME:
                 assert word == [Stopped.NAME, "the caller hung up"]
                 return
+
+    run(tmp_path, test)
+
+
+@pytest.mark.parametrize("when", ["before the claim is answered", "while the owner is reached"])
+def test_an_owner_hears_of_a_caller_who_hung_up_before_it_had_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    async def test(installation: Installation) -> None:
+        phone = await installation.phone()
+
+        async def reach(*told: Any, **ways: Any) -> Link:
+            phone.send(phone.writer.stop())
+            await phone.goodbye()
+            return await connect(*told, **ways)
+
+        if when == "while the owner is reached":
+            monkeypatch.setattr(line_module, "connect", reach)
+            phone.start()
+        else:
+            phone.start()
+            phone.send(phone.writer.media(FRAME), phone.writer.stop())
+        _, _, heard = await installation.owner.linked()
+        assert await said(heard) == [Stopped.NAME, "the caller hung up"]
+
+    run(tmp_path, test)
+
+
+def test_a_caller_who_hung_up_before_the_first_owner_was_there_is_told_to_it(tmp_path: Path) -> None:
+    async def test(installation: Installation) -> None:
+        tried = asyncio.Event()
+
+        def nobody_yet(_call: str) -> Claim:
+            tried.set()
+            raise NoSpare("nobody yet")
+
+        installation.claims = nobody_yet
+        phone = await installation.phone()
+        phone.start()
+        phone.send(phone.writer.stop())
+        await phone.goodbye()
+        await tried.wait()
+        installation.claims = lambda _call: installation.owner.claim()
+        _, _, heard = await installation.owner.linked()
+        assert await said(heard) == [Stopped.NAME, "the caller hung up"]
 
     run(tmp_path, test)
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import redis_server
 import uvloop
+from offhook.actors.contracts.call_operations import AFTER_SEQ_MAX
 from offhook.actors.contracts.errors import Fenced, JournalAway, ProtocolFault
-from offhook.actors.journals.journal import Journal, Tail
+from offhook.actors.journals.journal import SEQ_MAX, Journal, Tail
 from offhook.actors.journals.stores import check_url, open_journal
 from offhook.policies.core.errors import CallerFault, OffhookError
 from offhook.policies.core.records import Record
@@ -64,6 +65,10 @@ async def store(journal: Journal, records: Sequence[Record]) -> OffhookError | N
     return await done
 
 
+def test_no_record_is_numbered_higher_than_can_be_asked_for() -> None:
+    assert AFTER_SEQ_MAX == SEQ_MAX
+
+
 def test_records_come_back_as_they_were_in_order_by_call(run: Callable[[Test], None]) -> None:
     body = {"text": "ü", "bytes": b"\x00\xff", "list": [1, -2, 2.5, None, True], "map": {"1": {}, "k": []}}
 
@@ -78,6 +83,9 @@ def test_records_come_back_as_they_were_in_order_by_call(run: Callable[[Test], N
         assert await journal.read("c2", after_seq=390) == other[390:]
         assert await journal.read("c1", after_seq=10, limit=3) == first[10:13]
         assert await journal.read("c1", after_seq=399) == await journal.read("nobody") == []
+        for beyond in (AFTER_SEQ_MAX, 2**63 - 1, 2**63, 10**30):
+            assert await journal.read("c1", after_seq=beyond) == []
+            assert await journal.read("c1", after_seq=398, limit=beyond) == first[398:]
         await journal.close()
         again = open_store(folder)
         assert await again.read("c1") == first

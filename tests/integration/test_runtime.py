@@ -14,9 +14,30 @@ import uvloop
 from offhook.actors.call import runtime as runtime_module
 from offhook.actors.call.effects import CARRIERS
 from offhook.actors.call.hearing import SPEECH_FRAMES
-from offhook.actors.call.phone_line import ACK_EVERY
+from offhook.actors.call.phone_line import (
+    ACK_EVERY,
+    FRAMES_AHEAD_MAX,
+    FRAMES_MAX,
+    PLAYED_MS_MAX,
+    Hearer,
+    PhoneLine,
+    Played,
+)
 from offhook.actors.call.runtime import CallRuntime
-from offhook.actors.contracts.messages import Ack, Answer, Audio, Clear, Digit, Failed, Hangup, Invite, Pace, Play
+from offhook.actors.contracts.messages import (
+    Ack,
+    Answer,
+    Audio,
+    Clear,
+    Digit,
+    Failed,
+    GatewayHello,
+    Hangup,
+    Invite,
+    Pace,
+    Past,
+    Play,
+)
 from offhook.actors.contracts.node_messages import (
     Assigned,
     Begun,
@@ -369,6 +390,76 @@ def test_a_gateway_that_talks_nonsense_is_cut_off_and_the_call_waits_for_another
         await bench.until(lambda: bench.call.line.frames)
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        (Audio.NAME, 2**64 - 1, SILENCE),
+        (Audio.NAME, FRAMES_AHEAD_MAX + 2, SILENCE),
+        (Audio.NAME, -1, SILENCE),
+        (Audio.NAME, -(2**63), SILENCE * 2),
+        (Past.NAME, 2**64 - 1, SILENCE),
+        (Past.NAME, -1, SILENCE),
+        (Digit.NAME, "7", 2**64 - 1),
+        (Digit.NAME, "7", -2),
+    ],
+)
+def test_a_number_that_cannot_be_costs_its_message_and_the_line_goes_on(run: Any, message: Any) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.begin()
+        phone = await bench.speaking()
+        line = bench.call.line
+        phone.send(SILENCE)
+        await bench.until(lambda: line.frames == 1)
+        phone.link.send(*message)  # type: ignore[union-attr]
+        for _ in range(40):
+            phone.send(SILENCE)
+        phone.link.send(Digit.NAME, "5", 0)  # type: ignore[union-attr]
+        await bench.until(lambda: bench.uplink.events("DigitPressed"))
+        assert (line.frames, line.frames_lost, line.frames_doubled, line.refused) == (41, 0, 0, 1)
+        assert (line.frames_taken, line.digits_taken) == (41, 1)
+        assert [event[2] for event in bench.uplink.events("DigitPressed")] == ["5"]
+        assert not bench.uplink.events("LineLost")
+
+    run(test)
+
+
+@pytest.mark.parametrize("frames", [2**64 - 1, FRAMES_MAX + 1, -1])
+def test_a_gateway_that_claims_frames_that_no_stream_has_is_refused(run: Any, frames: int) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.begin()
+        closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        hello = GatewayHello("MZ1", "mulaw8k", frames).fields
+        await connect(
+            bench.endpoint, "media", *hello, on_message=lambda *_told: None,
+            on_close=lambda _link, reason: closed.set_result(reason),
+        )  # fmt: skip
+        assert f"frames {frames}" in await closed
+        assert not bench.uplink.events("LineAnswered")
+        await bench.speaking()
+
+    run(test)
+
+
+def test_kept_frames_are_no_older_than_what_a_gateway_keeps(run: Any) -> None:
+    async def test(bench: Bench) -> None:
+        ages: list[int] = []
+        line = PhoneLine(1, Hearer(lambda _frame, age, _news: ages.append(age), *[lambda _said: None] * 4))
+        await bench.begin()
+        link = await connect(bench.endpoint, "observer", "o", "observer", [], on_message=lambda *_told: None)
+        line.attach(link, "MZ1", "mulaw8k", FRAMES_MAX)
+        link.on_message(link, [Audio.NAME, 0, SILENCE])
+        assert ages == [10_000]
+        link.close("enough")
+
+    run(test)
+
+
+@pytest.mark.parametrize("played", [["m", 2**64 - 1, 0, 0], ["m", 0, 2**64 - 1, 0], ["m", PLAYED_MS_MAX + 1, 0, 0]])
+def test_nobody_has_played_longer_than_a_call_lasts(played: list[object]) -> None:
+    assert Played.from_fields(played) is None
+    assert Played.from_fields(["m", PLAYED_MS_MAX, -1, 1]) == Played("m", PLAYED_MS_MAX, 0, True)
 
 
 def test_a_link_of_another_codec_or_token_or_kind_does_not_touch_the_call(run: Any) -> None:

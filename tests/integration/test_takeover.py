@@ -25,6 +25,7 @@ from offhook.actors.engines.sources import ToneSource
 from offhook.actors.link.link import Link, LinkServer, connect
 from offhook.actors.process.clock import anchor_now
 from offhook.actors.process.metric_registry import MetricRegistry
+from offhook.policies.conversation.limits import CALLER_HUNG_UP
 from offhook.policies.core import events as ev
 from offhook.policies.core.codec import encode
 from offhook.policies.core.policy import Policy
@@ -308,6 +309,17 @@ def test_a_talkspurt_that_two_owners_hear_is_one(run: Any) -> None:
         assert len(ended) == 1
         assert ended[0][2] == summary.events("SpeechStarted")[-1][2]
         assert 700 <= ended[0][3] - ended[0][2] <= 900
+
+    run(test)
+
+
+def test_a_caller_who_hangs_up_before_anybody_answers_ends_the_call(run: Any) -> None:
+    async def test(summary: CallSummary) -> None:
+        owner = await summary.owner()
+        caller = summary.exchange.dial("c1")
+        caller.send(SILENCE)
+        caller.leave()
+        assert await owner.over == CALLER_HUNG_UP
 
     run(test)
 

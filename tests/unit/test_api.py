@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import httpx
 import pytest
-from offhook.actors.contracts.call_operations import CallList, CallSummary, News, TimedNotice
+from offhook.actors.contracts.call_operations import AFTER_SEQ_MAX, CallList, CallSummary, News, TimedNotice
 from offhook.actors.contracts.errors import LinkLost, NoSpare, NoSuchCall, UnknownPolicy
 from offhook.actors.contracts.metrics import MetricRow
 from offhook.actors.contracts.node_operations import CallRequest, NodeFigures, Reservation
@@ -26,6 +26,7 @@ from offhook.policies.core.errors import CallerFault
 from offhook.policies.core.principal import NOBODY, Principal
 from offhook.policies.core.proposals import Answer, Kind, RuleResult, Verdict
 from offhook.policies.core.records import Record
+from offhook.policies.gate.entry import TELLABLE
 from offhook.serve.carriers.twilio import twiml
 from offhook.serve.carriers.webhook import Hangup, Pause, Say
 from offhook.serve.client.control_client import ControlClient
@@ -321,6 +322,50 @@ def test_an_operator_decides() -> None:
         assert len(memory.decided) == 2
         problem(await client.post(f"/v1/calls/{call}/proposals/late", json=word), 409, "not-possible")
         problem(await client.post(f"/v1/calls/{call}/proposals/p1", json={"approved": "so"}), 422, "invalid-request")
+
+    run(test)
+
+
+@pytest.mark.parametrize("after_seq", [2**32, 2**63 - 1, 2**63, 10**30])
+def test_no_number_is_asked_for_that_no_journal_has(after_seq: int) -> None:
+    async def test(client: httpx.AsyncClient, _memory: Memory) -> None:
+        call = (await client.post("/v1/calls", json={})).json()["call_id"]
+        bound = {"detail": f"Input should be less than or equal to {AFTER_SEQ_MAX}", "field": "after_seq"}
+        for records in ("journal", "notices"):
+            url = f"/v1/calls/{call}/{records}"
+            told = problem(await client.get(url, params={"after_seq": after_seq}), 422, "invalid-request")
+            assert told["errors"] == [bound]
+            assert (await client.get(url, params={"after_seq": AFTER_SEQ_MAX})).status_code == 200
+        told = problem(await client.get(f"/v1/calls/{call}/journal?limit={after_seq}"), 422, "invalid-request")
+        assert told["errors"][0]["detail"] == "Input should be less than or equal to 10000"
+
+    run(test)
+
+
+@pytest.mark.parametrize("written", ["a%0ab", "a%00b", "%0a", "a%E2%80%AEb"])
+def test_what_a_call_would_not_be_told_is_refused_where_it_is_asked_for(written: str) -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        call = (await client.post("/v1/calls", json={})).json()["call_id"]
+        told = problem(await client.delete(f"/v1/calls/{call}?reason={written}"), 422, "invalid-request")
+        assert told["errors"] == [{"field": "reason", "detail": TELLABLE}]
+        word = {"approved": True, "operator": "kim"}
+        told = problem(await client.post(f"/v1/calls/{call}/proposals/{written}", json=word), 422, "invalid-request")
+        assert told["errors"] == [{"field": "proposal_id", "detail": TELLABLE}]
+        assert memory.rows[call]["live"] and memory.decided == []
+
+    run(test)
+
+
+def test_a_decision_on_what_does_not_wait_is_told_to_be_on_nothing() -> None:
+    async def test(client: httpx.AsyncClient, memory: Memory) -> None:
+        call = (await client.post("/v1/calls", json={})).json()["call_id"]
+        memory.rows[call]["approvals"] = [{"proposal": "p2"}]
+        word = {"approved": True, "operator": "kim"}
+        detail = problem(await client.post(f"/v1/calls/{call}/proposals/p1", json=word), 404, "no-such-proposal")
+        assert detail["detail"] == f"no proposal 'p1' waits in call {call}; what waits for a person there: p2"
+        assert memory.decided == []
+        assert (await client.post(f"/v1/calls/{call}/proposals/p2", json=word)).status_code == 202
+        problem(await client.post("/v1/calls/nobody/proposals/p2", json=word), 404, "no-such-call")
 
     run(test)
 

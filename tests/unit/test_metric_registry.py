@@ -10,7 +10,7 @@ from offhook.actors.contracts import metrics
 from offhook.actors.contracts.errors import ProtocolFault
 from offhook.actors.contracts.metrics import FLEET_METRICS, NODE_METRICS, OTHER, Kind, MetricRow
 from offhook.actors.process.exporter import Exporter
-from offhook.actors.process.metric_registry import CHANGES_MAX, MetricRegistry
+from offhook.actors.process.metric_registry import CHANGES_MAX, GROWN_MAX, MetricRegistry
 from offhook.actors.process.open_metrics import MEDIA_TYPE, exposition
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
@@ -158,6 +158,14 @@ def test_labels_are_bounded_where_they_arrive_too() -> None:
     assert len(node.rows()) == metrics.AGENT.most + 1
 
 
+def test_an_endless_value_is_sent_as_the_most_that_can_be() -> None:
+    process, node = MetricRegistry(), MetricRegistry()
+    for seconds in (float("inf"), float("nan")):
+        process.observe(metrics.REACTION, seconds)
+    node.add(sent(process))
+    assert row(node, "offhook_reaction_seconds").value == GROWN_MAX
+
+
 def test_gauges_stay_where_they_are_known() -> None:
     process = MetricRegistry()
     process.set(metrics.SPARES, 4)
@@ -170,6 +178,7 @@ def test_gauges_stay_where_they_are_known() -> None:
         ["offhook_of_the_next_release", [], 1.0, []],
         ["offhook_takeovers", ["led", "once more"], 1.0, []],
         ["offhook_reaction_seconds", [], 0.1, [1, 2]],
+        ["offhook_spares", [], 4.0, []],
     ],
 )
 def test_what_another_release_measures_is_left_out_and_counted(change: list[object]) -> None:
@@ -180,11 +189,18 @@ def test_what_another_release_measures_is_left_out_and_counted(change: list[obje
 
 
 @pytest.mark.parametrize(
-    "change", [[], ["a"], ["a", [], "1", []], ["a", [1], 1.0, []], ["a", [], 1.0, [-1]], "a", None]
+    "change",
+    [
+        *([], ["a"], ["a", [], "1", []], ["a", [1], 1.0, []], ["a", [], 1.0, [-1]], "a", None),
+        *(["a", [], total, []] for total in (float("nan"), float("inf"), -float("inf"), -1.0, True, 1e300, 10**400)),
+        *(["a", [], 1.0, [count]] for count in (True, 1.0, 2**64)),
+    ],
 )
-def test_what_is_no_change_closes_the_link_that_sent_it(change: object) -> None:
+def test_what_is_no_change_closes_the_link_that_sent_it_and_nothing_of_it_is_added(change: object) -> None:
+    node, good = MetricRegistry(), ["offhook_core_faults", [], 1.0, []]
     with pytest.raises(ProtocolFault):
-        MetricRegistry().add([change])
+        node.add([good, change, good])
+    assert node.rows() == []
 
 
 def test_more_than_there_can_be_is_refused() -> None:

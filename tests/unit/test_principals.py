@@ -39,7 +39,11 @@ ANN_LEE = Principal(PrincipalKind.PERSON, "ann", "Ann Lee")
         ("ann", Principal(PrincipalKind.UNKNOWN, "ann"), "ann"),
         ("unknown:ann", Principal(PrincipalKind.UNKNOWN, "unknown:ann"), "unknown:ann"),
         ("boss:ann", Principal(PrincipalKind.UNKNOWN, "boss:ann"), "boss:ann"),
-        ("person:", Principal(PrincipalKind.UNKNOWN, "person:"), "person:"),
+        ("person:", Principal(PrincipalKind.UNKNOWN, "person:"), "unknown person:"),
+        ("person:system scaling", Principal(PrincipalKind.PERSON, "system scaling"), "person system scaling"),
+        ("person:systems team", Principal(PrincipalKind.PERSON, "systems team"), "systems team"),
+        ("system scaling", Principal(PrincipalKind.UNKNOWN, "system scaling"), "unknown system scaling"),
+        ("SYSTEM:x", Principal(PrincipalKind.UNKNOWN, "SYSTEM:x"), "unknown SYSTEM:x"),
         ("person:ann ()", Principal(PrincipalKind.PERSON, "ann ()"), "ann ()"),
         ("", NOBODY, "somebody"),
     ],
@@ -52,6 +56,15 @@ def test_a_principal_is_written_as_it_was_read(text: str, principal: Principal, 
 @given(st.builds(str.__add__, st.sampled_from(["", "person:", "system:", "who:"]), st.text("ab ():", max_size=12)))
 def test_every_text_is_read_and_written_as_it_was(text: str) -> None:
     assert Principal.of(text).text == text
+
+
+@given(
+    st.sampled_from([PrincipalKind.PERSON, PrincipalKind.UNKNOWN]),
+    st.sampled_from(["system", "program", "System", " system", "(system", "\uff53\uff59\uff53\uff54\uff45\uff4d"]),
+    st.sampled_from(["", " scaling", ":scaling", "_x", "-x"]),
+)
+def test_nobody_reads_as_another_kind(kind: PrincipalKind, word: str, rest: str) -> None:
+    assert str(Principal(kind, word + rest)).startswith(f"{kind.value} ")
 
 
 @pytest.mark.parametrize("who", ["person:ann (Ann Lee)", "person:ann", "ann", "api", ""])
@@ -136,9 +149,20 @@ def test_who_asks_the_api_is_told_in_one_place(request_: dict[str, Any], who: st
     assert (answer.status_code, answer.json()) == (200, who)
 
 
-@pytest.mark.parametrize("who", ["system:scaling", "x" * (ID_CHARS_MAX + 1), "a\tb", " "])
+NO_KINDS = ["system scaling", "system:", "person:", "program:", "SYSTEM:x", "unknown:x", " System x", "Person:ann"]
+ANONYMOUS = ["program:anonymous@127.0.0.1", "program:Anonymous@x", "program: anonymous@x"]
+
+
+@pytest.mark.parametrize("who", ["system:scaling", "x" * (ID_CHARS_MAX + 1), "a\tb", " ", *NO_KINDS, *ANONYMOUS])
 def test_nobody_says_that_they_are_a_part_of_offhook_or_what_cannot_be_kept(who: str) -> None:
     assert asked(params={"by": who}).status_code == 409
+
+
+def test_a_person_who_is_called_anonymous_has_said_who_decides() -> None:
+    named = principals.named_in("anonymous@home", NOBODY)
+    assert principals.signed(named) == Principal(PrincipalKind.PERSON, "anonymous@home")
+    with pytest.raises(CallerFault, match="say who decides"):
+        principals.signed(Principal(PrincipalKind.PROGRAM, "anonymous@127.0.0.1"))
 
 
 # --- the command line -------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,7 +21,9 @@ from offhook.policies.core import events as ev
 from offhook.policies.core.commands import HangUp, TransferCall
 from offhook.policies.core.errors import Bug, CallerFault
 from offhook.policies.core.records import Record
+from offhook.serve.carriers.port import Signal
 from offhook.serve.carriers.twilio import twiml, twiml_reader
+from offhook.serve.carriers.twilio.carrier import Twilio
 from offhook.serve.carriers.webhook import Connect, Dial, Hangup, Pause, Redirect, Say, Steps
 from offhook.serve.client.control_client import ControlClient
 from offhook.serve.gateway import tokens
@@ -449,6 +452,28 @@ def test_a_call_that_ended_after_a_transfer_that_failed_is_over(after: ev.Event)
         assert await carrier.ask(RESUME) == (Hangup(),)
 
     run(test)
+
+
+@pytest.mark.parametrize("how", ["overflow", "live", "over"])
+def test_a_carrier_that_offers_no_transfer_is_asked_for_none(
+    how: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    signals = Twilio.capabilities.signals - {Signal.TRANSFER}
+    monkeypatch.setattr(Twilio, "capabilities", replace(Twilio.capabilities, signals=signals))
+
+    async def test(carrier: Carrier, installation: Installation) -> None:
+        if how == "overflow":
+            installation.broken = Overflow("redirect", "full", "+15550199")
+            assert await carrier.ask() == (Hangup(busy=True),)
+            return
+        if how == "live":
+            installation.transfers()
+        else:
+            installation.record("commands", TransferCall("g1", "+15550199", False))
+        assert await carrier.ask(RESUME) == (Hangup(),)
+
+    run(test)
+    assert "offers no transfer" in caplog.text and "+15550199" not in caplog.text
 
 
 def test_while_the_journal_is_away_a_transferred_caller_waits_and_is_asked_for_again() -> None:
