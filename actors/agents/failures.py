@@ -7,9 +7,14 @@ from the bundle's folder on, others by their last two parts, so that nothing tel
 
 from __future__ import annotations
 
+import logging
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
 
 MESSAGE_CHARS_MAX = 500  # of an error's own words, which may be anything
 FRAMES_MAX = 12  # the innermost: where it failed matters more than where it came from
@@ -22,6 +27,30 @@ class NotProposals(TypeError):
     def __init__(self, returned: object) -> None:
         super().__init__(f"an agent answers with a list of proposals, not {type(returned).__name__}")
         self.where = f"propose, which returned {type(returned).__name__} and no list of proposals"
+
+
+class Escaped(Exception):
+    """Code has raised what would end more than itself: a process (SystemExit), a wait (StopIteration), a task
+    (CancelledError). `error` is what it has raised.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(words_of(error))
+        self.error = error
+
+
+def contained(error: BaseException) -> Exception:
+    """What may be raised in its place wherever the code is asked: itself where it is a plain error, else `Escaped`."""
+    plain = isinstance(error, Exception) and not isinstance(error, (StopIteration, StopAsyncIteration))
+    return error if plain else Escaped(error)  # type: ignore[return-value]
+
+
+def guarded(code: Callable[..., Any], *arguments: Any) -> Any:
+    """What the code returns. Raises: what it raises, `contained`."""
+    try:
+        return code(*arguments)
+    except BaseException as error:
+        raise contained(error) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +82,8 @@ def failure_of(error: BaseException, bundle: str = "") -> Failure:
     """What an error tells; `bundle` is the folder of the bundle that the agent is from, "" = of none."""
     if isinstance(error, NotProposals):
         return Failure("TypeError", error.where, (), words_of(error))
+    if isinstance(error, Escaped):
+        error = error.error
     own = [step for step in traceback.extract_tb(error.__traceback__) if not _is_ours(step.filename)]
     named = [_place(step, bundle) for step in own]
     lines = tuple(
@@ -61,11 +92,24 @@ def failure_of(error: BaseException, bundle: str = "") -> Failure:
     return Failure(type(error).__name__, named[-1] if named else "", lines[-FRAMES_MAX:], words_of(error))
 
 
+def log_failure(call: str, agent: str, failure: Failure) -> None:
+    """The place and the way there; the error's own words may be the caller's, and go into a field."""
+    where = {"call": call, "agent": agent, "pii_error": failure.pii_message}
+    way = "".join(f"\n    {place}" for place in failure.places)
+    log.warning("agent %s failed: %s%s", agent, failure.reason, way, extra=where)
+
+
+def log_unread(call: str, agent: str, read: object) -> None:
+    """A reader gave something that is no reading; what it is may quote the caller, and goes into a field."""
+    where = {"call": call, "agent": agent, "pii_error": words_of(read)}
+    log.warning("agent %s read an answer as %s, which is no reading", agent, type(read).__name__, extra=where)
+
+
 def words_of(error: object) -> str:
     """An error's own words, cut; empty where it fails even at that."""
     try:
         return str(error)[:MESSAGE_CHARS_MAX]
-    except Exception:  # an agent's own error may fail at that, too
+    except BaseException:  # an agent's own error may fail at that, too
         return ""
 
 
