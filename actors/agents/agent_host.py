@@ -274,7 +274,7 @@ class AgentBench:
     async def _answer(self, seat: Seat, invitation: Invitation) -> None:
         try:
             values, read, part = await self._thought(seat, invitation)
-            good, refused = answers.taken_in(seat.agent, invitation, values, part)
+            good, refused = answers.taken_in(seat.agent, invitation, values, part, seat.instance.propose)
         except Cancelled:
             return
         except Exception as error:
@@ -296,7 +296,7 @@ class AgentBench:
 
         def on_told(value: Any, read: Any) -> None:
             nonlocal sent
-            good, refused = answers.taken_in(seat.agent, invitation, [value], sent)
+            good, refused = answers.taken_in(seat.agent, invitation, [value], sent, seat.instance.propose)
             self._send_answer(seat, invitation, good, refused, read, sent, more=True)
             sent += 1
 

@@ -87,15 +87,19 @@ async def _read_on_the_loop(agent: Any, invitation: Invitation) -> Any:
 
 
 def taken_in(
-    agent: str, invitation: Invitation, values: Any, part: int = 0
+    agent: str, invitation: Invitation, values: Any, part: int, propose: Callable[..., Any]
 ) -> tuple[list[Proposal], tuple[Refusal, ...]]:
     """What an agent answered, stamped with what it was really computed from: an agent cannot call itself fresh.
+
+    Args:
+        part: how many of its proposals were sent before.
+        propose: the method that was asked.
 
     Raises:
         NotProposals: it is no list.
     """
     if not isinstance(values, (list, tuple)):
-        raise NotProposals(values)
+        raise NotProposals(values, propose)
     if values and part >= PROPOSALS_MAX:
         return [], (Refusal("", Kind.SAY, "answer", WELL_FORMED, f"at most {PROPOSALS_MAX} proposals", "more"),)
     good, refused = proposals_of(values)

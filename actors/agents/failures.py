@@ -7,12 +7,16 @@ from the bundle's folder on, others by their last two parts, so that nothing tel
 
 from __future__ import annotations
 
+import inspect
 import logging
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
+
+from offhook.policies.gate.entry import A_LIST
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +26,12 @@ LINE_CHARS_MAX = 160
 
 
 class NotProposals(TypeError):
-    """An agent has returned something else than a list of proposals."""
+    """An agent's method `propose` has returned something else than a list of proposals."""
 
-    def __init__(self, returned: object) -> None:
-        super().__init__(f"an agent answers with a list of proposals, not {type(returned).__name__}")
-        self.where = f"propose, which returned {type(returned).__name__} and no list of proposals"
+    def __init__(self, returned: object, propose: Callable[..., Any]) -> None:
+        super().__init__(A_LIST)
+        self.returned = type(returned).__name__
+        self.propose = propose
 
 
 class Escaped(Exception):
@@ -81,7 +86,8 @@ class Failure:
 def failure_of(error: BaseException, bundle: str = "") -> Failure:
     """What an error tells; `bundle` is the folder of the bundle that the agent is from, "" = of none."""
     if isinstance(error, NotProposals):
-        return Failure("TypeError", error.where, (), words_of(error))
+        where = f"{place_of(error.propose, bundle)}, which returned {error.returned}"
+        return Failure("TypeError", where, (), words_of(error))
     if isinstance(error, Escaped):
         error = error.error
     own = [step for step in traceback.extract_tb(error.__traceback__) if not _is_ours(step.filename)]
@@ -111,6 +117,21 @@ def words_of(error: object) -> str:
         return str(error)[:MESSAGE_CHARS_MAX]
     except BaseException:  # an agent's own error may fail at that, too
         return ""
+
+
+def place_of(code: Callable[..., Any], bundle: str = "") -> str:
+    """Where a function is defined: "agents/guide.py:21 in propose"; its name alone where nobody knows."""
+    found = getattr(inspect.unwrap(code), "__code__", None)
+    if found is None:
+        return getattr(code, "__name__", "propose")
+    return _place(traceback.FrameSummary(found.co_filename, found.co_firstlineno, found.co_name), bundle)
+
+
+def way_of(frame: FrameType, bundle: str = "") -> str:
+    """Where code is that runs now: the innermost place that is not offhook's asking or the interpreter's own."""
+    own = [step for step in traceback.extract_stack(frame) if not _is_ours(step.filename)]
+    inside = [step for step in own if bundle and Path(step.filename).is_relative_to(Path(bundle).resolve())]
+    return _place((inside or own)[-1], bundle) if own else ""
 
 
 def _place(step: traceback.FrameSummary, bundle: str) -> str:
