@@ -24,7 +24,6 @@ from functools import partial
 from typing import Any, cast
 
 import uvloop
-from offhook.policies.agents.base import subscriber
 from offhook.policies.core.policy import AgentSpec
 from offhook.policies.core.proposals import Proposal, Refusal
 from offhook.policies.core.view import View
@@ -54,7 +53,7 @@ from ..link.resident import Resident
 from ..process.memory_limit import limit_memory
 from . import answers
 from .bundle import agent_class
-from .failures import Failure, failure_of, words_of
+from .failures import Failure, failure_of, guarded, log_failure, log_unread
 from .memories import Memories
 from .seat import Invitation, Notice, Seat
 from .thinking import AgentLoop, Cancelled, Stuck, Threads
@@ -166,7 +165,7 @@ class AgentBench:
         if former is not None:
             self._leave(call, "another owner has the call")
         try:
-            seat = Seat(call, epoch, self._agent, endpoint, token, self._class(self._agent, self._spec))
+            seat = Seat(call, epoch, self._agent, endpoint, token, guarded(self._class, self._agent, self._spec))
             self._seats[call] = seat
             await self._open(seat)
         except Exception as error:
@@ -183,7 +182,8 @@ class AgentBench:
             self.resident.send(*Attached(call, self._agent, ""))
 
     async def _open(self, seat: Seat) -> None:
-        topics = sorted({*self._topics(seat), *((TURN,) if self._asynchronous else ())})
+        seat.topics = guarded(answers.topics_of, seat.instance)
+        topics = sorted({*seat.topics, *((TURN,) if self._asynchronous else ())})
         seat.link = await connect(
             seat.endpoint,
             seat.token,
@@ -191,11 +191,6 @@ class AgentBench:
             on_message=lambda _link, message: self._invited(seat, message),
             on_close=lambda link, reason: self._cut(seat, link, reason),
         )
-
-    def _topics(self, seat: Seat) -> tuple[str, ...]:
-        """What this agent itself wants to be told of."""
-        wants = subscriber(seat.instance)
-        return tuple(getattr(wants, "topics", ())) if wants is not None else ()
 
     def _cut(self, seat: Seat, link: Link, reason: str) -> None:
         """The call closed the link without saying that it is over: try once more, then leave it to the supervisor."""
@@ -211,6 +206,8 @@ class AgentBench:
             await self._open(seat)
         except LinkLost:
             self._leave(seat.call, "its owner is gone")
+        except Exception as error:
+            self._give_up(seat, failure_of(error, self._bundle))
 
     def _leave(self, call: str, reason: str) -> None:
         seat = self._seats.pop(call, None)
@@ -238,7 +235,7 @@ class AgentBench:
             case NoticeMessage(seq, revision, turn, topic, body):
                 if seat.answering is not None and turn > seat.turn:
                     seat.answering.cancel()
-                if topic != TURN or {TURN, ALL_TOPICS} & set(self._topics(seat)):
+                if topic != TURN or {TURN, ALL_TOPICS} & set(seat.topics):
                     seat.notices.append((seq, revision, turn, topic, dict(body)))
                     self._go_on(seat)
             case Gone():
@@ -277,7 +274,7 @@ class AgentBench:
     async def _answer(self, seat: Seat, invitation: Invitation) -> None:
         try:
             values, read, part = await self._thought(seat, invitation)
-            good, refused = answers.taken_in(seat.agent, invitation, values, part)
+            good, refused = answers.taken_in(seat.agent, invitation, values, part, seat.instance.propose)
         except Cancelled:
             return
         except Exception as error:
@@ -299,7 +296,7 @@ class AgentBench:
 
         def on_told(value: Any, read: Any) -> None:
             nonlocal sent
-            good, refused = answers.taken_in(seat.agent, invitation, [value], sent)
+            good, refused = answers.taken_in(seat.agent, invitation, [value], sent, seat.instance.propose)
             self._send_answer(seat, invitation, good, refused, read, sent, more=True)
             sent += 1
 
@@ -329,9 +326,8 @@ class AgentBench:
         self._send(seat, Answer(invitation.turn, invitation.revision, *fields))
 
     async def _tell(self, seat: Seat, notice: Notice) -> None:
-        told = subscriber(seat.instance)
-        hook = told.notice if told is not None else None
         try:
+            hook = guarded(answers.notice_of, seat.instance)
             if inspect.iscoroutinefunction(hook):
                 await self._loop.result(self._loop.start(lambda _tell: hook(*notice)), NOTICE_MS)
             elif hook is not None and not self._deaf.full:
@@ -352,15 +348,22 @@ class AgentBench:
         self._log_failure(seat.call, failure)
         if seat.link is None or not self._within_intensity(seat, failure.reason):
             return False
-        seat.instance = self._class(self._agent, self._spec)
+        try:
+            seat.instance = guarded(self._class, self._agent, self._spec)
+        except Exception as error:
+            self._give_up(seat, failure_of(error, self._bundle))
+            return False
         return True
 
+    def _give_up(self, seat: Seat, failure: Failure) -> None:
+        """It cannot be made anew, or say what it wants to be told of."""
+        self._log_failure(seat.call, failure)
+        self._leave(seat.call, f"gave up: {failure.reason}")
+        self.resident.send(*GaveUp(seat.call, seat.agent, failure.reason))
+
     def _log_failure(self, call: str, failure: Failure) -> None:
-        """The place and the way there; the error's own words may be the caller's, and go into a field."""
         self.failures += 1
-        where = {"call": call, "agent": self._agent, "pii_error": failure.pii_message}
-        way = "".join(f"\n    {place}" for place in failure.places)
-        log.warning("agent %s failed: %s%s", self._agent, failure.reason, way, extra=where)
+        log_failure(call, self._agent, failure)
 
     def _log_unread(self, seat: Seat, read: Any) -> None:
         """A reader gave no reading, or raised: that costs the reading, and nothing else."""
@@ -368,8 +371,7 @@ class AgentBench:
             self._log_failure(seat.call, failure_of(read, self._bundle))
             return
         self.failures += 1
-        where = {"call": seat.call, "agent": seat.agent, "pii_error": words_of(read)}
-        log.warning("agent %s read an answer as %s, which is no reading", seat.agent, type(read).__name__, extra=where)
+        log_unread(seat.call, seat.agent, read)
 
     def _within_intensity(self, seat: Seat, reason: str) -> bool:
         verdict = decide(seat.history, time.monotonic_ns() // 1_000_000, INTENSITY, reason)

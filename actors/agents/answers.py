@@ -13,15 +13,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from offhook.policies.agents.base import reader
+from offhook.policies.agents.base import reader, subscriber
 from offhook.policies.core.codec import encode
 from offhook.policies.core.commands import RoundReason
 from offhook.policies.core.fields import WELL_FORMED
 from offhook.policies.core.proposals import Kind, Proposal, Reading, Refusal
 from offhook.policies.gate.entry import PROPOSALS_MAX, proposals_of
 
-from .failures import NotProposals
+from .failures import NotProposals, contained, guarded
 from .seat import Invitation
+from .thinking import cancelled_from_outside
 
 READ_AT = (RoundReason.TURN_ENDED, RoundReason.INTERRUPTED)  # the caller may have answered something: readers are asked
 
@@ -31,6 +32,18 @@ def asynchronous(propose: Any) -> bool:
     return inspect.iscoroutinefunction(propose) or inspect.isasyncgenfunction(propose)
 
 
+def topics_of(agent: Any) -> tuple[str, ...]:
+    """The notices that an agent itself wants to be told of. Raises: as its code does."""
+    wants = subscriber(agent)
+    return tuple(getattr(wants, "topics", ())) if wants is not None else ()
+
+
+def notice_of(agent: Any) -> Any:
+    """The hook by which an agent is told of notices, None without one. Raises: as its code does."""
+    told = subscriber(agent)
+    return told.notice if told is not None else None
+
+
 def think(agent: Any, invitation: Invitation) -> tuple[Any, Any]:
     """What an agent proposes, and what it reads in the caller's answer (or why it could not); in a worker thread."""
     reads = reader(agent)
@@ -38,8 +51,8 @@ def think(agent: Any, invitation: Invitation) -> tuple[Any, Any]:
     if reads is not None and invitation.reason in READ_AT:
         try:
             reading = reads.read(invitation.view)
-        except Exception as error:  # it costs the reading, and nothing else
-            reading = error
+        except BaseException as error:  # it costs the reading, and nothing else
+            reading = contained(error)
     return agent.propose(invitation.view, invitation.reason), reading
 
 
@@ -66,21 +79,27 @@ async def _read_on_the_loop(agent: Any, invitation: Invitation) -> Any:
     try:
         if inspect.iscoroutinefunction(reads.read):
             return await reads.read(invitation.view)
-        return await asyncio.to_thread(reads.read, invitation.view)
-    except Exception as error:  # it costs the reading, and nothing else
-        return error
+        return await asyncio.to_thread(guarded, reads.read, invitation.view)
+    except BaseException as error:  # it costs the reading, and nothing else
+        if isinstance(error, asyncio.CancelledError) and cancelled_from_outside():
+            raise
+        return contained(error)
 
 
 def taken_in(
-    agent: str, invitation: Invitation, values: Any, part: int = 0
+    agent: str, invitation: Invitation, values: Any, part: int, propose: Callable[..., Any]
 ) -> tuple[list[Proposal], tuple[Refusal, ...]]:
     """What an agent answered, stamped with what it was really computed from: an agent cannot call itself fresh.
+
+    Args:
+        part: how many of its proposals were sent before.
+        propose: the method that was asked.
 
     Raises:
         NotProposals: it is no list.
     """
     if not isinstance(values, (list, tuple)):
-        raise NotProposals(values)
+        raise NotProposals(values, propose)
     if values and part >= PROPOSALS_MAX:
         return [], (Refusal("", Kind.SAY, "answer", WELL_FORMED, f"at most {PROPOSALS_MAX} proposals", "more"),)
     good, refused = proposals_of(values)

@@ -7,9 +7,18 @@ from the bundle's folder on, others by their last two parts, so that nothing tel
 
 from __future__ import annotations
 
+import inspect
+import logging
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from offhook.policies.gate.entry import A_LIST
+
+log = logging.getLogger(__name__)
 
 MESSAGE_CHARS_MAX = 500  # of an error's own words, which may be anything
 FRAMES_MAX = 12  # the innermost: where it failed matters more than where it came from
@@ -17,11 +26,36 @@ LINE_CHARS_MAX = 160
 
 
 class NotProposals(TypeError):
-    """An agent has returned something else than a list of proposals."""
+    """An agent's method `propose` has returned something else than a list of proposals."""
 
-    def __init__(self, returned: object) -> None:
-        super().__init__(f"an agent answers with a list of proposals, not {type(returned).__name__}")
-        self.where = f"propose, which returned {type(returned).__name__} and no list of proposals"
+    def __init__(self, returned: object, propose: Callable[..., Any]) -> None:
+        super().__init__(A_LIST)
+        self.returned = type(returned).__name__
+        self.propose = propose
+
+
+class Escaped(Exception):
+    """Code has raised what would end more than itself: a process (SystemExit), a wait (StopIteration), a task
+    (CancelledError). `error` is what it has raised.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(words_of(error))
+        self.error = error
+
+
+def contained(error: BaseException) -> Exception:
+    """What may be raised in its place wherever the code is asked: itself where it is a plain error, else `Escaped`."""
+    plain = isinstance(error, Exception) and not isinstance(error, (StopIteration, StopAsyncIteration))
+    return error if plain else Escaped(error)  # type: ignore[return-value]
+
+
+def guarded(code: Callable[..., Any], *arguments: Any) -> Any:
+    """What the code returns. Raises: what it raises, `contained`."""
+    try:
+        return code(*arguments)
+    except BaseException as error:
+        raise contained(error) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +86,10 @@ class Failure:
 def failure_of(error: BaseException, bundle: str = "") -> Failure:
     """What an error tells; `bundle` is the folder of the bundle that the agent is from, "" = of none."""
     if isinstance(error, NotProposals):
-        return Failure("TypeError", error.where, (), words_of(error))
+        where = f"{place_of(error.propose, bundle)}, which returned {error.returned}"
+        return Failure("TypeError", where, (), words_of(error))
+    if isinstance(error, Escaped):
+        error = error.error
     own = [step for step in traceback.extract_tb(error.__traceback__) if not _is_ours(step.filename)]
     named = [_place(step, bundle) for step in own]
     lines = tuple(
@@ -61,12 +98,40 @@ def failure_of(error: BaseException, bundle: str = "") -> Failure:
     return Failure(type(error).__name__, named[-1] if named else "", lines[-FRAMES_MAX:], words_of(error))
 
 
+def log_failure(call: str, agent: str, failure: Failure) -> None:
+    """The place and the way there; the error's own words may be the caller's, and go into a field."""
+    where = {"call": call, "agent": agent, "pii_error": failure.pii_message}
+    way = "".join(f"\n    {place}" for place in failure.places)
+    log.warning("agent %s failed: %s%s", agent, failure.reason, way, extra=where)
+
+
+def log_unread(call: str, agent: str, read: object) -> None:
+    """A reader gave something that is no reading; what it is may quote the caller, and goes into a field."""
+    where = {"call": call, "agent": agent, "pii_error": words_of(read)}
+    log.warning("agent %s read an answer as %s, which is no reading", agent, type(read).__name__, extra=where)
+
+
 def words_of(error: object) -> str:
     """An error's own words, cut; empty where it fails even at that."""
     try:
         return str(error)[:MESSAGE_CHARS_MAX]
-    except Exception:  # an agent's own error may fail at that, too
+    except BaseException:  # an agent's own error may fail at that, too
         return ""
+
+
+def place_of(code: Callable[..., Any], bundle: str = "") -> str:
+    """Where a function is defined: "agents/guide.py:21 in propose"; its name alone where nobody knows."""
+    found = getattr(inspect.unwrap(code), "__code__", None)
+    if found is None:
+        return getattr(code, "__name__", "propose")
+    return _place(traceback.FrameSummary(found.co_filename, found.co_firstlineno, found.co_name), bundle)
+
+
+def way_of(frame: FrameType, bundle: str = "") -> str:
+    """Where code is that runs now: the innermost place that is not offhook's asking or the interpreter's own."""
+    own = [step for step in traceback.extract_stack(frame) if not _is_ours(step.filename)]
+    inside = [step for step in own if bundle and Path(step.filename).is_relative_to(Path(bundle).resolve())]
+    return _place((inside or own)[-1], bundle) if own else ""
 
 
 def _place(step: traceback.FrameSummary, bundle: str) -> str:

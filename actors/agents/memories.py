@@ -17,6 +17,8 @@ from typing import Any
 import msgpack
 from offhook.policies.agents.base import predecessor, successor
 
+from .failures import guarded
+
 log = logging.getLogger(__name__)
 
 HOOK_MS = 200  # for one hook: memory is at hand, it is not computed
@@ -45,7 +47,7 @@ class Memories:
 
     async def upgrade(self, make: Callable[[], Any], memory: dict[str, Any]) -> Any:
         """A new agent that has the memory, or one without where its hook fails. Raises what `make` raises."""
-        instance = make()
+        instance = guarded(make)
         new = successor(instance)
         if new is None or not memory:
             return instance
@@ -53,14 +55,14 @@ class Memories:
             await self._run(new.upgrade, memory)
         except Exception as error:
             self._lose("upgrade", error)
-            return make()
+            return guarded(make)
         return instance
 
     async def _run(self, hook: Callable[..., Any], *arguments: Any) -> Any:
         if self._running >= HOOKS_MAX:
             raise TimeoutError(f"{HOOKS_MAX} hooks have not come back")
         self._running += 1
-        work = asyncio.get_running_loop().run_in_executor(self._threads, hook, *arguments)
+        work = asyncio.get_running_loop().run_in_executor(self._threads, guarded, hook, *arguments)
         work.add_done_callback(self._came_back)
         done, _ = await asyncio.wait({work}, timeout=HOOK_MS / 1_000)
         if not done:

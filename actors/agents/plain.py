@@ -18,6 +18,7 @@ from offhook.policies.core.view import View
 from offhook.policies.gate.entry import PROPOSALS_MAX
 
 from .answers import asynchronous
+from .failures import NotProposals
 
 ANSWER_S = 5.0  # for one answer of an agent on trial, in which it really waits for something
 
@@ -33,6 +34,7 @@ class _Plain:
     def __init__(self, agent: Any) -> None:
         self._agent = agent
         self._loop = _TimelessLoop()
+        self.source = agent.propose  # what the agent's author has written
         self.one_by_one = inspect.isasyncgenfunction(agent.propose)
         if hasattr(agent, "read"):
             self.read = self._read
@@ -48,7 +50,10 @@ class _Plain:
 
     async def _proposed(self, view: View, reason: str) -> list[Proposal]:
         if not self.one_by_one:
-            return list(await self._agent.propose(view, reason))
+            returned = await self._agent.propose(view, reason)
+            if not isinstance(returned, (list, tuple)):
+                raise NotProposals(returned, self.source)
+            return list(returned)
         found: list[Proposal] = []
         async with contextlib.aclosing(self._agent.propose(view, reason)) as parts:
             async for proposal in parts:

@@ -33,7 +33,7 @@ class Seat:
 
     __slots__ = (
         "agent", "answering", "asked", "call", "endpoint", "epoch", "history", "instance", "link", "memory", "next",
-        "notices", "noticing", "thinking", "token", "turn",
+        "notices", "noticing", "thinking", "token", "topics", "turn",
     )  # fmt: skip
 
     def __init__(self, call: str, epoch: int, agent: str, endpoint: str, token: str, instance: Any) -> None:
@@ -44,6 +44,7 @@ class Seat:
         self.token = token
         self.instance = instance
         self.link: Link | None = None
+        self.topics: tuple[str, ...] = ()  # of the notices that it wants, as its link was opened
         self.thinking: asyncio.Task[None] | None = None
         self.answering: Work | None = None  # of an asynchronous agent, by which it is cancelled
         self.turn = 0  # of the invitation that it thinks about

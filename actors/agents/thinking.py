@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+from .failures import Escaped, contained, guarded
+
+log = logging.getLogger(__name__)
 
 CANCEL_MS = 250  # for what a cancelled agent does at its end (close a stream): the next invitation waits for it
 PING_MS = 200  # for a loop to answer; one that does not is blocked, and whoever comes next gets another
@@ -51,8 +56,8 @@ class Threads:
         self._stuck = stuck
 
     async def run(self, limit_ms: int, think: Callable[..., Any], *arguments: Any) -> Any:
-        """What it returns, or raises. Raises: TimeoutError: it is given up, and its thread with it."""
-        work = asyncio.get_running_loop().run_in_executor(self._pool, think, *arguments)
+        """What it returns, or raises, contained. Raises: TimeoutError: it is given up, and its thread with it."""
+        work = asyncio.get_running_loop().run_in_executor(self._pool, guarded, think, *arguments)
         done, _ = await asyncio.wait({work}, timeout=limit_ms / 1_000)
         if not done:
             work.add_done_callback(self._came_back)
@@ -97,8 +102,17 @@ class Work:
         if self.cancelled:
             self._at_home(self._ended, None)
             return
-        self._task = self._loop.create_task(self._make(self._tell))
+        self._task = self._loop.create_task(self._contained())
         self._task.add_done_callback(lambda task: self._at_home(self._ended, task))
+
+    async def _contained(self) -> Any:
+        """What it returns. Raises: what it raises, contained: on the loop, SystemExit would end everybody's."""
+        try:
+            return await self._make(self._tell)
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and cancelled_from_outside():
+                raise
+            raise contained(error) from None
 
     def _cancel(self) -> None:
         if self._task is not None:
@@ -132,13 +146,17 @@ class AgentLoop:
     def __init__(self, stuck: Stuck) -> None:
         self._stuck = stuck
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._closed = False
+        self._ending = threading.Event()  # of the present loop: it is this host that ends it
 
     def start(self, make: Make) -> Work:
         """Run a coroutine there; `make` gets a function that tells the host's loop something on the way (`on_told`)."""
-        if self._loop is None:
+        if self._loop is None or self._thread is None or not self._thread.is_alive():
             self._loop = asyncio.new_event_loop()
-            threading.Thread(target=_stay, args=(self._loop,), daemon=True, name="agents").start()
+            self._ending = threading.Event()
+            self._thread = threading.Thread(target=_stay, args=(self._loop, self._ending), daemon=True, name="agents")
+            self._thread.start()
         return Work(self._loop, make)
 
     async def result(self, work: Work, limit_ms: int) -> Any:
@@ -176,14 +194,18 @@ class AgentLoop:
             loop.call_soon_threadsafe(lambda: home.call_soon_threadsafe(_tick, alive))
             await asyncio.wait({alive}, timeout=PING_MS / 1_000)
             if not alive.done() and self._loop is loop:
-                loop.call_soon_threadsafe(loop.stop)  # once it gets to it
-                self._loop = None
+                self._end()  # once it gets to it
 
     def close(self) -> None:
         """Cancel what still runs there, and end the loop's thread as soon as that has ended."""
         self._closed = True
+        self._end()
+
+    def _end(self) -> None:
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._ending.set()
+            with contextlib.suppress(RuntimeError):  # it has ended
+                self._loop.call_soon_threadsafe(self._loop.stop)
             self._loop = None
 
 
@@ -196,7 +218,7 @@ def _outcome(task: asyncio.Task[Any] | None, moot: bool, late: str) -> Any:
         raise TimeoutError(late)
     assert task is not None
     if task.cancelled():
-        raise RuntimeError("it ended by a cancellation that nobody asked for")
+        raise Escaped(asyncio.CancelledError("a cancellation that nobody asked for"))
     return task.result()
 
 
@@ -205,10 +227,28 @@ def _tick(alive: asyncio.Future[None]) -> None:
         alive.set_result(None)
 
 
-def _stay(loop: asyncio.AbstractEventLoop) -> None:
-    """A thread's whole life: the loop, and at its end whatever still runs on it, cancelled."""
+def cancelled_from_outside() -> bool:
+    """Somebody has cancelled the present task: it has not raised CancelledError of itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _stay(loop: asyncio.AbstractEventLoop, ending: threading.Event) -> None:
+    """A thread's whole life: the loop, and at its end whatever still runs on it, cancelled.
+
+    Code on the loop may stop it, or raise SystemExit in a task of its own: others' agents are there, so it goes on.
+    """
     asyncio.set_event_loop(loop)
-    loop.run_forever()
+    while not ending.is_set():
+        try:
+            loop.run_forever()
+            why = "stop()"
+        except BaseException as error:
+            why = type(error).__name__
+        if not ending.is_set():
+            log.warning(
+                "an agent's code has stopped the loop of all asynchronous agents of this host (%s): it goes on", why
+            )
     left = asyncio.all_tasks(loop)
     for task in left:
         task.cancel()

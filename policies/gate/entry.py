@@ -31,6 +31,9 @@ DELAY_MAX_MS = 86_400_000  # of an agent's timer: the longest call
 FOUND_CHARS_MAX = 100  # of what a verdict says was required or found
 WORD_CHARS_MAX = 500  # of one text in a word from outside
 
+A_LIST = "an agent answers with a list: return [proposal, ...], or yield each proposal in an async def"
+Part = tuple[tuple[Proposal, ...], tuple[Refusal, ...], int, bool]  # what is taken in, what not, number, more to come
+
 SAYABLE = "sayable"  # the rule by which a text is not taken in
 
 
@@ -50,6 +53,22 @@ def proposals_of(values: Iterable[Any]) -> tuple[tuple[Proposal, ...], tuple[Ref
         except Refused as fault:
             refused.append(_refusal(value, fault))
     return tuple(good), tuple(refused)
+
+
+def checked_parts(values: Any, one_by_one: bool) -> list[Part]:
+    """An answer as it reaches a call, whole or one by one (`parts_of`), each part checked as in a live call.
+
+    Raises:
+        TypeError: it is no list.
+    """
+    if not isinstance(values, (list, tuple)):
+        raise TypeError(f"{A_LIST}; this one returned {type(values).__name__}")
+    if not one_by_one:
+        return [(*proposals_of(values), 0, False)]
+    return [
+        *((*proposals_of([each]), number, True) for number, each in enumerate(values)),
+        ((), (), len(values), False),
+    ]
 
 
 def answer_of(

@@ -33,9 +33,10 @@ from ..core.commands import (
 )
 from ..core.parts import part
 from ..core.policy import Policy
-from ..core.proposals import Proposal, parts_of
+from ..core.proposals import Proposal
 from ..core.state import CallState, Line
 from ..core.view import View
+from ..gate.entry import checked_parts
 from .faults import Faults
 from .meaning import Uttered
 
@@ -197,16 +198,16 @@ class World:
             try:
                 reads = reader(agent)
                 reading = reads.read(view) if reads is not None else None
-                parts = list(parts_of(agent.propose(view, command.reason), one_by_one))
+                parts = checked_parts(agent.propose(view, command.reason), one_by_one)
             except Exception as error:
                 self.raised.append(Raised(self.now_ms, name, error))
                 self.after(delay_ms, lambda failed=(name, error): self._fail_agent(*failed))  # type: ignore[misc]
                 continue
             delay_ms += getattr(agent, "late_ms", 0)
-            for proposals, number, more in parts:
+            for proposals, refused, number, more in parts:
                 delay_ms += self.chance.randint(*PART_MS) if number else 0
                 read_now = None if number else reading
-                event = (name, command.turn, command.revision, proposals, read_now, (), number, more)
+                event = (name, command.turn, command.revision, proposals, read_now, refused, number, more)
                 self._answer(delay_ms, event)
 
     def _answer(self, delay_ms: int, event: tuple[Any, ...]) -> None:

@@ -36,14 +36,19 @@ from ..core.records import COMMANDS, EVENT, Record, Start
 from ..core.state import Line
 from ..core.view import View
 from ..gate.case import name_of
+from ..gate.entry import Part, checked_parts
 from .told import Told
 
+PART_MS = 300  # from one part of an answer to the next
 MS_PER_LETTER = 65  # about 155 words a minute
 Tool = Callable[[Perform], tuple[bool, str]]  # what a tool does: (it worked, its words for the agents)
 
 
 class Proposer(Protocol):
-    """What a dialogue needs of an agent; its `propose` is one of `offhook.policies.agents.base.Agent`'s shape."""
+    """What a dialogue needs of an agent; its `propose` is one of `offhook.policies.agents.base.Agent`'s shape.
+
+    One whose attribute `one_by_one` is true answers in parts, a proposal each.
+    """
 
     def propose(self, view: View, reason: str) -> Sequence[Proposal]: ...
 
@@ -174,7 +179,7 @@ class Dialogue(Told):
         if isinstance(command, InviteAgents):
             view = view_of(self.state, self.policy)
             for name in command.agents:
-                self._answers(name, command, self._proposals(name, view, command.reason))
+                self._answers(name, command, self._parts(name, view, command.reason))
         elif isinstance(command, Say):
             self.said.append(command.text)
             self._playing[command.utterance] = (command.text, -1, 0)
@@ -195,13 +200,19 @@ class Dialogue(Told):
             self.hung_up = command.reason
             self._later(10, lambda: ev.LineClosed(self.now_ms, "hung up"))
 
-    def _answers(self, agent: str, asked: InviteAgents, proposals: tuple[Proposal, ...]) -> None:
-        self._later(5, lambda: ev.AgentAnswered(self.now_ms, agent, asked.turn, asked.revision, proposals))
+    def _answers(self, agent: str, asked: InviteAgents, parts: list[Part]) -> None:
+        for good, refused, number, more in parts:
+            fields = (agent, asked.turn, asked.revision, good, None, refused, number, more)
+            self._later(5 + number * PART_MS, lambda fields=fields: ev.AgentAnswered(self.now_ms, *fields))  # type: ignore[misc]
 
-    def _proposals(self, name: str, view: View, reason: str) -> tuple[Proposal, ...]:
-        """What an agent proposes. One that raises fails the test, with the dialogue up to here beside its error."""
+    def _parts(self, name: str, view: View, reason: str) -> list[Part]:
+        """What an agent proposes, in parts.
+
+        One that raises fails the test, with the dialogue up to here beside its error.
+        """
         try:
-            return tuple(self.agents[name].propose(view, reason))
+            agent = self.agents[name]
+            return checked_parts(agent.propose(view, reason), getattr(agent, "one_by_one", False))
         except Exception as error:
             error.add_note(f"agent {name} was asked because: {reason}\n{self.transcript()}")
             raise

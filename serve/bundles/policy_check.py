@@ -12,6 +12,7 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ REHEARSED_CALLS = 20
 WITHIN_S = 30.0  # 20 simulated calls take under a second with the stock agents
 MEMORY_BYTES = 2 << 30
 FAULTS_MAX = 10  # that are told
+GRACE_S = 5.0  # for a child that tells where it hangs
 SAID_MAX = 4_000  # characters of what a child that failed has said
 
 
@@ -57,7 +59,16 @@ def rehearse(
         PolicyError: its agents cannot be loaded, hang, or end their process.
         RehearsalFault: an agent raises, with file, line and the way there; or a call did what none may.
     """
-    words = [sys.executable, "-P", "-m", "offhook.serve.bundles.policy_check", str(bundle.path), str(calls), str(seed)]
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        "offhook.serve.bundles.policy_check",
+        str(bundle.path),
+        str(calls),
+        str(seed),
+        f"{within_s:g}",
+    ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OFFHOOK_")}
     where = f"{bundle.path}: {bundle.name}"
     try:
@@ -65,7 +76,7 @@ def rehearse(
             [*words, *sorted(tools)],
             capture_output=True,
             text=True,
-            timeout=within_s,
+            timeout=within_s + GRACE_S,
             check=False,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -84,17 +95,30 @@ def rehearse(
     return found
 
 
-def _child(folder: str, calls: str, seed: str, *tools: str) -> None:
+def _child(folder: str, calls: str, seed: str, within_s: str, *tools: str) -> None:
     from pathlib import Path
 
+    from offhook.actors.shadows.rehearsal import Asked
     from offhook.actors.shadows.rehearsal import rehearse as run
 
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     bundle = load(Path(folder))
+    asked = Asked()
+
+    def hangs() -> None:
+        where = asked.told(str(bundle.path))
+        sys.stderr.write(f"\n{calls} simulated calls were not over after {within_s} s: {where}\n")
+        sys.stderr.flush()
+        os._exit(1)
+
+    clock = threading.Timer(float(within_s), hangs)
+    clock.daemon = True
+    clock.start()
     try:
-        found = run(bundle.policy, str(bundle.path), int(calls), int(seed), tools)
+        found = run(bundle.policy, str(bundle.path), int(calls), int(seed), tools, asked)
     except OffhookError as error:
         sys.exit(str(error))
+    clock.cancel()
     sys.stdout.write("\n" + json.dumps(found) + "\n")
 
 

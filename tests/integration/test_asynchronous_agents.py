@@ -87,6 +87,14 @@ class Awaiting:
     def __init__(self, name, spec):
         pass
     async def propose(self, view, reason):
+        if reason == "exit":
+            raise SystemExit(3)
+        if reason == "exit in a task":
+            async def ends():
+                raise KeyboardInterrupt
+            await asyncio.create_task(ends())
+        if reason == "stop":
+            asyncio.get_running_loop().stop()
         await asyncio.sleep(0)
         SEEN.append(threading.current_thread().name)
         return [words("one"), words("other")]
@@ -312,7 +320,11 @@ def test_a_host_with_nothing_but_stuck_agents_ends_itself(run: Run, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("reason", "fault"), [("raise", "ValueError at agents/some.py:30 in propose"), ("cancel itself", "RuntimeError")]
+    ("reason", "fault"),
+    [
+        ("raise", "ValueError at agents/some.py:30 in propose"),
+        ("cancel itself", "CancelledError at agents/some.py:34 in propose"),
+    ],
 )
 def test_one_that_raises_on_the_way_is_told_and_made_anew(run: Run, reason: str, fault: str) -> None:
     async def test(call: Call) -> None:
@@ -330,6 +342,27 @@ def test_one_that_raises_on_the_way_is_told_and_made_anew(run: Run, reason: str,
         await call.until(lambda: call.supervisor.heard[-1][0] == GaveUp.NAME)
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    ("reason", "fault"), [("exit", "SystemExit"), ("exit in a task", "KeyboardInterrupt"), ("stop", "")]
+)
+def test_code_that_ends_the_loop_ends_nobody_elses_thinking(run: Run, reason: str, fault: str) -> None:
+    async def test(call: Call) -> None:
+        other = call.bench._loop.start(lambda _tell: asyncio.sleep(0.2, "goes on"))
+        call.invite(reason)
+        await call.until(lambda: call.heard)
+        if fault:
+            assert call.heard[0][0] == Failed.NAME and call.heard[0][3].startswith(f"{fault} at agents/some.py:")
+        else:
+            assert call.answers()[0][1] == ["one", "other"]
+        assert await call.bench._loop.result(other, 5_000) == "goes on"
+        call.heard.clear()
+        call.invite("turn_ended")
+        await call.until(lambda: call.heard)
+        assert call.answers()[0][1] == ["one", "other"]
+
+    run(test, "agents/some.py:Awaiting")
 
 
 def test_what_is_yielded_is_checked_one_by_one_and_an_endless_answer_is_cut_off(run: Run) -> None:

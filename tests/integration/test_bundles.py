@@ -250,6 +250,10 @@ def test_a_number_without_end_is_named_with_its_line(tmp_path: Path, written: st
         load(tmp_path)
 
 
+SAYS = "self.say(view, 'greeting', "
+ORDERS = "self.act(view, 'order_cabs',"
+WHY = "priority=0.5, reason='test'"
+
 # --- checking ---------------------------------------------------------------------------------------------------------
 
 
@@ -270,15 +274,50 @@ def test_the_bundle_to_start_from_is_good(made: Path) -> None:
         (lambda text: text + "\n1 / 0\n", "fails on import: ZeroDivisionError"),
         (lambda text: text.replace("if reason", "raise KeyError(reason)\n        if reason", 1), "KeyError"),
         (lambda text: text + "\nimport os\nos._exit(3)\n", "its process ended with 3"),
-        (lambda text: text + "\nwhile True:\n    pass\n", "an agent hangs"),
+        (lambda text: text + "\nwhile True:\n    pass\n", r"hangs at agents/guide.py:\d+ in <module>"),
+        (
+            lambda text: text.replace("if reason", "while True: pass\n        if reason", 1),
+            r"agents.guide hangs at agents/guide.py:\d+ in propose, asked because: \w+",
+        ),
+        (
+            lambda text: text.replace("if reason", "next(iter([]))\n        if reason", 1),
+            r"StopIteration at agents/guide.py:\d+ in propose",
+        ),
+        (lambda text: text.replace("if reason", "exit(3)\n        if reason", 1), "SystemExit: 3"),
+        (
+            lambda text: text.replace(
+                "if reason", "return self.say(view, 'greeting', Purpose.ANSWER)\n        if reason", 1
+            ),
+            r"agents.guide: TypeError: .* answers with a list: .*/guide.py:\d+ in propose, which returned Proposal",
+        ),
+        (
+            lambda text: text.replace("if reason", f"return [{SAYS}Purpose.ANSWER, priority=7)]\n        if reason", 1),
+            r"agents.guide: .*/guide.py:\d+ in propose: well_formed needs priority: 0 to 1, is another number",
+        ),
+        (
+            lambda text: text.replace("if reason", f"return [{SAYS}'confirmatoin')]\n        if reason", 1),
+            r"guide.py:\d+ in propose: well_formed needs purpose: one of Purpose (.*Purpose.CONFIRMATION.*), is str",
+        ),
+        (
+            lambda text: text.replace("if reason", f"return [{ORDERS} {{'name': 7}}, {WHY})]\n        if reason", 1),
+            r"(order_cabs) of agents/guide.py:\d+ in propose: well_formed needs arguments: name: text, is int",
+        ),
         (lambda text: text + "\nx = bytearray(8 << 30)\n", "MemoryError"),
     ],
 )
 def test_a_bad_bundle_is_named_and_harms_nothing(made: Path, change: Callable[[str], str], said: str) -> None:
     edit(made, change)
-    with pytest.raises(PolicyError, match=said.replace("(", r"\(")):
+    with pytest.raises(PolicyError, match=said.replace("(", r"\(").replace(")", r"\)")) as told:
         # It starts a process, which takes seconds on a busy machine. Only the one that hangs is waited for in vain.
-        rehearse(load(made), calls=3, within_s=2.0 if said == "an agent hangs" else WITHIN_S)
+        rehearse(load(made), calls=3, within_s=2.0 if "hangs" in said else WITHIN_S)
+    assert str(told.value).count("well_formed") <= 1
+
+
+def test_an_act_that_the_policy_does_not_name_is_told_with_its_place(made: Path) -> None:
+    edit(made, lambda text: text.replace("if reason", f"return [{ORDERS} {{}}, {WHY})]\n        if reason", 1))
+    found = rehearse(load(made), calls=2)
+    (told,) = [each for each in found["warnings"] if "order_cabs" in each]
+    assert "agents.guide proposes order_cabs (agents/guide.py:" in told and "gate.actions does not name" in told
 
 
 def test_agents_that_cannot_be_made_are_named(made: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -103,3 +104,12 @@ def test_the_limit_is_of_the_packed_memory() -> None:
     assert plain({"a": b"x" * most})
     with pytest.raises(ValueError, match=f"{MEMORY_BYTES_MAX} bytes at most"):
         plain({"a": b"x" * (most + 1)})
+
+
+def test_a_hook_that_ends_an_iteration_or_the_process_costs_the_memory_at_once() -> None:
+    async def test(memories: Memories) -> None:
+        assert await memories.of(Agent(lambda: next(iter([])))) == ({}, True)
+        assert await memories.of(Agent(sys.exit)) == ({}, True)
+        assert (memories.lost, memories._running) == (2, 0)
+
+    run(test)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import yaml
 from offhook.policies.agents.base import Agent, View
 from offhook.policies.core.errors import PolicyError
 from offhook.policies.core.proposals import Asks, Proposal, Purpose
@@ -96,6 +97,32 @@ def test_an_asynchronous_agent_is_led_to_the_end_of_what_it_yields() -> None:
     call = agent_dialogue(Waits, lines={"greeting": "Hello.", "found": "It is on its way."})
     call.caller_says("where is my parcel")
     call.assert_said("on its way")
+
+
+def test_what_is_yielded_is_said_one_after_another() -> None:
+    folder = FRONT_DESK.parents[1] / "agents" / "slow_lookup"
+    agents = yaml.safe_load((folder / "policy.yaml").read_text())["agents"]
+    agents["lookup"]["options"]["lookup_ms"] = 0
+    call = dialogue(folder, agents=agents)
+    call.caller_says("four seven one one")
+    moment, found = (
+        next(n for n, said in enumerate(call.said) if words in said) for words in ("One moment", "It is on")
+    )
+    assert moment < found
+
+
+def test_what_is_no_proposal_is_refused_as_in_a_call() -> None:
+    class Odd(Greeter):
+        def propose(self, view: View, reason: str) -> list[Proposal]:
+            if reason == "answered":
+                return super().propose(view, reason)
+            return [self.say(view, "greeting", "confirmatoin", priority=7)]  # type: ignore[arg-type]
+
+    call = agent_dialogue(Odd, lines={"greeting": "Hello."})
+    call.caller_says("hello there")
+    assert [(denied.rules, denied.why) for denied in call.denied][:1] == [
+        (("well_formed",), ("well_formed: needs purpose: one of Purpose, is str",))
+    ]
 
 
 def test_a_bundle_that_is_none_is_told(tmp_path: Path) -> None:
