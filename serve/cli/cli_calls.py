@@ -265,7 +265,7 @@ def _published(asked: running.Api, name: str) -> str:
 
 
 def _needed(entries: list[JournalEntry], call: str, action: str, at_ms: int | None) -> dict[str, Any]:
-    from offhook.policies.core.policy import Policy
+    from offhook.policies.core.policy import recorded_policy
     from offhook.policies.core.records import EVENT, Start
     from offhook.policies.replay.explain import ACTIONS, needed
     from offhook.policies.replay.replay import replay
@@ -277,7 +277,7 @@ def _needed(entries: list[JournalEntry], call: str, action: str, at_ms: int | No
     seqs = [record.seq for record in records if record.kind == EVENT and (at_ms is None or record.at_ms <= at_ms)]
     if not seqs:
         raise CallerFault(f"call {call} had no event up to {at_ms} ms")
-    policy = Policy.model_validate(start.policy)
+    policy = recorded_policy(start.policy)
     known = sorted({*policy.gate.actions, *ACTIONS})
     if action not in known and not action.startswith("say:"):
         raise CallerFault(
