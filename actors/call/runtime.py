@@ -26,6 +26,7 @@ from offhook.policies.core.records import FORMAT, End, Start
 from offhook.policies.core.state import CallState, Line
 from offhook.policies.core.version import CORE
 from offhook.policies.gate import entry
+from offhook.policies.language.port import registry
 
 from ..contracts.message import Message
 from ..contracts.node_messages import Assigned, Begun, Ended, Journaled, JournalGone, Performed, Swap, Told
@@ -69,6 +70,7 @@ class CallRuntime:
         self._meter = Meter()
         self._on_over = on_over
         policy = sent_policy(setup.policy)
+        registry.of(policy)  # it can be understood here
         awaited = awaited_by(setup, policy)
         legacy = awaited.legacy
         self.session = session = Session(setup, legacy.policy if legacy is not None else policy, uplink, awaited)

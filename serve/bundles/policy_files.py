@@ -21,6 +21,7 @@ from typing import Any
 from offhook.actors.node.bundle_archive import files_of
 from offhook.policies.core.errors import PolicyError
 from offhook.policies.core.policy import AgentSpec, Policy
+from offhook.policies.language.port import registry
 from pydantic import ValidationError
 
 from ..config.field_faults import line_of, messages
@@ -71,6 +72,10 @@ def load(folder: Path) -> Bundle:
         policy = Policy.model_validate(raw)
     except ValidationError as error:
         raise PolicyError("\n".join(messages(str(file), raw, places, error, Policy))) from None
+    try:
+        registry.of(policy)
+    except PolicyError as error:
+        raise PolicyError(f"{file}:{line_of(places, ('language',))}: language: {error}") from None
     faults = [fault for name, spec in policy.agents.items() for fault in _code_faults(file, places, name, spec)]
     faults += policy_texts.clip_faults(folder)
     if faults:
