@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields, replace
 from importlib.metadata import EntryPoint
-from pathlib import PurePath
 from typing import Any
 
 from ...core.errors import PolicyError
@@ -78,12 +77,13 @@ def _blamed(point: EntryPoint, name: str, answer: Callable[..., Any]) -> Callabl
             step = error.__traceback__
             while step is not None and step.tb_next is not None:
                 step = step.tb_next
-            at = (
-                f" at {'/'.join(PurePath(step.tb_frame.f_code.co_filename).parts[-2:])}:{step.tb_lineno}"
-                if step
-                else ""
-            )
+            at = f" at {_short(step.tb_frame.f_code.co_filename)}:{step.tb_lineno}" if step is not None else ""
             why = f"its {name!r} raises {type(error).__name__}{at}"
             raise LanguageFault(f"language {point.name!r} ({place(point)}): {why}") from error
 
     return ask
+
+
+def _short(path: str) -> str:
+    """A file with the folder that it is in."""
+    return "/".join(path.replace("\\", "/").split("/")[-2:])
