@@ -150,10 +150,12 @@ def approve(
     call_id = asked.call_id(call)
     waiting = asked.get(f"/v1/calls/{call_id}").get("approvals") or []
     names = [str(each["proposal"]) for each in waiting]
+    if not names:
+        raise CallerFault(f"nothing waits for a person in call {call_id}")
     if proposal is None and len(names) == 1:
         proposal = names[0]
     if proposal not in names:
-        told = "; ".join(f"{each['proposal']} ({each['action']})" for each in waiting) or "nothing"
+        told = "; ".join(f"{each['proposal']} ({each['action']})" for each in waiting)
         what = f"no proposal {proposal!r} waits" if proposal else "say which of them"
         raise CallerFault(f"{what} in call {call_id}; what waits for a person there: {told}")
     signature = signed(by)

@@ -160,3 +160,9 @@ def test_a_term_may_be_named_by_an_agents_code_its_options_or_its_lines(tmp_path
     text = GOOD.replace("code: agents/mine.py:Mine\n", agent) + RULES
     told = "      told: [trial_ends, deposit, fee_a_month, time, notice]\n      no_open_concern: ['*', price]\n"
     policy_files.load(bundle(tmp_path, text + told, code))
+
+
+def test_the_names_that_are_allowed_are_told_as_people_write_them(tmp_path: Path) -> None:
+    told = refusal(bundle(tmp_path, GOOD + RULES + "      readines: 60 %\n"))
+    assert "11: gate.actions.book.readines: unknown field; did you mean 'readiness'? allowed: readiness, " in told
+    assert "evidence_age, " in told and "cooldown, " in told and "_share" not in told and "_ms" not in told
