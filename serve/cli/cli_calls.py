@@ -182,16 +182,19 @@ def place_script(
     asked = api_of(state_dir, api)
     name = policy or _published(asked, caller.policy)
     wanted = {"from": caller.number, "direction": caller.direction} | ({"policy": name} if name else {})
-    failed = False
+    failed: dict[str, str] = {}
     for _ in range(times):
         placed = asked.post("/v1/calls", wanted)
         record = asyncio.run(_place(caller, asked.url, placed, json))
-        failed = failed or bool(record.failures)
+        if record.failures:
+            failed[placed["call_id"]] = record.failures[0]
         body = {"call_id": placed["call_id"], **record.plain()}
         answer(body, json, partial(terminal.record, body))
     if wav is not None:
         wav.write_bytes(record.wav("heard"))
     if failed:
+        for call_id, why in failed.items():
+            typer.echo(f"call {call_id} was not as the script is: {why}", err=True)
         raise typer.Exit(1)
 
 

@@ -79,7 +79,10 @@ def test_a_policy_that_cannot_be_used_stops_up_before_anything_starts(offhook: O
 def test_options_that_cannot_be_are_refused(offhook: Offhook) -> None:
     for words, said in (
         (("up",), "--policy DIR"),
-        (("up", "--voice", "hal"), "synthesizer 'hal' is not installed; there are clip, deployed, espeak, flite, piper, tone"),
+        (
+            ("up", "--voice", "hal"),
+            "synthesizer 'hal' is not installed; there are clip, deployed, espeak, flite, piper, tone",
+        ),
         (("up", "--port", "seventy"), "--port"),
         (("call", "/none.yaml"), "/none.yaml"),
     ):
