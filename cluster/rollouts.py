@@ -19,7 +19,7 @@ from typing import Protocol
 from offhook.actors.contracts.node_operations import ArmReport, Bundle, CallRequest, PlainPolicy, SwapOutcome
 from offhook.actors.contracts.operations import plain, read
 from offhook.policies.core.errors import CallerFault, IllegalMove, OffhookError
-from offhook.policies.core.policy import Level, Policy
+from offhook.policies.core.policy import Level, recorded_policy
 from offhook.policies.core.principal import NOBODY, Principal
 from offhook.policies.fleet import rollout as rules
 from offhook.policies.fleet.rollout import Rollout, Stage
@@ -354,7 +354,7 @@ class Rollouts:
         levels: dict[str, Level] = dict(zip(map(rollout.version_of, range(len(steps))), steps, strict=True))
         for version, level in levels.items():
             if version != rollout.candidate:
-                plain = capped(Policy.model_validate(whole.policy), level).model_dump(mode="json")
+                plain = capped(recorded_policy(whole.policy), level).model_dump(mode="json")
                 used = {rollout.candidate, *levels, *self.uses(), *await self._fleet.live_versions()}
                 for old in await self._wanted.keep(type(whole)(version, plain, whole.bundle), used):
                     await self._fleet.unoffer(old)

@@ -89,7 +89,7 @@ async def serve_agents(
     Raises:
         PolicyError: the agent's code cannot be loaded.
     """
-    bench = AgentBench(agent, AgentSpec.model_validate(spec), bundle)
+    bench = AgentBench(agent, AgentSpec.recorded(spec), bundle)
     gc.collect()
     gc.freeze()
     bench.resident = Resident(

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from offhook.policies.core.errors import OffhookError
-from pydantic import ValidationError
 
 from ..contracts.message import read
 from ..contracts.node_messages import TO_CALL_FROM_SUPERVISOR, Assign, Assigned, EnginesMoved, Query, Reply, Retire
@@ -132,7 +131,7 @@ class CallDesk:
         else:
             try:
                 runtime = CallRuntime(Setup.from_map(raw), self.resident, self.server, self._over)
-            except (OffhookError, ValidationError) as error:
+            except OffhookError as error:
                 refusal = f"{type(error).__name__}: {error}"
             else:
                 self.runtime = runtime

@@ -25,6 +25,7 @@ from offhook.policies.core.events import CallCreated, Event, PlaybackReached, Sp
 from offhook.policies.core.policy import Policy
 from offhook.policies.core.records import COMMANDS, EVENT, SNAPSHOT, VERDICT, Fault
 from offhook.policies.core.state import CallState
+from offhook.policies.language.port.registry import LanguageFault
 
 from .recorder import Recorder
 
@@ -142,7 +143,11 @@ class Funnel:
         self.faults += 1
         kind = type(event).__name__
         trace = traceback.format_exc(limit=-6)
-        log.error("bug at %s in %s", where, kind, extra={"call": self.state.call, "pii_trace": trace})
+        kind_of_error = type(error).__name__
+        bug = f"bug at {where} in {kind}"
+        if isinstance(error, LanguageFault):  # its text quotes nobody
+            bug = kind_of_error = str(error)
+        log.error("%s", bug, extra={"call": self.state.call, "pii_trace": trace})
         try:
             record = encode(event)
         except Exception:
@@ -153,4 +158,4 @@ class Funnel:
         stillborn = isinstance(event, CallCreated) and where == "step"
         if (often or stillborn or self.faults >= FAULTS_TOTAL_MAX) and not self._given_up:
             self._given_up = True
-            self._give_up(f"{self.faults} faults of the core, the last in {kind}: {type(error).__name__}")
+            self._give_up(f"{self.faults} faults of the core, the last in {kind}: {kind_of_error}")

@@ -47,6 +47,7 @@ from offhook.policies.core.version import CORE
 from offhook.policies.gate import acts
 
 from ..contracts.errors import ProtocolFault
+from ..contracts.sent_policy import sent_policy
 
 NOTICES_MAX = 256  # kept for subscribers that come back; what a broadcaster keeps
 
@@ -174,7 +175,7 @@ def fold(rows: Sequence[Rows], policy: Policy) -> Legacy:
         elif (place := record.told(Place)) is not None:
             legacy.place = place
         elif (change := record.told(PolicyChange)) is not None:
-            legacy.policy = Policy.model_validate(change.policy)
+            legacy.policy = sent_policy(change.policy)
         elif (fault := record.told(Fault)) is not None and fault.then in (GOODBYE, TRANSFER):
             legacy.parting = fault.error
     if legacy.other_core:

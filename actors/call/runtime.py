@@ -26,9 +26,11 @@ from offhook.policies.core.records import FORMAT, End, Start
 from offhook.policies.core.state import CallState, Line
 from offhook.policies.core.version import CORE
 from offhook.policies.gate import entry
+from offhook.policies.language.port import registry
 
 from ..contracts.message import Message
 from ..contracts.node_messages import Assigned, Begun, Ended, Journaled, JournalGone, Performed, Swap, Told
+from ..contracts.sent_policy import sent_policy
 from ..contracts.setup import Setup
 from ..engines.engines import make_recognizer, make_synthesizer
 from ..link.link import LinkServer
@@ -61,13 +63,14 @@ class CallRuntime:
     """The loop of one live call. `start` it; it tells `on_over(outcome)` when nothing of it is left.
 
     Raises (from the constructor):
-        ProtocolFault, pydantic.ValidationError: a setup that cannot be run; nothing was opened.
+        ProtocolFault, PolicyError: a setup that cannot be run; nothing was opened.
     """
 
     def __init__(self, setup: Setup, uplink: Uplink, server: LinkServer, on_over: Callable[[str], None]) -> None:
         self._meter = Meter()
         self._on_over = on_over
-        policy = Policy.model_validate(setup.policy)
+        policy = sent_policy(setup.policy)
+        registry.of(policy)  # it can be understood here
         awaited = awaited_by(setup, policy)
         legacy = awaited.legacy
         self.session = session = Session(setup, legacy.policy if legacy is not None else policy, uplink, awaited)

@@ -30,11 +30,11 @@ from offhook.policies.core.errors import OffhookError
 from offhook.policies.core.policy import Policy
 from offhook.policies.core.records import PolicyChange
 from offhook.policies.core.state import Line
-from pydantic import ValidationError
 
 from ..contracts.errors import ProtocolFault
 from ..contracts.messages import Upgrade
 from ..contracts.node_messages import Offered, Swap, Swapped
+from ..contracts.sent_policy import sent_policy
 from ..contracts.setup import Setup
 from ..engines.engines import clips_of, lead_by
 from ..engines.sources import ClipSource
@@ -103,7 +103,7 @@ class PolicySwap:
             policy = self._checked(version, plain, tokens, order.at_deadline)
             spoken = clips_of(self._parts.synthesizer) if clips != session.setup.engines.clips else None
             offered = Version(version, policy, plain, tokens, ClipSource(clips) if spoken is not None else None)
-        except (ValidationError, OffhookError) as error:
+        except OffhookError as error:
             self._tell(version, f"{type(error).__name__}: {error}")
             return
         except Exception as error:  # a bug that the new thresholds bring to light: better now than in a minute
@@ -132,7 +132,7 @@ class PolicySwap:
             raise ProtocolFault(f"at the deadline a swap is of {FORCE!r} or {KEEP!r}, not {at_deadline!r}")
         if self._session.stage in CORELESS:
             raise ProtocolFault("the call is only said goodbye to")
-        policy = Policy.model_validate(plain)
+        policy = sent_policy(plain)
         if set(tokens) != set(policy.agents):
             raise ProtocolFault("a swap needs one token for each agent of the new version")
         state = self._parts.funnel.state

@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 from offhook.policies.conversation.view import view_of
 from offhook.policies.core.codec import CodecFault
 from offhook.policies.core.errors import CallerFault
-from offhook.policies.core.policy import Policy
+from offhook.policies.core.policy import recorded_policy
 from offhook.policies.core.records import SNAPSHOT, VERDICT, Body, End, Place, PolicyChange, Record, Start
 from offhook.policies.core.version import CORE
-from pydantic import ValidationError
 
 from ..contracts.errors import JournalAway, JournalDamaged, NoSuchCall
 from .journal import Journal, read_intact
@@ -67,10 +66,10 @@ async def last_state(journal: Journal, call: str) -> dict[str, Any]:
         told["policy_version"] = version
         told["created_unix_ms"] = start.unix_ms
         try:
-            policy, snapshot = Policy.model_validate(plain), known.by_kind.get(SNAPSHOT)
+            policy, snapshot = recorded_policy(plain), known.by_kind.get(SNAPSHOT)
             state = snapshot.snapshot() if snapshot is not None else None
             told = {**(view_of(state, policy) if state is not None else {}), **told}
-        except (ValidationError, CallerFault):
+        except CallerFault:
             pass  # written by another version of offhook: what can be told is told
     if (end := known.told(End)) is not None:
         told["ended_at_ms"] = known.by_kind[End.KIND].at_ms

@@ -12,10 +12,10 @@ from typing import Any
 
 from offhook.policies.core.errors import PolicyError
 from offhook.policies.core.policy import Policy
-from pydantic import ValidationError
 
 from ..agents.bundle import release
 from ..contracts.errors import ProtocolFault, UnknownPolicy
+from ..contracts.sent_policy import sent_policy
 from ..contracts.setup import Engines
 from ..engines import engines as speech
 from ..engines.engine_places import KINDS, RECOGNIZER, SYNTHESIZER, Place, choose
@@ -168,8 +168,8 @@ class Catalog:
 
     def _put(self, version: str, policy: Mapping[str, Any], bundle: str) -> None:
         try:
-            checked = Policy.model_validate(policy)
-        except ValidationError as error:
+            checked = sent_policy(policy)
+        except PolicyError as error:
             raise PolicyError(f"policy {version}: {error}") from error
         self.policies[version] = checked
         self._plain[version] = checked.model_dump(mode="json")

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from offhook.policies.core.errors import OffhookError
-from offhook.policies.core.policy import Policy
 from offhook.policies.replay.differences import Difference
 
 from ..contracts.call_operations import CallAddress, CallList, CallSummary
 from ..contracts.node_operations import ShadowReport
 from ..contracts.operations import plain
+from ..contracts.sent_policy import sent_policy
 from ..refs.supervisor import SupervisorRef
 from .shadow import Shadow
 from .trial import agents_of, told
@@ -80,7 +80,7 @@ class Shadows:
         self.failed = ""  # why the candidate cannot be shadowed
         self._calls = calls
         self._observe = observe
-        self._policy = Policy.model_validate(dict(order.policy))
+        self._policy = sent_policy(order.policy)
         self._with: dict[str, Shadow] = {}
         self._known: dict[str, None] = {}
         self._rows: deque[dict[str, Any]] = deque(maxlen=ROWS_MAX)

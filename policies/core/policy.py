@@ -310,6 +310,15 @@ class Policy(Section):
         return self.speech if self.speech.language else self.speech.model_copy(update={"language": self.language})
 
 
+def recorded_policy(plain: Any, unknown: set[str] | None = None) -> Policy:
+    """A policy out of a journal or from another process, maybe of another release: see `Section.recorded`.
+
+    Raises:
+        PolicyError: it cannot be read here; each field of it that is at fault is named.
+    """
+    return Policy.recorded(plain, unknown)
+
+
 # Where the core's lines of a language stand in a policy, by the first part of their keys.
 _LINE_OF: dict[str, tuple[str, ...]] = {
     "gate": ("gate", "lines"),

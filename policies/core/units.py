@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from math import isfinite
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
+
+from .errors import PolicyError
 
 _NUMBER_WITH_UNIT = re.compile(r"^\s*([-+]?\d+(?:\.\d+)?)\s*([A-Za-z%]+)\s*$")
 
@@ -47,14 +49,22 @@ def read_quantity(raw: str, unit: str) -> float:
     return float(match[1]) * scales[match[2]]
 
 
+class _PassedOver(set[str]):
+    """Fields of a recorded policy that are unknown here; as the context of a validation, it says "pass them over"."""
+
+
 class Section(BaseModel):
-    """One part of a policy: immutable, no unknown fields, units read as the module says."""
+    """One part of a policy: immutable, no unknown fields, units read as the module says.
+
+    An author's unknown field is a mistake. One in a policy that another process has sent, or a journal has kept, is a
+    field of another release: `recorded` passes it over.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @model_validator(mode="before")
     @classmethod
-    def _name_units(cls, raw: Any) -> Any:
+    def _name_units(cls, raw: Any, info: ValidationInfo) -> Any:
         if not isinstance(raw, dict):
             return raw
         named = dict(raw)
@@ -65,6 +75,11 @@ class Section(BaseModel):
                 value = named.pop(short)
                 plain = isinstance(value, (int, float)) and unit not in _UNITLESS
                 named[field] = _NoUnit(value) if plain else value
+        if isinstance(info.context, _PassedOver):
+            unknown = [field for field in named if field not in cls.model_fields]
+            info.context.update(f"{cls.__name__}.{field}" for field in unknown)
+            for field in unknown:
+                del named[field]
         return named
 
     @field_validator("*", mode="before")
@@ -77,3 +92,26 @@ class Section(BaseModel):
             number = read_quantity(raw, unit)
             return round(number) if unit == "ms" and isfinite(number) else number
         return raw
+
+    @classmethod
+    def recorded(cls, plain: Any, unknown: set[str] | None = None) -> Self:
+        """A section as `model_dump` gave it in this or another release; fields unknown here are passed over.
+
+        Args:
+            plain: from a journal, from another process, or from what an earlier life has kept; not from an author.
+            unknown: takes the names of what was passed over, as "ActionRules.mood".
+
+        Raises:
+            PolicyError: a field that this release knows has no value that it can read; every such field is named.
+        """
+        passed_over = _PassedOver()
+        try:
+            read = cls.model_validate(plain, context=passed_over)
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{'.'.join(map(str, each['loc'])) or cls.__name__}: {each['msg']}" for each in error.errors()
+            )
+            raise PolicyError(f"a recorded policy cannot be read by this release: {faults}") from error
+        if unknown is not None:
+            unknown |= passed_over
+        return read

@@ -69,7 +69,7 @@ def timer_fired(draft: Draft, event: TimerFired) -> None:
         return
     oldest = state.debts[0]
     if oldest.tries and _may_pay(state) and state.now_ms - oldest.since_ms >= draft.policy.gate.owed_ms:
-        write_off(draft, oldest, f"not paid within {draft.policy.gate.owed_ms} ms")
+        write_off(draft, oldest, f"not told within {draft.policy.gate.owed_ms} ms")
     if not state.hearing.speaking and state.overlap is None and not state.hearing.words:
         arbitration.yield_to_facts(draft)
     settle_up(draft)
@@ -84,7 +84,12 @@ def write_off(draft: Draft, debt: Debt, why: str) -> None:
     owed_ms = draft.policy.gate.owed_ms
     name = f"owed:{debt.kind}:{debt.what}"
     text = Proposal(name, CORE, Kind.SAY, state.turn, state.revision, purpose=Purpose.ANSWER, reason=debt.kind)
-    gate.refuse(draft, text, Moment.OWED, RuleResult("owed", f"paid within {owed_ms} ms of a free floor", why, False))
+    gate.refuse(
+        draft,
+        text,
+        Moment.OWED,
+        RuleResult("owed", f"to be told within {owed_ms} ms of a free floor", f"untold: {why}", False),
+    )
     draft.publish(Topic.DEBT, what="written off", kind=debt.kind, of=debt.what, why=why)
 
 

@@ -39,7 +39,7 @@ def find(group: str, name: str, besides: Iterable[str] = ()) -> EntryPoint:
     if not found:
         raise PlugInError(_missing(group, name, sorted({*names(group), *besides})))
     if len(found) > 1:
-        places = ", ".join(sorted(map(_place, found.values())))
+        places = ", ".join(sorted(map(place, found.values())))
         raise PlugInError(f"{_part(group)} {name!r} is installed twice: {places}; remove one of them")
     return next(iter(found.values()))
 
@@ -53,14 +53,22 @@ def load(point: EntryPoint, inside: str = "") -> object:
     wanted = EntryPoint(point.name, f"{point.value}.{inside}", point.group) if inside else point
     try:
         found: object = wanted.load()
-    except Exception as error:  # somebody else's code: whatever it raises is its fault, and is told with its place
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # somebody else's code: whatever it raises is its fault, and is told with its place
         raise unusable(point, f"{wanted.value}: {type(error).__name__}: {error}") from error
     return found
 
 
 def unusable(point: EntryPoint, why: str) -> PlugInError:
     """The error of a part that was found and is not what it should be."""
-    return PlugInError(f"{_part(point.group)} {point.name!r} ({_place(point)}) cannot be used: {why}")
+    return PlugInError(f"{_part(point.group)} {point.name!r} ({place(point)}) cannot be used: {why}")
+
+
+def place(point: EntryPoint) -> str:
+    """Which package brings it, and what of it."""
+    return f"{point.dist.name} {point.dist.version}, {point.value}" if point.dist is not None else point.value
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -80,7 +88,3 @@ def _missing(group: str, name: str, known: list[str]) -> str:
 
 def _part(group: str) -> str:
     return group.rpartition(".")[2].removesuffix("s")
-
-
-def _place(point: EntryPoint) -> str:
-    return f"{point.dist.name} {point.dist.version}, {point.value}" if point.dist is not None else point.value

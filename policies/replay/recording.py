@@ -18,8 +18,9 @@ from ..core import commands as cmd
 from ..core import events as ev
 from ..core.codec import CodecFault, decode
 from ..core.effects import EFFECTS, SPEECH
+from ..core.errors import PolicyError
 from ..core.events import Event
-from ..core.policy import Policy
+from ..core.policy import Policy, recorded_policy
 from ..core.proposals import Verdict
 from ..core.records import COMMANDS, End, Place, Record, Rows, Start, record_of
 from ..core.state import CallState
@@ -145,7 +146,10 @@ def _read(records: Iterable[Record]) -> Recording:
             begun = True
         elif (start := record.told(Start)) is not None:
             found.policy_version = start.policy_version
-            found.policy = Policy.model_validate(start.policy) if start.policy else None
+            try:
+                found.policy = recorded_policy(start.policy) if start.policy else None
+            except PolicyError as error:
+                raise JournalFault(f"seq {seq}, {record.kind!r}: {error}") from error
         elif record.kind == End.KIND:
             found.ended = True
     close()

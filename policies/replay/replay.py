@@ -20,9 +20,9 @@ from typing import Any
 from ..conversation.machine import Decision, step
 from ..core.codec import CodecFault, decode, encode
 from ..core.commands import RecordVerdict
-from ..core.errors import CallerFault
+from ..core.errors import CallerFault, PolicyError
 from ..core.events import Event
-from ..core.policy import Policy
+from ..core.policy import Policy, recorded_policy
 from ..core.proposals import Verdict
 from ..core.records import COMMANDS, EVENT, SNAPSHOT, VERDICT, End, Place, PolicyChange, Record, Rows, Start, record_of
 from ..core.state import CallState
@@ -94,7 +94,7 @@ def replay(
         watch: called with every event and its decision.
 
     Raises:
-        JournalFault: not one call, not in order, or no policy: neither given nor in a "start" record.
+        JournalFault: not one call, not in order, or no policy that can be read: neither given nor in a "start" record.
         CodecFault: a record that this version cannot read.
     """
     return _Replayer(policy, watch).run(records, until_seq)
@@ -129,6 +129,8 @@ class _Replayer:
             if until_seq and seq > until_seq and kind != COMMANDS:
                 break
             if kind == COMMANDS:
+                if body.__class__ is not list:
+                    raise JournalFault(f"seq {seq}, {COMMANDS!r}: its body is an array of arrays, not {body!r:.40}")
                 self._close(body)
             elif kind == EVENT:
                 self._event_taken(record)
@@ -144,7 +146,7 @@ class _Replayer:
     def _start(self, record: Record) -> None:
         start = Start.read(record.body)
         self._led_by_core(start.core)
-        self._lead_by(start.policy_version, start.policy)
+        self._lead_by(record, start.policy_version, start.policy)
 
     def _swap(self, record: Record) -> None:
         """Another policy led the call from here on."""
@@ -152,12 +154,15 @@ class _Replayer:
         change = PolicyChange.read(record.body)
         if not change.policy:
             raise JournalFault("a 'policy' record holds the policy that leads from there on; this one has none")
-        self._lead_by(change.version, change.policy)
+        self._lead_by(record, change.version, change.policy)
 
-    def _lead_by(self, version: str, policy: Mapping[str, Any]) -> None:
+    def _lead_by(self, record: Record, version: str, policy: Mapping[str, Any]) -> None:
         self.found.policy_version = version
         if policy and not self._given:
-            self._policy = Policy.model_validate(policy)
+            try:
+                self._policy = recorded_policy(policy)
+            except PolicyError as error:
+                raise JournalFault(f"seq {record.seq}, {record.kind!r}: {error}") from error
 
     def _place(self, record: Record) -> None:
         self._led_by_core(Place.read(record.body).core)
@@ -231,6 +236,8 @@ class _Replayer:
 
     def _snapshot(self, seq: int, at_ms: int, body: list[Any]) -> None:
         found = self.found
+        if body.__class__ is not list:
+            raise JournalFault(f"seq {seq}, {SNAPSHOT!r}: its body is the array of a state, not {body!r:.40}")
         if self._comparable and (found.events or found.snapshots):
             self._compare("snapshot", seq, at_ms, body, encode(found.state))
         else:

@@ -17,6 +17,7 @@ from ..core import codec
 from ..core import events as ev
 from ..core.policy import Policy
 from ..core.state import CallState, Line
+from ..language.port.registry import LanguageFault
 from . import absent
 from . import faults as fault
 from .absent import Absent, Waits
@@ -129,13 +130,19 @@ def play(
         checkers.at_the_end(world)
         checkers.violations.extend(filter(None, (replayed(f"sim-{seed}", world.records),)))
     except Exception as error:  # whatever it is, the seed must be told
-        checkers.violations.append(Violation("step raises nothing", world.now_ms, f"{type(error).__name__}: {error}"))
+        checkers.violations.append(_raised(error, world.now_ms))
     checkers.violations.extend(
         Violation(AGENTS, each.at_ms, f"{each.agent}: {type(each.error).__name__}: {each.error}")
         for each in world.raised
     )
     found, raised, records = tuple(checkers.violations), tuple(world.raised), tuple(world.records)
     return Played(seed, world.state.outcome, len(records), world.now_ms, found, raised, records)
+
+
+def _raised(error: Exception, now_ms: int) -> Violation:
+    if isinstance(error, LanguageFault):
+        return Violation("languages raise nothing", now_ms, f"{error}: {error.__cause__}")
+    return Violation("step raises nothing", now_ms, f"{type(error).__name__}: {error}")
 
 
 def assembled(

@@ -21,11 +21,12 @@ from typing import Any
 from offhook.actors.node.bundle_archive import files_of
 from offhook.policies.core.errors import PolicyError
 from offhook.policies.core.policy import AgentSpec, Policy
+from offhook.policies.language.port import registry
 from pydantic import ValidationError
 
 from ..config.field_faults import line_of, messages
 from ..config.yaml_lines import Place, YamlFault, read
-from . import policy_texts
+from . import policy_texts, rule_names
 
 FILE = "policy.yaml"
 FILE_BYTES_MAX = 1 << 20
@@ -71,8 +72,14 @@ def load(folder: Path) -> Bundle:
         policy = Policy.model_validate(raw)
     except ValidationError as error:
         raise PolicyError("\n".join(messages(str(file), raw, places, error, Policy))) from None
+    try:
+        registry.of(policy)
+    except PolicyError as error:
+        raise PolicyError(f"{file}:{line_of(places, ('language',))}: language: {error}") from None
     faults = [fault for name, spec in policy.agents.items() for fault in _code_faults(file, places, name, spec)]
     faults += policy_texts.clip_faults(folder)
+    if not faults:
+        faults += rule_names.faults(file, places, policy, _code_of(folder, policy))
     if faults:
         raise PolicyError("\n".join(faults))
     return Bundle(policy.name, _version(folder, policy), folder.resolve(), policy)
@@ -148,6 +155,13 @@ def _code_faults(file: Path, places: dict[Place, int], name: str, spec: AgentSpe
             yield f"{where}: there is no module {source!r} installed"
         else:
             yield from (f"{where}: {fault}" for fault in _class_faults(module, source, wanted))
+
+
+def _code_of(folder: Path, policy: Policy) -> Iterator[Path]:
+    """The bundle's own files of code, and those of the modules that its agents are in."""
+    yield from (path for name, path in files_of(folder).items() if name.endswith(".py"))
+    sources = {spec.code.rpartition(":")[0] for spec in policy.agents.values()}
+    yield from filter(None, (_module_file(source) for source in sorted(sources) if not source.endswith(".py")))
 
 
 def _class_faults(code: Path, source: str, wanted: str) -> Iterator[str]:

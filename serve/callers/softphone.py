@@ -25,9 +25,9 @@ from ..engines.sound import wav_bytes
 from .carrier_end import SILENT_MS, CarrierEnd, Heard, Traffic
 from .redirect import Redirects, Resume
 from .scenario import WITHIN_S, Converse, Expect, Listen, Over, Say, Script, Step, WaitUntil
+from .unplayed import LEFT, unplayed
 
 CALL_S_MAX = 600.0  # no script runs longer
-LEFT = frozenset({"performing", "withdrawing", "done", "failed"})  # how an act stands that a tool was told of
 CAPTION_LAG_MS = 250  # captions come this much later than the sound that they tell of, at most
 
 
@@ -45,7 +45,7 @@ class Captions(Protocol):
 class CallRecord:
     """One call as the caller's side knows it. Times are ms since the stream began.
 
-    `steps` holds line, kind, began_ms, ended_ms; `failures` what the script expected and did not get, with its line;
+    `steps` holds line, kind, began_ms, ended_ms; `failures` what of the script did not come or was not played;
     `events` digits, marks, clears (dropped_ms) and faults as they went by; `gaps` where speech ran dry: (at_ms, ms);
     `interruptions` where the caller had no stream until the carrier had dialled another: (at_ms, ms).
     """
@@ -188,7 +188,14 @@ class _Caller:
             await asyncio.wait((steps, self.line.closed), return_when=asyncio.FIRST_COMPLETED)
             if steps.done() and not steps.cancelled() and steps.exception() is not None:
                 raise steps.exception() or RuntimeError
-            if steps.done() and not self.line.closed.done():
+            if not steps.done():
+                begun = max(0, len(self.record.steps) - 1)
+                if (left := unplayed(self.script.steps[begun:], self._has_said, self._acts())) is not None:
+                    missed = (
+                        f"the call was over before that: {self.line.closed.result()}; not played to the script's end"
+                    )
+                    self.record.failures.append(f"{self.script.path}:{left.line}: {left.kind}: {missed}")
+            elif not self.line.closed.done():
                 await asyncio.wait((self.line.closed,), timeout=self.script.stay_s)
         finally:
             if not steps.done():

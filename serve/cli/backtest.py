@@ -24,7 +24,7 @@ from typing import Annotated, Any
 
 import typer
 from offhook.policies.core.errors import CallerFault, PolicyError
-from offhook.policies.core.policy import Policy
+from offhook.policies.core.policy import recorded_policy
 from offhook.policies.core.records import Record
 
 from ..bundles.policy_files import load
@@ -173,7 +173,7 @@ def try_batch(candidate: Candidate, journal: str, calls: Sequence[str]) -> list[
     """One batch, in a worker process: read the calls, lead them again."""
     from offhook.actors.shadows.trial import try_calls
 
-    policy = Policy.model_validate(candidate.policy)
+    policy = recorded_policy(candidate.policy)
     journals = asyncio.run(_read(journal, calls))
     options: dict[str, Any] = {"recorded_agents": candidate.recorded_agents, "same_ms": candidate.same_ms}
     options["every_policy"] = candidate.every_policy

@@ -150,10 +150,12 @@ def approve(
     call_id = asked.call_id(call)
     waiting = asked.get(f"/v1/calls/{call_id}").get("approvals") or []
     names = [str(each["proposal"]) for each in waiting]
+    if not names:
+        raise CallerFault(f"nothing waits for a person in call {call_id}")
     if proposal is None and len(names) == 1:
         proposal = names[0]
     if proposal not in names:
-        told = "; ".join(f"{each['proposal']} ({each['action']})" for each in waiting) or "nothing"
+        told = "; ".join(f"{each['proposal']} ({each['action']})" for each in waiting)
         what = f"no proposal {proposal!r} waits" if proposal else "say which of them"
         raise CallerFault(f"{what} in call {call_id}; what waits for a person there: {told}")
     signature = signed(by)
@@ -180,16 +182,19 @@ def place_script(
     asked = api_of(state_dir, api)
     name = policy or _published(asked, caller.policy)
     wanted = {"from": caller.number, "direction": caller.direction} | ({"policy": name} if name else {})
-    failed = False
+    failed: dict[str, str] = {}
     for _ in range(times):
         placed = asked.post("/v1/calls", wanted)
         record = asyncio.run(_place(caller, asked.url, placed, json))
-        failed = failed or bool(record.failures)
+        if record.failures:
+            failed[placed["call_id"]] = record.failures[0]
         body = {"call_id": placed["call_id"], **record.plain()}
         answer(body, json, partial(terminal.record, body))
     if wav is not None:
         wav.write_bytes(record.wav("heard"))
     if failed:
+        for call_id, why in failed.items():
+            typer.echo(f"call {call_id} was not as the script is: {why}", err=True)
         raise typer.Exit(1)
 
 
@@ -265,7 +270,7 @@ def _published(asked: running.Api, name: str) -> str:
 
 
 def _needed(entries: list[JournalEntry], call: str, action: str, at_ms: int | None) -> dict[str, Any]:
-    from offhook.policies.core.policy import Policy
+    from offhook.policies.core.policy import recorded_policy
     from offhook.policies.core.records import EVENT, Start
     from offhook.policies.replay.explain import ACTIONS, needed
     from offhook.policies.replay.replay import replay
@@ -277,7 +282,7 @@ def _needed(entries: list[JournalEntry], call: str, action: str, at_ms: int | No
     seqs = [record.seq for record in records if record.kind == EVENT and (at_ms is None or record.at_ms <= at_ms)]
     if not seqs:
         raise CallerFault(f"call {call} had no event up to {at_ms} ms")
-    policy = Policy.model_validate(start.policy)
+    policy = recorded_policy(start.policy)
     known = sorted({*policy.gate.actions, *ACTIONS})
     if action not in known and not action.startswith("say:"):
         raise CallerFault(

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any, Literal, get_args, get_origin
 
-from offhook.policies.core.units import SCALES, unit_of
+from offhook.policies.core.units import SCALES, Section, unit_of
 from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -65,7 +65,7 @@ def _message(
         described = _described(model, str(place[-1]))
         return line, f"{field}: missing{described}"
     if kind == "extra_forbidden":
-        return line, f"{field}: {unknown(str(place[-1]), model.model_fields if model is not None else ())}"
+        return line, f"{field}: {unknown(str(place[-1]), _names(model) if model is not None else ())}"
     if kind == "value_error":
         return line, f"{field}: {context.get('error', error['msg'])!s}"
     unit = unit_of(_field_name(model, str(place[-1])) or "")
@@ -87,6 +87,11 @@ def _as_written(raw: Any, place: Place) -> Place:
         except (KeyError, IndexError, TypeError):
             here = None
     return tuple(written)
+
+
+def _names(model: type[BaseModel]) -> list[str]:
+    """A model's fields as people write them: `readiness: 60 %`, not `readiness_share: 0.6`."""
+    return [_without_unit(field) if issubclass(model, Section) else field for field in model.model_fields]
 
 
 def _without_unit(field: str) -> str:
@@ -152,7 +157,7 @@ def _choices(kind: Any) -> tuple[Any, ...]:
 
 def _type_words(kind: Any) -> str:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return f"a section with the fields {', '.join(kind.model_fields)}"
+        return f"a section with the fields {', '.join(_names(kind))}"
     words = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
     origin = get_origin(kind)
     if origin is dict:

@@ -9,7 +9,7 @@ from typing import Any
 
 from offhook.policies.conversation.view import view_of
 from offhook.policies.core.errors import OffhookError
-from offhook.policies.core.policy import Policy
+from offhook.policies.core.policy import recorded_policy
 from offhook.policies.core.records import Record, Start
 from offhook.policies.replay.replay import replay
 
@@ -55,7 +55,7 @@ def _fold(records: list[Record]) -> dict[str, Any]:
         start = next((start for record in records if (start := record.told(Start)) is not None), None)
         if start is None or not start.policy:
             return {}
-        policy = Policy.model_validate(start.policy)
+        policy = recorded_policy(start.policy)
         return {**view_of(replay(records).state, policy)}
     except (OffhookError, ValueError) as error:
         log.warning("a journal cannot be folded: %s", error)

@@ -275,3 +275,23 @@ def test_explain_shows_the_account_of_a_call_and_what_was_said_where_it_is_asked
     body = json.loads(offhook("explain", "last", "--json").stdout)
     assert body["call_id"] == "last-whole" and body["verdicts"][0]["rules"]
     assert body["told"][-1]["kind"] == "answer"
+
+
+def test_approve_says_what_waits_or_that_nothing_does(offhook: Offhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting: list[dict[str, Any]] = []
+
+    class Api:
+        def call_id(self, _written: str) -> str:
+            return "ab12"
+
+        def get(self, _path: str) -> dict[str, Any]:
+            return {"approvals": waiting}
+
+    monkeypatch.setattr(cli_calls, "api_of", lambda *_: Api())
+    for words in (("approve", "last"), ("approve", "last", "p1")):
+        done = offhook(*words)
+        assert done.returncode == 2 and done.stderr == "offhook: nothing waits for a person in call ab12\n"
+    waiting += [{"proposal": "p1", "action": "book"}, {"proposal": "p2", "action": "transfer"}]
+    several = "say which of them in call ab12; what waits for a person there: p1 (book); p2 (transfer)"
+    assert several in offhook("approve", "last").stderr
+    assert "no proposal 'p3' waits in call ab12" in offhook("approve", "last", "p3").stderr

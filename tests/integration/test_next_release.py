@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -19,15 +20,21 @@ from typing import Any
 import contract_examples as examples
 import msgpack
 import pytest
+from offhook.actors.call.resume import fold
 from offhook.actors.contracts.errors import ProtocolFault
 from offhook.actors.contracts.message import Message, read
 from offhook.actors.contracts.messages import PROTOCOL, TO_CALL_FROM_GATEWAY, Digit, GatewayHello, Marked
 from offhook.actors.link.link import Array, Link, LinkServer
 from offhook.policies.core import events as ev
 from offhook.policies.core.codec import decode, encode
+from offhook.policies.core.policy import Policy, recorded_policy
 from offhook.policies.core.records import End, record_of
 from offhook.policies.replay.replay import replay
+from offhook.policies.simulation.drawn import drawn_policy
+from offhook.policies.simulation.journal import recorded
+from pydantic import ValidationError
 from source_tree import ROOT
+from swapped_call import AgentLink, SwappedCall, policy, runner
 
 SUPPORT = Path(__file__).parents[1] / "support"
 
@@ -223,6 +230,58 @@ for path in map(pathlib.Path, {fixtures!r}):
 print(json.dumps(counts))
 """)
     assert all(counts)
+
+
+# --- a policy -------------------------------------------------------------------------------------------------------
+
+LED = """
+import json, pathlib, random, msgpack
+from offhook.policies.core.policy import Policy, recorded_policy
+from offhook.policies.replay.replay import replay
+from offhook.policies.simulation.drawn import drawn_policy
+from offhook.policies.simulation.journal import recorded
+old = msgpack.unpackb(pathlib.Path("before").read_bytes(), strict_map_key=False)
+policy = drawn_policy(random.Random(3))
+pathlib.Path("after").write_bytes(msgpack.packb(recorded(3, policy)))
+plain = Policy(name="test", agents={"closer": {"code": "x:Y"}}, gate={"actions": {"book": {}}}).model_dump(mode="json")
+read = recorded_policy(PLAIN)
+print(json.dumps([replay(old).same, plain, read.mood, read.gate.actions["book"].patience_ms]))
+"""
+UNKNOWN = {"ActionRules.patience_ms", "Policy.mood"}
+
+
+def test_a_field_of_a_policy_is_added_in_one_file_and_calls_are_led_and_replayed_both_ways(
+    next_release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    next_release.edit(
+        "policies/core/policy.py",
+        ("    irreversible: bool = False\n", "    irreversible: bool = False\n    patience_ms: int = 5\n"),
+        (
+            "    speech: Speech = Field(default_factory=Speech)\n",
+            "    speech: Speech = Speech()\n    mood: str = 'calm'\n",
+        ),
+    )
+    (tmp_path / "before").write_bytes(msgpack.packb(recorded(3, drawn_policy(random.Random(3)))))
+    ours = Policy.model_validate(policy(gate={"actions": {"book": {}}})).model_dump(mode="json")
+    same, theirs, mood, patience_ms = next_release.says(f"PLAIN = {ours!r}\n{LED}")
+    assert same and mood == "calm" and patience_ms == 5, "it replays our call, and reads our policy"
+    unknown: set[str] = set()
+    assert recorded_policy(theirs, unknown) == recorded_policy(ours) and unknown == UNKNOWN
+    found = replay(msgpack.unpackb((tmp_path / "after").read_bytes(), strict_map_key=False))
+    assert found.same and found.compared == found.events > 0, "we replay its call"
+    with pytest.raises(ValidationError, match="mood"):
+        Policy.model_validate(theirs)  # as an author's file
+
+    async def led_here(bench: SwappedCall) -> None:
+        await bench.begin(**theirs)
+        await bench.swap(AgentLink(), **theirs)
+        await bench.swapped()
+        assert replay(bench.records).same
+        assert fold(bench.records, recorded_policy(ours)).policy == recorded_policy(ours), "its next owner reads it"
+
+    runner(tmp_path, monkeypatch, 60)(led_here)
+    (told,) = [record.getMessage() for record in caplog.records if "does not know" in record.getMessage()]
+    assert told.endswith("ActionRules.patience_ms, Policy.mood")
 
 
 # --- the recipe in ARCHITECTURE.md: a field, the version, an example, the bytes -------------------------------------

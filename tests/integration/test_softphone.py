@@ -225,3 +225,37 @@ def test_nonsense_from_the_far_end_is_noted_and_the_call_goes_on(tmp_path: Path)
     record = run(call)
     assert len(events(record, "fault")) == 3
     assert record.ended == "the caller hung up"
+
+
+@pytest.mark.parametrize(
+    ("steps", "failure"),
+    [
+        ("  - pause_ms: 5000\n  - say: clip.wav\n  - hang_up: true", "say: the call was over before that: "),
+        ("  - converse: {until: order}", "converse: the call was over before that: "),
+        ("  - converse: {until: goodbye}\n  - expect: {done: cancel}", "expect: the call was over before that: "),
+        ("  - converse: {until: goodbye}\n  - expect: {done: book}", ""),
+        ("  - listen: {silent_for_ms: 2000}\n  - hang_up: true", ""),
+        ("  - pause_ms: 5000\n  - hang_up: true\n  - say: clip.wav", ""),
+    ],
+)
+def test_a_call_that_ends_before_its_script_is_a_failure_unless_only_waiting_is_left(
+    tmp_path: Path, steps: str, failure: str
+) -> None:
+    texts = Texts()
+    texts.tools = {"book": "done"}
+
+    def on(agent: Agent, message: Any) -> None:
+        if isinstance(message, Start):
+            texts.said.append("Goodbye.")
+            agent.play(*[LOUD] * 10)
+        elif isinstance(message, Media) and agent.frames == 20:
+            agent.transport.disconnect()
+
+    async def call() -> CallRecord:
+        async with agent(on) as (url, _):
+            head = 'answers:\n  - {says: "how many", clip: clip.wav}\n' if "converse" in steps else ""
+            return await place(script(tmp_path, steps, head=head), url, TWILIO, captions=texts, pace=PACE)
+
+    record = run(call)
+    assert len(record.failures) == bool(failure)
+    assert failure in "".join(record.failures)

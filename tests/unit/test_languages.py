@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import re
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
 from dutch import FOLDER, dutch
 from offhook.actors.engines.port import RecognitionOptions, SynthesisOptions
+from offhook.actors.shadows.rehearsal import rehearse
 from offhook.policies.core.errors import PolicyError
 from offhook.policies.core.policy import AgentSpec, Policy
 from offhook.policies.core.proposals import Asks, Purpose
@@ -16,7 +21,9 @@ from offhook.policies.language.lines import lines
 from offhook.policies.language.lines.lines import lines_of
 from offhook.policies.language.port import registry
 from offhook.policies.language.port.port import Asked, Language
+from offhook.policies.language.port.registry import LanguageFault
 from offhook.policies.testing.dialogue import Dialogue
+from offhook.serve.bundles.policy_files import load
 from offhook.serve.carriers.twilio import twiml
 from offhook.serve.config.settings import read
 from offhook.serve.contracts.errors import SettingFault
@@ -24,6 +31,7 @@ from offhook.serve.web.call_answers import apology
 from offhook.testing import dialogue
 from offhook.testing.language_conformance import QUESTIONS, LanguageConformance, Said, ask
 from pydantic import ValidationError
+from source_tree import ROOT
 
 __all__ = ["dutch"]
 
@@ -276,3 +284,77 @@ def test_what_an_installation_says_by_itself_is_in_its_language(dutch: None) -> 
     assert "<Say>Sorry.</Say>" in twiml.write(apology("Sorry.", "en"))
     with pytest.raises(SettingFault, match=r"language 'fy' is not installed; there are en, nl"):
         read({"OFFHOOK_LANGUAGE": "fy"}, state_dir="/tmp/x")
+
+
+# --- a package that is broken ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Path]]:
+    """Installs a language "xx" with these files; gives the folder of a bundle in it."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def install(lines_py: str, language_py: str) -> Path:
+        info, package = tmp_path / "xx-1.dist-info", tmp_path / "xx_language"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: xx\nVersion: 1\n")
+        (info / "entry_points.txt").write_text("[offhook.languages]\nxx = xx_language\n")
+        package.mkdir()
+        (package / "lines.py").write_text(lines_py)
+        (package / "language.py").write_text(language_py)
+        bundle = tmp_path / "bundle"
+        bundle.mkdir()
+        text = (ROOT / "examples/policies/sales/policy.yaml").read_text()
+        (bundle / "policy.yaml").write_text(f"language: xx\n{text}")
+        importlib.invalidate_caches()
+        return bundle
+
+    yield install
+    for known in (lines._loaded, registry._loaded):
+        known.pop("xx", None)  # type: ignore[attr-defined]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "xx_language"]:
+        del sys.modules[name]
+
+
+GOOD_LINES = "from offhook.policies.language.en.lines import LINES\n"
+RAISING = """
+from dataclasses import replace
+from offhook.policies.language.en.language import LANGUAGE as EN
+
+def read(text, asked):
+    raise RuntimeError("boom")
+
+LANGUAGE = replace(EN, name="xx", read=read)
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines_py", "language_py", "why"),
+    [
+        ("LINES = {", RAISING, "SyntaxError"),
+        ("LINES = 5", RAISING, "xx_language.lines.LINES is no mapping, but int"),
+        ("1 / 0", RAISING, "ZeroDivisionError"),
+        ("raise SystemExit(0)", RAISING, "SystemExit"),
+        (f"{GOOD_LINES}LINES = dict(LINES, **{{'gate.done': 5}})", RAISING, "has no text at gate.done"),
+        (GOOD_LINES, "LANGUAGE = (", "SyntaxError"),
+        (GOOD_LINES, "raise OSError('no dictionary')", "OSError: no dictionary"),
+        (GOOD_LINES, "LANGUAGE = 5", "xx_language.language.LANGUAGE is no Language, but int"),
+    ],
+)
+def test_a_broken_package_is_told_with_its_place_and_where_the_policy_names_it(
+    broken: Callable[[str, str], Path], lines_py: str, language_py: str, why: str
+) -> None:
+    folder = broken(lines_py, language_py)
+    said = rf"policy\.yaml:1: language: .*language 'xx' \(xx 1, xx_language\) cannot be used: .*{re.escape(why)}"
+    with pytest.raises(PolicyError, match=said):
+        load(folder)
+
+
+def test_an_error_that_a_language_raises_in_a_call_is_told_as_its_own(broken: Callable[[str, str], Path]) -> None:
+    folder = broken(GOOD_LINES, RAISING)
+    found = rehearse(load(folder).policy, str(folder), 3)
+    said = r"languages raise nothing: language 'xx' \(xx 1, xx_language\): its 'read' raises RuntimeError "
+    assert re.match(said + r"at xx_language/language\.py:6: boom \(at ", found["faults"][0])
+    with pytest.raises(LanguageFault) as caught:
+        registry.named("xx").read("my number is 5", Asked())
+    assert "boom" not in str(caught.value)  # it may quote the caller

@@ -254,7 +254,9 @@ def test_what_is_still_owed_when_the_call_ends_is_written_off_in_writing() -> No
     call.speech_starts()
     call.happens(ev.ActionFinished, grant=call.performed[0].grant, ok=True, result="booked")
     call.happens(ev.LineClosed, reason="caller hung up")
-    assert verdict_on_debt(call, "result") == ["owed: needs paid within 10000 ms of a free floor, is the call is over"]
+    assert verdict_on_debt(call, "result") == [
+        "owed: needs to be told within 10000 ms of a free floor, is untold: the call is over"
+    ]
 
 
 def test_noise_between_two_sentences_of_the_offer_changes_nothing() -> None:

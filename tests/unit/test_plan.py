@@ -120,7 +120,7 @@ def test_what_cannot_be_used_ends_with_2_and_says_why(plan: Plan, tmp_path: Path
         ),
         (
             ("--arrivals", str(EXAMPLE), "--prices", str(prices)),
-            "prices.yaml:3: coffee: unknown field; allowed: cpu_hour_cents",
+            "prices.yaml:3: coffee: unknown field; allowed: cpu_hour, memory",
         ),
     ):
         done = plan(*words)

@@ -122,3 +122,47 @@ def test_a_folder_without_a_policy(tmp_path: Path, name: str) -> None:
 def test_the_repository_s_own_policies_are_good() -> None:
     folder = Path(__file__).resolve().parents[2] / "examples" / "policies"
     assert {"sales", "monologue"} <= {each.name for each in policy_files.find((str(folder),))}
+
+
+RULES = "gate:\n  actions:\n    book:\n"
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        (
+            "      told: [readback]\n",
+            "11: gate.actions.book.told: nobody can tell 'readback' (did you mean read_back?)",
+        ),
+        (
+            "      told:\n        - price\n        - ofer\n",
+            "13: gate.actions.book.told: nobody can tell 'ofer' (did you",
+        ),
+        (
+            "      told: [terms_of_use]\n",
+            "11: gate.actions.book.told: nobody can tell 'terms_of_use'; allowed: read_back",
+        ),
+        (
+            "      no_open_concern: [prize]\n",
+            "11: gate.actions.book.no_open_concern: 'prize' is no concern (did you mean",
+        ),
+        ("      {}\n    say:ofer: {}\n", "12: gate.actions.say:ofer: nothing is said for the purpose 'ofer' (did you"),
+    ],
+)
+def test_a_name_that_nothing_answers_to_is_refused_with_the_nearest(tmp_path: Path, rules: str, message: str) -> None:
+    folder = bundle(tmp_path, GOOD + RULES + rules)
+    assert f"{folder}/policy.yaml:{message}" in refusal(folder)
+
+
+def test_a_term_may_be_named_by_an_agents_code_its_options_or_its_lines(tmp_path: Path) -> None:
+    code = CODE + "    TERMS = (('trial_ends', 'monday'),)\n"
+    agent = "code: agents/mine.py:Mine\n    options: {term: deposit}\n    lines: {fee: 'That is {fee_a_month}.'}\n"
+    text = GOOD.replace("code: agents/mine.py:Mine\n", agent) + RULES
+    told = "      told: [trial_ends, deposit, fee_a_month, time, notice]\n      no_open_concern: ['*', price]\n"
+    policy_files.load(bundle(tmp_path, text + told, code))
+
+
+def test_the_names_that_are_allowed_are_told_as_people_write_them(tmp_path: Path) -> None:
+    told = refusal(bundle(tmp_path, GOOD + RULES + "      readines: 60 %\n"))
+    assert "11: gate.actions.book.readines: unknown field; did you mean 'readiness'? allowed: readiness, " in told
+    assert "evidence_age, " in told and "cooldown, " in told and "_share" not in told and "_ms" not in told

@@ -146,3 +146,25 @@ def test_an_event_of_another_version_is_refused_by_name(call: Dialogue) -> None:
     journal[position(journal, "event")][5] = ["SpeechTelepathized", 5]
     with pytest.raises(CodecFault, match="SpeechTelepathized"):
         replay(journal)
+
+
+@pytest.mark.parametrize("kind", ["snapshot", "commands"])
+def test_a_body_that_is_missing_is_a_fault_of_the_journal(call: Dialogue, kind: str) -> None:
+    journal = rows(call)
+    state = [*journal[-1][:2], journal[-1][2] + 1, journal[-1][3], "snapshot", encode(call.state)]
+    journal.append(state)
+    assert replay(journal).same
+    at = next(at for at in range(len(journal) - 1, -1, -1) if journal[at][4] == kind)
+    journal[at][5] = None
+    with pytest.raises(JournalFault, match=rf"seq {journal[at][2]}, '{kind}': its body is .*, not None"):
+        replay(journal)
+
+
+def test_a_policy_of_another_release_is_read_and_one_that_cannot_be_is_a_fault(call: Dialogue) -> None:
+    journal = rows(call)
+    start = next(record for record in journal if record[4] == "start")
+    start[5]["policy"]["gate"]["mood"] = "calm"
+    assert replay(journal).same
+    start[5]["policy"]["language"] = "tlh"
+    with pytest.raises(JournalFault, match=rf"seq {start[2]}, 'start': .*language: .*'tlh' is not installed"):
+        replay(journal)

@@ -56,8 +56,10 @@ def lines_of(name: str) -> Lines:
     if not isinstance(found, Mapping):
         raise unusable(point, f"{point.value}.lines.LINES is no mapping, but {type(found).__name__}")
     if name != DEFAULT and set(found) != set(lines_of(DEFAULT)):
-        differ = ", ".join(sorted(set(found) ^ set(lines_of(DEFAULT))))
+        differ = ", ".join(sorted(map(str, set(found) ^ set(lines_of(DEFAULT)))))
         raise unusable(point, f"{point.value}.lines.LINES lacks or adds {differ}")
+    if wrong := sorted(key for key, text in found.items() if not isinstance(text, str)):
+        raise unusable(point, f"{point.value}.lines.LINES has no text at {', '.join(wrong)}")
     return _loaded.setdefault(name, MappingProxyType(dict(found)))
 
 
