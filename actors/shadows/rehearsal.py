@@ -31,6 +31,7 @@ FILLS_TOLD = "TIME, DIGITS and NAME"
 UNASKED = frozenset(
     {"time", "number", "name"}
 )  # slots that fill without a question: see policies/language/en/values.py
+SPOKEN = "en"  # by simulated callers (`policies/simulation/caller.py`)
 FAILURES_MAX = 10  # different ones that are told
 
 
@@ -189,7 +190,10 @@ def _warnings(policy: Policy, watched: Mapping[str, Watched], calls: int, tools:
             )
     proposed = {name for each in watched.values() for _, name, _ in each.proposed}
     if never := [action for action in policy.gate.actions if action not in proposed and ":" not in action]:
-        told.append(f"gate.actions: {', '.join(never)} proposed in none of {calls} simulated calls, so not tried")
+        untried = f"gate.actions: {', '.join(never)} proposed in none of {calls} simulated calls, so not tried"
+        if policy.language.partition("-")[0].lower() != SPOKEN:
+            untried += f": simulated callers speak English, which says nothing of a policy in {policy.language!r}"
+        told.append(untried)
     for name, each in watched.items():
         acts = {action for kind, _, action in each.proposed if kind is Kind.TOOL}
         if unnamed := sorted(acts.difference(policy.gate.actions)):

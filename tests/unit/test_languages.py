@@ -358,3 +358,10 @@ def test_an_error_that_a_language_raises_in_a_call_is_told_as_its_own(broken: Ca
     with pytest.raises(LanguageFault) as caught:
         registry.named("xx").read("my number is 5", Asked())
     assert "boom" not in str(caught.value)  # it may quote the caller
+
+
+def test_what_english_callers_never_ask_for_is_told_with_the_reason(dutch: None) -> None:
+    folder = FOLDER / "policy"
+    (told,) = rehearse(load(folder).policy, str(folder), 3)["warnings"]
+    assert told.startswith("gate.actions: book_meeting proposed in none of 3 simulated calls, so not tried: ")
+    assert told.endswith("simulated callers speak English, which says nothing of a policy in 'nl-NL'")
