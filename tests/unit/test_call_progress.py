@@ -143,7 +143,7 @@ def test_what_waits_is_shown_with_its_arguments_and_deadline_and_is_decided_with
     with pytest.raises(CallerFault, match=r"no proposal 'p9' waits in call .* there: .*book_meeting"):
         cli_calls.approve("last", "p9")
     installation({"live": True, "approvals": []})
-    with pytest.raises(CallerFault, match="waits for a person there: nothing"):
+    with pytest.raises(CallerFault, match="nothing waits for a person in call"):
         cli_calls.approve("last")
 
 
