@@ -302,6 +302,9 @@ def test_people_are_told_of_fields_that_are_not_known(api: tuple[Api, Tower]) ->
 # --- who implements them ---------------------------------------------------------------------------------------------
 
 
+OF_RAY = "_ray_trace_ctx"  # added to a class's methods once the same process has made an actor of it, for good
+
+
 @pytest.mark.parametrize(
     ("actor", "declared"), [(Supervisor, NodeOperations), (Supervisor, CallOperations), (Director, ClusterOperations)]
 )
@@ -312,6 +315,7 @@ def test_the_actor_implements_what_is_declared_with_the_same_parameters_and_defa
         body = inspect.getattr_static(actor, name)
         assert not hasattr(body, "operation"), f"{actor.__name__} has no {name}"
         taken = [(each.name, each.default) for each in inspect.signature(body).parameters.values()][1:]
+        taken = [each for each in taken if each[0] != OF_RAY]
         wanted = [(each.name, each.default) for each in operation.signature.parameters.values()]
         assert taken == wanted, f"{actor.__name__}.{name}"
 
