@@ -26,6 +26,7 @@ from offhook.policies.core import commands as cmd
 from offhook.policies.core import events as ev
 from offhook.policies.core.records import HOLD, REPLY, Measure
 from offhook.policies.core.state import CallState
+from offhook.policies.core.topics import Topic
 
 from ..contracts import metrics
 from ..process.metric_registry import MetricRegistry
@@ -34,7 +35,10 @@ from .recorder import Recorder
 NO_RULE = "none"  # the rule of a verdict that none stood against
 HELD, OPEN = "held", "open"
 TURNED_OUT = {"barge-in": "taken", "key": "taken", "backchannel": "backchannel", "noise": "noise"}
-TURN_ROUNDS = ("turn_ended", "interrupted")  # reasons of a round that is to answer the caller's turn
+TURN_ROUNDS = (
+    cmd.RoundReason.TURN_ENDED,
+    cmd.RoundReason.INTERRUPTED,
+)  # reasons of a round that is to answer the caller's turn
 
 
 @dataclass(slots=True)
@@ -189,9 +193,9 @@ _CARRIED: dict[type[cmd.Command], Callable[[Measures, Any, CallState], None]] = 
     cmd.Publish: Measures._published,
 }
 _TOPICS: dict[str, Callable[[Measures, Mapping[str, Any], CallState], None]] = {
-    "overlap": Measures._overlap,
-    "round": Measures._round,
-    "debt": Measures._debt,
+    Topic.OVERLAP: Measures._overlap,
+    Topic.ROUND: Measures._round,
+    Topic.DEBT: Measures._debt,
 }
 _SETTLED: dict[type[ev.Event], Callable[[Measures, Any, CallState], None]] = {
     ev.WordsHeard: Measures._words,

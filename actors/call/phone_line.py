@@ -42,9 +42,8 @@ FRAMES_PER_MESSAGE_MAX = 500  # 10 s: what a gateway keeps for a takeover; more 
 ACK_EVERY = 25  # frames: half a second of sound that a next owner hears again costs it 2 ms; an ACK costs two processes
 # a wake-up each
 FRAMES_MAX = 7 * 86_400_000 // FRAME_MS  # of a stream: a week, and the longest call is a day
-FRAMES_AHEAD_MAX = (
-    60_000 // FRAME_MS
-)  # a minute; a gateway sends every frame that came since its hello, or the last 10 s
+# A minute; a gateway sends every frame that came since its hello, or the last 10 s.
+FRAMES_AHEAD_MAX = 60_000 // FRAME_MS
 KEYS_AHEAD_MAX = 1_000  # pressed while nobody held the line; a gateway keeps 64
 PLAYED_MS_MAX = 86_400_000  # the longest call
 REACTIONS_MAX = 512  # kept for the state reply; the journal has all of them

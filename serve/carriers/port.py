@@ -39,9 +39,8 @@ __all__ = [
     "WorldFault",
 ]
 
-MESSAGE_BYTES_MAX = (
-    64 << 10
-)  # of one message on a stream, unless a carrier says less; 64 KiB are 6 s of audio in base64
+# Of one message on a stream, unless a carrier says less; 64 KiB are 6 s of audio in base64.
+MESSAGE_BYTES_MAX = 64 << 10
 
 
 class Signal(StrEnum):

@@ -25,9 +25,8 @@ from .sound import Converter
 log = logging.getLogger(__name__)
 
 STEP_MS = 100  # sound is handed over in pieces of at least this
-PENDING_MS_MAX = (
-    16_000  # a call's sound that waits for the engine (one that comes back brings 12 s); then half is dropped
-)
+# A call's sound that waits for the engine (one that comes back brings 12 s); then half is dropped.
+PENDING_MS_MAX = 16_000
 STREAMS_MAX = 64  # open at once; a model serves about two callers who talk without a pause on one core
 ANSWER_MS = 1_000  # of sound after which a call that has asked is told how far it is, even in the midst of a segment
 ASKS_MAX = 16  # of one stream that wait; a call asks once a second and at the end of each talkspurt
